@@ -1,0 +1,30 @@
+//! The signed-MCP protocol: strict JSON, canonical bytes, keys, passports, envelopes, tools,
+//! trust levels, replay and the one table of codes. Nothing here does IO.
+//!
+//! Bytes from a peer enter through [`json::Document::parse`]; everything else works on what that
+//! accepted. See `docs/protocol.md` for the wire.
+
+pub mod binding;
+pub mod chain;
+pub mod clock;
+pub mod code;
+pub mod digest;
+pub mod envelope;
+pub mod jcs;
+pub mod json;
+pub mod key;
+pub mod level;
+pub mod manifest;
+pub mod message;
+pub mod passport;
+pub mod pin;
+pub mod random;
+pub mod refusal;
+pub mod replay;
+pub mod signature;
+pub mod signer;
+pub mod statement;
+pub mod status;
+pub mod stream;
+pub mod tool;
+pub mod trust;
