@@ -1,1 +1,68 @@
-//! To be written.
+//! Any signed JSON object of ours besides messages and passports: signed bytes are the JCS of the
+//! object without `signature`, plus `ctx`, which keeps one kind of statement from passing as another.
+
+use crate::digest::{Digest, Hasher};
+use crate::jcs::{self, Overlay};
+use crate::json::{Document, Value};
+use crate::key::PublicKey;
+use crate::refusal::Refusal;
+use crate::signature::Signature;
+use crate::signer::Signer;
+
+/// A signed message of the native carrier.
+pub const MESSAGE: &str = "mcps-message-v1";
+/// A signed tool definition.
+pub const TOOL: &str = "mcps-tool-v1";
+/// A server's manifest of tools.
+pub const MANIFEST: &str = "mcps-manifest-v1";
+/// A revocation status.
+pub const STATUS: &str = "mcps-status-v1";
+/// An authority's published key set.
+pub const TRUST: &str = "mcps-trust-v1";
+/// Proof of possession of a key.
+pub const PROOF: &str = "mcps-pop-v1";
+
+/// What is signed: SHA-256 of JCS(`object` without `signature`, with `ctx`).
+#[must_use]
+pub fn digest(ctx: &str, object: Value<'_>) -> Digest {
+    let signature = object.get("signature");
+    let mut hasher = Hasher::new();
+    let overlay = Overlay { without: signature.as_slice(), with: &[("ctx", ctx)] };
+    jcs::write_overlaid(object, &overlay, &mut hasher);
+    hasher.finish()
+}
+
+/// Signs an unsigned JSON object and returns it with `signature` as its last member.
+///
+/// # Errors
+/// [`Refusal::Statement`] when the text is not an object, already has `signature` or `ctx`, or the
+/// signer fails.
+pub fn sign(ctx: &str, unsigned: &str, signer: &dyn Signer) -> Result<String, Refusal> {
+    let fail = |why| Refusal::Statement { what: "statement", why };
+    let document = Document::parse(unsigned)?;
+    let object = document.root().as_object().ok_or_else(|| fail("not an object"))?;
+    if object.get("signature").is_some() || object.get("ctx").is_some() {
+        return Err(fail("`signature` and `ctx` are reserved"));
+    }
+    let signature = signer.sign(&digest(ctx, document.root())).map_err(|_| fail("the signer failed"))?;
+    let body = unsigned.trim_end().strip_suffix('}').ok_or_else(|| fail("not an object"))?;
+    let comma = if object.is_empty() { "" } else { "," };
+    Ok(format!(r#"{body}{comma}"signature":"{}"}}"#, signature.to_base64()))
+}
+
+/// Verifies `object.signature` by `key` under `ctx`, by the native rules: canonical base64, low S.
+///
+/// # Errors
+/// [`Refusal::BadSignature`] when it is missing or wrong; an object that carries `ctx` itself is
+/// refused as malformed.
+pub fn verify(ctx: &str, object: Value<'_>, key: &PublicKey) -> Result<(), Refusal> {
+    if object.get("ctx").is_some() {
+        return Err(Refusal::Statement { what: "statement", why: "`ctx` is never sent" });
+    }
+    let text = object.get("signature").and_then(Value::as_str).ok_or(Refusal::BadSignature)?;
+    let signature = Signature::from_base64(&text)?;
+    if !signature.is_low_s() {
+        return Err(Refusal::BadSignature);
+    }
+    key.verify(&digest(ctx, object), &signature)
+}

@@ -1,0 +1,39 @@
+//! Scanning of string content, eight bytes at a time.
+
+const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The first byte at or after `from` that cannot stand in a string as it is: a quote, a backslash
+/// or a control character. The length of `bytes` when there is none.
+#[inline]
+pub(super) fn special(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let (words, tail) = rest.as_chunks::<8>();
+    let mut at = from;
+    for word in words {
+        let hits = special_in(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    for &byte in tail {
+        if byte < 0x20 || byte == b'"' || byte == b'\\' {
+            return at;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// The high bit of every byte that is special. Bytes above the lowest hit may be flagged wrongly (a
+/// borrow travels upwards), the lowest never is.
+#[inline]
+const fn special_in(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let hits = word.wrapping_sub(ONES * 0x20) & !word
+        | quote.wrapping_sub(ONES) & !quote
+        | backslash.wrapping_sub(ONES) & !backslash;
+    hits & HIGH
+}

@@ -1,0 +1,193 @@
+//! An authority's published key set, `/.well-known/mcps-trust`.
+
+use crate::clock::Timestamp;
+use crate::json::{Document, Object, Value};
+use crate::key::{KeyId, PublicKey};
+use crate::refusal::Refusal;
+use crate::statement;
+
+/// What a key of the authority signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyUse {
+    /// Key sets, and nothing else.
+    Root,
+    /// Passports.
+    Passport,
+    /// Revocation status.
+    Status,
+}
+
+impl KeyUse {
+    /// `root`, `passport` or `status`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Passport => "passport",
+            Self::Status => "status",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Root, Self::Passport, Self::Status].into_iter().find(|own| own.as_str() == text)
+    }
+}
+
+/// Where a key stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// Signs now.
+    Active,
+    /// Signs no more; what it signed stays good.
+    Retired,
+    /// Nothing it signed is good.
+    Revoked,
+}
+
+impl KeyState {
+    /// `active`, `retired` or `revoked`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Retired => "retired",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Retired, Self::Revoked].into_iter().find(|own| own.as_str() == text)
+    }
+}
+
+/// One key of an authority.
+#[derive(Clone, Debug)]
+pub struct TrustedKey {
+    /// What it signs.
+    pub usage: KeyUse,
+    /// Where it stands.
+    pub state: KeyState,
+    /// The key; its id is the `kid`.
+    pub public_key: PublicKey,
+}
+
+/// The numbered, signed key set of one authority.
+#[derive(Clone, Debug)]
+pub struct TrustBundle {
+    text: String,
+    authority: String,
+    number: i64,
+    issued_at: Timestamp,
+    signer: KeyId,
+    keys: Vec<TrustedKey>,
+}
+
+const fn bad(why: &'static str) -> Refusal {
+    Refusal::Statement { what: "trust bundle", why }
+}
+
+impl TrustBundle {
+    /// Writes the unsigned JSON of a key set; [`crate::statement::sign`] with
+    /// [`crate::statement::TRUST`] by the root key completes it.
+    #[must_use]
+    pub fn unsigned_json(authority: &str, number: i64, issued_at: Timestamp, signer: &KeyId, keys: &[TrustedKey]) -> String {
+        let mut name = String::new();
+        crate::json::quote(authority, &mut name);
+        let keys: Vec<String> = keys
+            .iter()
+            .map(|key| {
+                let (kid, jwk) = (key.public_key.key_id(), key.public_key.to_jwk());
+                let (usage, state) = (key.usage.as_str(), key.state.as_str());
+                format!(r#"{{"kid":"{kid}","use":"{usage}","state":"{state}","public_key":{jwk}}}"#)
+            })
+            .collect();
+        let keys = keys.join(",");
+        format!(r#"{{"authority":{name},"number":{number},"issued_at":"{issued_at}","keys":[{keys}],"kid":"{signer}"}}"#)
+    }
+
+    /// Reads a key set; not yet believed.
+    ///
+    /// # Errors
+    /// [`Refusal::Statement`] naming what is wrong.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let document = Document::parse(text)?;
+        let object = document.root().as_object().ok_or(bad("not an object"))?;
+        let text_of = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad(name));
+        let keys = object.get("keys").and_then(Value::as_array).ok_or(bad("keys"))?;
+        if keys.len() > 256 {
+            return Err(bad("more than 256 keys"));
+        }
+        Ok(Self {
+            authority: text_of("authority")?.into_owned(),
+            number: object.get("number").and_then(Value::as_i64).ok_or(bad("number"))?,
+            issued_at: Timestamp::parse_rfc3339(&text_of("issued_at")?).ok_or(bad("issued_at"))?,
+            signer: KeyId::parse(&text_of("kid")?).ok_or(bad("kid"))?,
+            keys: keys.into_iter().map(key).collect::<Result<_, _>>()?,
+            text: text.to_owned(),
+        })
+    }
+
+    /// Checks that the set is signed by its root key, and that this is the root that is expected.
+    ///
+    /// # Errors
+    /// [`Refusal::BadSignature`], or [`Refusal::UnknownIssuer`] for another root.
+    pub fn verify(&self, root: &KeyId) -> Result<(), Refusal> {
+        if &self.signer != root {
+            return Err(Refusal::UnknownIssuer);
+        }
+        let usable = |key: &&TrustedKey| key.public_key.key_id() == root;
+        let key = self.usable(KeyUse::Root).find(usable).ok_or(Refusal::UnknownIssuer)?;
+        let document = Document::parse(self.text.as_str())?;
+        statement::verify(statement::TRUST, document.root(), &key.public_key)
+    }
+
+    /// The JSON as it was received.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The authority's name: the `issuer` of its passports.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Counts up with every change.
+    #[must_use]
+    pub const fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// When the set was signed.
+    #[must_use]
+    pub const fn issued_at(&self) -> Timestamp {
+        self.issued_at
+    }
+
+    /// The id of the root key that signed the set.
+    #[must_use]
+    pub const fn signer(&self) -> &KeyId {
+        &self.signer
+    }
+
+    /// Keys of one use whose signatures are good.
+    pub fn usable(&self, usage: KeyUse) -> impl Iterator<Item = &TrustedKey> {
+        self.keys.iter().filter(move |key| key.usage == usage && key.state != KeyState::Revoked)
+    }
+}
+
+fn key(value: Value<'_>) -> Result<TrustedKey, Refusal> {
+    let object: Object<'_> = value.as_object().ok_or(bad("keys"))?;
+    let text_of = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad(name));
+    let jwk = object.get("public_key").ok_or(bad("public_key"))?;
+    let public_key = PublicKey::from_jwk(jwk).map_err(|_| bad("public_key"))?;
+    if text_of("kid")? != public_key.key_id().as_str() {
+        return Err(bad("kid is not the thumbprint of public_key"));
+    }
+    Ok(TrustedKey {
+        usage: KeyUse::parse(&text_of("use")?).ok_or(bad("use"))?,
+        state: KeyState::parse(&text_of("state")?).ok_or(bad("state"))?,
+        public_key,
+    })
+}
