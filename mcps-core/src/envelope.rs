@@ -1,1 +1,217 @@
-//! To be written.
+//! The envelope: the signature block that travels with a message, in one of two carriers.
+//!
+//! [`seal`] signs and places it; [`Sealed::read`] takes a received message apart without believing
+//! it; [`Sealed::verify`] checks the signature; [`Sealed::strip`] gives back what was written.
+
+mod carrier;
+mod fields;
+mod hash;
+mod read;
+
+pub use carrier::Carrier;
+pub use fields::{Act, Added, Fields};
+
+use crate::binding::Req;
+use crate::digest::Digest;
+use crate::jcs::{self, Overlay};
+use crate::json::{Document, Object};
+use crate::key::PublicKey;
+use crate::message::{self, Message};
+use crate::refusal::Refusal;
+use crate::signature::Signature;
+use crate::signer::Signer;
+use crate::statement;
+
+/// Prefix of every name this profile adds. Whoever publishes a build uses a domain of their own.
+pub const PREFIX: &str = "dev.mcps";
+/// Where the native carrier's envelope stands in `_meta` or `error.data`.
+pub const ENVELOPE: &str = "dev.mcps/envelope";
+/// Where the draft carrier's bindings stand in `_meta` or `error.data`.
+pub const BINDINGS: &str = "dev.mcps/bindings";
+/// The extension's name in both eras' capabilities.
+pub const EXTENSION: &str = "dev.mcps/signing";
+/// The profile's version.
+pub const VERSION: &str = "1.0";
+
+/// A message after signing.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// What to send, one line.
+    pub text: String,
+    /// Hash of the signed object: what the next message's `prev` and the answer's `req` name.
+    pub digest: Digest,
+}
+
+/// Signs `message` and places the envelope.
+///
+/// # Errors
+/// [`Refusal::Envelope`] when the message already has one or the signer fails; [`Refusal::Json`]
+/// when a result cannot be made to hold one.
+pub fn seal(message: Message, carrier: Carrier, fields: &Fields, signer: &dyn Signer) -> Result<Signed, Refusal> {
+    match carrier {
+        Carrier::Native => seal_native(message, fields, signer),
+        Carrier::Draft00 => seal_draft(message, fields, signer),
+    }
+}
+
+fn sign(digest: &Digest, signer: &dyn Signer) -> Result<String, Refusal> {
+    let signature = signer.sign(digest).map_err(|_| Refusal::Envelope("the signer failed"))?;
+    Ok(signature.to_base64())
+}
+
+fn seal_native(message: Message, fields: &Fields, signer: &dyn Signer) -> Result<Signed, Refusal> {
+    let (message, added) = carrier::prepare(message, ENVELOPE)?;
+    let hash = hash::native(&message, None, &added)?.to_string();
+    let mut bytes = Vec::with_capacity(2048);
+    fields.write(message.kind(), &added, fields::Form::Signed { message_hash: &hash }, &mut bytes);
+    let digest = Digest::of(&bytes);
+    let signature = sign(&digest, signer)?;
+    bytes.clear();
+    fields.write(message.kind(), &added, fields::Form::Sent { signature: &signature }, &mut bytes);
+    let envelope = String::from_utf8(bytes).map_err(|_| Refusal::Envelope("not UTF-8"))?;
+    let text = carrier::place(message, ENVELOPE, &envelope, &added)?;
+    Ok(Signed { text, digest })
+}
+
+fn seal_draft(message: Message, fields: &Fields, signer: &dyn Signer) -> Result<Signed, Refusal> {
+    if message.root().get("mcps").is_some() {
+        return Err(Refusal::Envelope("the message is signed already"));
+    }
+    let (message, added) = carrier::prepare(message, BINDINGS)?;
+    let mut bytes = Vec::with_capacity(2048);
+    fields.write(message.kind(), &added, fields::Form::Bindings, &mut bytes);
+    let bindings = String::from_utf8(bytes).map_err(|_| Refusal::Envelope("not UTF-8"))?;
+    let mut text = carrier::place(message, BINDINGS, &bindings, &added)?;
+    let document = Document::parse(text.as_str())?;
+    let hash = jcs::digest(document.root()).to_string();
+    let digest = Digest::of(fields.draft_signed(&hash).as_bytes());
+    let signature = sign(&digest, signer)?;
+    let root = document.root().as_object().ok_or(Refusal::Message("not a JSON object"))?;
+    message::insert_first(&mut text, root, "mcps", &fields.draft_envelope(&signature));
+    Ok(Signed { text, digest })
+}
+
+/// Whether a message claims to be signed, in either carrier.
+#[must_use]
+pub fn is_signed(message: &Message) -> bool {
+    message.root().get("mcps").is_some()
+        || carrier::holder(message).is_some_and(|holder| holder.get(ENVELOPE).is_some())
+}
+
+/// A received message with an envelope whose members were read and whose hash was computed. The
+/// signature is not verified yet.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    message: Message,
+    carrier: Carrier,
+    fields: Fields,
+    added: Vec<Added>,
+    signature: Signature,
+    digest: Digest,
+}
+
+impl Sealed {
+    /// Reads the envelope of a received message.
+    ///
+    /// # Errors
+    /// [`Refusal::Unsigned`] when there is none in this carrier's place, [`Refusal::Envelope`]
+    /// naming the member that is missing, mistyped or unknown; a bad passport's own refusal.
+    pub fn read(message: Message, carrier: Carrier) -> Result<Self, Refusal> {
+        match carrier {
+            Carrier::Native => Self::read_native(message),
+            Carrier::Draft00 => Self::read_draft(message),
+        }
+    }
+
+    fn read_native(message: Message) -> Result<Self, Refusal> {
+        let envelope = carrier::holder(&message).and_then(|holder| holder.get(ENVELOPE));
+        let envelope = envelope.ok_or(Refusal::Unsigned)?;
+        let object = envelope.as_object().ok_or(Refusal::Envelope("not an object"))?;
+        let parts = read::native(object, message.kind())?;
+        let hash = hash::native(&message, Some(envelope), &parts.added)?.to_string();
+        let signature = object.get("signature");
+        let overlay = Overlay {
+            without: signature.as_slice(),
+            with: &[("ctx", statement::MESSAGE), ("message_hash", &hash)],
+        };
+        let mut hasher = crate::digest::Hasher::new();
+        jcs::write_overlaid(envelope, &overlay, &mut hasher);
+        let digest = hasher.finish();
+        let read::Parts { fields, added, signature } = parts;
+        Ok(Self { carrier: Carrier::Native, digest, fields, added, signature, message })
+    }
+
+    fn read_draft(message: Message) -> Result<Self, Refusal> {
+        let envelope = message.root().get("mcps").ok_or(Refusal::Unsigned)?;
+        let object = envelope.as_object().ok_or(Refusal::Envelope("not an object"))?;
+        let bindings = carrier::holder(&message).and_then(|holder| holder.get(BINDINGS));
+        let parts = read::draft(object, bindings, message.kind())?;
+        let mut hasher = crate::digest::Hasher::new();
+        jcs::write_overlaid(message.root(), &Overlay { without: &[envelope], with: &[] }, &mut hasher);
+        let hash = hasher.finish().to_string();
+        let digest = Digest::of(parts.fields.draft_signed(&hash).as_bytes());
+        let read::Parts { fields, added, signature } = parts;
+        Ok(Self { carrier: Carrier::Draft00, digest, fields, added, signature, message })
+    }
+
+    /// The message, envelope included.
+    #[must_use]
+    pub const fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// What the envelope says; to be believed after [`Sealed::verify`].
+    #[must_use]
+    pub const fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// Hash of the signed object.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// How an answer names this request.
+    #[must_use]
+    pub fn as_req(&self) -> Req {
+        Req {
+            hash: self.digest,
+            nonce: self.fields.nonce.clone(),
+            passport_id: self.fields.passport_id.clone(),
+        }
+    }
+
+    /// Checks the signature. The native carrier takes low-S only.
+    ///
+    /// # Errors
+    /// [`Refusal::BadSignature`].
+    pub fn verify(&self, key: &PublicKey) -> Result<(), Refusal> {
+        if self.carrier == Carrier::Native && !self.signature.is_low_s() {
+            return Err(Refusal::BadSignature);
+        }
+        key.verify(&self.digest, &self.signature)
+    }
+
+    /// The message as its signer was given it: the envelope and what was added for it taken out.
+    ///
+    /// # Errors
+    /// [`Refusal::Envelope`] when `added` does not fit the message.
+    pub fn strip(self) -> Result<Message, Refusal> {
+        let (name, message) = match self.carrier {
+            Carrier::Native => (ENVELOPE, self.message),
+            Carrier::Draft00 => {
+                let mut text = self.message.text().to_owned();
+                let root: Object<'_> = self.message.root().as_object().ok_or(Refusal::Message("not a JSON object"))?;
+                if let Some(member) = root.member("mcps") {
+                    message::remove(&mut text, root, member);
+                }
+                (BINDINGS, Message::parse_with(text.into_bytes(), carrier::unlimited())?)
+            }
+        };
+        carrier::take_out(message, name, &self.added)
+    }
+}
+
+#[cfg(test)]
+mod tests;
