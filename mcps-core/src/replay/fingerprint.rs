@@ -26,6 +26,11 @@ impl Fingerprints {
         let mut high = low.clone();
         high.write_u8(1);
         let [low, high] = [low.finish(), high.finish()];
-        [low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32]
+        [
+            low as u32,
+            (low >> 32) as u32,
+            high as u32,
+            (high >> 32) as u32,
+        ]
     }
 }

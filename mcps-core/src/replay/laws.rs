@@ -29,13 +29,23 @@ struct Step {
 fn step(pauses: impl Strategy<Value = i64>) -> impl Strategy<Value = Step> {
     let key = (0..8_u8, 0..2_u8, 0..12_u8);
     let off = prop_oneof![4 => -100..100_i64, 4 => -36_500..6000_i64, 1 => Just(5000), 1 => Just(-35_000)];
-    (key, off, pauses).prop_map(|(key, off_ms, pause_ms)| Step { key, off_ms, pause_ms })
+    (key, off, pauses).prop_map(|(key, off_ms, pause_ms)| Step {
+        key,
+        off_ms,
+        pause_ms,
+    })
 }
 
 fn check(guard: &ReplayGuard, step: &Step, now: i64) -> Result<(), Refusal> {
     let (passport, aud, nonce) = step.key;
     let [stamped, now] = [now + step.off_ms, now].map(Timestamp::from_millis);
-    guard.check(&passport.to_string(), &aud.to_string(), &nonce.to_string(), stamped, now)
+    guard.check(
+        &passport.to_string(),
+        &aud.to_string(),
+        &nonce.to_string(),
+        stamped,
+        now,
+    )
 }
 
 /// Every live key with the second in which it ends.

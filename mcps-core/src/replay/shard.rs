@@ -58,7 +58,7 @@ impl Shard {
         let before = self.entries.len();
         while let Some(first) = self.ends.first_entry().filter(|first| *first.key() < now) {
             let (end, mut slot) = first.remove_entry();
-            self.forgotten = end;
+            self.forgotten = self.forgotten.max(end);
             while let Some(entry) = self.entries.remove(slot) {
                 self.release(entry.account);
                 slot = entry.following;
@@ -81,12 +81,13 @@ impl Shard {
             return Admission::Forgotten;
         }
         let known = self.accounts.find(account, |_| true);
-        if let Some(slot) = known {
-            if self.entries.find(entry, |other| other.account == slot).is_some() {
-                return Admission::Known;
-            }
+        let of_account = |other: &Entry| known == Some(other.account);
+        if self.entries.find(entry, of_account).is_some() {
+            return Admission::Known;
         }
-        let live = known.and_then(|slot| self.accounts.get_mut(slot)).map_or(0, |a| a.live);
+        let live = known
+            .and_then(|slot| self.accounts.get_mut(slot))
+            .map_or(0, |a| a.live);
         if live as usize >= per_account {
             return Admission::AccountFull;
         }
@@ -94,7 +95,8 @@ impl Shard {
             return Admission::Full;
         }
         // The caller's total keeps the slots from running out.
-        self.remember(known, account, entry, end).map_or(Admission::Full, |()| Admission::Admitted)
+        self.remember(known, account, entry, end)
+            .map_or(Admission::Full, |()| Admission::Admitted)
     }
 
     fn remember(
@@ -109,13 +111,21 @@ impl Shard {
             None => self.accounts.insert(account, Account { live: 0 })?,
         };
         let first = self.ends.entry(end).or_insert(NONE);
-        *first = self.entries.insert(entry, Entry { account, following: *first })?;
+        *first = self.entries.insert(
+            entry,
+            Entry {
+                account,
+                following: *first,
+            },
+        )?;
         self.accounts.get_mut(account)?.live += 1;
         Some(())
     }
 
     fn release(&mut self, account: u32) {
-        let Some(Account { live }) = self.accounts.get_mut(account) else { return };
+        let Some(Account { live }) = self.accounts.get_mut(account) else {
+            return;
+        };
         *live -= 1;
         if *live == 0 {
             self.accounts.remove(account);

@@ -27,7 +27,12 @@ pub(super) struct Table<T> {
 
 impl<T: Copy> Table<T> {
     pub(super) const fn new() -> Self {
-        Self { heads: Vec::new(), nodes: Vec::new(), free: NONE, live: 0 }
+        Self {
+            heads: Vec::new(),
+            nodes: Vec::new(),
+            free: NONE,
+            live: 0,
+        }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -59,15 +64,22 @@ impl<T: Copy> Table<T> {
         if self.live >= self.heads.len() {
             self.widen();
         }
-        let head = self.heads.get_mut(home(key, self.heads.len()))?;
-        let node = Node { key, next: *head, item };
+        let home = home(key, self.heads.len());
+        let head = self.heads.get_mut(home)?;
+        let node = Node {
+            key,
+            next: *head,
+            item,
+        };
         let slot = if let Some(vacant) = self.nodes.get_mut(self.free as usize) {
             let slot = self.free;
             self.free = vacant.next;
             *vacant = node;
             slot
         } else {
-            let slot = u32::try_from(self.nodes.len()).ok().filter(|&slot| slot < NONE)?;
+            let slot = u32::try_from(self.nodes.len())
+                .ok()
+                .filter(|&slot| slot < NONE)?;
             if self.nodes.len() == self.nodes.capacity() {
                 // By an eighth, not by twice: half of the memory would lie idle.
                 self.nodes.reserve_exact(self.nodes.len() / 8 + FIRST_HEADS);
@@ -83,7 +95,8 @@ impl<T: Copy> Table<T> {
     /// Takes out the item at `slot`, which must be occupied.
     pub(super) fn remove(&mut self, slot: u32) -> Option<T> {
         let &Node { key, next, item } = self.nodes.get(slot as usize)?;
-        let head = self.heads.get_mut(home(key, self.heads.len()))?;
+        let home = home(key, self.heads.len());
+        let head = self.heads.get_mut(home)?;
         if *head == slot {
             *head = next;
         } else {
@@ -105,7 +118,9 @@ impl<T: Copy> Table<T> {
         let narrow = std::mem::replace(&mut self.heads, vec![NONE; wide]);
         for mut slot in narrow {
             while let Some(node) = self.nodes.get_mut(slot as usize) {
-                let Some(head) = self.heads.get_mut(home(node.key, wide)) else { break };
+                let Some(head) = self.heads.get_mut(home(node.key, wide)) else {
+                    break;
+                };
                 let following = std::mem::replace(&mut node.next, *head);
                 *head = slot;
                 slot = following;
