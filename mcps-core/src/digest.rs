@@ -100,7 +100,11 @@ impl Hasher {
     /// A hasher that has seen nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { context: None, buffer: [0; BUFFER_LEN], filled: 0 }
+        Self {
+            context: None,
+            buffer: [0; BUFFER_LEN],
+            filled: 0,
+        }
     }
 
     /// Appends `bytes` to what is hashed.

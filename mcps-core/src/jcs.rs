@@ -114,10 +114,12 @@ fn write_merged(object: Object<'_>, overlay: &Overlay<'_>, sink: &mut impl Sink)
     extra.sort_unstable_by(|(left, _), (right, _)| utf16_order(left, right));
     let mut extra = extra.into_iter().peekable();
     let mut separator = "{";
-    for member in object.sorted().filter(|member| is_kept(*member, overlay.without)) {
+    for member in object
+        .sorted()
+        .filter(|member| is_kept(*member, overlay.without))
+    {
         let name = member.name();
-        while let Some((name, text)) =
-            extra.next_if(|(extra, _)| utf16_order(extra, &name).is_lt())
+        while let Some((name, text)) = extra.next_if(|(extra, _)| utf16_order(extra, &name).is_lt())
         {
             write_extra(name, text, separator, sink);
             separator = ",";
@@ -136,12 +138,7 @@ fn is_kept(member: Member<'_>, without: &[Value<'_>]) -> bool {
     !without.iter().any(|gone| gone.same(member.value()))
 }
 
-fn write_member(
-    member: Member<'_>,
-    without: &[Value<'_>],
-    separator: &str,
-    sink: &mut impl Sink,
-) {
+fn write_member(member: Member<'_>, without: &[Value<'_>], separator: &str, sink: &mut impl Sink) {
     sink.put(separator.as_bytes());
     write_string(member.name_value(), sink);
     sink.put(b":");
@@ -172,7 +169,9 @@ fn write_string(string: Value<'_>, sink: &mut impl Sink) {
         match piece {
             Piece::Run(run) => sink.put(run.as_bytes()),
             Piece::Escape(character) => {
-                escape(character.encode_utf8(&mut [0; 4]), |part| sink.put(part.as_bytes()));
+                escape(character.encode_utf8(&mut [0; 4]), |part| {
+                    sink.put(part.as_bytes())
+                });
             }
         }
     }

@@ -40,7 +40,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 4 << 20, depth: 64 }
+        Self {
+            bytes: 4 << 20,
+            depth: 64,
+        }
     }
 }
 
@@ -76,10 +79,15 @@ impl Document {
         if text.starts_with(b"\xEF\xBB\xBF") {
             return Err(JsonError::ByteOrderMark);
         }
-        let text = String::from_utf8(text)
-            .map_err(|error| JsonError::NotUtf8 { offset: error.utf8_error().valid_up_to() })?;
+        let text = String::from_utf8(text).map_err(|error| JsonError::NotUtf8 {
+            offset: error.utf8_error().valid_up_to(),
+        })?;
         let (nodes, orders) = parser::parse(&text, limits.depth)?;
-        Ok(Self { text, nodes, orders })
+        Ok(Self {
+            text,
+            nodes,
+            orders,
+        })
     }
 
     /// The value at the top.

@@ -29,15 +29,27 @@ pub(super) const INTEGER: u32 = 1 << 6;
 
 impl Node {
     /// Stands in for a node that is not there; no handle made by this crate refers to one.
-    pub(super) const NULL: Self =
-        Self { start: 0, end: 0, next: 0, tag: Kind::Null as u32 | CANONICAL };
+    pub(super) const NULL: Self = Self {
+        start: 0,
+        end: 0,
+        next: 0,
+        tag: Kind::Null as u32 | CANONICAL,
+    };
 
     pub(super) const fn new(kind: Kind, flags: u32, start: u32, end: u32, next: u32) -> Self {
-        Self { start, end, next, tag: kind as u32 | flags }
+        Self {
+            start,
+            end,
+            next,
+            tag: kind as u32 | flags,
+        }
     }
 
     pub(super) const fn with_extra(self, extra: u32) -> Self {
-        Self { tag: self.tag | (extra << EXTRA_SHIFT), ..self }
+        Self {
+            tag: self.tag | (extra << EXTRA_SHIFT),
+            ..self
+        }
     }
 
     pub(super) const fn kind(self) -> Kind {

@@ -2,9 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::node::{CANONICAL, ESCAPED, Node, ORDERED};
-use super::{JsonError, Kind, scan, text, utf16_order};
+use names::{Name, compare};
 
+use super::node::{CANONICAL, Node, ORDERED};
+use super::{JsonError, Kind};
+
+mod names;
 mod number;
 mod string;
 
@@ -47,12 +50,6 @@ struct Parser<'t> {
     max_depth: usize,
 }
 
-/// The member name before the one that is read.
-struct Name<'t> {
-    content: &'t str,
-    escaped: bool,
-}
-
 impl<'t> Parser<'t> {
     #[inline]
     fn peek(&self) -> Option<u8> {
@@ -61,7 +58,10 @@ impl<'t> Parser<'t> {
 
     #[cold]
     fn expected(&self, expected: &'static str) -> JsonError {
-        JsonError::Syntax { offset: self.at, expected }
+        JsonError::Syntax {
+            offset: self.at,
+            expected,
+        }
     }
 
     /// Skips white space (RFC 8259 §2).
@@ -74,7 +74,10 @@ impl<'t> Parser<'t> {
 
     fn skip_space(&mut self) {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let len = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count();
+        let len = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
+            .count();
         self.at += len;
         self.deviations += 1;
     }
@@ -82,7 +85,8 @@ impl<'t> Parser<'t> {
     #[inline]
     fn push(&mut self, kind: Kind, flags: u32, start: usize) {
         let next = self.nodes.len() as u32 + 1;
-        self.nodes.push(Node::new(kind, flags, start as u32, self.at as u32, next));
+        self.nodes
+            .push(Node::new(kind, flags, start as u32, self.at as u32, next));
     }
 
     /// Reads one value; `room` is how many containers may still be opened.
@@ -100,7 +104,9 @@ impl<'t> Parser<'t> {
     }
 
     fn enter(&self, room: usize) -> Result<usize, JsonError> {
-        room.checked_sub(1).ok_or(JsonError::TooDeep { limit: self.max_depth })
+        room.checked_sub(1).ok_or(JsonError::TooDeep {
+            limit: self.max_depth,
+        })
     }
 
     fn literal(&mut self, word: &'static str, kind: Kind) -> Result<(), JsonError> {
@@ -184,7 +190,11 @@ impl<'t> Parser<'t> {
     }
 
     fn open(&mut self) -> Open {
-        let open = Open { node: self.nodes.len(), start: self.at, deviations: self.deviations };
+        let open = Open {
+            node: self.nodes.len(),
+            start: self.at,
+            deviations: self.deviations,
+        };
         self.nodes.push(Node::NULL);
         self.at += 1;
         self.space();
@@ -193,64 +203,29 @@ impl<'t> Parser<'t> {
 
     fn close(&mut self, open: &Open, kind: Kind, flags: u32, extra: u32) {
         self.at += 1;
-        let canonical = if self.deviations == open.deviations { CANONICAL } else { 0 };
+        let canonical = if self.deviations == open.deviations {
+            CANONICAL
+        } else {
+            0
+        };
         let next = self.nodes.len() as u32;
         if let Some(node) = self.nodes.get_mut(open.node) {
-            *node =
-                Node::new(kind, flags | canonical, open.start as u32, self.at as u32, next)
-                    .with_extra(extra);
+            *node = Node::new(
+                kind,
+                flags | canonical,
+                open.start as u32,
+                self.at as u32,
+                next,
+            )
+            .with_extra(extra);
         }
-    }
-
-    /// Adds the names of the object whose first name is node `first` to the table of orders and
-    /// refuses a repetition. Gives the place of the entry.
-    fn sort_names(&mut self, first: usize, len: u32, escaped: bool) -> Result<u32, JsonError> {
-        let entry = self.orders.len();
-        self.orders.push(len);
-        let mut index = first;
-        for _ in 0..len {
-            self.orders.push(index as u32);
-            index = self.node(index as u32 + 1).next as usize;
-        }
-        let mut orders = std::mem::take(&mut self.orders);
-        let names = orders.get_mut(entry + 1..).unwrap_or_default();
-        let repeated = if escaped { self.sort_decoded(names) } else { self.sort_written(names) };
-        self.orders = orders;
-        match repeated {
-            Some(name) => Err(JsonError::DuplicateMember { offset: self.node(name).start as usize }),
-            None => Ok(entry as u32),
-        }
-    }
-
-    /// Sorts names without escapes; gives one that is there twice.
-    fn sort_written(&self, names: &mut [u32]) -> Option<u32> {
-        let content = |name: u32| self.content(self.node(name));
-        names.sort_unstable_by(|&left, &right| utf16_order(content(left), content(right)));
-        repetition(names, |left, right| content(left) == content(right))
-    }
-
-    /// Sorts names of which some have escapes, each decoded once.
-    fn sort_decoded(&self, names: &mut [u32]) -> Option<u32> {
-        let mut decoded: Vec<_> = names
-            .iter()
-            .map(|&name| {
-                let node = self.node(name);
-                (text::unescape(self.content(node), node.has(ESCAPED)), name)
-            })
-            .collect();
-        decoded.sort_unstable_by(|(left, _), (right, _)| utf16_order(left, right));
-        for (name, (_, sorted)) in names.iter_mut().zip(&decoded) {
-            *name = *sorted;
-        }
-        let twice = decoded.windows(2).find_map(|pair| match pair {
-            [(left, one), (right, other)] if left == right => Some(*one.max(other)),
-            _ => None,
-        });
-        twice
     }
 
     fn node(&self, index: u32) -> Node {
-        self.nodes.get(index as usize).copied().unwrap_or(Node::NULL)
+        self.nodes
+            .get(index as usize)
+            .copied()
+            .unwrap_or(Node::NULL)
     }
 
     fn content(&self, node: Node) -> &'t str {
@@ -264,21 +239,4 @@ struct Open {
     node: usize,
     start: usize,
     deviations: u32,
-}
-
-fn compare(left: &Name<'_>, right: &Name<'_>) -> Ordering {
-    if left.escaped || right.escaped {
-        let left = text::unescape(left.content, left.escaped);
-        utf16_order(&left, &text::unescape(right.content, right.escaped))
-    } else {
-        utf16_order(left.content, right.content)
-    }
-}
-
-/// The later of two neighbours that are the same.
-fn repetition(names: &[u32], same: impl Fn(u32, u32) -> bool) -> Option<u32> {
-    names.windows(2).find_map(|pair| match *pair {
-        [left, right] if same(left, right) => Some(left.max(right)),
-        _ => None,
-    })
 }

@@ -45,7 +45,11 @@ impl<'d> Value<'d> {
 
     #[inline]
     fn node(self) -> Node {
-        self.document.nodes.get(self.index as usize).copied().unwrap_or(Node::NULL)
+        self.document
+            .nodes
+            .get(self.index as usize)
+            .copied()
+            .unwrap_or(Node::NULL)
     }
 
     /// Which of the six kinds it is.
@@ -97,13 +101,21 @@ impl<'d> Value<'d> {
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
         let node = self.node();
-        if node.kind() == Kind::Number && node.has(INTEGER) { self.raw().parse().ok() } else { None }
+        if node.kind() == Kind::Number && node.has(INTEGER) {
+            self.raw().parse().ok()
+        } else {
+            None
+        }
     }
 
     /// The number, when it is one: the double nearest to what is written.
     #[must_use]
     pub fn as_f64(self) -> Option<f64> {
-        if self.kind() == Kind::Number { self.raw().parse().ok() } else { None }
+        if self.kind() == Kind::Number {
+            self.raw().parse().ok()
+        } else {
+            None
+        }
     }
 
     /// Whether it is `null`.
@@ -144,13 +156,19 @@ impl<'d> Value<'d> {
             return None;
         }
         let span = node.start as usize + 1..(node.end as usize).saturating_sub(1);
-        Some((self.document.text.get(span).unwrap_or_default(), node.has(ESCAPED)))
+        Some((
+            self.document.text.get(span).unwrap_or_default(),
+            node.has(ESCAPED),
+        ))
     }
 }
 
 /// Shows kind and place, never content.
 impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Value").field("kind", &self.kind()).field("span", &self.span()).finish()
+        f.debug_struct("Value")
+            .field("kind", &self.kind())
+            .field("span", &self.span())
+            .finish()
     }
 }

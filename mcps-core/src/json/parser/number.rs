@@ -1,7 +1,8 @@
 //! Numbers (RFC 8259 §6) in the range of RFC 7493 §2.2.
 
-use super::{CANONICAL, JsonError, Kind, Parser};
-use crate::json::node::INTEGER;
+use super::Parser;
+use crate::json::node::{CANONICAL, INTEGER};
+use crate::json::{JsonError, Kind};
 
 /// The largest integer that a double and its neighbours still tell apart: 2^53−1.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -30,7 +31,11 @@ impl Parser<'_> {
         }
         let canonical = !(negative && value == 0);
         self.deviations += u32::from(!canonical);
-        self.push(Kind::Number, INTEGER | if canonical { CANONICAL } else { 0 }, start);
+        self.push(
+            Kind::Number,
+            INTEGER | if canonical { CANONICAL } else { 0 },
+            start,
+        );
         Ok(())
     }
 
@@ -68,7 +73,11 @@ impl Parser<'_> {
             value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             self.at += 1;
         }
-        if self.at == first { Err(self.expected("a digit")) } else { Ok(value) }
+        if self.at == first {
+            Err(self.expected("a digit"))
+        } else {
+            Ok(value)
+        }
     }
 }
 

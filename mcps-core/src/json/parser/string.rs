@@ -1,6 +1,8 @@
 //! Strings and their escapes (RFC 8259 §7).
 
-use super::{CANONICAL, ESCAPED, JsonError, Kind, Name, Parser, scan};
+use super::{Name, Parser};
+use crate::json::node::{CANONICAL, ESCAPED};
+use crate::json::{JsonError, Kind, scan};
 
 impl<'t> Parser<'t> {
     /// Reads a string whose opening quote is the next byte.
@@ -44,7 +46,9 @@ impl<'t> Parser<'t> {
 
     /// Reads `uXXXX`, and the `\uXXXX` that must follow when the first is a high surrogate.
     fn unicode_escape(&mut self) -> Result<bool, JsonError> {
-        let lone = JsonError::LoneSurrogate { offset: self.at - 1 };
+        let lone = JsonError::LoneSurrogate {
+            offset: self.at - 1,
+        };
         match self.hex()? {
             0xD800..=0xDBFF => {
                 let rest = self.bytes.get(self.at..).unwrap_or_default();
@@ -60,7 +64,10 @@ impl<'t> Parser<'t> {
             0xDC00..=0xDFFF => Err(lone),
             // The five with a short form of their own; the others in lower case.
             0x08 | 0x09 | 0x0A | 0x0C | 0x0D => Ok(false),
-            0x00..=0x1F => Ok(!self.bytes.get(self.at - 1).is_some_and(u8::is_ascii_uppercase)),
+            0x00..=0x1F => Ok(!self
+                .bytes
+                .get(self.at - 1)
+                .is_some_and(u8::is_ascii_uppercase)),
             _ => Ok(false),
         }
     }

@@ -20,7 +20,11 @@ impl<'d> Object<'d> {
     #[must_use]
     pub fn len(self) -> usize {
         let node = self.0.node();
-        if node.has(ORDERED) { node.extra() as usize } else { self.order().len() }
+        if node.has(ORDERED) {
+            node.extra() as usize
+        } else {
+            self.order().len()
+        }
     }
 
     /// Whether it has none.
@@ -51,15 +55,19 @@ impl<'d> Object<'d> {
     #[must_use]
     pub fn iter(self) -> ObjectIter<'d> {
         let object = self.0;
-        ObjectIter { next: Value::at(object.document, object.index + 1), end: object.node().next }
+        ObjectIter {
+            next: Value::at(object.document, object.index + 1),
+            end: object.node().next,
+        }
     }
 
     /// The members in ascending UTF-16 order of their names (RFC 8785 §3.2.3).
     pub(crate) fn sorted(self) -> impl Iterator<Item = Member<'d>> {
         let document = self.0.document;
         let written = self.0.node().has(ORDERED).then(|| self.iter());
-        let sorted =
-            self.order().iter().map(move |&index| Member { name: Value::at(document, index) });
+        let sorted = self.order().iter().map(move |&index| Member {
+            name: Value::at(document, index),
+        });
         written.into_iter().flatten().chain(sorted)
     }
 
@@ -69,7 +77,12 @@ impl<'d> Object<'d> {
         if node.has(ORDERED) {
             return &[];
         }
-        let entry = self.0.document.orders.get(node.extra() as usize..).unwrap_or_default();
+        let entry = self
+            .0
+            .document
+            .orders
+            .get(node.extra() as usize..)
+            .unwrap_or_default();
         match entry.split_first() {
             Some((&len, names)) => names.get(..len as usize).unwrap_or_default(),
             None => &[],
@@ -146,4 +159,3 @@ impl<'d> Member<'d> {
         }
     }
 }
-
