@@ -107,6 +107,9 @@ pub enum Refusal {
     /// A tool definition differs from its signature, manifest or pin.
     #[error("tool integrity: {0}")]
     Tool(&'static str),
+    /// A tool changed and nobody has approved the change.
+    #[error("quarantined until an operator approves")]
+    Quarantined,
     /// The passport's origin is not the one that was reached.
     #[error("passport origin does not match")]
     OriginMismatch,
@@ -123,7 +126,9 @@ impl Refusal {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::Json(_) | Self::Message(_) | Self::Envelope(_) | Self::Statement { .. } => Code::Malformed,
+            Self::Json(_) | Self::Message(_) | Self::Envelope(_) | Self::Statement { .. } => {
+                Code::Malformed
+            }
             Self::Unsigned => Code::SignatureRequired,
             Self::Passport(_)
             | Self::UnknownIssuer
@@ -145,6 +150,7 @@ impl Refusal {
             Self::StatusTooOld { .. } => Code::StatusTooOld,
             Self::AuthorityUnreachable => Code::AuthorityUnreachable,
             Self::Tool(_) => Code::ToolIntegrity,
+            Self::Quarantined => Code::Quarantined,
             Self::OriginMismatch => Code::OriginMismatch,
             Self::NoMutualVersion => Code::NoMutualVersion,
             Self::Upstream => Code::UpstreamUnavailable,
