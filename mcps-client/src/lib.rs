@@ -1,1 +1,20 @@
-//! placeholder
+//! The client side of signed MCP: an identity in a home directory, the trust source that knows
+//! whom to believe, links that sign what goes out and verify what comes in, and `mcps connect`.
+//!
+//! `mcps-wrap` builds on the same links from the other end.
+
+pub mod announce;
+pub mod authority;
+pub mod connect;
+pub mod enrol;
+pub mod error;
+pub mod home;
+pub mod identity;
+pub mod link;
+pub mod logging;
+pub mod peers;
+pub mod relay;
+pub mod renewal;
+pub mod tools;
+pub mod trust_source;
+pub mod verify;

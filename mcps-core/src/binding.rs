@@ -29,7 +29,10 @@ impl<T> Pending<T> {
     /// With room for `limit` requests.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { requests: HashMap::new(), limit }
+        Self {
+            requests: HashMap::new(),
+            limit,
+        }
     }
 
     /// Notes a request.
@@ -41,7 +44,9 @@ impl<T> Pending<T> {
             return Err(Refusal::Full("the table of requests in flight"));
         }
         if self.requests.contains_key(&id) {
-            return Err(Refusal::Message("a request with this `id` is still in flight"));
+            return Err(Refusal::Message(
+                "a request with this `id` is still in flight",
+            ));
         }
         self.requests.insert(id, (req, note));
         Ok(())
@@ -65,16 +70,26 @@ impl<T> Pending<T> {
     /// [`Refusal::NotBound`]; the request stays in flight.
     pub fn settle(&mut self, id: &Id, claimed: Option<&Req>) -> Result<(Req, T), Refusal> {
         let claimed = claimed.ok_or(Refusal::NotBound("it names no request"))?;
-        let (own, _) = self.requests.get(id).ok_or(Refusal::NotBound("no such request is in flight"))?;
+        let (own, _) = self
+            .requests
+            .get(id)
+            .ok_or(Refusal::NotBound("no such request is in flight"))?;
         if own != claimed {
             return Err(Refusal::NotBound("it names another request"));
         }
-        self.requests.remove(id).ok_or(Refusal::NotBound("no such request is in flight"))
+        self.requests
+            .remove(id)
+            .ok_or(Refusal::NotBound("no such request is in flight"))
     }
 
     /// Takes a request off without an answer: the connection ended or it was never sent.
     pub fn remove(&mut self, id: &Id) -> Option<(Req, T)> {
         self.requests.remove(id)
+    }
+
+    /// What was noted with each request in flight.
+    pub fn notes(&self) -> impl Iterator<Item = &T> {
+        self.requests.values().map(|(_, note)| note)
     }
 
     /// Takes all off.

@@ -42,7 +42,9 @@ impl Kind {
 pub struct Id(String);
 
 impl Id {
-    fn from_value(value: Value<'_>) -> Option<Self> {
+    /// Reads an id from a JSON value: a string or a number.
+    #[must_use]
+    pub fn from_value(value: Value<'_>) -> Option<Self> {
         (value.as_f64().is_some() || value.as_str().is_some()).then(|| Self(jcs::to_string(value)))
     }
 
@@ -86,7 +88,10 @@ impl Message {
 
     fn from_document(document: Document) -> Result<Self, Refusal> {
         let bad = Refusal::Message;
-        let root = document.root().as_object().ok_or(bad("not a JSON object"))?;
+        let root = document
+            .root()
+            .as_object()
+            .ok_or(bad("not a JSON object"))?;
         if root.get("jsonrpc").and_then(Value::as_str).as_deref() != Some("2.0") {
             return Err(bad("`jsonrpc` is not \"2.0\""));
         }
@@ -95,10 +100,17 @@ impl Message {
         let kind = match (method, result, error) {
             (Some(method), None, None) => {
                 method.as_str().ok_or(bad("`method` is not a string"))?;
-                if root.get("params").is_some_and(|params| params.as_object().is_none()) {
+                if root
+                    .get("params")
+                    .is_some_and(|params| params.as_object().is_none())
+                {
                     return Err(bad("`params` is not an object"));
                 }
-                if id.is_some() { Kind::Request } else { Kind::Notification }
+                if id.is_some() {
+                    Kind::Request
+                } else {
+                    Kind::Notification
+                }
             }
             (None, Some(result), None) => {
                 result.as_object().ok_or(bad("`result` is not an object"))?;
@@ -106,20 +118,35 @@ impl Message {
             }
             (None, None, Some(error)) => {
                 let error = error.as_object().ok_or(bad("`error` is not an object"))?;
-                error.get("code").and_then(Value::as_i64).ok_or(bad("`error.code` is not an integer"))?;
-                error.get("message").and_then(Value::as_str).ok_or(bad("`error.message` is not a string"))?;
+                error
+                    .get("code")
+                    .and_then(Value::as_i64)
+                    .ok_or(bad("`error.code` is not an integer"))?;
+                error
+                    .get("message")
+                    .and_then(Value::as_str)
+                    .ok_or(bad("`error.message` is not a string"))?;
                 Kind::Error
             }
-            _ => return Err(bad("exactly one of `method`, `result` and `error` is needed")),
+            _ => {
+                return Err(bad(
+                    "exactly one of `method`, `result` and `error` is needed",
+                ));
+            }
         };
         let id = match id {
             Some(id) if id.is_null() && kind == Kind::Error => None,
-            Some(id) => Some(Id::from_value(id).ok_or(bad("`id` is neither a string nor a number"))?),
+            Some(id) => {
+                Some(Id::from_value(id).ok_or(bad("`id` is neither a string nor a number"))?)
+            }
             None if kind == Kind::Response => return Err(bad("a result needs an `id`")),
             None => None,
         };
         let message = Self { document, kind, id };
-        if message.meta_value().is_some_and(|meta| meta.as_object().is_none()) {
+        if message
+            .meta_value()
+            .is_some_and(|meta| meta.as_object().is_none())
+        {
             return Err(bad("`_meta` is not an object"));
         }
         Ok(message)

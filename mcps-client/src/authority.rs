@@ -1,0 +1,241 @@
+//! The typed client of the trust authority's API.
+
+use std::time::Duration;
+
+use mcps_core::json::{Document, Limits, Value, quote};
+use mcps_core::key::{KeyId, PublicKey};
+use mcps_core::passport::{Kind, Passport, PassportId};
+use mcps_core::trust::TrustBundle;
+use reqwest::Method;
+
+use crate::error::ClientError;
+
+/// Longest answer that is read.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// What is asked for in a new passport.
+#[derive(Clone, Debug)]
+pub struct PassportRequest {
+    /// Our tenant.
+    pub tenant: String,
+    /// The subject's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Agent, server or gateway.
+    pub kind: Kind,
+    /// Who answers for it.
+    pub owner: String,
+    /// Where it lives.
+    pub origin: Option<String>,
+    /// What it says it can do.
+    pub capabilities: Vec<String>,
+    /// The level an operator decides on, 0 to 2.
+    pub trust_level: Option<u8>,
+    /// Life in seconds.
+    pub ttl_s: Option<u64>,
+}
+
+/// A challenge and what it was given for.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// To be signed.
+    pub challenge: String,
+    /// Whom the proof is for: the authority's name.
+    pub audience: String,
+}
+
+/// One authority's HTTP API.
+#[derive(Clone, Debug)]
+pub struct AuthorityClient {
+    url: String,
+    http: reqwest::Client,
+}
+
+fn text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    quote(text, &mut out);
+    out
+}
+
+impl AuthorityClient {
+    /// For the authority at `url`. Connects on first use; never follows redirects.
+    ///
+    /// # Errors
+    /// [`ClientError::Address`] when it is no HTTP address.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        let url = url.trim_end_matches('/');
+        let address = || ClientError::Address(url.to_owned());
+        let parsed = reqwest::Url::parse(url).map_err(|_| address())?;
+        if !["http", "https"].contains(&parsed.scheme()) || parsed.host_str().is_none() || parsed.query().is_some() {
+            return Err(address());
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .timeout(Duration::from_secs(5))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|_| address())?;
+        Ok(Self { url: url.to_owned(), http })
+    }
+
+    /// Its base address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn unexpected(&self, why: impl Into<String>) -> ClientError {
+        ClientError::Answer { url: self.url.clone(), why: why.into() }
+    }
+
+    async fn call(&self, method: Method, path: &str, bearer: Option<&str>, body: Option<String>) -> Result<Document, ClientError> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(key) = bearer {
+            request = request.bearer_auth(key);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let unreachable = |error: reqwest::Error| {
+            let why = if error.is_timeout() { "it timed out" } else if error.is_connect() { "connection failed" } else { "the exchange broke off" };
+            ClientError::Unreachable { url: self.url.clone(), why: why.to_owned() }
+        };
+        let mut response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_ANSWER {
+                return Err(self.unexpected("an answer above 1 MiB"));
+            }
+        }
+        let limits = Limits { bytes: MAX_ANSWER, ..Limits::default() };
+        let document = Document::parse_with(bytes, limits);
+        if status.is_success() {
+            return document.map_err(|error| self.unexpected(error.to_string()));
+        }
+        let member = |name: &str| {
+            let root = document.as_ref().ok()?.root();
+            root.get(name).and_then(Value::as_str).map(|text| text.into_owned())
+        };
+        Err(ClientError::Problem {
+            status: status.as_u16(),
+            title: member("title").unwrap_or_else(|| status.canonical_reason().unwrap_or("error").to_owned()),
+            detail: member("detail").unwrap_or_default(),
+        })
+    }
+
+    async fn get(&self, path: &str) -> Result<Document, ClientError> {
+        self.call(Method::GET, path, None, None).await
+    }
+
+    fn passport_of(&self, document: &Document) -> Result<Passport, ClientError> {
+        let value = document.root().get("passport").ok_or_else(|| self.unexpected("no `passport`"))?;
+        Ok(Passport::from_value(value)?)
+    }
+
+    /// The authority's key set, read but not yet believed.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`], [`ClientError::Problem`], [`ClientError::Refused`].
+    pub async fn trust(&self) -> Result<TrustBundle, ClientError> {
+        let document = self.get("/.well-known/mcps-trust").await?;
+        Ok(TrustBundle::parse(document.text())?)
+    }
+
+    /// Asks for a challenge for `kid` to prove itself with.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn challenge(&self, tenant: &str, subject: &str, kid: &KeyId, audience: &str) -> Result<Challenge, ClientError> {
+        let body = format!(
+            r#"{{"tenant":{},"subject":{},"kid":"{kid}","audience":{}}}"#,
+            text(tenant),
+            text(subject),
+            text(audience),
+        );
+        let document = self.call(Method::POST, "/v1/challenges", None, Some(body)).await?;
+        let challenge = document.root().get("challenge").and_then(Value::as_str);
+        let challenge = challenge.ok_or_else(|| self.unexpected("no `challenge`"))?.into_owned();
+        Ok(Challenge { challenge, audience: audience.to_owned() })
+    }
+
+    /// Requests a passport with an operator's key and a proof of possession.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn issue(&self, operator: &str, request: &PassportRequest, key: &PublicKey, challenge: &str, proof: &str) -> Result<Passport, ClientError> {
+        let mut body = format!(
+            r#"{{"tenant":{},"name":{},"version":{},"kind":"{}","owner":{},"capabilities":[{}],"public_key":{},"challenge":{},"proof":{}"#,
+            text(&request.tenant),
+            text(&request.name),
+            text(&request.version),
+            request.kind,
+            text(&request.owner),
+            request.capabilities.iter().map(|one| text(one)).collect::<Vec<_>>().join(","),
+            key.to_jwk(),
+            text(challenge),
+            text(proof),
+        );
+        if let Some(origin) = &request.origin {
+            body.push_str(&format!(r#","origin":{}"#, text(origin)));
+        }
+        if let Some(level) = request.trust_level {
+            body.push_str(&format!(r#","trust_level":{level}"#));
+        }
+        if let Some(ttl) = request.ttl_s {
+            body.push_str(&format!(r#","ttl_s":{ttl}"#));
+        }
+        body.push('}');
+        let document = self.call(Method::POST, "/v1/passports", Some(operator), Some(body)).await?;
+        self.passport_of(&document)
+    }
+
+    /// Renews a passport with a proof by its own key.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn renew(&self, id: &PassportId, challenge: &str, proof: &str, ttl_s: Option<u64>) -> Result<Passport, ClientError> {
+        let ttl = ttl_s.map_or(String::new(), |ttl| format!(r#","ttl_s":{ttl}"#));
+        let body = format!(r#"{{"challenge":{},"proof":{}{ttl}}}"#, text(challenge), text(proof));
+        let document = self.call(Method::POST, &format!("/v1/passports/{id}/renew"), None, Some(body)).await?;
+        self.passport_of(&document)
+    }
+
+    /// Revokes a passport; the answer's JSON.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn revoke(&self, operator: &str, id: &PassportId, reason: &str, note: Option<&str>) -> Result<String, ClientError> {
+        let note = note.map_or(String::new(), |note| format!(r#","note":{}"#, text(note)));
+        let body = format!(r#"{{"reason":{}{note}}}"#, text(reason));
+        let path = format!("/v1/passports/{id}/revoke");
+        Ok(self.call(Method::POST, &path, Some(operator), Some(body)).await?.into_text())
+    }
+
+    /// What the authority shows of a passport: the answer's JSON.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn show(&self, id: &PassportId) -> Result<String, ClientError> {
+        Ok(self.get(&format!("/v1/passports/{id}")).await?.into_text())
+    }
+
+    /// The signed status of a passport as its JSON text, to be verified by the caller.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn status_text(&self, id: &PassportId, nonce: &str) -> Result<String, ClientError> {
+        Ok(self.get(&format!("/v1/passports/{id}/status?nonce={nonce}")).await?.into_text())
+    }
+
+    /// Whether it is ready to serve.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn ready(&self) -> Result<(), ClientError> {
+        self.get("/readyz").await.map(drop)
+    }
+}

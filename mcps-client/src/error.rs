@@ -1,0 +1,96 @@
+//! What can go wrong on our own side of the wire, in words for the person who runs it.
+
+use std::path::PathBuf;
+
+use mcps_core::key::KeyError;
+use mcps_core::refusal::Refusal;
+use mcps_transport::TransportError;
+
+/// A failure of the client, the wrapper or their set-up; what peers are told is a
+/// [`Refusal`] instead.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A file of the home directory cannot be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`, `create`.
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of the home directory is missing and a command makes it.
+    #[error("{} does not exist; {next}", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+        /// What to do.
+        next: &'static str,
+    },
+    /// A file already exists and would be lost.
+    #[error("{} exists already; {next}", path.display())]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+        /// What to do.
+        next: &'static str,
+    },
+    /// A file does not hold what it should.
+    #[error("{} is not usable: {why}", path.display())]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A private key others can read.
+    #[error("{} can be read by others (mode {mode:o}); run: chmod 600 {}", path.display(), path.display())]
+    KeyMode {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The authority's address is not one.
+    #[error("`{0}` is not an http:// or https:// address of a trust authority")]
+    Address(String),
+    /// The authority did not answer.
+    #[error("trust authority {url} did not answer: {why}; check that it runs: curl {url}/readyz")]
+    Unreachable {
+        /// Its base address.
+        url: String,
+        /// The failure, without addresses' query parts.
+        why: String,
+    },
+    /// The authority answered with a problem (RFC 9457).
+    #[error("trust authority refused ({status}): {title}{}{detail}", if detail.is_empty() { "" } else { ": " })]
+    Problem {
+        /// HTTP status.
+        status: u16,
+        /// The problem's title.
+        title: String,
+        /// The problem's detail.
+        detail: String,
+    },
+    /// The authority answered with something else than its API says.
+    #[error("trust authority {url} answered with something unexpected: {why}")]
+    Answer {
+        /// Its base address.
+        url: String,
+        /// What was wrong.
+        why: String,
+    },
+    /// The protocol refused something of ours.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A key could not be made or read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The machine has no randomness.
+    #[error(transparent)]
+    Random(#[from] mcps_core::random::RandomError),
+    /// Bytes could not be moved.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}

@@ -1,0 +1,203 @@
+//! One connection to one peer, seen from either end: what goes out is signed, counted and bound;
+//! what comes in is verified, in order, and bound to what was asked.
+//!
+//! A link is used by two tasks, one per direction. [`Link::seal`] is called under the lock that
+//! also writes, so that the stream is signed in the order in which it is sent.
+
+mod opened;
+mod outgoing;
+mod state;
+
+pub use opened::{Opened, Plain, Refused};
+pub use state::{Asked, Peer};
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mcps_core::clock::Clock;
+use mcps_core::envelope::Carrier;
+use mcps_core::json::Limits;
+use mcps_core::message::{self, Id};
+use mcps_core::passport::{Kind, PassportId};
+use mcps_core::random::{Random, hex16};
+
+use crate::identity::Identity;
+use crate::verify::Verifier;
+use state::State;
+
+/// The audience of whoever does not know the other's passport yet.
+const ANYBODY: &str = "stdio:*";
+
+/// Requests in flight per direction.
+pub const MAX_IN_FLIGHT: usize = 10_000;
+
+/// Limits for one line between our own ends: the largest message and room for its envelope.
+#[must_use]
+pub fn line_limits() -> Limits {
+    let message = Limits::default();
+    Limits { bytes: message.bytes + 64 * 1024, depth: message.depth + 2 }
+}
+
+/// Which end of the connection we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Asks: an agent's end.
+    Client,
+    /// Serves: beside the server.
+    Server,
+}
+
+impl End {
+    /// Whose passports are accepted from the other end.
+    const fn expects(self) -> &'static [Kind] {
+        match self {
+            Self::Client => &[Kind::Server, Kind::Gateway],
+            Self::Server => &[Kind::Agent, Kind::Gateway],
+        }
+    }
+}
+
+/// One connection's signing and verifying.
+#[derive(Debug)]
+pub struct Link {
+    end: End,
+    carrier: Carrier,
+    identity: Arc<Identity>,
+    verifier: Verifier,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    state: Mutex<State>,
+}
+
+/// What a link is made of.
+#[derive(Debug)]
+pub struct LinkParts {
+    /// Which end we are.
+    pub end: End,
+    /// How envelopes travel.
+    pub carrier: Carrier,
+    /// Who we are.
+    pub identity: Arc<Identity>,
+    /// How what comes in is verified.
+    pub verifier: Verifier,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Nonces.
+    pub random: Arc<dyn Random>,
+    /// The agent's run: given by the client's end, learnt by the server's unless it was told.
+    pub session: Option<String>,
+}
+
+impl Link {
+    /// A link before its first message.
+    #[must_use]
+    pub fn new(parts: LinkParts) -> Self {
+        Self {
+            end: parts.end,
+            carrier: parts.carrier,
+            identity: parts.identity,
+            verifier: parts.verifier,
+            clock: parts.clock,
+            random: parts.random,
+            state: Mutex::new(State::new(parts.session)),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which end we are.
+    #[must_use]
+    pub const fn end(&self) -> End {
+        self.end
+    }
+
+    /// The carrier in use.
+    #[must_use]
+    pub const fn carrier(&self) -> Carrier {
+        self.carrier
+    }
+
+    /// Who we are.
+    #[must_use]
+    pub const fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    /// Whom the other end has proven to be, once it has.
+    #[must_use]
+    pub fn peer(&self) -> Option<Peer> {
+        self.state().peer.clone()
+    }
+
+    /// Ids of our requests that wait for an answer; after this none do.
+    #[must_use]
+    pub fn take_asked(&self) -> Vec<Id> {
+        self.state().asked.drain().map(|(id, _)| id).collect()
+    }
+
+    /// Stops waiting for the answer to one request of ours; whether it was waited for.
+    #[must_use]
+    pub fn abandon(&self, id: &Id) -> bool {
+        self.state().asked.remove(id).is_some()
+    }
+
+    /// What one request of the other end asks, while it is being served.
+    #[must_use]
+    pub fn served(&self, id: &Id) -> Option<Asked> {
+        self.state().serving.get(id).map(|(_, asked)| asked.clone())
+    }
+
+    /// Takes note of a message that was refused but is passed on by an observer, and returns it.
+    /// An answer to it is then bound to it, or goes unsigned to a peer that never signed.
+    #[must_use]
+    pub fn overlook(&self, refused: Refused) -> Option<message::Message> {
+        let message = refused.message?;
+        let mut state = self.state();
+        state.plain |= state.peer.is_none() && refused.req.is_none();
+        if message.kind() == message::Kind::Request {
+            state.serving.insert(&message, refused.req).ok()?;
+        }
+        if let Some(id) = message.id().filter(|_| message.method().is_none()) {
+            state.asked.remove(id);
+        }
+        Some(message)
+    }
+
+    /// Ids of the other end's requests that wait for our answer. They stay until answered.
+    #[must_use]
+    pub fn serving(&self) -> Vec<Id> {
+        self.state().serving.ids()
+    }
+
+    /// A short random id that ties what a peer is told to what the log says.
+    #[must_use]
+    pub fn decision_id(&self) -> String {
+        hex16(self.random.as_ref()).unwrap_or_else(|_| "00000000000000000000000000000000".to_owned())
+    }
+
+    /// Whether a message for `aud` is for us. Requests and notifications to a stdio server name
+    /// `stdio:` and its passport, the `first` alone may say `stdio:*`; everything else names the
+    /// receiver's passport, except the error of a server that could not read who asked.
+    fn is_addressed(&self, kind: message::Kind, aud: &str, first: bool) -> bool {
+        match (self.end, kind) {
+            // Bare draft-00 messages name nobody.
+            _ if aud.is_empty() => self.carrier == Carrier::Draft00,
+            (End::Server, message::Kind::Request | message::Kind::Notification) => {
+                let id = aud.strip_prefix("stdio:");
+                id.is_some_and(|id| self.identity.is_own(id) || (first && id == "*"))
+            }
+            (End::Client, message::Kind::Error) if aud == ANYBODY => true,
+            _ => self.identity.is_own(aud),
+        }
+    }
+
+    /// Whom a message of ours is for.
+    fn audience(&self, kind: message::Kind, peer: Option<&PassportId>) -> String {
+        match (self.end, kind, peer) {
+            (End::Client, message::Kind::Request | message::Kind::Notification, Some(id)) => format!("stdio:{id}"),
+            (_, _, Some(id)) => id.to_string(),
+            (_, _, None) => ANYBODY.to_owned(),
+        }
+    }
+}

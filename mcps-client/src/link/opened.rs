@@ -1,0 +1,215 @@
+//! Verifying what comes in.
+
+use mcps_core::binding::Req;
+use mcps_core::envelope::Sealed;
+use mcps_core::level::{Effective, TrustLevel};
+use mcps_core::message::{self, Id, Kind, Message};
+use mcps_core::refusal::Refusal;
+
+use super::state::{Asked, Peer, State, progress_of};
+use super::{End, Link};
+use crate::verify::Verified;
+
+/// A message to be passed on: as its writer wrote it.
+#[derive(Debug)]
+pub struct Opened {
+    /// Without envelope.
+    pub message: Message,
+    /// What the sender's word is worth; absent when it came unsigned and that was admitted.
+    pub trust: Option<Effective>,
+    /// Of an answer: what had been asked.
+    pub asked: Option<Asked>,
+}
+
+/// A message that is not passed on, and what is needed to say so.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Its shape, as far as it could be read.
+    pub kind: Option<Kind>,
+    /// Its id, as far as it could be read.
+    pub id: Option<Id>,
+    /// How it names itself, as far as its envelope could be read.
+    pub req: Option<Req>,
+    /// The signature was good: what was refused is its sender's doing.
+    pub authentic: bool,
+    /// The message as its writer wrote it, for an observer that passes it on all the same.
+    pub message: Option<Message>,
+}
+
+impl Refused {
+    /// Of something that could not be read at all.
+    #[must_use]
+    pub fn unread(refusal: Refusal) -> Self {
+        Self { refusal, kind: None, id: None, req: None, authentic: false, message: None }
+    }
+
+    fn of(refusal: Refusal, message: &Message) -> Self {
+        Self { kind: Some(message.kind()), id: message.id().cloned(), ..Self::unread(refusal) }
+    }
+
+    fn of_sealed(refusal: Refusal, sealed: Sealed, authentic: bool) -> Box<Self> {
+        let mut refused = Self::of(refusal, sealed.message());
+        refused.req = Some(sealed.as_req());
+        refused.authentic = authentic;
+        refused.message = sealed.strip().ok();
+        Box::new(refused)
+    }
+}
+
+/// What to do with messages that carry no signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plain {
+    /// Refuse them.
+    Refuse,
+    /// Admit them as L0, as long as the other end never signed.
+    Admit,
+}
+
+impl Link {
+    /// Verifies one line from the other end.
+    ///
+    /// # Errors
+    /// [`Refused`] with the refusal of the first check that failed.
+    pub async fn open(&self, line: Vec<u8>, need: TrustLevel, plain: Plain) -> Result<Opened, Box<Refused>> {
+        let id = || message::id_of(&line);
+        let message = match Message::parse_with(line.clone(), crate::link::line_limits()) {
+            Ok(message) => message,
+            Err(refusal) => return Err(Box::new(Refused { id: id(), ..Refused::unread(refusal) })),
+        };
+        let sealed = match Sealed::read(message.clone(), self.carrier()) {
+            Ok(sealed) => sealed,
+            Err(Refusal::Unsigned) => return self.open_plain(message, plain),
+            Err(refusal) => return Err(Box::new(Refused::of(refusal, &message))),
+        };
+        let verified = match self.verify(sealed).await {
+            Ok(verified) => verified,
+            Err(refused) => return Err(refused),
+        };
+        self.accept(verified, need)
+    }
+
+    async fn verify(&self, sealed: Sealed) -> Result<Verified, Box<Refused>> {
+        let kind = sealed.message().kind();
+        let first = self.peer().is_none() && is_opening(sealed.message());
+        let copy = sealed.clone();
+        let addressed = |aud: &str| self.is_addressed(kind, aud, first);
+        let verified = self.verifier.verify(sealed, addressed, self.end.expects()).await;
+        verified.map_err(|refusal| {
+            // Only a good signature is checked against nonces, so these two prove it.
+            let authentic = matches!(refusal, Refusal::Replayed | Refusal::BeforeBoot);
+            Refused::of_sealed(refusal, copy, authentic)
+        })
+    }
+
+    fn open_plain(&self, message: Message, plain: Plain) -> Result<Opened, Box<Refused>> {
+        let mut state = self.state();
+        let refuse = |refusal, message: Message| {
+            let refused = Refused::of(refusal, &message);
+            Box::new(Refused { message: Some(message), ..refused })
+        };
+        if plain == Plain::Refuse || state.peer.is_some() {
+            return Err(refuse(Refusal::Unsigned, message));
+        }
+        state.plain = true;
+        let asked = match (message.kind(), message.id()) {
+            (Kind::Request, _) => match state.serving.insert(&message, None) {
+                Ok(()) => None,
+                Err(refusal) => return Err(refuse(refusal, message)),
+            },
+            (Kind::Response | Kind::Error, Some(id)) => state.asked.remove(id).map(|(_, asked)| asked),
+            _ => None,
+        };
+        state.cancelled(&message, false);
+        Ok(Opened { message, trust: None, asked })
+    }
+
+    /// The checks that need the link's memory: same subject, same session, next in the stream,
+    /// bound to what was asked, level.
+    fn accept(&self, verified: Verified, need: TrustLevel) -> Result<Opened, Box<Refused>> {
+        let mut state = self.state();
+        let asked = match self.place(&mut state, &verified) {
+            Ok(asked) => asked,
+            Err(refusal) => return Err(Refused::of_sealed(refusal, verified.into_sealed(), true)),
+        };
+        let trust = verified.trust();
+        if let Err(refusal) = verified.require(need) {
+            return Err(Refused::of_sealed(refusal, verified.into_sealed(), true));
+        }
+        let sealed = verified.into_sealed();
+        let req = sealed.as_req();
+        let failed = Refused { req: Some(req.clone()), authentic: true, ..Refused::of(Refusal::Envelope("added"), sealed.message()) };
+        let message = match sealed.strip() {
+            Ok(message) => message,
+            Err(refusal) => return Err(Box::new(Refused { refusal, ..failed })),
+        };
+        if message.kind() == Kind::Request
+            && let Err(refusal) = state.serving.insert(&message, Some(req))
+        {
+            return Err(Box::new(Refused { refusal, ..failed }));
+        }
+        state.cancelled(&message, false);
+        Ok(Opened { message, trust: Some(trust), asked })
+    }
+
+    fn place(&self, state: &mut State, verified: &Verified) -> Result<Option<Asked>, Refusal> {
+        let (sealed, passport) = (verified.sealed(), verified.passport());
+        let fields = sealed.fields();
+        if state.peer.as_ref().is_some_and(|peer| !peer.is_same_subject(passport)) {
+            return Err(Refusal::Passport("another subject speaks on this connection"));
+        }
+        let bare = fields.aud.is_empty();
+        if !bare {
+            if self.is_foreign_session(&fields.session, state.session.as_deref()) {
+                return Err(Refusal::Envelope("session is another than this connection's"));
+            }
+            state.incoming.check(fields.position)?;
+            state.incoming.advance(*sealed.digest());
+        }
+        state.peer = Some(Peer { passport: passport.clone(), level: verified.trust().level() });
+        if self.end == End::Server && !bare {
+            state.session.get_or_insert_with(|| fields.session.clone());
+        }
+        bind(state, sealed, bare)
+    }
+}
+
+/// Whether an answer, or what else names a request, belongs to one of ours.
+fn bind(state: &mut State, sealed: &Sealed, bare: bool) -> Result<Option<Asked>, Refusal> {
+    let (message, req) = (sealed.message(), sealed.fields().req.as_ref());
+    match (message.kind(), message.id()) {
+        (Kind::Response | Kind::Error, Some(id)) => {
+            // An end that could not read a request cannot name it; its own error says so.
+            let unread = message.kind() == Kind::Error && is_refusal(message);
+            if req.is_none() && (bare || unread) {
+                let settled = state.asked.remove(id);
+                return settled.map(|(_, asked)| Some(asked)).ok_or(Refusal::NotBound("no such request is in flight"));
+            }
+            state.asked.settle(id, req).map(|(_, asked)| Some(asked))
+        }
+        (Kind::Response | Kind::Error, None) => Ok(None),
+        (Kind::Request | Kind::Notification, _) => match req {
+            Some(req) if !state.asked.names(req) => Err(Refusal::NotBound("it names no request in flight")),
+            None if progress_of(message).is_some_and(|token| is_asked_token(state, &token)) && !bare => {
+                Err(Refusal::NotBound("progress that names no request"))
+            }
+            _ => Ok(None),
+        },
+    }
+}
+
+fn is_asked_token(state: &State, token: &str) -> bool {
+    state.asked.notes().any(|asked| asked.token.as_deref() == Some(token))
+}
+
+/// Whether an error is one of this profile's.
+fn is_refusal(message: &Message) -> bool {
+    let code = message.error().and_then(|error| error.get("code")).and_then(mcps_core::json::Value::as_i64);
+    code.and_then(mcps_core::code::Code::from_jsonrpc).is_some()
+}
+
+/// The one message that may say `stdio:*`.
+fn is_opening(message: &Message) -> bool {
+    message.kind() == Kind::Request && matches!(message.method().as_deref(), Some("initialize" | "server/discover"))
+}

@@ -1,0 +1,130 @@
+//! Signing what goes out.
+
+use mcps_core::binding::Req;
+use mcps_core::code::Code;
+use mcps_core::envelope::{self, Fields};
+use mcps_core::message::{self, Id, Kind, Message};
+use mcps_core::passport::PassportId;
+use mcps_core::random::hex16;
+use mcps_core::refusal::Refusal;
+
+use super::state::{Asked, State};
+use super::{End, Link, Refused};
+
+/// The session of a refusal to somebody whose session could not be read.
+const NO_SESSION: &str = "00000000000000000000000000000000";
+
+impl Link {
+    /// Signs one message for the other end and returns the line to send. Answers are bound to the
+    /// request they answer; requests are noted so that their answers can be.
+    ///
+    /// Where the other end speaks plain MCP, the message is returned as it is.
+    ///
+    /// # Errors
+    /// [`Refusal::NotBound`] for an answer to nothing that was asked; [`Refusal::Envelope`] for a
+    /// message that carries an envelope already; [`Refusal::Full`]. Nothing was sent then, and the
+    /// stream goes on.
+    pub fn seal(&self, message: Message) -> Result<String, Refusal> {
+        let mut state = self.state();
+        let (kind, id) = (message.kind(), message.id().cloned());
+        let req = match (kind, &id) {
+            (Kind::Response | Kind::Error, Some(id)) => match state.serving.get(id) {
+                Some((req, _)) => req.clone(),
+                None => return Err(Refusal::NotBound("it answers nothing that was asked")),
+            },
+            (Kind::Response | Kind::Error, None) => None,
+            (Kind::Request | Kind::Notification, _) => state.serving.behind(&message),
+        };
+        state.cancelled(&message, true);
+        if let (Kind::Response | Kind::Error, Some(id)) = (kind, &id) {
+            state.serving.remove(id);
+        }
+        if state.plain && state.peer.is_none() {
+            return Ok(message.into_text());
+        }
+        let asked = (kind == Kind::Request).then(|| Asked::of(&message));
+        if let (Some(_), Some(id)) = (&asked, &id)
+            && state.asked.get(id).is_some()
+        {
+            return Err(Refusal::Message("a request with this `id` is still in flight"));
+        }
+        let fields = self.fields(&state, kind, req, None)?;
+        let own = Req { hash: mcps_core::digest::Digest::from_bytes([0; 32]), nonce: fields.nonce.clone(), passport_id: fields.passport_id.clone() };
+        let signed = envelope::seal(message, self.carrier, &fields, self.identity.signer())?;
+        if let (Some(asked), Some(id)) = (asked, id) {
+            state.asked.insert(id, Req { hash: signed.digest, ..own }, asked)?;
+        }
+        state.outgoing.advance(signed.digest);
+        state.shown = Some(fields.passport_id);
+        Ok(signed.text)
+    }
+
+    /// The signed error that tells the other end of a refusal: the code's number and title, and
+    /// nothing of the reason.
+    ///
+    /// # Errors
+    /// When even that cannot be signed.
+    pub fn seal_refused(&self, refused: &Refused, decision_id: &str) -> Result<String, Refusal> {
+        let extra = if refused.refusal.wants_passport() { r#","want":"passport""# } else { "" };
+        self.seal_error(refused.id.as_ref(), refused.req.clone(), refused.refusal.code(), decision_id, extra)
+    }
+
+    /// The signed error that ends a request of the other end which cannot be answered otherwise.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn seal_failure(&self, id: &Id, code: Code, decision_id: &str) -> Result<String, Refusal> {
+        let req = self.state().serving.remove(id).and_then(|(req, _)| req);
+        self.seal_error(Some(id), req, code, decision_id, "")
+    }
+
+    fn seal_error(&self, id: Option<&Id>, req: Option<Req>, code: Code, decision_id: &str, extra: &str) -> Result<String, Refusal> {
+        let mut state = self.state();
+        let text = message::error_text(id, code, decision_id, extra);
+        if state.plain && state.peer.is_none() {
+            return Ok(text);
+        }
+        let aud = req.as_ref().map(|req| req.passport_id.clone());
+        let fields = self.fields(&state, Kind::Error, req, aud)?;
+        let signed = envelope::seal(Message::parse(text)?, self.carrier, &fields, self.identity.signer())?;
+        state.outgoing.advance(signed.digest);
+        state.shown = Some(fields.passport_id);
+        Ok(signed.text)
+    }
+
+    fn fields(&self, state: &State, kind: Kind, req: Option<Req>, aud: Option<PassportId>) -> Result<Fields, Refusal> {
+        let passport = self.identity.passport()?;
+        let peer = aud.as_ref().or_else(|| state.peer.as_ref().map(|peer| peer.passport.id()));
+        let now = self.clock.now();
+        let shown = state.shown.as_ref() == Some(passport.id());
+        let nonce = hex16(self.random.as_ref()).map_err(|_| Refusal::Envelope("no randomness for a nonce"))?;
+        Ok(Fields {
+            passport_id: passport.id().clone(),
+            timestamp: now.to_string(),
+            stamped: now,
+            nonce,
+            aud: self.audience(kind, peer),
+            session: state.session.clone().unwrap_or_else(|| NO_SESSION.to_owned()),
+            passport: (!shown).then(|| Box::new(passport.as_ref().clone())),
+            req,
+            position: Some(state.outgoing.next()),
+            last: false,
+            act: None,
+            ath: None,
+        })
+    }
+
+    /// Shows the whole passport again with the next message: the other end asked for it.
+    pub fn show_passport(&self) {
+        self.state().shown = None;
+    }
+
+    /// Whether a session is one that a server may give when it does not know the agent's.
+    pub(super) fn is_foreign_session(&self, session: &str, expected: Option<&str>) -> bool {
+        match (self.end, expected) {
+            (_, Some(expected)) if expected == session => false,
+            (End::Client, _) => session != NO_SESSION,
+            (End::Server, expected) => expected.is_some(),
+        }
+    }
+}

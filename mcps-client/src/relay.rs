@@ -1,0 +1,128 @@
+//! The frame of both `mcps connect` and `mcps-wrap`: our standard input and output on one side, a
+//! server process on the other, one loop per direction, and an orderly end whoever leaves first.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use mcps_transport::child::Command;
+use mcps_transport::error::TransportError;
+use mcps_transport::frame::{Frame, Incoming};
+use mcps_transport::limits::Limits;
+use mcps_transport::pipe::Sender;
+use mcps_transport::shutdown::{Cause, Shutdown};
+use mcps_transport::stdio;
+
+/// What is done with each message. Both methods may wait (for the authority, for the other side
+/// to read), each in its own direction.
+pub trait Relay {
+    /// The client wrote something.
+    fn from_client(&self, incoming: Incoming, ends: &Ends) -> impl Future<Output = Result<(), TransportError>>;
+
+    /// The server wrote something.
+    fn from_server(&self, incoming: Incoming, ends: &Ends) -> impl Future<Output = Result<(), TransportError>>;
+
+    /// The server's output ended: whoever waits for an answer is to be told.
+    fn server_gone(&self, ends: &Ends) -> impl Future<Output = Result<(), TransportError>>;
+}
+
+/// Where to write.
+#[derive(Debug)]
+pub struct Ends {
+    /// To the client.
+    pub client: Sender,
+    /// To the server.
+    pub server: Sender,
+}
+
+/// Sends one line. A text of ours never holds a line end: it is JSON that was one line, edited.
+///
+/// # Errors
+/// [`TransportError`] when it does all the same, or the other side is gone.
+pub async fn send(to: &Sender, text: String) -> Result<(), TransportError> {
+    to.send(Frame::new(text.into_bytes())?).await
+}
+
+/// How a relay ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// The client closed our standard input, or stopped reading.
+    Client,
+    /// The server ended by itself.
+    Server(Option<ExitStatus>),
+    /// We were asked to stop.
+    Signal(Cause),
+}
+
+impl Ending {
+    /// The exit code for `main`: a server that ended by itself is a failure only if it says so
+    /// or left somebody waiting.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Client => 0,
+            Self::Server(status) => {
+                let code = status.and_then(|status| status.code()).unwrap_or(1);
+                u8::try_from(code).unwrap_or(1)
+            }
+            Self::Signal(cause) => cause.exit_code(),
+        }
+    }
+}
+
+/// How long the server may go on answering after the client closed our standard input.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Starts the server and relays until one side ends.
+///
+/// # Errors
+/// The server cannot be started, or our own standard input and output fail.
+pub async fn run(relay: &impl Relay, command: Command, limits: &Limits) -> Result<Ending, TransportError> {
+    let mut stop = Shutdown::listen()?;
+    let client = stdio::own(limits)?;
+    let (mut child, server) = command.spawn(limits)?;
+    let mut client = client.into_pipe(limits);
+    let mut server = server.into_pipe(limits);
+    let ends = Ends { client: client.outbox.sender(), server: server.outbox.sender() };
+
+    let up = async {
+        while let Some(incoming) = client.inbox.next().await? {
+            relay.from_client(incoming, &ends).await?;
+        }
+        Ok::<_, TransportError>(())
+    };
+    let down = async {
+        while let Some(incoming) = server.inbox.next().await? {
+            relay.from_server(incoming, &ends).await?;
+        }
+        Ok::<_, TransportError>(())
+    };
+    tokio::pin!(up, down);
+    let ending = tokio::select! {
+        cause = stop.requested() => Ending::Signal(cause),
+        ended = &mut up => {
+            if let Err(error) = ended {
+                tracing::debug!(error = %error, "the client's side ended: {error}");
+            }
+            // The server sees the end of its input and may still answer what it was asked.
+            let finished = server.outbox.finish().await;
+            tracing::debug!(finished = finished.is_ok(), "the client closed its end");
+            let _ = tokio::time::timeout(DRAIN, &mut down).await;
+            Ending::Client
+        }
+        ended = &mut down => {
+            if let Err(error) = ended {
+                tracing::debug!(error = %error, "the server's side ended: {error}");
+            }
+            relay.server_gone(&ends).await?;
+            let status = tokio::time::timeout(limits.exit_grace, child.wait()).await;
+            Ending::Server(status.ok().and_then(Result::ok))
+        }
+    };
+    match &ending {
+        Ending::Signal(_) => drop(child.terminate().await),
+        Ending::Client | Ending::Server(_) => drop(child.shutdown().await),
+    }
+    // What was queued for the client still goes out, as far as it reads.
+    drop(client.outbox.finish().await);
+    Ok(ending)
+}

@@ -1,0 +1,150 @@
+//! Tool lists on their way: signed beside the server, checked and pinned beside the client.
+
+use std::ops::Range;
+
+use mcps_core::clock::Timestamp;
+use mcps_core::json::{Document, Value, quote};
+use mcps_core::message::Message;
+use mcps_core::passport::Passport;
+use mcps_core::pin::PinStore;
+use mcps_core::refusal::Refusal;
+use mcps_core::signer::Signer;
+use mcps_core::tool::{self, ToolClaims};
+
+use crate::error::ClientError;
+use crate::home::Home;
+use crate::link::line_limits;
+
+/// The method whose answer lists tools.
+pub const LIST: &str = "tools/list";
+/// The method that calls one.
+pub const CALL: &str = "tools/call";
+
+fn edited(text: String) -> Result<Message, Refusal> {
+    Message::parse_with(text.into_bytes(), line_limits())
+}
+
+fn listed(message: &Message) -> impl Iterator<Item = Value<'_>> {
+    let tools = message.result().and_then(|result| result.get("tools")).and_then(Value::as_array);
+    tools.into_iter().flatten()
+}
+
+/// Signs every tool of a list with the server's key.
+///
+/// # Errors
+/// [`Refusal::Statement`] for something in the list that is no tool or claims to be signed.
+pub fn sign_list(message: Message, passport: &Passport, signer: &dyn Signer, now: Timestamp) -> Result<Message, Refusal> {
+    let claims = ToolClaims {
+        author_origin: passport.origin().map(str::to_owned),
+        signed_at: now,
+        version: passport.agent_version().to_owned(),
+    };
+    let signed: Result<Vec<(Range<usize>, String)>, Refusal> =
+        listed(&message).map(|tool| Ok((tool.span(), tool::sign(tool, &claims, signer)?))).collect();
+    let mut text = message.text().to_owned();
+    for (span, tool) in signed?.into_iter().rev() {
+        text.replace_range(span, &tool);
+    }
+    edited(text)
+}
+
+/// One tool that is withheld from the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// What a checked list became.
+#[derive(Debug)]
+pub struct Checked {
+    /// The list as the server wrote it, without what is withheld.
+    pub message: Message,
+    /// What is withheld: not signed by this server, or not as it was pinned.
+    pub withheld: Vec<Withheld>,
+    /// Whether new tools were pinned.
+    pub pinned: bool,
+}
+
+/// Who a server is for pins: its origin, or else its name, tenant and issuer. Unlike the passport's
+/// id it stays the same when the passport is renewed.
+#[must_use]
+pub fn server_identity(passport: &Passport) -> String {
+    if let Some(origin) = passport.origin() {
+        return origin.to_owned();
+    }
+    let tenant = passport.ext().map_or("", |ext| ext.tenant.as_str());
+    let mut json = String::from("[");
+    for (index, part) in [passport.issuer(), tenant, passport.agent_name()].into_iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        quote(part, &mut json);
+    }
+    json.push(']');
+    json
+}
+
+/// Checks every tool of a list against the server's signature and the pins, and takes our
+/// signature blocks out.
+///
+/// # Errors
+/// When the edited list is no message any more, which a list that was one never causes.
+pub fn check_list(message: Message, passport: &Passport, pins: &mut PinStore, now: Timestamp) -> Result<Checked, Refusal> {
+    let server = server_identity(passport);
+    let mut kept = Vec::new();
+    let mut withheld = Vec::new();
+    let mut pinned = false;
+    let before = listed(&message).count();
+    for value in listed(&message) {
+        let name = value.get("name").and_then(Value::as_str).unwrap_or_default().into_owned();
+        match check(value, &server, passport, pins, now) {
+            Ok((text, new)) => {
+                kept.push((value.span(), text));
+                pinned |= new;
+            }
+            Err(refusal) => withheld.push(Withheld { name, refusal }),
+        }
+    }
+    let mut text = message.text().to_owned();
+    if kept.len() == before {
+        for (span, tool) in kept.into_iter().rev() {
+            text.replace_range(span, &tool);
+        }
+    } else if let Some(tools) = message.result().and_then(|result| result.get("tools")) {
+        let tools_text: Vec<String> = kept.into_iter().map(|(_, tool)| tool).collect();
+        text.replace_range(tools.span(), &format!("[{}]", tools_text.join(",")));
+    }
+    Ok(Checked { message: edited(text)?, withheld, pinned })
+}
+
+fn check(value: Value<'_>, server: &str, passport: &Passport, pins: &mut PinStore, now: Timestamp) -> Result<(String, bool), Refusal> {
+    let signed = tool::verify(value, passport.public_key())?;
+    let new = pins.check(server, signed.name(), signed.hash(), now)?;
+    Ok((tool::strip(value)?, new))
+}
+
+/// The file that holds pins.
+const PINS: &str = "pins.json";
+
+/// Reads the home's pins; an absent file is an empty store.
+///
+/// # Errors
+/// [`ClientError::Content`] for a file that cannot be read: forgetting pins would re-pin whatever
+/// comes next.
+pub fn load_pins(home: &Home) -> Result<PinStore, ClientError> {
+    let Some(text) = home.read(PINS)? else { return Ok(PinStore::default()) };
+    let document = Document::parse(text).map_err(Refusal::from);
+    let store = document.and_then(|document| PinStore::from_json(document.root()));
+    store.map_err(|error| ClientError::Content { path: home.path(PINS), why: error.to_string() })
+}
+
+/// Stores the home's pins.
+///
+/// # Errors
+/// [`ClientError::File`].
+pub fn save_pins(home: &Home, pins: &PinStore) -> Result<(), ClientError> {
+    home.write(PINS, &pins.to_json())
+}

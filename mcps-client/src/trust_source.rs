@@ -1,0 +1,252 @@
+//! Whom we believe and how lately we asked: anchors, passports seen, and their revocation status
+//! within bounded staleness. Whatever is not known to be good is refused.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use mcps_core::clock::{Clock, Timestamp};
+use mcps_core::level::TrustLevel;
+use mcps_core::passport::{Passport, PassportId};
+use mcps_core::random::{Random, hex16};
+use mcps_core::refusal::Refusal;
+use mcps_core::status::Status;
+use mcps_core::trust::{Standing, TrustBundle, TrustStore};
+
+use crate::authority::AuthorityClient;
+use crate::error::ClientError;
+use crate::home::Home;
+
+/// How often and how patiently the authority is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Freshness {
+    /// A status younger than this is used without asking again.
+    pub refresh: Duration,
+    /// After a failure, how long not to ask again.
+    pub retry: Duration,
+}
+
+impl Default for Freshness {
+    fn default() -> Self {
+        Self { refresh: Duration::from_secs(5), retry: Duration::from_secs(1) }
+    }
+}
+
+/// Passports remembered; when full, those that are expired make room and new ones are refused.
+const MAX_KNOWN: usize = 100_000;
+
+#[derive(Debug)]
+struct Known {
+    passport: Arc<Passport>,
+    standing: Standing,
+    /// When the first of the passport and its chain expires: until then `standing` holds.
+    until: Timestamp,
+    status: Option<Status>,
+    failed_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Anchors {
+    store: TrustStore,
+    bundle: Option<TrustBundle>,
+}
+
+/// What the authority last said, and how long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Age of the status.
+    pub age: Duration,
+    /// The level now recorded at the authority, which may be below the passport's.
+    pub recorded: Option<TrustLevel>,
+}
+
+impl Live {
+    /// The highest level whose bound on staleness this age meets.
+    ///
+    /// # Errors
+    /// [`Refusal::StatusTooOld`] when it meets none.
+    pub fn level(&self) -> Result<TrustLevel, Refusal> {
+        let meets = |level: &TrustLevel| level.status_bound().is_some_and(|bound| self.age <= bound);
+        let level = TrustLevel::ALL.into_iter().rev().find(meets);
+        level.ok_or(Refusal::StatusTooOld { level: TrustLevel::L1 })
+    }
+}
+
+/// One process' view of whom to believe.
+#[derive(Debug)]
+pub struct TrustSource {
+    anchors: ArcSwap<Anchors>,
+    authority: Option<AuthorityClient>,
+    freshness: Freshness,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    known: Mutex<HashMap<PassportId, Known>>,
+}
+
+impl TrustSource {
+    /// Believes `store`, and asks `authority`, whose verified key set is `bundle`, for status.
+    /// Without an authority every status is unknown, and so every signed call is refused.
+    #[must_use]
+    pub fn new(
+        store: TrustStore,
+        authority: Option<(AuthorityClient, TrustBundle)>,
+        freshness: Freshness,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let mut store = store;
+        let (authority, bundle) = match authority {
+            Some((client, bundle)) => {
+                store.add_bundle(&bundle, TrustLevel::L4);
+                (Some(client), Some(bundle))
+            }
+            None => (None, None),
+        };
+        let anchors = ArcSwap::from_pointee(Anchors { store, bundle });
+        Self { anchors, authority, freshness, clock, random, known: Mutex::default() }
+    }
+
+    /// From a home directory that has enrolled.
+    ///
+    /// # Errors
+    /// What [`Home::authority`] and [`Home::trust`] say.
+    pub fn load(home: &Home, freshness: Freshness, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, ClientError> {
+        let pin = home.authority()?;
+        let bundle = home.trust(&pin.root()?)?;
+        let client = AuthorityClient::new(&pin.url)?;
+        Ok(Self::new(TrustStore::default(), Some((client, bundle)), freshness, clock, random))
+    }
+
+    /// Fetches the authority's key set again and takes it into use if it is signed by the pinned
+    /// root and not older than ours. Returns whether it was newer.
+    ///
+    /// # Errors
+    /// The authority's silence or a key set that is not its own; the present one stays in use.
+    pub async fn refresh_bundle(&self, home: &Home) -> Result<bool, ClientError> {
+        let Some(authority) = &self.authority else { return Ok(false) };
+        let pin = home.authority()?;
+        let bundle = authority.trust().await?;
+        bundle.verify(&pin.root()?)?;
+        let present = self.anchors.load();
+        let known = present.bundle.as_ref().map_or(i64::MIN, TrustBundle::number);
+        if bundle.authority() != pin.name || bundle.number() < known {
+            let why = "the key set is another authority's, or older than the one known";
+            return Err(Refusal::Statement { what: "trust bundle", why }.into());
+        }
+        if bundle.number() == known {
+            return Ok(false);
+        }
+        home.write("trust.json", bundle.text())?;
+        let mut store = present.store.clone();
+        store.add_bundle(&bundle, TrustLevel::L4);
+        self.anchors.store(Arc::new(Anchors { store, bundle: Some(bundle) }));
+        // Passports stay known; each is judged again by the new keys when it is next used.
+        for entry in self.known.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+            entry.until = Timestamp::from_millis(0);
+        }
+        Ok(true)
+    }
+
+    /// The passport behind an id: the one that came along, judged now, or one judged before.
+    ///
+    /// # Errors
+    /// [`Refusal::PassportWanted`] when only the id came and it is not known; what
+    /// [`TrustStore::verify`] says of it, at every call.
+    pub fn passport(&self, id: &PassportId, brought: Option<&Passport>) -> Result<(Arc<Passport>, Standing), Refusal> {
+        let now = self.clock.now();
+        let anchors = self.anchors.load();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = known.get(id)
+            && brought.is_none_or(|brought| brought.signed_digest() == entry.passport.signed_digest())
+        {
+            let passport = Arc::clone(&entry.passport);
+            if now < entry.until {
+                return Ok((passport, entry.standing));
+            }
+            let standing = anchors.store.verify(&passport, now)?;
+            return Ok((passport, standing));
+        }
+        let passport = brought.ok_or(Refusal::PassportWanted)?;
+        let standing = anchors.store.verify(passport, now)?;
+        // An id is known by the first passport that was judged good under it. One that nobody
+        // recognises is judged anew each time, so that it cannot occupy an id.
+        let passport = Arc::new(passport.clone());
+        if standing.recognised {
+            if known.contains_key(id) {
+                return Err(Refusal::Passport("another passport is known under this id"));
+            }
+            if known.len() >= MAX_KNOWN {
+                known.retain(|_, entry| entry.passport.expires_at() > now);
+            }
+            if known.len() >= MAX_KNOWN {
+                return Err(Refusal::Full("the table of known passports"));
+            }
+            let chain = passport.issuer_chain().iter().map(Passport::expires_at);
+            let until = chain.fold(passport.expires_at(), Timestamp::min);
+            let entry = Known { passport: Arc::clone(&passport), standing, until, status: None, failed_at: None };
+            known.insert(id.clone(), entry);
+        }
+        Ok((passport, standing))
+    }
+
+    /// What the authority says of a recognised passport, asked again when the last answer is
+    /// older than the refresh interval.
+    ///
+    /// # Errors
+    /// [`Refusal::Revoked`] or [`Refusal::Expired`] when it says so; [`Refusal::AuthorityUnreachable`]
+    /// when it never answered. Old answers are returned with their age: the caller bounds it.
+    pub async fn status(&self, id: &PassportId) -> Result<Live, Refusal> {
+        let now = self.clock.now();
+        let (status, asked_lately) = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = known.get(id).ok_or(Refusal::PassportWanted)?;
+            let retry = self.freshness.retry;
+            let resting = entry.failed_at.is_some_and(|at| now < at.plus(retry));
+            (entry.status.clone(), resting)
+        };
+        let fresh = |status: &Status| now < status.produced_at.plus(self.freshness.refresh);
+        if !asked_lately && !status.as_ref().is_some_and(fresh) {
+            match self.ask(id).await {
+                Ok(status) => return self.judge(&status),
+                Err(error) => {
+                    tracing::warn!(passport_id = %id, error = %error, "no status from the trust authority for {id}: {error}");
+                    self.note(id, |entry| entry.failed_at = Some(now));
+                }
+            }
+        }
+        // Terminal words outlive any silence: judge what was last said.
+        status.as_ref().map_or(Err(Refusal::AuthorityUnreachable), |status| self.judge(status))
+    }
+
+    fn judge(&self, status: &Status) -> Result<Live, Refusal> {
+        status.admits()?;
+        let age = self.clock.now().since(status.produced_at).max(0).unsigned_abs();
+        Ok(Live { age: Duration::from_millis(age), recorded: status.trust_level })
+    }
+
+    async fn ask(&self, id: &PassportId) -> Result<Status, ClientError> {
+        let authority = self.authority.as_ref().ok_or(Refusal::AuthorityUnreachable)?;
+        let nonce = hex16(self.random.as_ref())?;
+        let text = authority.status_text(id, &nonce).await?;
+        let anchors = self.anchors.load();
+        let bundle = anchors.bundle.as_ref().ok_or(Refusal::AuthorityUnreachable)?;
+        let status = Status::verify(&text, bundle, id, &nonce, self.clock.now())?;
+        let stored = status.clone();
+        self.note(id, move |entry| {
+            // An older good answer must not overwrite a newer one that arrived meanwhile.
+            if entry.status.as_ref().is_none_or(|old| old.produced_at <= stored.produced_at) {
+                entry.status = Some(stored);
+                entry.failed_at = None;
+            }
+        });
+        Ok(status)
+    }
+
+    fn note(&self, id: &PassportId, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = known.get_mut(id) {
+            change(entry);
+        }
+    }
+}
