@@ -10,7 +10,11 @@ use crate::trust::{Anchor, ISSUE_SKEW, Standing, TrustStore};
 ///
 /// # Errors
 /// As [`TrustStore::verify`].
-pub fn verify(store: &TrustStore, passport: &Passport, now: Timestamp) -> Result<Standing, Refusal> {
+pub fn verify(
+    store: &TrustStore,
+    passport: &Passport,
+    now: Timestamp,
+) -> Result<Standing, Refusal> {
     let parents = passport.issuer_chain();
     if parents.len() > MAX_CHAIN {
         return Err(Refusal::ChainTooDeep);
@@ -30,7 +34,10 @@ pub fn verify(store: &TrustStore, passport: &Passport, now: Timestamp) -> Result
     }
     match store.anchor(child.issuer()) {
         Some(anchor) => anchored(child, anchor, cap),
-        None => Ok(Standing { cap: TrustLevel::L0, recognised: false }),
+        None => Ok(Standing {
+            cap: TrustLevel::L0,
+            recognised: false,
+        }),
     }
 }
 
@@ -49,31 +56,42 @@ fn anchored(passport: &Passport, anchor: &Anchor, cap: TrustLevel) -> Result<Sta
     if !anchor.keys.iter().any(signed) {
         return Err(Refusal::Passport("not signed by the authority it names"));
     }
-    Ok(Standing { cap: cap.min(anchor.cap), recognised: true })
+    Ok(Standing {
+        cap: cap.min(anchor.cap),
+        recognised: true,
+    })
 }
 
 /// Whether `parent` was entitled to issue `child`, with `below` issuing passports under it.
 fn issued<'p>(parent: &'p Passport, child: &Passport, below: usize) -> Result<&'p Ca, Refusal> {
     if parent.agent_name() != child.issuer() {
-        return Err(Refusal::Chain("the next member is not the issuer that is named"));
+        return Err(Refusal::Chain(
+            "the next member is not the issuer that is named",
+        ));
     }
     let ca = parent.ext().and_then(|ext| ext.ca.as_ref());
     let ca = ca.ok_or(Refusal::Chain("a member has no right to issue"))?;
     if below > usize::from(ca.max_path) {
         return Err(Refusal::ChainTooDeep);
     }
-    child.verify_signature(parent.public_key()).map_err(|_| Refusal::Chain("a member was not signed by its issuer"))?;
+    child
+        .verify_signature(parent.public_key())
+        .map_err(|_| Refusal::Chain("a member was not signed by its issuer"))?;
     if child.trust_level() > ca.max_level {
         return Err(Refusal::Chain("a level above the issuer's was passed on"));
     }
     let allowed = |origin: &str| ca.origins.iter().any(|own| own == origin);
     if child.origin().is_some_and(|origin| !allowed(origin)) {
-        return Err(Refusal::Chain("an origin beyond the issuer's was passed on"));
+        return Err(Refusal::Chain(
+            "an origin beyond the issuer's was passed on",
+        ));
     }
     if let Some(below) = child.ext().and_then(|ext| ext.ca.as_ref())
         && (below.max_level > ca.max_level || !below.origins.iter().all(|origin| allowed(origin)))
     {
-        return Err(Refusal::Chain("a right to issue beyond the issuer's own was passed on"));
+        return Err(Refusal::Chain(
+            "a right to issue beyond the issuer's own was passed on",
+        ));
     }
     Ok(ca)
 }

@@ -73,8 +73,20 @@ struct Row {
     advice: &'static str,
 }
 
-const fn row(code: Code, id: &'static str, http: u16, title: &'static str, advice: &'static str) -> Row {
-    Row { code, id, http, title, advice }
+const fn row(
+    code: Code,
+    id: &'static str,
+    http: u16,
+    title: &'static str,
+    advice: &'static str,
+) -> Row {
+    Row {
+        code,
+        id,
+        http,
+        title,
+        advice,
+    }
 }
 
 #[rustfmt::skip]
@@ -120,7 +132,10 @@ impl Code {
         all
     };
 
-    #[expect(clippy::indexing_slicing, reason = "a test holds that row n-1 is code n")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a test holds that row n-1 is code n"
+    )]
     const fn row(self) -> &'static Row {
         &TABLE[self as usize - 1]
     }

@@ -47,7 +47,12 @@ pub struct Signed {
 /// # Errors
 /// [`Refusal::Envelope`] when the message already has one or the signer fails; [`Refusal::Json`]
 /// when a result cannot be made to hold one.
-pub fn seal(message: Message, carrier: Carrier, fields: &Fields, signer: &dyn Signer) -> Result<Signed, Refusal> {
+pub fn seal(
+    message: Message,
+    carrier: Carrier,
+    fields: &Fields,
+    signer: &dyn Signer,
+) -> Result<Signed, Refusal> {
     match carrier {
         Carrier::Native => seal_native(message, fields, signer),
         Carrier::Draft00 => seal_draft(message, fields, signer),
@@ -55,7 +60,9 @@ pub fn seal(message: Message, carrier: Carrier, fields: &Fields, signer: &dyn Si
 }
 
 fn sign(digest: &Digest, signer: &dyn Signer) -> Result<String, Refusal> {
-    let signature = signer.sign(digest).map_err(|_| Refusal::Envelope("the signer failed"))?;
+    let signature = signer
+        .sign(digest)
+        .map_err(|_| Refusal::Envelope("the signer failed"))?;
     Ok(signature.to_base64())
 }
 
@@ -63,11 +70,25 @@ fn seal_native(message: Message, fields: &Fields, signer: &dyn Signer) -> Result
     let (message, added) = carrier::prepare(message, ENVELOPE)?;
     let hash = hash::native(&message, None, &added)?.to_string();
     let mut bytes = Vec::with_capacity(2048);
-    fields.write(message.kind(), &added, fields::Form::Signed { message_hash: &hash }, &mut bytes);
+    fields.write(
+        message.kind(),
+        &added,
+        fields::Form::Signed {
+            message_hash: &hash,
+        },
+        &mut bytes,
+    );
     let digest = Digest::of(&bytes);
     let signature = sign(&digest, signer)?;
     bytes.clear();
-    fields.write(message.kind(), &added, fields::Form::Sent { signature: &signature }, &mut bytes);
+    fields.write(
+        message.kind(),
+        &added,
+        fields::Form::Sent {
+            signature: &signature,
+        },
+        &mut bytes,
+    );
     let envelope = String::from_utf8(bytes).map_err(|_| Refusal::Envelope("not UTF-8"))?;
     let text = carrier::place(message, ENVELOPE, &envelope, &added)?;
     Ok(Signed { text, digest })
@@ -86,7 +107,10 @@ fn seal_draft(message: Message, fields: &Fields, signer: &dyn Signer) -> Result<
     let hash = jcs::digest(document.root()).to_string();
     let digest = Digest::of(fields.draft_signed(&hash).as_bytes());
     let signature = sign(&digest, signer)?;
-    let root = document.root().as_object().ok_or(Refusal::Message("not a JSON object"))?;
+    let root = document
+        .root()
+        .as_object()
+        .ok_or(Refusal::Message("not a JSON object"))?;
     message::insert_first(&mut text, root, "mcps", &fields.draft_envelope(&signature));
     Ok(Signed { text, digest })
 }
@@ -126,7 +150,9 @@ impl Sealed {
     fn read_native(message: Message) -> Result<Self, Refusal> {
         let envelope = carrier::holder(&message).and_then(|holder| holder.get(ENVELOPE));
         let envelope = envelope.ok_or(Refusal::Unsigned)?;
-        let object = envelope.as_object().ok_or(Refusal::Envelope("not an object"))?;
+        let object = envelope
+            .as_object()
+            .ok_or(Refusal::Envelope("not an object"))?;
         let parts = read::native(object, message.kind())?;
         let hash = hash::native(&message, Some(envelope), &parts.added)?.to_string();
         let signature = object.get("signature");
@@ -137,21 +163,52 @@ impl Sealed {
         let mut hasher = crate::digest::Hasher::new();
         jcs::write_overlaid(envelope, &overlay, &mut hasher);
         let digest = hasher.finish();
-        let read::Parts { fields, added, signature } = parts;
-        Ok(Self { carrier: Carrier::Native, digest, fields, added, signature, message })
+        let read::Parts {
+            fields,
+            added,
+            signature,
+        } = parts;
+        Ok(Self {
+            carrier: Carrier::Native,
+            digest,
+            fields,
+            added,
+            signature,
+            message,
+        })
     }
 
     fn read_draft(message: Message) -> Result<Self, Refusal> {
         let envelope = message.root().get("mcps").ok_or(Refusal::Unsigned)?;
-        let object = envelope.as_object().ok_or(Refusal::Envelope("not an object"))?;
+        let object = envelope
+            .as_object()
+            .ok_or(Refusal::Envelope("not an object"))?;
         let bindings = carrier::holder(&message).and_then(|holder| holder.get(BINDINGS));
         let parts = read::draft(object, bindings, message.kind())?;
         let mut hasher = crate::digest::Hasher::new();
-        jcs::write_overlaid(message.root(), &Overlay { without: &[envelope], with: &[] }, &mut hasher);
+        jcs::write_overlaid(
+            message.root(),
+            &Overlay {
+                without: &[envelope],
+                with: &[],
+            },
+            &mut hasher,
+        );
         let hash = hasher.finish().to_string();
         let digest = Digest::of(parts.fields.draft_signed(&hash).as_bytes());
-        let read::Parts { fields, added, signature } = parts;
-        Ok(Self { carrier: Carrier::Draft00, digest, fields, added, signature, message })
+        let read::Parts {
+            fields,
+            added,
+            signature,
+        } = parts;
+        Ok(Self {
+            carrier: Carrier::Draft00,
+            digest,
+            fields,
+            added,
+            signature,
+            message,
+        })
     }
 
     /// The message, envelope included.
@@ -202,11 +259,18 @@ impl Sealed {
             Carrier::Native => (ENVELOPE, self.message),
             Carrier::Draft00 => {
                 let mut text = self.message.text().to_owned();
-                let root: Object<'_> = self.message.root().as_object().ok_or(Refusal::Message("not a JSON object"))?;
+                let root: Object<'_> = self
+                    .message
+                    .root()
+                    .as_object()
+                    .ok_or(Refusal::Message("not a JSON object"))?;
                 if let Some(member) = root.member("mcps") {
                     message::remove(&mut text, root, member);
                 }
-                (BINDINGS, Message::parse_with(text.into_bytes(), carrier::unlimited())?)
+                (
+                    BINDINGS,
+                    Message::parse_with(text.into_bytes(), carrier::unlimited())?,
+                )
             }
         };
         carrier::take_out(message, name, &self.added)

@@ -10,7 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::elliptic_curve::sec1::ToSec1Point as _;
-use p256::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+use p256::pkcs8::{
+    DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
+    LineEnding,
+};
 use zeroize::Zeroizing;
 
 use crate::digest::Digest;
@@ -81,10 +84,15 @@ impl PublicKey {
             return Err(KeyError::Point);
         }
         p256::PublicKey::from_sec1_bytes(&point).map_err(|_| KeyError::Point)?;
-        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyError::Point)?;
+        let parsed =
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyError::Point)?;
         let thumbprint = Digest::of(jwk_text(&point).as_bytes());
         let key_id = KeyId(URL_SAFE_NO_PAD.encode(thumbprint.as_bytes()));
-        Ok(Self { point, key_id, parsed })
+        Ok(Self {
+            point,
+            key_id,
+            parsed,
+        })
     }
 
     /// From a JWK. Members other than `kty`, `crv`, `x`, `y` are ignored (RFC 7517 §4), but a
@@ -99,7 +107,9 @@ impl PublicKey {
         }
         let mut point = vec![4];
         for coordinate in [text("x")?, text("y")?] {
-            let bytes = URL_SAFE_NO_PAD.decode(coordinate.as_bytes()).map_err(|_| KeyError::Jwk)?;
+            let bytes = URL_SAFE_NO_PAD
+                .decode(coordinate.as_bytes())
+                .map_err(|_| KeyError::Jwk)?;
             if bytes.len() != 32 {
                 return Err(KeyError::Jwk);
             }
@@ -129,7 +139,8 @@ impl PublicKey {
     /// [`KeyError::Pem`] when it cannot be encoded, which a valid point never causes.
     pub fn to_pem(&self) -> Result<String, KeyError> {
         let key = p256::PublicKey::from_sec1_bytes(&self.point).map_err(|_| KeyError::Point)?;
-        key.to_public_key_pem(LineEnding::LF).map_err(|_| KeyError::Pem)
+        key.to_public_key_pem(LineEnding::LF)
+            .map_err(|_| KeyError::Pem)
     }
 
     /// The uncompressed SEC 1 point.
@@ -236,7 +247,11 @@ impl SecretKey {
             scalar.as_ref(),
             &public.point,
         );
-        Ok(Self { secret, pair: pair.map_err(|_| KeyError::Point)?, public })
+        Ok(Self {
+            secret,
+            pair: pair.map_err(|_| KeyError::Point)?,
+            public,
+        })
     }
 
     /// A PKCS#8 PEM block, wiped when dropped.
@@ -244,7 +259,9 @@ impl SecretKey {
     /// # Errors
     /// [`KeyError::Pem`] when it cannot be encoded, which a valid key never causes.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.secret.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Pem)
+        self.secret
+            .to_pkcs8_pem(LineEnding::LF)
+            .map_err(|_| KeyError::Pem)
     }
 }
 

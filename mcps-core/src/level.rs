@@ -26,7 +26,9 @@ impl TrustLevel {
     /// From 0 to 4.
     #[must_use]
     pub fn from_number(number: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| i64::from(level.number()) == number)
+        Self::ALL
+            .into_iter()
+            .find(|level| i64::from(level.number()) == number)
     }
 
     /// 0 to 4.

@@ -26,9 +26,14 @@ pub trait Random: Send + Sync + fmt::Debug {
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the machine"
+    )]
     fn fill(&self, out: &mut [u8]) -> Result<(), RandomError> {
-        aws_lc_rs::rand::SystemRandom::new().fill(out).map_err(|_| RandomError)
+        aws_lc_rs::rand::SystemRandom::new()
+            .fill(out)
+            .map_err(|_| RandomError)
     }
 }
 
@@ -43,7 +48,10 @@ impl SeededRandom {
     /// The same seed gives the same bytes.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed, counter: Mutex::new(0) }
+        Self {
+            seed,
+            counter: Mutex::new(0),
+        }
     }
 }
 
@@ -68,10 +76,13 @@ impl Random for SeededRandom {
 /// # Errors
 /// [`RandomError`] when the source fails.
 pub fn hex16(random: &dyn Random) -> Result<String, RandomError> {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
     let mut bytes = [0; 16];
     random.fill(&mut bytes)?;
     let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    Ok(nibbles.filter_map(|nibble| DIGITS.get(usize::from(nibble))).collect())
+    Ok(nibbles
+        .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
+        .collect())
 }

@@ -39,7 +39,9 @@ impl Signature {
         if text.len() != 88 {
             return Err(Refusal::BadSignature);
         }
-        let length = STANDARD.decode_slice(text, &mut bytes).map_err(|_| Refusal::BadSignature)?;
+        let length = STANDARD
+            .decode_slice(text, &mut bytes)
+            .map_err(|_| Refusal::BadSignature)?;
         let bytes = bytes.get(..length).and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or(Refusal::BadSignature)
     }
@@ -65,7 +67,8 @@ impl Signature {
         if self.is_low_s() {
             return Ok(self);
         }
-        let parsed = p256::ecdsa::Signature::from_slice(&self.0).map_err(|_| Refusal::BadSignature)?;
+        let parsed =
+            p256::ecdsa::Signature::from_slice(&self.0).map_err(|_| Refusal::BadSignature)?;
         Ok(Self(parsed.normalize_s().to_bytes().into()))
     }
 }

@@ -27,7 +27,10 @@ pub const PROOF: &str = "mcps-pop-v1";
 pub fn digest(ctx: &str, object: Value<'_>) -> Digest {
     let signature = object.get("signature");
     let mut hasher = Hasher::new();
-    let overlay = Overlay { without: signature.as_slice(), with: &[("ctx", ctx)] };
+    let overlay = Overlay {
+        without: signature.as_slice(),
+        with: &[("ctx", ctx)],
+    };
     jcs::write_overlaid(object, &overlay, &mut hasher);
     hasher.finish()
 }
@@ -38,16 +41,30 @@ pub fn digest(ctx: &str, object: Value<'_>) -> Digest {
 /// [`Refusal::Statement`] when the text is not an object, already has `signature` or `ctx`, or the
 /// signer fails.
 pub fn sign(ctx: &str, unsigned: &str, signer: &dyn Signer) -> Result<String, Refusal> {
-    let fail = |why| Refusal::Statement { what: "statement", why };
+    let fail = |why| Refusal::Statement {
+        what: "statement",
+        why,
+    };
     let document = Document::parse(unsigned)?;
-    let object = document.root().as_object().ok_or_else(|| fail("not an object"))?;
+    let object = document
+        .root()
+        .as_object()
+        .ok_or_else(|| fail("not an object"))?;
     if object.get("signature").is_some() || object.get("ctx").is_some() {
         return Err(fail("`signature` and `ctx` are reserved"));
     }
-    let signature = signer.sign(&digest(ctx, document.root())).map_err(|_| fail("the signer failed"))?;
-    let body = unsigned.trim_end().strip_suffix('}').ok_or_else(|| fail("not an object"))?;
+    let signature = signer
+        .sign(&digest(ctx, document.root()))
+        .map_err(|_| fail("the signer failed"))?;
+    let body = unsigned
+        .trim_end()
+        .strip_suffix('}')
+        .ok_or_else(|| fail("not an object"))?;
     let comma = if object.is_empty() { "" } else { "," };
-    Ok(format!(r#"{body}{comma}"signature":"{}"}}"#, signature.to_base64()))
+    Ok(format!(
+        r#"{body}{comma}"signature":"{}"}}"#,
+        signature.to_base64()
+    ))
 }
 
 /// Verifies `object.signature` by `key` under `ctx`, by the native rules: canonical base64, low S.
@@ -57,9 +74,15 @@ pub fn sign(ctx: &str, unsigned: &str, signer: &dyn Signer) -> Result<String, Re
 /// refused as malformed.
 pub fn verify(ctx: &str, object: Value<'_>, key: &PublicKey) -> Result<(), Refusal> {
     if object.get("ctx").is_some() {
-        return Err(Refusal::Statement { what: "statement", why: "`ctx` is never sent" });
+        return Err(Refusal::Statement {
+            what: "statement",
+            why: "`ctx` is never sent",
+        });
     }
-    let text = object.get("signature").and_then(Value::as_str).ok_or(Refusal::BadSignature)?;
+    let text = object
+        .get("signature")
+        .and_then(Value::as_str)
+        .ok_or(Refusal::BadSignature)?;
     let signature = Signature::from_base64(&text)?;
     if !signature.is_low_s() {
         return Err(Refusal::BadSignature);

@@ -25,7 +25,13 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [State; 5] = [Self::Good, Self::Revoked, Self::Suspended, Self::Expired, Self::Unknown];
+    const ALL: [State; 5] = [
+        Self::Good,
+        Self::Revoked,
+        Self::Suspended,
+        Self::Expired,
+        Self::Unknown,
+    ];
 
     /// `good`, `revoked`, `suspended`, `expired` or `unknown`.
     #[must_use]
@@ -70,7 +76,10 @@ pub struct Status {
 }
 
 const fn bad(why: &'static str) -> Refusal {
-    Refusal::Statement { what: "status", why }
+    Refusal::Statement {
+        what: "status",
+        why,
+    }
 }
 
 impl Status {
@@ -113,23 +122,40 @@ impl Status {
     /// # Errors
     /// [`Refusal::BadSignature`], [`Refusal::Statement`] for another passport, nonce or authority,
     /// [`Refusal::StatusTooOld`] for one past `fresh_until`.
-    pub fn verify(text: &str, bundle: &TrustBundle, asked: &PassportId, nonce: &str, now: Timestamp) -> Result<Self, Refusal> {
+    pub fn verify(
+        text: &str,
+        bundle: &TrustBundle,
+        asked: &PassportId,
+        nonce: &str,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
         let document = Document::parse(text)?;
         let root = document.root();
         let text_of = |name: &'static str| root.get(name).and_then(Value::as_str).ok_or(bad(name));
         let time = |name: &'static str| Timestamp::parse_rfc3339(&text_of(name)?).ok_or(bad(name));
         let kid = text_of("kid")?;
-        let key = bundle.usable(KeyUse::Status).find(|key| key.public_key.key_id().as_str() == kid);
-        statement::verify(statement::STATUS, root, &key.ok_or(Refusal::UnknownIssuer)?.public_key)?;
+        let key = bundle
+            .usable(KeyUse::Status)
+            .find(|key| key.public_key.key_id().as_str() == kid);
+        statement::verify(
+            statement::STATUS,
+            root,
+            &key.ok_or(Refusal::UnknownIssuer)?.public_key,
+        )?;
         let level = root.get("trust_level").and_then(Value::as_i64);
         let optional = |name: &'static str| root.get(name).map(|_| text_of(name)).transpose();
         let status = Self {
             authority: text_of("authority")?.into_owned(),
             passport_id: PassportId::parse(&text_of("passport_id")?).ok_or(bad("passport_id"))?,
             state: State::parse(&text_of("status")?).ok_or(bad("status"))?,
-            trust_level: level.map(|n| TrustLevel::from_number(n).ok_or(bad("trust_level"))).transpose()?,
+            trust_level: level
+                .map(|n| TrustLevel::from_number(n).ok_or(bad("trust_level")))
+                .transpose()?,
             reason: optional("reason")?.map(|reason| reason.into_owned()),
-            revoked_at: root.get("revoked_at").map(|_| time("revoked_at")).transpose()?,
+            revoked_at: root
+                .get("revoked_at")
+                .map(|_| time("revoked_at"))
+                .transpose()?,
             nonce: text_of("nonce")?.into_owned(),
             produced_at: time("produced_at")?,
             fresh_until: time("fresh_until")?,
@@ -141,7 +167,9 @@ impl Status {
             return Err(bad("it answers another question"));
         }
         if status.fresh_until <= now || status.produced_at > now.plus(ISSUE_SKEW) {
-            return Err(Refusal::StatusTooOld { level: TrustLevel::L2 });
+            return Err(Refusal::StatusTooOld {
+                level: TrustLevel::L2,
+            });
         }
         Ok(status)
     }
@@ -154,7 +182,9 @@ impl Status {
         match self.state {
             State::Good => Ok(()),
             State::Expired => Err(Refusal::Expired),
-            State::Revoked | State::Suspended | State::Unknown => Err(Refusal::Revoked(self.state.as_str())),
+            State::Revoked | State::Suspended | State::Unknown => {
+                Err(Refusal::Revoked(self.state.as_str()))
+            }
         }
     }
 }

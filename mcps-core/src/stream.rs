@@ -31,7 +31,10 @@ impl Stream {
     /// The place of the next message to send.
     #[must_use]
     pub fn next(&self) -> Position {
-        Position { seq: self.seq + 1, prev: self.last }
+        Position {
+            seq: self.seq + 1,
+            prev: self.last,
+        }
     }
 
     /// Takes note of a message that was sent, or that [`Stream::check`] accepted.

@@ -46,7 +46,10 @@ impl TrustStore {
     /// Believes an authority's published key set, up to `cap`. The set must have been verified
     /// ([`TrustBundle::verify`]); a second set of the same authority replaces the first.
     pub fn add_bundle(&mut self, bundle: &TrustBundle, cap: TrustLevel) {
-        let keys = bundle.usable(KeyUse::Passport).map(|key| key.public_key.clone()).collect();
+        let keys = bundle
+            .usable(KeyUse::Passport)
+            .map(|key| key.public_key.clone())
+            .collect();
         self.add_anchor(bundle.authority(), Anchor { keys, cap });
     }
 

@@ -34,20 +34,28 @@ impl std::str::FromStr for Carrier {
         match text {
             "native" => Ok(Self::Native),
             "draft-00" => Ok(Self::Draft00),
-            _ => Err(format!("`{text}` is not a carrier; write native or draft-00")),
+            _ => Err(format!(
+                "`{text}` is not a carrier; write native or draft-00"
+            )),
         }
     }
 }
 
 /// Limits for a message that passed the peer's limits once and was then edited by us.
 pub(super) fn unlimited() -> Limits {
-    Limits { bytes: usize::MAX, ..Limits::default() }
+    Limits {
+        bytes: usize::MAX,
+        ..Limits::default()
+    }
 }
 
 /// The object that holds the envelope: `_meta`, or `error.data`.
 pub(super) fn holder(message: &Message) -> Option<Object<'_>> {
     match message.kind() {
-        Kind::Error => message.error().and_then(|error| error.get("data")).and_then(Value::as_object),
+        Kind::Error => message
+            .error()
+            .and_then(|error| error.get("data"))
+            .and_then(Value::as_object),
         _ => message.meta(),
     }
 }
@@ -61,7 +69,11 @@ pub(super) fn prepare(message: Message, name: &str) -> Result<(Message, Vec<Adde
         return Ok((message, Vec::new()));
     }
     if message.kind() != Kind::Error {
-        let added = if message.body().is_some() { vec![Added::Meta] } else { vec![Added::Meta, Added::Params] };
+        let added = if message.body().is_some() {
+            vec![Added::Meta]
+        } else {
+            vec![Added::Meta, Added::Params]
+        };
         return Ok((message, added));
     }
     let Some(data) = message.error().and_then(|error| error.get("data")) else {
@@ -69,12 +81,24 @@ pub(super) fn prepare(message: Message, name: &str) -> Result<(Message, Vec<Adde
     };
     let mut text = message.text().to_owned();
     text.replace_range(data.span(), &format!(r#"{{"value":{}}}"#, data.raw()));
-    Ok((Message::parse_with(text.into_bytes(), unlimited())?, vec![Added::Value]))
+    Ok((
+        Message::parse_with(text.into_bytes(), unlimited())?,
+        vec![Added::Value],
+    ))
 }
 
 /// Puts `"name":json` into a message that [`prepare`] made ready.
-pub(super) fn place(message: Message, name: &str, json: &str, added: &[Added]) -> Result<String, Refusal> {
-    let object = |value: Option<Value<'_>>| value.and_then(Value::as_object).map(|object| object.span().start + 1);
+pub(super) fn place(
+    message: Message,
+    name: &str,
+    json: &str,
+    added: &[Added],
+) -> Result<String, Refusal> {
+    let object = |value: Option<Value<'_>>| {
+        value
+            .and_then(Value::as_object)
+            .map(|object| object.span().start + 1)
+    };
     let misfit = Refusal::Envelope("the message cannot hold an envelope");
     let holder_at = holder(&message).map(|holder| (holder.span().start + 1, holder.is_empty()));
     let (at, empty, wrapped) = match (holder_at, message.kind()) {
@@ -85,11 +109,19 @@ pub(super) fn place(message: Message, name: &str, json: &str, added: &[Added]) -
         }
         (None, _) if added.contains(&Added::Params) => {
             let at = object(Some(message.root())).ok_or(misfit)?;
-            (at, false, format!(r#""params":{{"_meta":{{"{name}":{json}}}}}"#))
+            (
+                at,
+                false,
+                format!(r#""params":{{"_meta":{{"{name}":{json}}}}}"#),
+            )
         }
         (None, _) => {
             let body = message.body().and_then(Value::as_object).ok_or(misfit)?;
-            (body.span().start + 1, body.is_empty(), format!(r#""_meta":{{"{name}":{json}}}"#))
+            (
+                body.span().start + 1,
+                body.is_empty(),
+                format!(r#""_meta":{{"{name}":{json}}}"#),
+            )
         }
     };
     let comma = if empty { "" } else { "," };
@@ -107,7 +139,10 @@ pub(super) fn take_out(message: Message, name: &str, added: &[Added]) -> Result<
         return Ok(message);
     };
     let mut text = message.text().to_owned();
-    let root = message.root().as_object().ok_or(Refusal::Message("not a JSON object"))?;
+    let root = message
+        .root()
+        .as_object()
+        .ok_or(Refusal::Message("not a JSON object"))?;
     let only = holder.len() == 1;
     if added.contains(&Added::Value) {
         let data = message.error().and_then(|error| error.get("data"));
@@ -116,14 +151,20 @@ pub(super) fn take_out(message: Message, name: &str, added: &[Added]) -> Result<
         };
         text.replace_range(data.span(), value.raw());
     } else if only && message.kind() == Kind::Error && added.contains(&Added::Data) {
-        let error = message.error().and_then(Value::as_object).ok_or(Refusal::Envelope("added"))?;
+        let error = message
+            .error()
+            .and_then(Value::as_object)
+            .ok_or(Refusal::Envelope("added"))?;
         let data = error.member("data").ok_or(Refusal::Envelope("added"))?;
         message::remove(&mut text, error, data);
     } else if only && added.contains(&Added::Params) {
         let params = root.member("params").ok_or(Refusal::Envelope("added"))?;
         message::remove(&mut text, root, params);
     } else if only && added.contains(&Added::Meta) {
-        let body = message.body().and_then(Value::as_object).ok_or(Refusal::Envelope("added"))?;
+        let body = message
+            .body()
+            .and_then(Value::as_object)
+            .ok_or(Refusal::Envelope("added"))?;
         let meta = body.member("_meta").ok_or(Refusal::Envelope("added"))?;
         message::remove(&mut text, body, meta);
     } else {

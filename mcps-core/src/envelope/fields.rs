@@ -131,11 +131,17 @@ impl Fields {
         let own = !matches!(form, Form::Bindings);
         let mut writer = Writer { out, first: true };
         if let Some(act) = &self.act {
-            let json = format!(r#"{{"hash":"{}","passport_id":"{}"}}"#, act.hash, act.passport_id);
+            let json = format!(
+                r#"{{"hash":"{}","passport_id":"{}"}}"#,
+                act.hash, act.passport_id
+            );
             writer.json("act", &json);
         }
         if !added.is_empty() {
-            let names: Vec<String> = added.iter().map(|one| format!("\"{}\"", one.as_str())).collect();
+            let names: Vec<String> = added
+                .iter()
+                .map(|one| format!("\"{}\"", one.as_str()))
+                .collect();
             writer.json("added", &format!("[{}]", names.join(",")));
         }
         if let Some(ath) = &self.ath {
@@ -163,7 +169,13 @@ impl Fields {
         }
         if let Some(req) = &self.req {
             let (hash, id) = (req.hash, &req.passport_id);
-            writer.json("req", &format!(r#"{{"hash":"{hash}","nonce":"{}","passport_id":"{id}"}}"#, req.nonce));
+            writer.json(
+                "req",
+                &format!(
+                    r#"{{"hash":"{hash}","nonce":"{}","passport_id":"{id}"}}"#,
+                    req.nonce
+                ),
+            );
         }
         if let Some(position) = self.position {
             writer.json("seq", &position.seq.to_string());
@@ -191,7 +203,9 @@ impl Fields {
     /// What draft-00 signs.
     pub(super) fn draft_signed(&self, message_hash: &str) -> String {
         let (nonce, id, timestamp) = (&self.nonce, &self.passport_id, &self.timestamp);
-        format!(r#"{{"message_hash":"{message_hash}","nonce":"{nonce}","passport_id":"{id}","timestamp":"{timestamp}"}}"#)
+        format!(
+            r#"{{"message_hash":"{message_hash}","nonce":"{nonce}","passport_id":"{id}","timestamp":"{timestamp}"}}"#
+        )
     }
 
     /// draft-00's five members.

@@ -17,13 +17,22 @@ const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 /// # Errors
 /// [`Refusal::Envelope`] when something stands in a member that `added` says was only made to hold
 /// the envelope: it would go unsigned.
-pub(super) fn native(message: &Message, envelope: Option<Value<'_>>, added: &[Added]) -> Result<Digest, Refusal> {
+pub(super) fn native(
+    message: &Message,
+    envelope: Option<Value<'_>>,
+    added: &[Added],
+) -> Result<Digest, Refusal> {
     let mut without: Vec<Value<'_>> = Vec::with_capacity(6);
     without.extend(envelope);
-    let smuggled = Err(Refusal::Envelope("`added` names a member with other content"));
+    let smuggled = Err(Refusal::Envelope(
+        "`added` names a member with other content",
+    ));
     match message.kind() {
         Kind::Error => {
-            if let (true, Some(data)) = (added.contains(&Added::Data), message.error().and_then(|error| error.get("data"))) {
+            if let (true, Some(data)) = (
+                added.contains(&Added::Data),
+                message.error().and_then(|error| error.get("data")),
+            ) {
                 if data.as_object().is_none_or(|data| data.len() > 1) {
                     return smuggled;
                 }
@@ -42,7 +51,10 @@ pub(super) fn native(message: &Message, envelope: Option<Value<'_>>, added: &[Ad
                 }
             }
             if let (true, Some(params)) = (added.contains(&Added::Params), message.params()) {
-                if params.as_object().is_none_or(|params| params.len() > 1 || message.meta().is_none()) {
+                if params
+                    .as_object()
+                    .is_none_or(|params| params.len() > 1 || message.meta().is_none())
+                {
                     return smuggled;
                 }
                 without.push(params);
@@ -50,7 +62,14 @@ pub(super) fn native(message: &Message, envelope: Option<Value<'_>>, added: &[Ad
         }
     }
     let mut hasher = Hasher::new();
-    jcs::write_overlaid(message.root(), &Overlay { without: &without, with: &[] }, &mut hasher);
+    jcs::write_overlaid(
+        message.root(),
+        &Overlay {
+            without: &without,
+            with: &[],
+        },
+        &mut hasher,
+    );
     Ok(hasher.finish())
 }
 
@@ -59,6 +78,8 @@ pub(super) fn plausible(kind: Kind, added: &[Added]) -> bool {
     match kind {
         Kind::Error => matches!(added, [] | [Added::Data] | [Added::Value]),
         Kind::Response => matches!(added, [] | [Added::Meta]),
-        Kind::Request | Kind::Notification => matches!(added, [] | [Added::Meta] | [Added::Meta, Added::Params]),
+        Kind::Request | Kind::Notification => {
+            matches!(added, [] | [Added::Meta] | [Added::Meta, Added::Params])
+        }
     }
 }

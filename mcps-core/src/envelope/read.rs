@@ -28,17 +28,24 @@ const fn bad(member: &'static str) -> Refusal {
 const MAX_AUD: usize = 2048;
 
 const OWN: [&str; 5] = ["version", "passport_id", "timestamp", "nonce", "signature"];
-const BINDING: [&str; 11] =
-    ["typ", "aud", "session", "passport", "req", "seq", "prev", "last", "act", "ath", "added"];
+const BINDING: [&str; 11] = [
+    "typ", "aud", "session", "passport", "req", "seq", "prev", "last", "act", "ath", "added",
+];
 
 pub(super) fn native(object: Object<'_>, kind: Kind) -> Result<Parts, Refusal> {
-    only(object, |name| OWN.contains(&name) || BINDING.contains(&name))?;
+    only(object, |name| {
+        OWN.contains(&name) || BINDING.contains(&name)
+    })?;
     let mut parts = own(object)?;
     bindings(object, kind, &mut parts)?;
     Ok(parts)
 }
 
-pub(super) fn draft(object: Object<'_>, bound: Option<Value<'_>>, kind: Kind) -> Result<Parts, Refusal> {
+pub(super) fn draft(
+    object: Object<'_>,
+    bound: Option<Value<'_>>,
+    kind: Kind,
+) -> Result<Parts, Refusal> {
     only(object, |name| OWN.contains(&name))?;
     let mut parts = own(object)?;
     if let Some(bound) = bound {
@@ -51,11 +58,18 @@ pub(super) fn draft(object: Object<'_>, bound: Option<Value<'_>>, kind: Kind) ->
 
 fn only(object: Object<'_>, known: impl Fn(&str) -> bool) -> Result<(), Refusal> {
     let all = object.iter().all(|member| known(&member.name()));
-    if all { Ok(()) } else { Err(bad("it has a member that is not known")) }
+    if all {
+        Ok(())
+    } else {
+        Err(bad("it has a member that is not known"))
+    }
 }
 
 fn hex32(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    text.len() == 32
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 fn own(object: Object<'_>) -> Result<Parts, Refusal> {
@@ -91,7 +105,10 @@ fn own(object: Object<'_>) -> Result<Parts, Refusal> {
 fn bindings(object: Object<'_>, kind: Kind, parts: &mut Parts) -> Result<(), Refusal> {
     let text = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad(name));
     let digest = |name: &'static str| {
-        object.get(name).map(|_| Digest::from_hex(&text(name)?).ok_or(bad(name))).transpose()
+        object
+            .get(name)
+            .map(|_| Digest::from_hex(&text(name)?).ok_or(bad(name)))
+            .transpose()
     };
     if text("typ")? != kind.as_str() {
         return Err(bad("typ is not what the message is"));
@@ -117,7 +134,10 @@ fn bindings(object: Object<'_>, kind: Kind, parts: &mut Parts) -> Result<(), Ref
         (None, None) => None,
         (None, Some(_)) => return Err(bad("prev without seq")),
         (Some(seq), prev) => {
-            let seq = seq.as_i64().and_then(|seq| u64::try_from(seq).ok()).filter(|seq| *seq > 0);
+            let seq = seq
+                .as_i64()
+                .and_then(|seq| u64::try_from(seq).ok())
+                .filter(|seq| *seq > 0);
             let seq = seq.ok_or(bad("seq"))?;
             if (seq == 1) != prev.is_none() {
                 return Err(bad("prev"));
@@ -149,12 +169,17 @@ fn added(value: Value<'_>) -> Result<Vec<Added>, Refusal> {
     if array.len() > 2 {
         return Err(bad("added"));
     }
-    array.into_iter().map(|value| one(value).ok_or(bad("added"))).collect()
+    array
+        .into_iter()
+        .map(|value| one(value).ok_or(bad("added")))
+        .collect()
 }
 
 fn req(value: Value<'_>) -> Result<Req, Refusal> {
     let object = value.as_object().ok_or(bad("req"))?;
-    only(object, |name| ["hash", "nonce", "passport_id"].contains(&name))?;
+    only(object, |name| {
+        ["hash", "nonce", "passport_id"].contains(&name)
+    })?;
     let text = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad("req"));
     let nonce = text("nonce")?.into_owned();
     if !hex32(&nonce) {

@@ -15,10 +15,16 @@ fn pem_and_jwk_bring_back_the_same_key() {
     let again = SecretKey::from_pem(&key.to_pem().unwrap()).unwrap();
     assert_eq!(again.public_key(), key.public_key());
     let public = key.public_key();
-    assert_eq!(&PublicKey::from_pem(&public.to_pem().unwrap()).unwrap(), public);
+    assert_eq!(
+        &PublicKey::from_pem(&public.to_pem().unwrap()).unwrap(),
+        public
+    );
     let jwk = Document::parse(public.to_jwk()).unwrap();
     assert_eq!(&PublicKey::from_jwk(jwk.root()).unwrap(), public);
-    assert_eq!(KeyId::parse(public.key_id().as_str()).as_ref(), Some(public.key_id()));
+    assert_eq!(
+        KeyId::parse(public.key_id().as_str()).as_ref(),
+        Some(public.key_id())
+    );
 }
 
 /// The coordinates and thumbprint of RFC 7515 A.3's key, hashed as RFC 7638 §3 says.
@@ -27,19 +33,32 @@ fn thumbprint_hashes_the_required_members_in_order() {
     let jwk = r#"{"use":"sig","kty":"EC","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"}"#;
     let document = Document::parse(jwk).unwrap();
     let key = PublicKey::from_jwk(document.root()).unwrap();
-    assert_eq!(key.key_id().as_str(), "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U");
+    assert_eq!(
+        key.key_id().as_str(),
+        "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"
+    );
 }
 
 #[test]
 fn refuses_keys_that_are_not_public_p256() {
     let good = key().public_key().to_jwk();
-    for (from, to) in [("EC", "RSA"), ("P-256", "P-384"), (r#""x":"#, r#""d":"AA","x":"#), (r#""y":""#, r#""y":"A"#)] {
+    for (from, to) in [
+        ("EC", "RSA"),
+        ("P-256", "P-384"),
+        (r#""x":"#, r#""d":"AA","x":"#),
+        (r#""y":""#, r#""y":"A"#),
+    ] {
         let document = Document::parse(good.replace(from, to)).unwrap();
-        assert!(PublicKey::from_jwk(document.root()).is_err(), "{from} -> {to}");
+        assert!(
+            PublicKey::from_jwk(document.root()).is_err(),
+            "{from} -> {to}"
+        );
     }
     assert_eq!(PublicKey::from_sec1(&[4; 65]).unwrap_err(), KeyError::Point);
     assert_eq!(PublicKey::from_sec1(&[]).unwrap_err(), KeyError::Point);
-    assert!(PublicKey::from_pem("-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----").is_err());
+    assert!(
+        PublicKey::from_pem("-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----").is_err()
+    );
 }
 
 #[test]
@@ -51,8 +70,16 @@ fn signs_low_s_and_both_libraries_agree() {
         assert!(signature.is_low_s());
         key.public_key().verify(&digest, &signature).unwrap();
         key.public_key().cross_check(&digest, &signature).unwrap();
-        assert!(key.public_key().verify(&Digest::of(b"other"), &signature).is_err());
-        assert!(key.public_key().cross_check(&Digest::of(b"other"), &signature).is_err());
+        assert!(
+            key.public_key()
+                .verify(&Digest::of(b"other"), &signature)
+                .is_err()
+        );
+        assert!(
+            key.public_key()
+                .cross_check(&Digest::of(b"other"), &signature)
+                .is_err()
+        );
     }
 }
 
@@ -60,8 +87,23 @@ fn signs_low_s_and_both_libraries_agree() {
 fn reads_only_canonical_base64_of_64_bytes() {
     let text = key().sign(&Digest::of(b"x")).unwrap().to_base64();
     assert_eq!(Signature::from_base64(&text).unwrap().to_base64(), text);
-    let non_canonical = format!("{}{}==", &text[..85], if text.as_bytes()[85] == b'A' { 'B' } else { char::from(text.as_bytes()[85] + 1) });
-    for bad in ["", &text[..86], &text.replace("==", "=A"), &format!("{text}\n"), &non_canonical, &"=".repeat(88)] {
+    let non_canonical = format!(
+        "{}{}==",
+        &text[..85],
+        if text.as_bytes()[85] == b'A' {
+            'B'
+        } else {
+            char::from(text.as_bytes()[85] + 1)
+        }
+    );
+    for bad in [
+        "",
+        &text[..86],
+        &text.replace("==", "=A"),
+        &format!("{text}\n"),
+        &non_canonical,
+        &"=".repeat(88),
+    ] {
         assert!(Signature::from_base64(bad).is_err(), "{bad}");
     }
 }

@@ -20,7 +20,9 @@ pub fn remove(text: &mut String, object: Object<'_>, member: Member<'_>) {
         text.replace_range(span.start..span.end + blank + 1, "");
         return;
     }
-    let before = text.get(object.span().start + 1..span.start).unwrap_or_default();
+    let before = text
+        .get(object.span().start + 1..span.start)
+        .unwrap_or_default();
     let start = match before.trim_end().strip_suffix(',') {
         Some(rest) => object.span().start + 1 + rest.len(),
         None => span.start,

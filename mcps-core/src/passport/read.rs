@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Ca, Ext, KeyRotation, Kind, MAX_BYTES, MAX_CAPABILITIES, MAX_CHAIN, Passport, PassportId};
+use super::{
+    Ca, Ext, KeyRotation, Kind, MAX_BYTES, MAX_CAPABILITIES, MAX_CHAIN, Passport, PassportId,
+};
 use crate::clock::Timestamp;
 use crate::digest::Hasher;
 use crate::jcs::{self, Overlay};
@@ -43,21 +45,31 @@ fn strings(value: Value<'_>, limit: usize, name: &'static str) -> Result<Vec<Str
     if array.len() > limit {
         return Err(bad(name));
     }
-    let string = |value: Value<'_>| value.as_str().map(|text| text.into_owned()).ok_or(bad(name));
+    let string = |value: Value<'_>| {
+        value
+            .as_str()
+            .map(|text| text.into_owned())
+            .ok_or(bad(name))
+    };
     array.into_iter().map(string).collect()
 }
 
 pub(super) fn passport(value: Value<'_>, chain: Chain) -> Result<Passport, Refusal> {
     let source = value.raw();
     if source.len() > MAX_BYTES {
-        return Err(Refusal::PassportTooLarge { bytes: source.len() });
+        return Err(Refusal::PassportTooLarge {
+            bytes: source.len(),
+        });
     }
     let object = value.as_object().ok_or(bad("not a JSON object"))?;
     if text(object, "mcps_version", 8)? != "1.0" {
         return Err(bad("mcps_version"));
     }
     let id = PassportId::parse(&text(object, "passport_id", 64)?).ok_or(bad("passport_id"))?;
-    let agent = object.get("agent").and_then(Value::as_object).ok_or(bad("agent"))?;
+    let agent = object
+        .get("agent")
+        .and_then(Value::as_object)
+        .ok_or(bad("agent"))?;
     let capabilities = match agent.get("capabilities") {
         Some(value) => strings(value, MAX_CAPABILITIES, "agent.capabilities")?,
         None => Vec::new(),
@@ -69,7 +81,9 @@ pub(super) fn passport(value: Value<'_>, chain: Chain) -> Result<Passport, Refus
         _ => None,
     };
     let level = object.get("trust_level").and_then(Value::as_i64);
-    let trust_level = level.and_then(TrustLevel::from_number).ok_or(bad("trust_level"))?;
+    let trust_level = level
+        .and_then(TrustLevel::from_number)
+        .ok_or(bad("trust_level"))?;
     let (issued_at, expires_at) = (time(object, "issued_at")?, time(object, "expires_at")?);
     if expires_at <= issued_at {
         return Err(bad("expires_at is not after issued_at"));
@@ -82,8 +96,18 @@ pub(super) fn passport(value: Value<'_>, chain: Chain) -> Result<Passport, Refus
     let signature = signature_value.as_str().ok_or(bad("signature"))?;
     let signature = Signature::from_base64(&signature).map_err(|_| bad("signature"))?;
     let mut hasher = Hasher::new();
-    jcs::write_overlaid(value, &Overlay { without: &[signature_value], with: &[] }, &mut hasher);
-    let ext = object.get("ext").map(|value| ext(value, &public_key)).transpose()?;
+    jcs::write_overlaid(
+        value,
+        &Overlay {
+            without: &[signature_value],
+            with: &[],
+        },
+        &mut hasher,
+    );
+    let ext = object
+        .get("ext")
+        .map(|value| ext(value, &public_key))
+        .transpose()?;
     Ok(Passport {
         text: source.to_owned(),
         signed: hasher.finish(),
@@ -125,7 +149,9 @@ fn parents(object: Object<'_>) -> Result<Vec<Passport>, Refusal> {
     }
     let parent = |value: Value<'_>| {
         let encoded = value.as_str().ok_or(bad("issuer_chain"))?;
-        let json = STANDARD.decode(encoded.as_bytes()).map_err(|_| bad("issuer_chain"))?;
+        let json = STANDARD
+            .decode(encoded.as_bytes())
+            .map_err(|_| bad("issuer_chain"))?;
         passport(Document::parse(json)?.root(), Chain::Ignore)
     };
     array.into_iter().map(parent).collect()
@@ -143,12 +169,18 @@ fn ext(value: Value<'_>, key: &PublicKey) -> Result<Ext, Refusal> {
     {
         return Err(bad("ext.crit names a member that is not understood here"));
     }
-    let kind = text(object, "kind", 16)?.parse::<Kind>().map_err(|_| bad("ext.kind"))?;
+    let kind = text(object, "kind", 16)?
+        .parse::<Kind>()
+        .map_err(|_| bad("ext.kind"))?;
     Ok(Ext {
         tenant: text(object, "tenant", 128)?,
         kind,
         owner: text(object, "owner", 256)?,
-        ca: object.get("ca").filter(|value| !value.is_null()).map(ca).transpose()?,
+        ca: object
+            .get("ca")
+            .filter(|value| !value.is_null())
+            .map(ca)
+            .transpose()?,
     })
 }
 
@@ -160,6 +192,10 @@ fn ca(value: Value<'_>) -> Result<Ca, Refusal> {
     Ok(Ca {
         max_path: max_path.ok_or(bad("ext.ca.max_path"))?,
         max_level: max_level.ok_or(bad("ext.ca.max_level"))?,
-        origins: strings(object.get("origins").ok_or(bad("ext.ca.origins"))?, 64, "ext.ca.origins")?,
+        origins: strings(
+            object.get("origins").ok_or(bad("ext.ca.origins"))?,
+            64,
+            "ext.ca.origins",
+        )?,
     })
 }

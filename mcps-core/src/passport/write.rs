@@ -76,14 +76,20 @@ impl Unsigned {
             quoted(&self.agent_version),
             array(&self.capabilities),
             self.public_key.to_jwk(),
-            self.origin.as_deref().map_or_else(|| "null".to_owned(), quoted),
+            self.origin
+                .as_deref()
+                .map_or_else(|| "null".to_owned(), quoted),
             self.scan_json.as_deref().unwrap_or("null"),
             self.trust_level.number(),
             self.issued_at,
             self.expires_at,
             quoted(&self.issuer),
         );
-        let chain: Vec<String> = self.issuer_chain.iter().map(|parent| STANDARD.encode(parent.text())).collect();
+        let chain: Vec<String> = self
+            .issuer_chain
+            .iter()
+            .map(|parent| STANDARD.encode(parent.text()))
+            .collect();
         let _ = write!(json, r#","issuer_chain":{}"#, array(&chain));
         if let Some(rotation) = &self.key_rotation {
             let _ = write!(
@@ -128,7 +134,10 @@ impl Unsigned {
     pub fn sign(&self, signer: &dyn Signer) -> Result<Passport, Refusal> {
         let bytes = self.to_be_signed()?;
         let signature = signer.sign(&Digest::of(bytes.as_bytes()));
-        Passport::assemble(&bytes, &signature.map_err(|_| Refusal::Passport("the signer failed"))?)
+        Passport::assemble(
+            &bytes,
+            &signature.map_err(|_| Refusal::Passport("the signer failed"))?,
+        )
     }
 }
 
@@ -139,7 +148,12 @@ impl Passport {
     /// # Errors
     /// As [`Passport::parse`].
     pub fn assemble(to_be_signed: &str, signature: &Signature) -> Result<Passport, Refusal> {
-        let body = to_be_signed.strip_suffix('}').ok_or(Refusal::Passport("not a JSON object"))?;
-        Passport::parse(&format!(r#"{body},"signature":"{}"}}"#, signature.to_base64()))
+        let body = to_be_signed
+            .strip_suffix('}')
+            .ok_or(Refusal::Passport("not a JSON object"))?;
+        Passport::parse(&format!(
+            r#"{body},"signature":"{}"}}"#,
+            signature.to_base64()
+        ))
     }
 }

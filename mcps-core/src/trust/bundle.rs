@@ -29,7 +29,9 @@ impl KeyUse {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Root, Self::Passport, Self::Status].into_iter().find(|own| own.as_str() == text)
+        [Self::Root, Self::Passport, Self::Status]
+            .into_iter()
+            .find(|own| own.as_str() == text)
     }
 }
 
@@ -56,7 +58,9 @@ impl KeyState {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Active, Self::Retired, Self::Revoked].into_iter().find(|own| own.as_str() == text)
+        [Self::Active, Self::Retired, Self::Revoked]
+            .into_iter()
+            .find(|own| own.as_str() == text)
     }
 }
 
@@ -83,14 +87,23 @@ pub struct TrustBundle {
 }
 
 const fn bad(why: &'static str) -> Refusal {
-    Refusal::Statement { what: "trust bundle", why }
+    Refusal::Statement {
+        what: "trust bundle",
+        why,
+    }
 }
 
 impl TrustBundle {
     /// Writes the unsigned JSON of a key set; [`crate::statement::sign`] with
     /// [`crate::statement::TRUST`] by the root key completes it.
     #[must_use]
-    pub fn unsigned_json(authority: &str, number: i64, issued_at: Timestamp, signer: &KeyId, keys: &[TrustedKey]) -> String {
+    pub fn unsigned_json(
+        authority: &str,
+        number: i64,
+        issued_at: Timestamp,
+        signer: &KeyId,
+        keys: &[TrustedKey],
+    ) -> String {
         let mut name = String::new();
         crate::json::quote(authority, &mut name);
         let keys: Vec<String> = keys
@@ -102,7 +115,9 @@ impl TrustBundle {
             })
             .collect();
         let keys = keys.join(",");
-        format!(r#"{{"authority":{name},"number":{number},"issued_at":"{issued_at}","keys":[{keys}],"kid":"{signer}"}}"#)
+        format!(
+            r#"{{"authority":{name},"number":{number},"issued_at":"{issued_at}","keys":[{keys}],"kid":"{signer}"}}"#
+        )
     }
 
     /// Reads a key set; not yet believed.
@@ -112,14 +127,21 @@ impl TrustBundle {
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let document = Document::parse(text)?;
         let object = document.root().as_object().ok_or(bad("not an object"))?;
-        let text_of = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad(name));
-        let keys = object.get("keys").and_then(Value::as_array).ok_or(bad("keys"))?;
+        let text_of =
+            |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad(name));
+        let keys = object
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or(bad("keys"))?;
         if keys.len() > 256 {
             return Err(bad("more than 256 keys"));
         }
         Ok(Self {
             authority: text_of("authority")?.into_owned(),
-            number: object.get("number").and_then(Value::as_i64).ok_or(bad("number"))?,
+            number: object
+                .get("number")
+                .and_then(Value::as_i64)
+                .ok_or(bad("number"))?,
             issued_at: Timestamp::parse_rfc3339(&text_of("issued_at")?).ok_or(bad("issued_at"))?,
             signer: KeyId::parse(&text_of("kid")?).ok_or(bad("kid"))?,
             keys: keys.into_iter().map(key).collect::<Result<_, _>>()?,
@@ -136,7 +158,10 @@ impl TrustBundle {
             return Err(Refusal::UnknownIssuer);
         }
         let usable = |key: &&TrustedKey| key.public_key.key_id() == root;
-        let key = self.usable(KeyUse::Root).find(usable).ok_or(Refusal::UnknownIssuer)?;
+        let key = self
+            .usable(KeyUse::Root)
+            .find(usable)
+            .ok_or(Refusal::UnknownIssuer)?;
         let document = Document::parse(self.text.as_str())?;
         statement::verify(statement::TRUST, document.root(), &key.public_key)
     }
@@ -173,7 +198,9 @@ impl TrustBundle {
 
     /// Keys of one use whose signatures are good.
     pub fn usable(&self, usage: KeyUse) -> impl Iterator<Item = &TrustedKey> {
-        self.keys.iter().filter(move |key| key.usage == usage && key.state != KeyState::Revoked)
+        self.keys
+            .iter()
+            .filter(move |key| key.usage == usage && key.state != KeyState::Revoked)
     }
 }
 
