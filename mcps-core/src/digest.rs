@@ -90,6 +90,7 @@ impl AsRef<[u8]> for Digest {
 }
 
 /// SHA-256 over pieces. Small pieces are gathered; large ones go to the hash as they are.
+#[derive(Clone)]
 pub struct Hasher {
     context: Option<Context>,
     buffer: [u8; BUFFER_LEN],

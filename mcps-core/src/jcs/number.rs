@@ -5,11 +5,7 @@ use crate::json::Value;
 
 /// Writes the canonical form of a number that the parser has accepted, hence finite.
 pub(super) fn write(number: Value<'_>, sink: &mut impl Sink) {
-    write_double(number.as_f64().unwrap_or_default(), sink);
-}
-
-/// Writes a finite double; both zeros are `0`.
-pub(super) fn write_double(number: f64, sink: &mut impl Sink) {
+    let double = number.as_f64().unwrap_or_default();
     // Negative zero has no sign in ECMAScript; adding zero drops it.
-    sink.put(ryu_js::Buffer::new().format_finite(number + 0.0).as_bytes());
+    sink.put(ryu_js::Buffer::new().format_finite(double + 0.0).as_bytes());
 }

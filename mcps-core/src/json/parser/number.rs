@@ -10,6 +10,9 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// Digits of [`MAX_SAFE_INTEGER`].
 const MAX_SAFE_DIGITS: usize = 16;
 
+/// Decimal digits that every double keeps (`DBL_DIG` of C).
+const SURE_DIGITS: usize = 15;
+
 impl Parser<'_> {
     /// Reads a number whose first byte is the next one.
     pub(super) fn number(&mut self) -> Result<(), JsonError> {
@@ -24,7 +27,7 @@ impl Parser<'_> {
             return Err(self.expected("no digit after a leading zero"));
         }
         if matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
-            return self.fraction(start);
+            return self.fraction(start, first);
         }
         if digits > MAX_SAFE_DIGITS || value > MAX_SAFE_INTEGER {
             return Err(JsonError::IntegerRange { offset: start });
@@ -39,14 +42,19 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Reads what follows the integer part.
-    fn fraction(&mut self, start: usize) -> Result<(), JsonError> {
-        let mut exponent_digits = 0;
+    /// Reads what follows the integer part, whose first digit is at `whole`.
+    fn fraction(&mut self, start: usize, whole: usize) -> Result<(), JsonError> {
+        let point = self.at;
+        let mut canonical = false;
         if self.peek() == Some(b'.') {
             self.at += 1;
             self.digits()?;
+            let digits = self.bytes.get(whole..self.at).unwrap_or_default();
+            canonical = is_shortest(digits, point - whole);
         }
+        let mut exponent_digits = 0;
         if matches!(self.peek(), Some(b'e' | b'E')) {
+            canonical = false;
             self.at += 1;
             if matches!(self.peek(), Some(b'+' | b'-')) {
                 self.at += 1;
@@ -60,8 +68,8 @@ impl Parser<'_> {
         if !certainly_finite && !self.text.get(start..self.at).is_some_and(is_finite) {
             return Err(JsonError::NotFinite { offset: start });
         }
-        self.deviations += 1;
-        self.push(Kind::Number, 0, start);
+        self.deviations += u32::from(!canonical);
+        self.push(Kind::Number, if canonical { CANONICAL } else { 0 }, start);
         Ok(())
     }
 
@@ -79,6 +87,23 @@ impl Parser<'_> {
             Ok(value)
         }
     }
+}
+
+/// Whether `digits`, which have their point at `point`, are known to be what ECMAScript writes for
+/// the double they stand for (ECMA-262, Number::toString). `false` means that it is not known.
+///
+/// Decimals of up to 15 significant digits all have doubles of their own, so none of them has a
+/// shorter form once it ends in another digit than zero. From 10^-6 on there is no exponent.
+fn is_shortest(digits: &[u8], point: usize) -> bool {
+    let small = digits.starts_with(b"0.");
+    digits.len() <= SURE_DIGITS + 1
+        && digits.last() != Some(&b'0')
+        && (!small
+            || digits
+                .iter()
+                .skip(point + 1)
+                .take(6)
+                .any(|&digit| digit != b'0'))
 }
 
 fn is_finite(number: &str) -> bool {
