@@ -1,0 +1,37 @@
+# Shared by the scripts beside it: messages and Debian packages. Source it; it does nothing by itself.
+# shellcheck shell=bash
+
+# runuser and apt's own tools live there, and `su` does not always add it.
+PATH=$PATH:/usr/sbin:/sbin
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        fail "needs root for: $* (there is no sudo; run it yourself, then try again)"
+    fi
+}
+
+# need WHAT PACKAGE...: installs Debian packages, or says what to install.
+need() {
+    local what=$1
+    shift
+    have apt-get || fail "$what is missing, and this is no Debian: install it (on Debian: apt-get install $*)"
+    say "$what is missing: installing $* with apt"
+    {
+        as_root apt-get update -q &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+    } >&2 </dev/null || fail "could not install $what: install the Debian package(s) $* yourself, then try again"
+}
