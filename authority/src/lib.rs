@@ -1,1 +1,30 @@
-//! placeholder
+//! The trust authority: who is who, what is revoked, and signed proof of both.
+//!
+//! [`serve`] runs it in-process, as the binary and the tests do. A request passes
+//! [`api`] (extractors check who asks and what was sent), one rule or one call on the
+//! [`store`], and leaves as a typed answer or an RFC 9457 [`problem`]. Passports are
+//! issued in two phases ([`issue`]): the exact bytes are stored before they are signed, and what
+//! was signed is verified with a second library before it leaves.
+//!
+//! Time and randomness are arguments; the environment is read by the binary alone.
+
+pub mod api;
+pub mod authority;
+pub mod config;
+pub mod error;
+pub mod founding;
+pub mod issue;
+pub mod key_files;
+pub mod operator_key;
+pub mod problem;
+pub mod proof;
+pub mod start;
+pub mod store;
+pub mod subject;
+
+mod serve;
+mod trace;
+
+pub use config::Config;
+pub use serve::{Running, serve};
+pub use start::StartError;

@@ -1,0 +1,112 @@
+//! The HTTP interface: one list of routes, one file a noun.
+
+mod challenges;
+mod draft;
+mod extract;
+mod health;
+mod issue;
+mod keys;
+mod passports;
+mod revoke;
+mod status;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, Info, License, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::authority::Authority;
+use crate::error::Error;
+use crate::trace;
+
+/// Largest request body.
+pub const BODY_LIMIT: usize = 64 * 1024;
+/// Longest time for one request, its body included.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the handlers share.
+type Shared = Arc<Authority>;
+
+fn all_routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(head())
+        .routes(routes!(challenges::open))
+        .routes(routes!(issue::issue, passports::list))
+        .routes(routes!(passports::show))
+        .routes(routes!(issue::renew))
+        .routes(routes!(revoke::revoke))
+        .routes(routes!(status::status))
+        .routes(routes!(keys::trust))
+        .routes(routes!(keys::jwks))
+        .routes(routes!(draft::verify))
+        .routes(routes!(draft::passport))
+        .routes(routes!(draft::crl))
+        .routes(routes!(draft::staple))
+        .routes(routes!(draft::public_key))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::openapi))
+}
+
+/// The whole service.
+pub fn router(authority: Shared) -> Router {
+    let (routes, _) = all_routes().split_for_parts();
+    routes
+        .fallback(async || Error::NoSuchRoute.into_response())
+        .method_not_allowed_fallback(async || Error::Method.into_response())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(within_time))
+        .layer(middleware::from_fn(trace::request))
+        .with_state(authority)
+}
+
+/// The OpenAPI 3.1 document of [`router`].
+#[must_use]
+pub fn openapi() -> OpenApi {
+    all_routes().into_openapi()
+}
+
+/// [`openapi`] as it is committed, printed and served.
+///
+/// # Errors
+/// When it cannot be written as JSON, which it always can.
+pub fn openapi_json() -> Result<String, serde_json::Error> {
+    openapi().to_pretty_json().map(|json| json + "\n")
+}
+
+fn head() -> OpenApi {
+    let mut info = Info::new("MCPS trust authority", env!("CARGO_PKG_VERSION"));
+    info.description = Some("Issues, renews and revokes passports, and answers for them.".into());
+    info.license = Some(License::new("Apache-2.0"));
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An operator's API key, `mcps_op_…`"))
+        .build();
+    let mut components = Components::new();
+    components.add_security_scheme("operator", SecurityScheme::Http(bearer));
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components))
+        .build()
+}
+
+/// Ends a request that takes too long, and keeps caches from holding what may change.
+async fn within_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let mut response = answer.unwrap_or_else(|_| Error::Timeout.into_response());
+    let headers = response.headers_mut();
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}

@@ -1,0 +1,231 @@
+//! `GET /v1/passports` and `GET /v1/passports/{id}`.
+
+use axum::Json;
+use axum::extract::State;
+use mcps_core::clock::Timestamp;
+use mcps_core::passport::PassportId;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::Shared;
+use super::extract::{Asked, IdAlone, Operator};
+use super::view::{Standing, StatusView, SubjectKind, raw};
+use crate::error::Error;
+use crate::problem::Problem;
+use crate::store::{Filter, Reason, Record};
+
+/// Which passports to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Only those.
+    #[serde(default)]
+    #[param(inline)]
+    status: Which,
+    /// At most so many: 1 to 200, 50 unless stated.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Passports of which standing.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Which {
+    /// Every one.
+    #[default]
+    All,
+    /// Neither revoked nor expired.
+    Live,
+    /// Expired, not revoked.
+    Expired,
+    /// Revoked.
+    Revoked,
+}
+
+impl Which {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Live => "live",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// One page of passports, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Page {
+    /// The passports.
+    passports: Vec<Summary>,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// One passport in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Summary {
+    /// Its id.
+    passport_id: String,
+    /// The tenant.
+    tenant: String,
+    /// What kind of subject.
+    kind: SubjectKind,
+    /// The subject's name.
+    name: String,
+    /// The subject's version.
+    version: String,
+    /// Who answers for it.
+    owner: String,
+    /// Where it lives.
+    origin: Option<String>,
+    /// Thumbprint of its key.
+    kid: String,
+    /// The level it states.
+    #[schema(minimum = 0, maximum = 4)]
+    trust_level: u8,
+    /// From when on.
+    #[schema(format = DateTime)]
+    issued_at: String,
+    /// Until when.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// What has become of it.
+    status: Standing,
+    /// The passport that it renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renews: Option<String>,
+    /// When it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    revoked_at: Option<String>,
+    /// Why it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+}
+
+impl Summary {
+    fn new(record: Record, now: Timestamp) -> Self {
+        let status = StatusView::new(&record, now);
+        Self {
+            passport_id: record.id.to_string(),
+            tenant: record.tenant,
+            kind: record.kind.into(),
+            name: record.name,
+            version: record.version,
+            owner: record.owner,
+            origin: record.origin,
+            kid: record.kid,
+            trust_level: record.trust_level.number(),
+            issued_at: record.issued_at.to_string(),
+            expires_at: record.expires_at.to_string(),
+            status: status.state,
+            renews: record.renews,
+            revoked_at: status.revoked_at,
+            reason: status.reason,
+        }
+    }
+}
+
+/// A passport and what has become of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Shown {
+    /// The passport: the wire profile's members, signed.
+    #[schema(value_type = Object)]
+    passport: Box<RawValue>,
+    /// What has become of it.
+    status: StatusView,
+}
+
+/// List passports
+///
+/// Newest first, a page at a time.
+#[utoipa::path(
+    get, path = "/v1/passports", operation_id = "list_passports", tag = "passports",
+    security(("operator" = [])),
+    params(ListQuery),
+    responses(
+        (status = OK, body = Page),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn list(
+    _: Operator,
+    State(authority): State<Shared>,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<Page>, Error> {
+    let (limit, after) = page(&asked)?;
+    // One more than is shown tells whether there is a next page.
+    let filter = Filter {
+        status: asked.status.as_str(),
+        after,
+        limit: limit + 1,
+    };
+    let now = authority.now();
+    let mut records = authority.db().passports(&filter, now).await?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = records.len() > shown;
+    records.truncate(shown);
+    let next_cursor = records
+        .last()
+        .filter(|_| more)
+        .map(|record| record.id.to_string());
+    let passports = records
+        .into_iter()
+        .map(|record| Summary::new(record, now))
+        .collect();
+    Ok(Json(Page {
+        passports,
+        next_cursor,
+    }))
+}
+
+fn page(asked: &ListQuery) -> Result<(i64, Option<PassportId>), Error> {
+    let limit = asked.limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(Error::Invalid {
+            member: "limit",
+            why: "must be 1 to 200",
+        });
+    }
+    let cursor = |text: &String| {
+        let why = "must be the `next_cursor` of the page before";
+        PassportId::parse(text).ok_or(Error::Invalid {
+            member: "cursor",
+            why,
+        })
+    };
+    Ok((limit, asked.cursor.as_ref().map(cursor).transpose()?))
+}
+
+/// Show a passport
+///
+/// Public, since passports are shown to every peer. The status here is unsigned; verifiers ask
+/// `/v1/passports/{id}/status`.
+#[utoipa::path(
+    get, path = "/v1/passports/{id}", operation_id = "show_passport", tag = "passports",
+    params(("id" = String, Path, description = "The passport's id", pattern = "^asp_[0-9a-f]{32}$")),
+    responses(
+        (status = OK, body = Shown),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn show(
+    IdAlone(id): IdAlone,
+    State(authority): State<Shared>,
+) -> Result<Json<Shown>, Error> {
+    let record = authority.issued(&id).await?;
+    let passport = record.passport().map_err(Error::Stored)?;
+    let status = StatusView::new(&record, authority.now());
+    Ok(Json(Shown {
+        passport: raw(&passport)?,
+        status,
+    }))
+}

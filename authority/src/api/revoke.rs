@@ -1,0 +1,87 @@
+//! `POST /v1/passports/{id}/revoke`.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Shared;
+use super::extract::{IdAlone, Operator, Strict};
+use super::view::Standing;
+use crate::error::Error;
+use crate::problem::Problem;
+use crate::store::{Reason, Revocation};
+use crate::subject::Note;
+
+/// Why a passport is revoked.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeRequest {
+    /// `key_compromise` also blocks the key and revokes its other passports.
+    #[serde(default)]
+    reason: Reason,
+    /// In the operator's words.
+    #[serde(default)]
+    note: Option<Note>,
+}
+
+/// What the revocation did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RevokedView {
+    /// Which passport.
+    passport_id: String,
+    /// Always `revoked`.
+    status: Standing,
+    /// Why, as recorded.
+    reason: Reason,
+    /// When it was first revoked.
+    #[schema(format = DateTime)]
+    revoked_at: String,
+    /// Whether its key is blocked, so that nothing is issued for it any more.
+    key_blocked: bool,
+    /// Other passports of the key that this call revoked.
+    revoked_with_it: Vec<String>,
+}
+
+/// Revoke a passport
+///
+/// Repeating it changes nothing, except that any reason may still become `key_compromise`, never
+/// the reverse.
+#[utoipa::path(
+    post, path = "/v1/passports/{id}/revoke", operation_id = "revoke_passport", tag = "passports",
+    security(("operator" = [])),
+    params(("id" = String, Path, description = "The passport's id", pattern = "^asp_[0-9a-f]{32}$")),
+    request_body = RevokeRequest,
+    responses(
+        (status = OK, body = RevokedView),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn revoke(
+    operator: Operator,
+    IdAlone(id): IdAlone,
+    State(authority): State<Shared>,
+    Strict(asked): Strict<RevokeRequest>,
+) -> Result<Json<RevokedView>, Error> {
+    let order = Revocation {
+        reason: asked.reason,
+        note: asked.note.map(Note::into_string),
+        by: operator.id,
+        at: authority.now(),
+    };
+    let revoked = authority
+        .db()
+        .revoke(&id, &order)
+        .await?
+        .ok_or(Error::PassportNotFound)?;
+    tracing::info!(passport_id = %id, reason = revoked.record.reason.as_str(), "revoked {id}");
+    Ok(Json(RevokedView {
+        passport_id: id.to_string(),
+        status: Standing::Revoked,
+        reason: revoked.record.reason,
+        revoked_at: revoked.record.at.to_string(),
+        key_blocked: revoked.key_blocked,
+        revoked_with_it: revoked.with_it.iter().map(ToString::to_string).collect(),
+    }))
+}

@@ -1,0 +1,107 @@
+//! Everything that can go wrong while a request is served. [`crate::problem`] is the one place
+//! that turns it into an answer.
+
+use mcps_core::json::JsonError;
+use mcps_core::random::RandomError;
+use mcps_core::refusal::Refusal;
+use mcps_core::signer::SignerError;
+
+/// A request that was not served, and whose fault that is.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The body is not strict JSON (RFC 7493).
+    #[error("the body is not strict JSON: {0}")]
+    Json(#[from] JsonError),
+    /// The body is JSON but not what this route takes.
+    #[error("{0}")]
+    Body(String),
+    /// One member has a value that is not allowed.
+    #[error("`{member}` {why}")]
+    Invalid {
+        /// Which member of the body or the query.
+        member: &'static str,
+        /// What it must be.
+        why: &'static str,
+    },
+    /// The body is not announced as JSON.
+    #[error("send the body with `content-type: application/json`")]
+    NotJson,
+    /// The body is larger than this service reads.
+    #[error("the body may have at most 65536 bytes")]
+    BodyTooLarge,
+    /// The body could not be read to its end.
+    #[error("the body could not be read to its end")]
+    BodyCut,
+    /// The path does not hold a passport id.
+    #[error("a passport id is `asp_` and 32 lower-case hex digits, with nothing around it")]
+    PassportId,
+    /// No operator's key, or nobody's.
+    #[error("this needs `authorization: Bearer mcps_op_…` with the key of an operator")]
+    OperatorRequired,
+    /// Nothing was issued under that id.
+    #[error("no passport of that id was issued here")]
+    PassportNotFound,
+    /// No such route.
+    #[error("there is no such route; GET /openapi.json lists them")]
+    NoSuchRoute,
+    /// The route does not take this method.
+    #[error("this route does not take that method; GET /openapi.json lists them")]
+    Method,
+    /// The challenge is for another authority.
+    #[error("`audience` must be this authority's name, as /.well-known/mcps-trust states it")]
+    WrongAudience,
+    /// Too many challenges are open.
+    #[error("too many challenges are open; each lapses within a minute")]
+    TooManyChallenges,
+    /// The challenge cannot be redeemed.
+    #[error(
+        "the challenge is unknown, used, lapsed, or was made for another tenant, subject, key or audience; ask for a new one"
+    )]
+    ChallengeRefused,
+    /// The proof does not verify.
+    #[error("`proof` is not a signature by this key over this challenge")]
+    ProofRefused(#[source] Refusal),
+    /// Levels 3 and 4 follow from evidence, not from an order.
+    #[error(
+        "levels 3 and 4 need evidence on file (a passing scan; a manual audit) and cannot be ordered; an operator may set 0, 1 or 2"
+    )]
+    EvidenceNeeded,
+    /// Another owner holds the name.
+    #[error(
+        "another owner holds this name with {holder}; revoke that passport or take another name"
+    )]
+    NameTaken {
+        /// The passport that lives under the name.
+        holder: String,
+    },
+    /// The key was reported compromised.
+    #[error("this key was revoked as compromised; make a new key")]
+    KeyBlocked,
+    /// The passport has been revoked.
+    #[error("the passport has been revoked; an operator must issue a new one")]
+    Revoked,
+    /// The passport is past its time.
+    #[error("the passport has expired; an operator must issue a new one")]
+    Expired,
+    /// The time ran out between preparing and signing.
+    #[error("its time ran out before it was signed; ask again")]
+    Overtaken,
+    /// Something else than the client's fault kept the passport from being signed.
+    #[error("the passport could not be signed")]
+    Signer(#[from] SignerError),
+    /// What was signed did not verify, or cannot be read back.
+    #[error("what was signed did not pass the check before leaving")]
+    CrossCheck(#[source] Refusal),
+    /// A stored passport cannot be read.
+    #[error("a stored record cannot be read")]
+    Stored(#[source] Refusal),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The request took too long.
+    #[error("the request took longer than 10 seconds")]
+    Timeout,
+}

@@ -1,0 +1,205 @@
+//! The first start makes keys, a key set and one operator; every later start finds them again, and
+//! refuses to go on with others.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use mcps_core::clock::Clock;
+use mcps_core::digest::Digest;
+use mcps_core::key::SecretKey;
+use mcps_core::random::{Random, hex16};
+use mcps_core::signer::Signer;
+use mcps_core::statement;
+use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
+
+use crate::config::Config;
+use crate::key_files::KeyFiles;
+use crate::operator_key::{OperatorKey, PREFIX};
+use crate::start::StartError;
+use crate::store::{Db, Founding, NewOperator};
+
+/// The keys of this authority, and the set in which they are published.
+#[derive(Debug)]
+pub struct Founded {
+    /// The verified key set.
+    pub bundle: TrustBundle,
+    /// Signs passports.
+    pub passport: Arc<dyn Signer>,
+    /// Signs status answers.
+    pub status: Arc<dyn Signer>,
+    /// The first operator's key, at the first start only.
+    pub operator_key: Option<OperatorKey>,
+}
+
+/// Finds the authority that owns the database, or founds it.
+///
+/// # Errors
+/// [`StartError`], above all when the database belongs to an authority with other keys.
+pub async fn found_or_find(
+    config: &Config,
+    db: &Db,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Founded, StartError> {
+    let files = KeyFiles::new(config.data_dir.join("keys"));
+    if let Some(founding) = db.founding().await? {
+        return find(config, &files, &founding);
+    }
+    let operator_key = OperatorKey::generate(random)?;
+    let founding = draw_up(config, &files, clock, random)?;
+    let operator = NewOperator {
+        operator_id: format!("op_{}", hex16(random)?),
+        name: "first".to_owned(),
+        key_hash: operator_key.hash(),
+    };
+    // On disk before the hash is in the database: a key that nobody has seen is of no use.
+    if let Some(path) = &config.operator_key_file {
+        let written = write_operator_key(path, &operator_key);
+        written.map_err(|source| StartError::OperatorKeyFile {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    let first = db.found(&founding, &operator, clock.now()).await?;
+    if let Some(path) = config.operator_key_file.as_deref().filter(|_| !first) {
+        // Another process was first, and this key opens nothing.
+        let removed = fs::remove_file(path);
+        removed.map_err(|source| StartError::OperatorKeyFile {
+            path: path.to_owned(),
+            source,
+        })?;
+    }
+    let founding = db.founding().await?.ok_or(StartError::Bundle)?;
+    let found = find(config, &files, &founding)?;
+    Ok(Founded {
+        operator_key: first.then_some(operator_key),
+        ..found
+    })
+}
+
+/// Makes the keys that are missing and the first key set.
+fn draw_up(
+    config: &Config,
+    files: &KeyFiles,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Founding, StartError> {
+    let key = |usage| -> Result<SecretKey, StartError> {
+        match files.load(usage)? {
+            Some(key) => Ok(key),
+            None => Ok(files.create(usage, random)?),
+        }
+    };
+    let (root, passport, status) = (
+        key(KeyUse::Root)?,
+        key(KeyUse::Passport)?,
+        key(KeyUse::Status)?,
+    );
+    let name = match &config.issuer {
+        Some(name) => checked_name(name)?,
+        None => default_name(&root),
+    };
+    let keys = [
+        (KeyUse::Root, &root),
+        (KeyUse::Passport, &passport),
+        (KeyUse::Status, &status),
+    ];
+    let keys = keys.map(|(usage, key)| TrustedKey {
+        usage,
+        state: KeyState::Active,
+        public_key: key.public_key().clone(),
+    });
+    let root_id = root.public_key().key_id();
+    let unsigned = TrustBundle::unsigned_json(&name, 1, clock.now(), root_id, &keys);
+    let bundle = statement::sign(statement::TRUST, &unsigned, &root)?;
+    Ok(Founding { name, bundle })
+}
+
+/// Loads the keys that the database's authority has, and nothing else will do.
+fn find(config: &Config, files: &KeyFiles, founding: &Founding) -> Result<Founded, StartError> {
+    if let Some(asked) = &config.issuer
+        && *asked != founding.name
+    {
+        return Err(StartError::OtherName {
+            asked: asked.clone(),
+            is: founding.name.clone(),
+        });
+    }
+    let bundle = TrustBundle::parse(&founding.bundle)?;
+    bundle.verify(bundle.signer())?;
+    // The root key is not needed to serve and may be kept elsewhere; if it is here, it must be it.
+    if let Some(root) = files.load(KeyUse::Root)?
+        && root.public_key().key_id() != bundle.signer()
+    {
+        return Err(other_keys(files, &bundle, KeyUse::Root));
+    }
+    let signer = |usage| -> Result<Arc<dyn Signer>, StartError> {
+        let key = files
+            .load(usage)?
+            .ok_or_else(|| other_keys(files, &bundle, usage))?;
+        let active =
+            |own: &TrustedKey| own.state == KeyState::Active && own.public_key == *key.public_key();
+        if bundle.usable(usage).any(active) {
+            Ok(Arc::new(key))
+        } else {
+            Err(other_keys(files, &bundle, usage))
+        }
+    };
+    let (passport, status) = (signer(KeyUse::Passport)?, signer(KeyUse::Status)?);
+    Ok(Founded {
+        passport,
+        status,
+        bundle,
+        operator_key: None,
+    })
+}
+
+fn other_keys(files: &KeyFiles, bundle: &TrustBundle, usage: KeyUse) -> StartError {
+    StartError::OtherKeys {
+        authority: bundle.authority().to_owned(),
+        root_kid: bundle.signer().to_string(),
+        usage: usage.as_str(),
+        folder: files.folder().to_owned(),
+    }
+}
+
+/// Two authorities that never chose a name must not share one, so the root key is in it.
+fn default_name(root: &SecretKey) -> String {
+    let digest = Digest::of(root.public_key().key_id().as_str().as_bytes()).to_string();
+    format!("authority-{}", digest.get(..8).unwrap_or_default())
+}
+
+fn checked_name(name: &str) -> Result<String, StartError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
+    let sound = (1..=128).contains(&name.len()) && name.chars().all(allowed);
+    sound
+        .then(|| name.to_owned())
+        .ok_or_else(|| StartError::Name {
+            name: name.to_owned(),
+        })
+}
+
+/// Writes the key with mode 0600. Only a file that held such a key before is overwritten.
+fn write_operator_key(path: &Path, key: &OperatorKey) -> io::Result<()> {
+    match fs::read_to_string(path) {
+        Ok(text) if text.trim().is_empty() || text.starts_with(PREFIX) => fs::remove_file(path)?,
+        Ok(_) => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "it holds something else",
+            ));
+        }
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
+        Err(other) => return Err(other),
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    writeln!(file, "{}", key.reveal())?;
+    file.sync_all()
+}

@@ -1,0 +1,231 @@
+//! Issuing in two phases. [`Prepared`] is stored, may be signed at most once because signing
+//! consumes it, and never leaves before the other crypto library has verified it.
+
+use std::time::Duration;
+
+use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
+use mcps_core::level::TrustLevel;
+use mcps_core::passport::{Ext, Kind, Passport, PassportId, Unsigned};
+
+use crate::authority::Authority;
+use crate::error::Error;
+use crate::proof::Proven;
+use crate::store::{NewPassport, Record};
+
+/// The longest life of any passport.
+pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// The life of an agent's passport, unless something else is asked for.
+pub const AGENT_LIFE: Duration = Duration::from_secs(3600);
+/// The life of a server's or gateway's passport, unless something else is asked for.
+pub const SERVER_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// What is to be certified, apart from the proven key.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What kind of subject.
+    pub kind: Kind,
+    /// The subject's version.
+    pub version: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// What the subject says it can do.
+    pub capabilities: Vec<String>,
+    /// Where it lives.
+    pub origin: Option<String>,
+    /// The level to state.
+    pub trust_level: TrustLevel,
+    /// For how long.
+    pub life: Duration,
+    /// The passport that is renewed.
+    pub renews: Option<PassportId>,
+    /// The operator, or the passport whose key asked.
+    pub issued_by: String,
+}
+
+impl Order {
+    /// The same subject again, for the holder of the passport's key.
+    ///
+    /// # Errors
+    /// [`Error::Revoked`], [`Error::Expired`]; [`Error::Invalid`] when `ttl_s` is longer than what
+    /// was granted: a key alone must not lengthen what an operator allowed. [`Error::Stored`].
+    pub fn renewal(record: &Record, ttl_s: Option<i64>, now: Timestamp) -> Result<Self, Error> {
+        if record.revoked.is_some() {
+            return Err(Error::Revoked);
+        }
+        if record.expires_at <= now {
+            return Err(Error::Expired);
+        }
+        let granted = Duration::from_millis(record.life_ms().unsigned_abs());
+        let life = ttl_s.map_or(Ok(granted), seconds)?;
+        if life > granted {
+            let why = "may not be longer than the life of the passport that is renewed";
+            return Err(Error::Invalid {
+                member: "ttl_s",
+                why,
+            });
+        }
+        let passport = record.passport().map_err(Error::Stored)?;
+        Ok(Self {
+            kind: record.kind,
+            version: record.version.clone(),
+            owner: record.owner.clone(),
+            capabilities: passport.capabilities().to_vec(),
+            origin: record.origin.clone(),
+            trust_level: record.trust_level,
+            life,
+            renews: Some(record.id.clone()),
+            issued_by: record.id.to_string(),
+        })
+    }
+}
+
+/// The life of a passport: what was asked for, or the default of its kind.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is not between one second and 90 days.
+pub fn life(kind: Kind, ttl_s: Option<i64>) -> Result<Duration, Error> {
+    match (ttl_s, kind) {
+        (Some(asked), _) => seconds(asked),
+        (None, Kind::Agent) => Ok(AGENT_LIFE),
+        (None, Kind::Server | Kind::Gateway) => Ok(SERVER_LIFE),
+    }
+}
+
+fn seconds(ttl_s: i64) -> Result<Duration, Error> {
+    let life = u64::try_from(ttl_s).ok().map(Duration::from_secs);
+    let allowed = |life: &Duration| !life.is_zero() && *life <= LONGEST_LIFE;
+    let why = "must be 1 to 7776000 seconds (90 days)";
+    life.filter(allowed).ok_or(Error::Invalid {
+        member: "ttl_s",
+        why,
+    })
+}
+
+/// The level an operator orders; 1 unless stated.
+///
+/// # Errors
+/// [`Error::EvidenceNeeded`] for 3 and 4, [`Error::Invalid`] for what is no level.
+pub fn level(asked: Option<i64>) -> Result<TrustLevel, Error> {
+    let why = "must be 0, 1 or 2";
+    let level = TrustLevel::from_number(asked.unwrap_or(1));
+    match level.ok_or(Error::Invalid {
+        member: "trust_level",
+        why,
+    })? {
+        level @ (TrustLevel::L0 | TrustLevel::L1 | TrustLevel::L2) => Ok(level),
+        TrustLevel::L3 | TrustLevel::L4 => Err(Error::EvidenceNeeded),
+    }
+}
+
+/// A passport whose exact bytes are stored and not yet signed. Not `Clone`: there is one, and
+/// [`Prepared::sign`] takes it.
+#[derive(Debug)]
+#[must_use = "a prepared passport that is not signed was never issued"]
+pub struct Prepared {
+    id: PassportId,
+    to_be_signed: String,
+    expires_at: Timestamp,
+}
+
+impl Prepared {
+    /// Redeems the challenge and stores the bytes to be signed.
+    ///
+    /// # Errors
+    /// As [`crate::store::Db::prepare`]; [`Error::Invalid`] when the passport would be too large.
+    pub async fn new(authority: &Authority, order: Order, proven: Proven) -> Result<Self, Error> {
+        let now = authority.now();
+        let unsigned = Unsigned {
+            id: PassportId::generate(authority.random())?,
+            agent_name: proven.binding().subject.clone(),
+            agent_version: order.version.clone(),
+            capabilities: order.capabilities,
+            public_key: proven.key().clone(),
+            origin: order.origin.clone(),
+            scan_json: None,
+            trust_level: order.trust_level,
+            issued_at: now,
+            expires_at: now.plus(order.life),
+            issuer: authority.name().to_owned(),
+            issuer_chain: Vec::new(),
+            key_rotation: None,
+            ext: Some(Ext {
+                tenant: proven.binding().tenant.clone(),
+                kind: order.kind,
+                owner: order.owner.clone(),
+                ca: None,
+            }),
+        };
+        let to_be_signed = unsigned.to_be_signed().map_err(Error::CrossCheck)?;
+        fits(&to_be_signed)?;
+        let new = NewPassport {
+            id: unsigned.id,
+            kind: order.kind,
+            version: order.version,
+            owner: order.owner,
+            origin: order.origin,
+            trust_level: order.trust_level,
+            issued_at: now,
+            expires_at: unsigned.expires_at,
+            to_be_signed,
+            issuer_kid: authority.passport_signer().public_key().key_id().clone(),
+            renews: order.renews,
+            issued_by: order.issued_by,
+        };
+        let store = authority.db();
+        store
+            .prepare(&new, proven.challenge(), proven.binding())
+            .await?;
+        Ok(Self {
+            id: new.id,
+            to_be_signed: new.to_be_signed,
+            expires_at: new.expires_at,
+        })
+    }
+
+    /// Signs, checks what was signed as its receivers will and with the other library, stores the
+    /// signature, and only then lets the passport go.
+    ///
+    /// # Errors
+    /// [`Error::Overtaken`] when it has expired meanwhile, [`Error::Revoked`] when it was revoked,
+    /// [`Error::Signer`], [`Error::CrossCheck`] or [`Error::Database`].
+    pub async fn sign(self, authority: &Authority) -> Result<Passport, Error> {
+        if self.expires_at <= authority.now() {
+            return Err(Error::Overtaken);
+        }
+        let signer = authority.passport_signer();
+        let digest = Digest::of(self.to_be_signed.as_bytes());
+        let signature = signer.sign(&digest)?;
+        signer
+            .public_key()
+            .cross_check(&digest, &signature)
+            .map_err(Error::CrossCheck)?;
+        let passport =
+            Passport::assemble(&self.to_be_signed, &signature).map_err(Error::CrossCheck)?;
+        passport
+            .verify_signature(signer.public_key())
+            .map_err(Error::CrossCheck)?;
+        if authority.db().complete(&self.id, &signature).await? {
+            Ok(passport)
+        } else {
+            Err(Error::Revoked)
+        }
+    }
+}
+
+/// Whether the signed passport will be within what receivers read.
+fn fits(to_be_signed: &str) -> Result<(), Error> {
+    /// `,"signature":"…88 characters…"`.
+    const SIGNATURE: usize = 103;
+    if to_be_signed.len() + SIGNATURE <= mcps_core::passport::MAX_BYTES {
+        return Ok(());
+    }
+    let why = "and the other members make a passport of more than 8192 bytes";
+    Err(Error::Invalid {
+        member: "capabilities",
+        why,
+    })
+}
+
+#[cfg(test)]
+mod tests;

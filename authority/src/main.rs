@@ -1,0 +1,123 @@
+//! `mcps-authority`: the trust authority as a service.
+
+mod cli;
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use mcps_authority::{Running, api, serve};
+use mcps_core::clock::SystemClock;
+use mcps_core::random::SystemRandom;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command, LogFormat, Serve};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => run(*args).await,
+        Command::Openapi => print_openapi(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "mcps-authority: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Serve) -> anyhow::Result<()> {
+    start_logging(args.log_format, &args.log);
+    let (config, ready_file) = args.into_config()?;
+    let (data_dir, key_file) = (config.data_dir.clone(), config.operator_key_file.clone());
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let running = serve(config, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
+    announce(&running, &data_dir, key_file.as_deref())?;
+    if let Some(path) = ready_file {
+        write_ready(&path, &running.url())
+            .with_context(|| format!("cannot write --ready-file {}", path.display()))?;
+    }
+    let told = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!(signal = told, "{told}: finishing the requests under way");
+    running.shutdown().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The first line is for programs, the rest for people.
+fn announce(running: &Running, data_dir: &Path, key_file: Option<&Path>) -> io::Result<()> {
+    let url = running.url();
+    let (name, engine) = (&running.name, running.engine);
+    let addr = running.addr.to_string();
+    tracing::info!(addr, url, authority = name, engine, "listening on {url}");
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on {url}")?;
+    let data_dir = data_dir.display();
+    writeln!(out, "authority {name} ({engine}), data in {data_dir}")?;
+    writeln!(out, "root key {}", running.root_kid)?;
+    if let Some(key) = &running.operator_key {
+        writeln!(
+            out,
+            "\nFirst start: made the root, passport and status keys in {data_dir}/keys."
+        )?;
+        writeln!(
+            out,
+            "Back that folder up; move root.pem somewhere safe, serving does not need it."
+        )?;
+        writeln!(
+            out,
+            "\nThe first operator's key, shown this once and stored only as a hash:\n"
+        )?;
+        writeln!(out, "  {}\n", key.reveal())?;
+        if let Some(path) = key_file {
+            writeln!(
+                out,
+                "It is in {} too, readable by you alone.\n",
+                path.display()
+            )?;
+        }
+        writeln!(out, "Next: list what was issued (nothing yet)")?;
+        let header = "authorization: Bearer YOUR_KEY";
+        writeln!(out, "  curl -H '{header}' {url}/v1/passports")?;
+        writeln!(out, "  curl {url}/.well-known/mcps-trust")?;
+    }
+    out.flush()
+}
+
+/// Whoever waits for the file never sees half of it.
+fn write_ready(path: &Path, url: &str) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    fs::write(&partial, format!("{url}\n"))?;
+    fs::rename(&partial, path)
+}
+
+fn print_openapi() -> anyhow::Result<()> {
+    io::stdout()
+        .lock()
+        .write_all(api::openapi_json()?.as_bytes())?;
+    Ok(())
+}
+
+/// Logs go to standard error, so that standard output stays for the start messages.
+fn start_logging(format: LogFormat, filter: &str) {
+    let filter = EnvFilter::builder().parse_lossy(filter);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,175 @@
+//! The one place where a failure becomes an answer: RFC 9457 problems with stable types.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use mcps_core::code::Code;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::Error;
+
+/// What every problem's type begins with.
+pub const TYPE_PREFIX: &str = "https://mcps.dev/problems/";
+
+/// A problem (RFC 9457). `type` is stable and what programs should look at; `detail` is for people.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// `https://mcps.dev/problems/` and a slug.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same for every problem of the type.
+    pub title: &'static str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    pub status: u16,
+    /// What happened here, and what to do.
+    pub detail: String,
+    /// The member of the request that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<&'static str>,
+    /// The row of the protocol's code table, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "MCPS-003")]
+    pub code: Option<&'static str>,
+}
+
+/// HTTP status, slug and title of each failure.
+const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
+    match error {
+        Error::Json(_) => (StatusCode::BAD_REQUEST, "malformed-json", "Malformed JSON"),
+        Error::Body(_) | Error::Invalid { .. } => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-request",
+            "Invalid request",
+        ),
+        Error::NotJson => (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-json",
+            "Not announced as JSON",
+        ),
+        Error::BodyTooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "Body too large",
+        ),
+        Error::BodyCut => (StatusCode::BAD_REQUEST, "body-cut", "Body ended early"),
+        Error::PassportId => (
+            StatusCode::BAD_REQUEST,
+            "bad-passport-id",
+            "Not a passport id",
+        ),
+        Error::OperatorRequired => (
+            StatusCode::UNAUTHORIZED,
+            "operator-required",
+            "Operator required",
+        ),
+        Error::PassportNotFound => (
+            StatusCode::NOT_FOUND,
+            "passport-not-found",
+            "Passport not found",
+        ),
+        Error::NoSuchRoute => (StatusCode::NOT_FOUND, "no-such-route", "No such route"),
+        Error::Method => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "Method not allowed",
+        ),
+        Error::WrongAudience => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "wrong-audience",
+            "Wrong audience",
+        ),
+        Error::TooManyChallenges => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-challenges",
+            "Too many open challenges",
+        ),
+        Error::ChallengeRefused => (
+            StatusCode::FORBIDDEN,
+            "challenge-refused",
+            "Challenge refused",
+        ),
+        Error::ProofRefused(_) => (StatusCode::FORBIDDEN, "proof-refused", "Proof refused"),
+        Error::EvidenceNeeded => (StatusCode::FORBIDDEN, "evidence-needed", "Evidence needed"),
+        Error::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken", "Name taken"),
+        Error::KeyBlocked => (StatusCode::FORBIDDEN, "key-blocked", "Key blocked"),
+        Error::Revoked => (StatusCode::CONFLICT, "passport-revoked", "Passport revoked"),
+        Error::Expired => (StatusCode::CONFLICT, "passport-expired", "Passport expired"),
+        Error::Overtaken => (
+            StatusCode::CONFLICT,
+            "overtaken",
+            "Expired before it was signed",
+        ),
+        Error::Signer(_) | Error::Random(_) | Error::Database(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Temporarily unavailable",
+        ),
+        Error::CrossCheck(_) | Error::Stored(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal error",
+        ),
+        Error::Timeout => (
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            "Request took too long",
+        ),
+    }
+}
+
+const fn code(error: &Error) -> Option<Code> {
+    match error {
+        Error::Json(_) => Some(Code::Malformed),
+        Error::ProofRefused(_) => Some(Code::InvalidSignature),
+        Error::WrongAudience => Some(Code::WrongAudience),
+        Error::TooManyChallenges => Some(Code::RateLimited),
+        Error::EvidenceNeeded => Some(Code::TrustTooLow),
+        Error::KeyBlocked | Error::Revoked => Some(Code::PassportRevoked),
+        Error::Expired | Error::Overtaken => Some(Code::PassportExpired),
+        _ => None,
+    }
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        let (status, slug, title) = row(error);
+        let member = match error {
+            Error::Invalid { member, .. } => Some(*member),
+            _ => None,
+        };
+        Self {
+            kind: format!("{TYPE_PREFIX}{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: error.to_string(),
+            member,
+            code: code(error).map(Code::id),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, _, _) = row(&self);
+        if status.is_server_error() {
+            // The caller sees the title; the chain of causes is for the operator, once.
+            tracing::error!(error = &self as &dyn std::error::Error, "request failed");
+        }
+        let mut response = (status, Json(Problem::from(&self))).into_response();
+        let headers = response.headers_mut();
+        let problem = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem);
+        match self {
+            Self::OperatorRequired => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::TooManyChallenges => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,161 @@
+//! Starting, running and stopping.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcps_core::clock::Clock;
+use mcps_core::random::Random;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::api;
+use crate::authority::Authority;
+use crate::config::Config;
+use crate::founding::found_or_find;
+use crate::operator_key::OperatorKey;
+use crate::start::StartError;
+use crate::store::Db;
+
+/// How long requests under way may take to finish once the service is told to stop.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// A running authority. Dropping it ends it at once; [`Running::shutdown`] lets requests finish.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Its name: the issuer on every passport.
+    pub name: String,
+    /// Thumbprint of its root key.
+    pub root_kid: String,
+    /// The first operator's key, at the first start only. Nobody can show it again.
+    pub operator_key: Option<OperatorKey>,
+    /// `SQLite` or `PostgreSQL`.
+    pub engine: &'static str,
+    db: Db,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Opens the database, finds or founds the authority, and serves it until told otherwise.
+///
+/// # Errors
+/// [`StartError`], whose message says what to do.
+pub async fn serve(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Result<Running, StartError> {
+    make_private(&config.data_dir).map_err(|source| StartError::DataDir {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let db = open(&config).await?;
+    db.migrate().await?;
+    // Before the authority is founded: a taken address must not cost the first operator's key.
+    let listen = |source| StartError::Listen {
+        address: config.listen,
+        source,
+    };
+    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let addr = listener.local_addr().map_err(listen)?;
+    let founded = found_or_find(&config, &db, clock.as_ref(), random.as_ref()).await?;
+    let name = founded.bundle.authority().to_owned();
+    let root_kid = founded.bundle.signer().to_string();
+    let (passport, status) = (founded.passport, founded.status);
+    let authority = Authority::new(db.clone(), founded.bundle, passport, status, clock, random);
+    let router = api::router(Arc::new(authority));
+    let (stop, mut stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let told = async move {
+            // An error means that the handle is gone, which is the same.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        let served = axum::serve(listener, router)
+            .with_graceful_shutdown(told)
+            .await;
+        if let Err(error) = served {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the listener failed"
+            );
+        }
+    });
+    let (engine, operator_key) = (db.engine(), founded.operator_key);
+    Ok(Running {
+        addr,
+        name,
+        root_kid,
+        operator_key,
+        engine,
+        db,
+        stop,
+        tasks,
+    })
+}
+
+impl Running {
+    /// The base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Takes no more connections, lets requests under way finish for up to 15 seconds, and closes
+    /// the database.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(DRAIN, self.tasks.join_next())
+            .await
+            .is_err()
+        {
+            tracing::warn!("requests were still under way after 15 s and were cut off");
+        }
+        self.tasks.shutdown().await;
+        self.db.close().await;
+    }
+}
+
+async fn open(config: &Config) -> Result<Db, StartError> {
+    match config.database_url.as_deref() {
+        Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            Ok(Db::open_postgres(url).await?)
+        }
+        Some(_) => Err(StartError::DatabaseUrl),
+        None => {
+            let file = config.data_dir.join("authority.db");
+            touch_private(&file).map_err(|source| StartError::DataDir {
+                path: file.clone(),
+                source,
+            })?;
+            Ok(Db::open_sqlite(&file).await?)
+        }
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    // Fails here, with a message about the folder, rather than later about some file in it.
+    fs::read_dir(folder).map(|_| ())
+}
+
+/// SQLite gives its side files the mode of the database file.
+fn touch_private(file: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(file)
+        .map(|_| ())
+}

@@ -1,0 +1,98 @@
+//! Why the authority did not start, in words that say what to do next.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use mcps_core::random::RandomError;
+use mcps_core::refusal::Refusal;
+
+use crate::key_files::KeyFileError;
+
+/// Why the authority did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error(
+        "cannot use the data directory {}: {source}\nname another with --data-dir DIR", path.display()
+    )]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// `--database-url` is not one of PostgreSQL.
+    #[error(
+        "--database-url must be like postgres://user:password@host/database; leave it out for SQLite in the data directory"
+    )]
+    DatabaseUrl,
+    /// The database cannot be reached or refuses.
+    #[error("the database: {0}\ncheck that it runs and that --database-url names it")]
+    Database(#[from] sqlx::Error),
+    /// The tables cannot be brought up to date.
+    #[error("cannot bring the database up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A key file cannot be used.
+    #[error("key file {0}")]
+    KeyFile(#[from] KeyFileError),
+    /// The database belongs to an authority whose keys are not here.
+    #[error(
+        "this database belongs to the authority {authority} (root key {root_kid}), and {} does not hold its {usage} key\n\
+         replicas share one set of keys: copy the keys folder of the first replica there (mode 0600), or name another database",
+        folder.display()
+    )]
+    OtherKeys {
+        /// The name of the database's authority.
+        authority: String,
+        /// Its root key.
+        root_kid: String,
+        /// Which key is missing or another.
+        usage: &'static str,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// `--issuer` is not the name that was chosen at the first start.
+    #[error(
+        "--issuer {asked}: this authority is called {is}, and passports carry that name; leave --issuer out, or start afresh with another data directory and database"
+    )]
+    OtherName {
+        /// What was asked for.
+        asked: String,
+        /// What it is called.
+        is: String,
+    },
+    /// `--issuer` cannot be a name.
+    #[error("--issuer {name:?}: write 1 to 128 letters, digits, `.`, `_`, `:`, `/` or `-`")]
+    Name {
+        /// What was asked for.
+        name: String,
+    },
+    /// `--operator-key-file` cannot be written.
+    #[error("cannot write the operator's key to {}: {source}", path.display())]
+    OperatorKeyFile {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The key set in the database is missing or damaged.
+    #[error("the key set in the database is missing; restore it from a backup")]
+    Bundle,
+    /// The key set in the database does not verify.
+    #[error("the key set in the database does not verify: {0}; restore it from a backup")]
+    Refused(#[from] Refusal),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The address is taken or not ours.
+    #[error(
+        "cannot listen on {address}: {source}\nname another with --listen HOST:PORT; port 0 takes a free one"
+    )]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}

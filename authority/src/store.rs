@@ -1,0 +1,157 @@
+//! The database: PostgreSQL or SQLite behind one SQL text.
+//!
+//! [`Db`] is an enum of the two pools. `on!` and `transaction!` expand one body against each, so
+//! both arms are typed by sqlx and no trait bounds appear. The dialect is what both engines share:
+//! `TEXT BIGINT SMALLINT BYTEA`, `$1` placeholders, `RETURNING`, `ON CONFLICT`; no `now()`, no
+//! arrays, no JSON operators.
+
+mod challenges;
+mod founding;
+mod operators;
+mod passports;
+mod revocations;
+mod row;
+
+pub use challenges::Binding;
+pub use founding::Founding;
+pub use operators::{NewOperator, OperatorRecord};
+pub use passports::{Filter, NewPassport};
+pub use revocations::{Reason, Revocation, Revoked};
+pub use row::{Record, RevokedRecord};
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+/// How long a request waits for a connection, and SQLite for the write lock.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The migrations, in order; the same files for both engines.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(
+    1,
+    "passports",
+    include_str!("../../migrations/0001_passports.sql"),
+)];
+
+/// Runs one body against whichever pool there is.
+macro_rules! on {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::store::Db::Postgres($pool) => $body,
+            $crate::store::Db::Sqlite($pool) => $body,
+        }
+    };
+}
+
+/// Runs one body inside a write transaction and commits it. A `return` or `?` rolls back.
+/// SQLite takes its write lock at the start, or a reader that turns writer could be refused.
+macro_rules! transaction {
+    ($db:expr, $tx:ident => $body:expr) => {
+        match $db {
+            $crate::store::Db::Postgres(pool) => {
+                let mut $tx = pool.begin().await?;
+                let value = $body;
+                $tx.commit().await?;
+                value
+            }
+            $crate::store::Db::Sqlite(pool) => {
+                let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                let value = $body;
+                $tx.commit().await?;
+                value
+            }
+        }
+    };
+}
+
+use {on, transaction};
+
+/// A pool of connections to one of the two engines.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// PostgreSQL, shared by any number of replicas.
+    Postgres(PgPool),
+    /// One SQLite file in the data directory.
+    Sqlite(SqlitePool),
+}
+
+impl Db {
+    /// Opens the SQLite file, creating it if need be. The caller sets its permissions.
+    ///
+    /// # Errors
+    /// Whatever SQLite says.
+    pub async fn open_sqlite(file: &Path) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A revocation that was acknowledged must survive a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE)
+            .foreign_keys(true);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(PATIENCE);
+        Ok(Self::Sqlite(pool.connect_with(options).await?))
+    }
+
+    /// Connects to `postgres://user:password@host/database`.
+    ///
+    /// # Errors
+    /// Whatever PostgreSQL or the network says; the message has no password.
+    pub async fn open_postgres(url: &str) -> Result<Self, sqlx::Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(PATIENCE);
+        Ok(Self::Postgres(
+            pool.connect_with(PgConnectOptions::from_str(url)?).await?,
+        ))
+    }
+
+    /// Brings the tables up to date. Replicas that start together wait for each other.
+    ///
+    /// # Errors
+    /// When a migration fails, or the database was written by a newer version.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        let migrations = MIGRATIONS.map(|(version, name, sql)| {
+            Migration::new(
+                version,
+                name.into(),
+                MigrationType::Simple,
+                sql.into_sql_str(),
+                false,
+            )
+        });
+        let migrator = Migrator::with_migrations(migrations.into());
+        on!(self, pool => migrator.run(pool).await)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        on!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))
+    }
+
+    /// Closes every connection after its present work.
+    pub async fn close(&self) {
+        on!(self, pool => pool.close().await);
+    }
+
+    /// `PostgreSQL` or `SQLite`, for people.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "PostgreSQL",
+            Self::Sqlite(_) => "SQLite",
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Issuing in two steps, and reading what was issued.
+
+use mcps_core::clock::Timestamp;
+use mcps_core::key::KeyId;
+use mcps_core::level::TrustLevel;
+use mcps_core::passport::{Kind, PassportId};
+use mcps_core::signature::Signature;
+
+use super::challenges::TAKE_CHALLENGE;
+use super::row::{Row, select_issued};
+use super::{Binding, Db, Record, on, transaction};
+use crate::error::Error;
+
+/// A passport about to be signed.
+#[derive(Clone, Debug)]
+pub struct NewPassport {
+    /// Its id.
+    pub id: PassportId,
+    /// What kind of subject.
+    pub kind: Kind,
+    /// The subject's version.
+    pub version: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Where it lives.
+    pub origin: Option<String>,
+    /// The level it states.
+    pub trust_level: TrustLevel,
+    /// From when on.
+    pub issued_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// The exact bytes to be signed.
+    pub to_be_signed: String,
+    /// The key that will sign them.
+    pub issuer_kid: KeyId,
+    /// The passport that this one renews.
+    pub renews: Option<PassportId>,
+    /// The operator, or the passport whose key asked.
+    pub issued_by: String,
+}
+
+/// Which passports to list, newest first.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// `all`, `live`, `expired` or `revoked`.
+    pub status: &'static str,
+    /// Only those that come after this one.
+    pub after: Option<PassportId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+impl Db {
+    /// The first step: redeems the challenge, takes the name and the key, and stores the bytes to
+    /// be signed. All of it or nothing.
+    ///
+    /// # Errors
+    /// [`Error::ChallengeRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
+    /// [`Error::Revoked`] when the passport to renew has been revoked meanwhile, or
+    /// [`Error::Database`].
+    pub async fn prepare(
+        &self,
+        new: &NewPassport,
+        challenge: &str,
+        binding: &Binding,
+    ) -> Result<(), Error> {
+        let now = new.issued_at.as_millis();
+        let renews = new.renews.as_ref().map(PassportId::as_str);
+        transaction!(self, tx => {
+            let redeemed: Option<(String,)> = sqlx::query_as(TAKE_CHALLENGE)
+                .bind(challenge)
+                .bind(&binding.tenant)
+                .bind(&binding.subject)
+                .bind(&binding.kid)
+                .bind(&binding.audience)
+                .bind(now)
+                .fetch_optional(&mut *tx)
+                .await?;
+            redeemed.ok_or(Error::ChallengeRefused)?;
+
+            let (owner,): (String,) = sqlx::query_as(
+                "INSERT INTO subjects (tenant, kind, name, owner, since) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (tenant, kind, name) DO UPDATE SET name = excluded.name RETURNING owner",
+            )
+            .bind(&binding.tenant)
+            .bind(new.kind.as_str())
+            .bind(&binding.subject)
+            .bind(&new.owner)
+            .bind(now)
+            .fetch_one(&mut *tx)
+            .await?;
+            if owner != new.owner {
+                let live: Option<(String,)> = sqlx::query_as(
+                    "SELECT passport_id FROM passports WHERE tenant = $1 AND kind = $2 AND name = $3 \
+                     AND revoked_at IS NULL AND expires_at > $4 ORDER BY expires_at DESC LIMIT 1",
+                )
+                .bind(&binding.tenant)
+                .bind(new.kind.as_str())
+                .bind(&binding.subject)
+                .bind(now)
+                .fetch_optional(&mut *tx)
+                .await?;
+                if let Some((holder,)) = live {
+                    return Err(Error::NameTaken { holder });
+                }
+                sqlx::query(
+                    "UPDATE subjects SET owner = $4, since = $5 \
+                     WHERE tenant = $1 AND kind = $2 AND name = $3",
+                )
+                .bind(&binding.tenant)
+                .bind(new.kind.as_str())
+                .bind(&binding.subject)
+                .bind(&new.owner)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+            }
+
+            let (blocked_at,): (Option<i64>,) = sqlx::query_as(
+                "INSERT INTO subject_keys (kid, first_used_at, last_used_at) VALUES ($1, $2, $2) \
+                 ON CONFLICT (kid) DO UPDATE SET last_used_at = excluded.last_used_at \
+                 RETURNING blocked_at",
+            )
+            .bind(&binding.kid)
+            .bind(now)
+            .fetch_one(&mut *tx)
+            .await?;
+            if blocked_at.is_some() {
+                return Err(Error::KeyBlocked);
+            }
+
+            // Under the key's lock: no revocation can slip in between this look and the insert.
+            let gone: Option<(String,)> = sqlx::query_as(
+                "SELECT passport_id FROM passports WHERE passport_id = $1 AND revoked_at IS NOT NULL",
+            )
+            .bind(renews)
+            .fetch_optional(&mut *tx)
+            .await?;
+            if gone.is_some() {
+                return Err(Error::Revoked);
+            }
+
+            sqlx::query(
+                "INSERT INTO passports (passport_id, tenant, kind, name, version, owner, origin, kid, \
+                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            )
+            .bind(new.id.as_str())
+            .bind(&binding.tenant)
+            .bind(new.kind.as_str())
+            .bind(&binding.subject)
+            .bind(&new.version)
+            .bind(&new.owner)
+            .bind(&new.origin)
+            .bind(&binding.kid)
+            .bind(i16::from(new.trust_level.number()))
+            .bind(now)
+            .bind(new.expires_at.as_millis())
+            .bind(&new.to_be_signed)
+            .bind(new.issuer_kid.as_str())
+            .bind(renews)
+            .bind(&new.issued_by)
+            .execute(&mut *tx)
+            .await?;
+        });
+        Ok(())
+    }
+
+    /// The second step: stores the signature. `false` when the passport was signed or revoked
+    /// before; then it must not leave.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn complete(
+        &self,
+        id: &PassportId,
+        signature: &Signature,
+    ) -> Result<bool, sqlx::Error> {
+        let done = on!(self, pool => {
+            sqlx::query(
+                "UPDATE passports SET signature = $2 \
+                 WHERE passport_id = $1 AND signature IS NULL AND revoked_at IS NULL",
+            )
+            .bind(id.as_str())
+            .bind(signature.to_base64())
+            .execute(pool)
+            .await?
+            .rows_affected()
+        });
+        Ok(done == 1)
+    }
+
+    /// An issued passport by its id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn passport(&self, id: &PassportId) -> Result<Option<Record>, sqlx::Error> {
+        let row: Option<Row> = on!(self, pool => {
+            sqlx::query_as(select_issued!("AND passport_id = $1"))
+                .bind(id.as_str())
+                .fetch_optional(pool)
+                .await?
+        });
+        row.map(Record::try_from).transpose()
+    }
+
+    /// Issued passports, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn passports(
+        &self,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> Result<Vec<Record>, sqlx::Error> {
+        let rows: Vec<Row> = on!(self, pool => {
+            sqlx::query_as(select_issued!(
+                "AND ($1 = 'all' OR ($1 = 'revoked' AND revoked_at IS NOT NULL) \
+                 OR ($1 = 'live' AND revoked_at IS NULL AND expires_at > $2) \
+                 OR ($1 = 'expired' AND revoked_at IS NULL AND expires_at <= $2)) \
+                 AND ($3 = '' OR (issued_at, passport_id) < \
+                 (SELECT issued_at, passport_id FROM passports WHERE passport_id = $3)) \
+                 ORDER BY issued_at DESC, passport_id DESC LIMIT $4"
+            ))
+            .bind(filter.status)
+            .bind(now.as_millis())
+            .bind(filter.after.as_ref().map_or("", PassportId::as_str))
+            .bind(filter.limit)
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter().map(Record::try_from).collect()
+    }
+}

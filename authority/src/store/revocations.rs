@@ -1,0 +1,175 @@
+//! Revocation of a passport, and of everything under a compromised key.
+
+use mcps_core::clock::Timestamp;
+use mcps_core::passport::PassportId;
+
+use super::row::{Row, passport_id, select_issued};
+use super::{Db, Record, RevokedRecord, on, transaction};
+
+/// Why a passport was revoked.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Deserialize,
+    serde::Serialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Somebody else may have the key. Blocks the key and revokes its other passports with it.
+    KeyCompromise,
+    /// Another passport took its place.
+    Superseded,
+    /// The agent or server is no more.
+    Cessation,
+    /// It broke a rule.
+    Policy,
+    /// Nobody said.
+    #[default]
+    Unspecified,
+}
+
+impl Reason {
+    const ALL: [Reason; 5] = [
+        Self::KeyCompromise,
+        Self::Superseded,
+        Self::Cessation,
+        Self::Policy,
+        Self::Unspecified,
+    ];
+
+    /// The reason's name in JSON and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyCompromise => "key_compromise",
+            Self::Superseded => "superseded",
+            Self::Cessation => "cessation",
+            Self::Policy => "policy",
+            Self::Unspecified => "unspecified",
+        }
+    }
+
+    /// Reads the reason's name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+/// An order to revoke.
+#[derive(Clone, Debug)]
+pub struct Revocation {
+    /// Why.
+    pub reason: Reason,
+    /// In the operator's words.
+    pub note: Option<String>,
+    /// The operator's id.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a revocation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    /// When and why the passport is revoked now; an earlier revocation keeps its time.
+    pub record: RevokedRecord,
+    /// Whether its key is blocked.
+    pub key_blocked: bool,
+    /// Other passports of the key that this call revoked.
+    pub with_it: Vec<PassportId>,
+}
+
+impl Db {
+    /// Revokes a passport; `None` when there is none of that id. Repeating it changes nothing,
+    /// except that any reason may still become `key_compromise`, never the reverse.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn revoke(
+        &self,
+        id: &PassportId,
+        order: &Revocation,
+    ) -> Result<Option<Revoked>, sqlx::Error> {
+        let compromised = order.reason == Reason::KeyCompromise;
+        let at = order.at.as_millis();
+        let (revoked_at, reason, blocked_at, changed) = transaction!(self, tx => {
+            let kid: Option<(String,)> =
+                sqlx::query_as("SELECT kid FROM passports WHERE passport_id = $1")
+                    .bind(id.as_str())
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            let Some((kid,)) = kid else { return Ok(None) };
+
+            // The key's row is the lock that `prepare` takes as well, so it comes first.
+            let (blocked_at,): (Option<i64>,) = sqlx::query_as(
+                "UPDATE subject_keys SET \
+                 blocked_at = CASE WHEN $2 = 1 THEN COALESCE(blocked_at, $3) ELSE blocked_at END, \
+                 blocked_by = CASE WHEN $2 = 1 THEN COALESCE(blocked_by, $4) ELSE blocked_by END \
+                 WHERE kid = $1 RETURNING blocked_at",
+            )
+            .bind(&kid)
+            .bind(i64::from(compromised))
+            .bind(at)
+            .bind(&order.by)
+            .fetch_one(&mut *tx)
+            .await?;
+
+            let changed: Vec<(String,)> = sqlx::query_as(
+                "UPDATE passports SET revoked_at = COALESCE(revoked_at, $3), reason = $4, \
+                 revoked_by = COALESCE(revoked_by, $5), note = COALESCE($6, note) \
+                 WHERE (passport_id = $1 AND revoked_at IS NULL) \
+                 OR ($4 = 'key_compromise' AND kid = $2 \
+                 AND (revoked_at IS NULL OR reason <> 'key_compromise')) \
+                 RETURNING passport_id",
+            )
+            .bind(id.as_str())
+            .bind(&kid)
+            .bind(at)
+            .bind(order.reason.as_str())
+            .bind(&order.by)
+            .bind(&order.note)
+            .fetch_all(&mut *tx)
+            .await?;
+
+            let (revoked_at, reason): (i64, String) =
+                sqlx::query_as("SELECT revoked_at, reason FROM passports WHERE passport_id = $1")
+                    .bind(id.as_str())
+                    .fetch_one(&mut *tx)
+                    .await?;
+            (revoked_at, reason, blocked_at, changed)
+        });
+        let others = changed.into_iter().filter(|(other,)| other != id.as_str());
+        let with_it: Result<Vec<PassportId>, _> =
+            others.map(|(other,)| passport_id(&other)).collect();
+        Ok(Some(Revoked {
+            record: RevokedRecord {
+                at: Timestamp::from_millis(revoked_at),
+                reason: Reason::parse(&reason).unwrap_or_default(),
+            },
+            key_blocked: blocked_at.is_some(),
+            with_it: with_it?,
+        }))
+    }
+
+    /// Every revoked passport that has not expired, earliest revocation first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn revoked(&self, now: Timestamp) -> Result<Vec<Record>, sqlx::Error> {
+        let rows: Vec<Row> = on!(self, pool => {
+            sqlx::query_as(select_issued!(
+                "AND revoked_at IS NOT NULL AND expires_at > $1 ORDER BY revoked_at, passport_id"
+            ))
+            .bind(now.as_millis())
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter().map(Record::try_from).collect()
+    }
+}

@@ -1,0 +1,167 @@
+//! Rows of the passport table and the records read from them.
+
+use mcps_core::clock::Timestamp;
+use mcps_core::level::TrustLevel;
+use mcps_core::passport::{Kind, Passport, PassportId};
+use mcps_core::refusal::Refusal;
+use mcps_core::signature::Signature;
+use mcps_core::status::State;
+
+use super::Reason;
+
+/// Selects [`Row`]s of issued passports; what follows begins with `AND` or `ORDER BY`.
+macro_rules! select_issued {
+    ($rest:literal) => {
+        concat!(
+            "SELECT passport_id, tenant, kind, name, version, owner, origin, kid, trust_level, ",
+            "issued_at, expires_at, to_be_signed, signature, renews, revoked_at, reason ",
+            "FROM passports WHERE signature IS NOT NULL ",
+            $rest
+        )
+    };
+}
+
+pub(super) use select_issued;
+
+/// One issued passport and what has become of it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its id.
+    pub id: PassportId,
+    /// The tenant's id.
+    pub tenant: String,
+    /// What kind of subject.
+    pub kind: Kind,
+    /// The subject's name.
+    pub name: String,
+    /// The subject's version.
+    pub version: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Where it lives.
+    pub origin: Option<String>,
+    /// Thumbprint of its key.
+    pub kid: String,
+    /// The level it states.
+    pub trust_level: TrustLevel,
+    /// From when on.
+    pub issued_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// The passport it renews.
+    pub renews: Option<String>,
+    /// When and why it was revoked.
+    pub revoked: Option<RevokedRecord>,
+    to_be_signed: String,
+    signature: String,
+}
+
+/// When and why a passport was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokedRecord {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Record {
+    /// The passport as it was issued.
+    ///
+    /// # Errors
+    /// When what is stored is no passport, which a sound database never holds.
+    pub fn passport(&self) -> Result<Passport, Refusal> {
+        Passport::assemble(
+            &self.to_be_signed,
+            &Signature::from_base64(&self.signature)?,
+        )
+    }
+
+    /// What is to be said of it at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> State {
+        if self.revoked.is_some() {
+            State::Revoked
+        } else if self.expires_at <= now {
+            State::Expired
+        } else {
+            State::Good
+        }
+    }
+
+    /// How long it was issued for, in milliseconds.
+    #[must_use]
+    pub const fn life_ms(&self) -> i64 {
+        self.expires_at.since(self.issued_at)
+    }
+}
+
+/// A row as both engines return it.
+#[derive(sqlx::FromRow)]
+pub(super) struct Row {
+    passport_id: String,
+    tenant: String,
+    kind: String,
+    name: String,
+    version: String,
+    owner: String,
+    origin: Option<String>,
+    kid: String,
+    trust_level: i16,
+    issued_at: i64,
+    expires_at: i64,
+    to_be_signed: String,
+    signature: String,
+    renews: Option<String>,
+    revoked_at: Option<i64>,
+    reason: Option<String>,
+}
+
+impl TryFrom<Row> for Record {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> Result<Self, sqlx::Error> {
+        let level = TrustLevel::from_number(i64::from(row.trust_level));
+        Ok(Self {
+            id: passport_id(&row.passport_id)?,
+            kind: row.kind.parse().map_err(|_| damaged("kind"))?,
+            trust_level: level.ok_or_else(|| damaged("trust_level"))?,
+            issued_at: Timestamp::from_millis(row.issued_at),
+            expires_at: Timestamp::from_millis(row.expires_at),
+            revoked: revoked(row.revoked_at, row.reason.as_deref()),
+            tenant: row.tenant,
+            name: row.name,
+            version: row.version,
+            owner: row.owner,
+            origin: row.origin,
+            kid: row.kid,
+            renews: row.renews,
+            to_be_signed: row.to_be_signed,
+            signature: row.signature,
+        })
+    }
+}
+
+pub(super) fn passport_id(text: &str) -> Result<PassportId, sqlx::Error> {
+    PassportId::parse(text).ok_or_else(|| damaged("passport_id"))
+}
+
+fn revoked(at: Option<i64>, reason: Option<&str>) -> Option<RevokedRecord> {
+    let at = at?;
+    // A reason that this version does not know must not turn a revoked passport into a good one.
+    let reason = reason
+        .and_then(Reason::parse)
+        .unwrap_or(Reason::Unspecified);
+    Some(RevokedRecord {
+        at: Timestamp::from_millis(at),
+        reason,
+    })
+}
+
+/// A stored value that no version of this program writes.
+fn damaged(column: &'static str) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: "not a value of this column".into(),
+    }
+}
