@@ -4,7 +4,6 @@
 mod deliver;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mcps_core::clock::Clock;
@@ -16,7 +15,6 @@ use mcps_core::pin::PinStore;
 use mcps_core::random::{Random, hex16};
 use mcps_core::refusal::Refusal;
 use mcps_core::replay::{ReplayGuard, ReplayLimits};
-use mcps_transport::child::Command;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 use mcps_transport::limits::Limits;
@@ -62,9 +60,7 @@ pub async fn run(home: &Home, options: ConnectOptions, clock: Arc<dyn Clock>, ra
     let trust = Arc::new(TrustSource::load(home, options.freshness, Arc::clone(&clock), Arc::clone(&random))?);
     let session = hex16(random.as_ref())?;
     let limits = Limits::default();
-    let mut words = options.command.iter().map(OsString::from);
-    let program = words.next().unwrap_or_default();
-    let command = words.fold(Command::new(program), Command::arg).env(SESSION_ENV, &session);
+    let command = relay::command(&options.command).env(SESSION_ENV, &session);
     let key = peers::stdio_key(&options.command);
     let peers = Peers::load(home)?;
     let plain = if options.allow_unsigned && !peers.must_sign(&key, clock.as_ref()) { Plain::Admit } else { Plain::Refuse };
@@ -105,19 +101,7 @@ pub async fn run(home: &Home, options: ConnectOptions, clock: Arc<dyn Clock>, ra
     tokio::select! {
         ending = relay::run(&connect, command, &limits) => Ok(ending?),
         () = renewal::keep(home.clone(), identity, Arc::clone(&clock)) => Err(Refusal::Passport("none is loaded").into()),
-        never = refresh_trust(&trust, home) => match never {},
-    }
-}
-
-/// Follows changes of the authority's key set, also one that was not there when we started.
-async fn refresh_trust(trust: &TrustSource, home: &Home) -> std::convert::Infallible {
-    loop {
-        match trust.refresh_bundle(home).await {
-            Ok(true) => tracing::info!("the trust authority published a new key set; in use now"),
-            Ok(false) => {}
-            Err(error) => tracing::debug!(error = %error, "key set not refreshed: {error}"),
-        }
-        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        never = trust.follow(home) => match never {},
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use mcps_core::key::KeyError;
 use mcps_core::refusal::Refusal;
-use mcps_transport::TransportError;
+use mcps_transport::error::TransportError;
 
 /// A failure of the client, the wrapper or their set-up; what peers are told is a
 /// [`Refusal`] instead.

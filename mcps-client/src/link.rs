@@ -130,6 +130,13 @@ impl Link {
         self.state().peer.clone()
     }
 
+    /// Whether the other end speaks plain MCP and that was admitted.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let state = self.state();
+        state.plain && state.peer.is_none()
+    }
+
     /// Ids of our requests that wait for an answer; after this none do.
     #[must_use]
     pub fn take_asked(&self) -> Vec<Id> {

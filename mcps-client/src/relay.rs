@@ -1,10 +1,9 @@
 //! The frame of both `mcps connect` and `mcps-wrap`: our standard input and output on one side, a
 //! server process on the other, one loop per direction, and an orderly end whoever leaves first.
 
-use std::process::ExitStatus;
 use std::time::Duration;
 
-use mcps_transport::child::Command;
+use mcps_transport::child::{Command, Exit};
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::{Frame, Incoming};
 use mcps_transport::limits::Limits;
@@ -34,6 +33,13 @@ pub struct Ends {
     pub server: Sender,
 }
 
+/// The command that these words name: a program and its arguments.
+#[must_use]
+pub fn command(words: &[String]) -> Command {
+    let (program, arguments) = words.split_first().map_or(("", words), |(program, rest)| (program.as_str(), rest));
+    Command::new(program).args(arguments)
+}
+
 /// Sends one line. A text of ours never holds a line end: it is JSON that was one line, edited.
 ///
 /// # Errors
@@ -48,7 +54,7 @@ pub enum Ending {
     /// The client closed our standard input, or stopped reading.
     Client,
     /// The server ended by itself.
-    Server(Option<ExitStatus>),
+    Server(Option<Exit>),
     /// We were asked to stop.
     Signal(Cause),
 }
@@ -60,10 +66,7 @@ impl Ending {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Client => 0,
-            Self::Server(status) => {
-                let code = status.and_then(|status| status.code()).unwrap_or(1);
-                u8::try_from(code).unwrap_or(1)
-            }
+            Self::Server(exit) => exit.map_or(1, Exit::exit_code),
             Self::Signal(cause) => cause.exit_code(),
         }
     }
@@ -114,8 +117,8 @@ pub async fn run(relay: &impl Relay, command: Command, limits: &Limits) -> Resul
                 tracing::debug!(error = %error, "the server's side ended: {error}");
             }
             relay.server_gone(&ends).await?;
-            let status = tokio::time::timeout(limits.exit_grace, child.wait()).await;
-            Ending::Server(status.ok().and_then(Result::ok))
+            let exit = tokio::time::timeout(limits.exit_grace, child.wait()).await;
+            Ending::Server(exit.ok().and_then(Result::ok))
         }
     };
     match &ending {

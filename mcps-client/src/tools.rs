@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use mcps_core::clock::Timestamp;
-use mcps_core::json::{Document, Value, quote};
+use mcps_core::json::{Document, Limits, Value};
 use mcps_core::message::Message;
 use mcps_core::passport::Passport;
-use mcps_core::pin::PinStore;
+use mcps_core::pin::{PinLimits, PinStore, Seen, Server};
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
 use mcps_core::tool::{self, ToolClaims};
@@ -68,32 +68,13 @@ pub struct Checked {
     pub pinned: bool,
 }
 
-/// Who a server is for pins: its origin, or else its name, tenant and issuer. Unlike the passport's
-/// id it stays the same when the passport is renewed.
-#[must_use]
-pub fn server_identity(passport: &Passport) -> String {
-    if let Some(origin) = passport.origin() {
-        return origin.to_owned();
-    }
-    let tenant = passport.ext().map_or("", |ext| ext.tenant.as_str());
-    let mut json = String::from("[");
-    for (index, part) in [passport.issuer(), tenant, passport.agent_name()].into_iter().enumerate() {
-        if index > 0 {
-            json.push(',');
-        }
-        quote(part, &mut json);
-    }
-    json.push(']');
-    json
-}
-
 /// Checks every tool of a list against the server's signature and the pins, and takes our
 /// signature blocks out.
 ///
 /// # Errors
 /// When the edited list is no message any more, which a list that was one never causes.
 pub fn check_list(message: Message, passport: &Passport, pins: &mut PinStore, now: Timestamp) -> Result<Checked, Refusal> {
-    let server = server_identity(passport);
+    let server = Server::of(passport);
     let mut kept = Vec::new();
     let mut withheld = Vec::new();
     let mut pinned = false;
@@ -120,10 +101,10 @@ pub fn check_list(message: Message, passport: &Passport, pins: &mut PinStore, no
     Ok(Checked { message: edited(text)?, withheld, pinned })
 }
 
-fn check(value: Value<'_>, server: &str, passport: &Passport, pins: &mut PinStore, now: Timestamp) -> Result<(String, bool), Refusal> {
+fn check(value: Value<'_>, server: &Server, passport: &Passport, pins: &mut PinStore, now: Timestamp) -> Result<(String, bool), Refusal> {
     let signed = tool::verify(value, passport.public_key())?;
-    let new = pins.check(server, signed.name(), signed.hash(), now)?;
-    Ok((tool::strip(value)?, new))
+    let seen = pins.look(server, signed.name(), signed.hash(), now)?;
+    Ok((tool::strip(value)?, seen == Seen::New))
 }
 
 /// The file that holds pins.
@@ -136,8 +117,9 @@ const PINS: &str = "pins.json";
 /// comes next.
 pub fn load_pins(home: &Home) -> Result<PinStore, ClientError> {
     let Some(text) = home.read(PINS)? else { return Ok(PinStore::default()) };
-    let document = Document::parse(text).map_err(Refusal::from);
-    let store = document.and_then(|document| PinStore::from_json(document.root()));
+    let limits = Limits { bytes: 64 * 1024 * 1024, ..Limits::default() };
+    let document = Document::parse_with(text.into_bytes(), limits).map_err(Refusal::from);
+    let store = document.and_then(|document| PinStore::from_document(&document, PinLimits::default()));
     store.map_err(|error| ClientError::Content { path: home.path(PINS), why: error.to_string() })
 }
 

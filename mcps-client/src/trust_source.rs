@@ -148,6 +148,18 @@ impl TrustSource {
         Ok(true)
     }
 
+    /// Follows changes of the authority's key set for ever, once a minute.
+    pub async fn follow(&self, home: &Home) -> std::convert::Infallible {
+        loop {
+            match self.refresh_bundle(home).await {
+                Ok(true) => tracing::info!("the trust authority published a new key set; in use now"),
+                Ok(false) => {}
+                Err(error) => tracing::debug!(error = %error, "key set not refreshed: {error}"),
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    }
+
     /// The passport behind an id: the one that came along, judged now, or one judged before.
     ///
     /// # Errors
@@ -157,15 +169,16 @@ impl TrustSource {
         let now = self.clock.now();
         let anchors = self.anchors.load();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = known.get(id)
+        if let Some(entry) = known.get_mut(id)
             && brought.is_none_or(|brought| brought.signed_digest() == entry.passport.signed_digest())
         {
             let passport = Arc::clone(&entry.passport);
             if now < entry.until {
                 return Ok((passport, entry.standing));
             }
-            let standing = anchors.store.verify(&passport, now)?;
-            return Ok((passport, standing));
+            entry.standing = anchors.store.verify(&passport, now)?;
+            entry.until = until(&passport);
+            return Ok((passport, entry.standing));
         }
         let passport = brought.ok_or(Refusal::PassportWanted)?;
         let standing = anchors.store.verify(passport, now)?;
@@ -182,8 +195,7 @@ impl TrustSource {
             if known.len() >= MAX_KNOWN {
                 return Err(Refusal::Full("the table of known passports"));
             }
-            let chain = passport.issuer_chain().iter().map(Passport::expires_at);
-            let until = chain.fold(passport.expires_at(), Timestamp::min);
+            let until = until(&passport);
             let entry = Known { passport: Arc::clone(&passport), standing, until, status: None, failed_at: None };
             known.insert(id.clone(), entry);
         }
@@ -249,4 +261,10 @@ impl TrustSource {
             change(entry);
         }
     }
+}
+
+/// When the first of a passport and its chain expires.
+fn until(passport: &Passport) -> Timestamp {
+    let chain = passport.issuer_chain().iter().map(Passport::expires_at);
+    chain.fold(passport.expires_at(), Timestamp::min)
 }

@@ -24,7 +24,17 @@ pub const MAX_NAME: usize = 1024;
 pub enum Server {
     /// The origin that its passport states.
     Origin(String),
-    /// The passport's id, where it states no origin.
+    /// Whom its authority says it is, where it states no origin. Unlike the passport's id this
+    /// stays the same when the passport is renewed, so that renewal does not lose the pins.
+    Subject {
+        /// The authority.
+        issuer: String,
+        /// The tenant there.
+        tenant: String,
+        /// The name, unique in the tenant.
+        name: String,
+    },
+    /// The passport's id, where it states neither: a draft-00 peer.
     Passport(PassportId),
 }
 
@@ -32,9 +42,14 @@ impl Server {
     /// The server with this passport.
     #[must_use]
     pub fn of(passport: &Passport) -> Self {
-        match passport.origin() {
-            Some(origin) => Self::Origin(origin.to_owned()),
-            None => Self::Passport(passport.id().clone()),
+        match (passport.origin(), passport.ext()) {
+            (Some(origin), _) => Self::Origin(origin.to_owned()),
+            (None, Some(ext)) => Self::Subject {
+                issuer: passport.issuer().to_owned(),
+                tenant: ext.tenant.clone(),
+                name: passport.agent_name().to_owned(),
+            },
+            (None, None) => Self::Passport(passport.id().clone()),
         }
     }
 }
@@ -136,11 +151,16 @@ impl PinStore {
         if let Some(pin) = self.pin_mut(server, tool) {
             return pin.look(hash, now);
         }
-        let origin = match server {
-            Server::Origin(origin) => origin.as_str(),
-            Server::Passport(id) => id.as_str(),
+        let named = match server {
+            Server::Origin(origin) => origin.len(),
+            Server::Subject {
+                issuer,
+                tenant,
+                name,
+            } => issuer.len().max(tenant.len()).max(name.len()),
+            Server::Passport(id) => id.as_str().len(),
         };
-        if tool.is_empty() || tool.len().max(origin.len()) > MAX_NAME {
+        if tool.is_empty() || tool.len().max(named) > MAX_NAME {
             return Err(Refusal::Tool("a name that is empty or too long to pin"));
         }
         let pin = Pin {

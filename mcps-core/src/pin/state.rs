@@ -1,4 +1,4 @@
-//! The pins as JSON: `{"pins":[{"origin"|"passport_id", "tool", "hash", "pinned_at", "change"?}]}`.
+//! The pins as JSON: `{"pins":[{"origin"|"subject"|"passport_id", "tool", "hash", "pinned_at", "change"?}]}`.
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -45,12 +45,26 @@ impl PinStore {
 }
 
 fn write(server: &Server, tool: &str, pin: &Pin, out: &mut String) {
-    let (member, name) = match server {
-        Server::Origin(origin) => ("origin", origin.as_str()),
-        Server::Passport(id) => ("passport_id", id.as_str()),
-    };
-    out.push_str(&format!(r#"{{"{member}":"#));
-    quote(name, out);
+    match server {
+        Server::Origin(origin) => {
+            out.push_str(r#"{"origin":"#);
+            quote(origin, out);
+        }
+        Server::Subject {
+            issuer,
+            tenant,
+            name,
+        } => {
+            out.push_str(r#"{"subject":["#);
+            quote(issuer, out);
+            out.push(',');
+            quote(tenant, out);
+            out.push(',');
+            quote(name, out);
+            out.push(']');
+        }
+        Server::Passport(id) => out.push_str(&format!(r#"{{"passport_id":"{id}""#)),
+    }
     out.push_str(r#","tool":"#);
     quote(tool, out);
     let (hash, at) = (pin.hash, pin.pinned_at);
@@ -66,6 +80,7 @@ fn write(server: &Server, tool: &str, pin: &Pin, out: &mut String) {
 fn read(entry: Value<'_>) -> Result<(Server, String, Pin), Refusal> {
     let names = [
         "origin",
+        "subject",
         "passport_id",
         "tool",
         "hash",
@@ -73,11 +88,17 @@ fn read(entry: Value<'_>) -> Result<(Server, String, Pin), Refusal> {
         "change",
     ];
     let entry = members(entry, &names)?;
-    let server = match (entry.get("origin"), entry.get("passport_id")) {
-        (Some(origin), None) => origin
+    let named = (
+        entry.get("origin"),
+        entry.get("subject"),
+        entry.get("passport_id"),
+    );
+    let server = match named {
+        (Some(origin), None, None) => origin
             .as_str()
             .map(|origin| Server::Origin(origin.into_owned())),
-        (None, Some(id)) => id
+        (None, Some(parts), None) => subject(parts),
+        (None, None, Some(id)) => id
             .as_str()
             .and_then(|id| PassportId::parse(&id))
             .map(Server::Passport),
@@ -90,6 +111,17 @@ fn read(entry: Value<'_>) -> Result<(Server, String, Pin), Refusal> {
     };
     let tool = text(entry, "tool").ok_or(malformed("`tool`"))?;
     Ok((server.ok_or(malformed("server"))?, tool, pin))
+}
+
+fn subject(parts: Value<'_>) -> Option<Server> {
+    let mut parts = parts.as_array()?.into_iter();
+    let mut next = || parts.next()?.as_str().map(|part| part.into_owned());
+    let (issuer, tenant, name) = (next()?, next()?, next()?);
+    parts.next().is_none().then_some(Server::Subject {
+        issuer,
+        tenant,
+        name,
+    })
 }
 
 fn read_change(change: Value<'_>) -> Result<Change, Refusal> {

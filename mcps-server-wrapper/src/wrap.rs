@@ -1,0 +1,160 @@
+//! The wrapper around one server: two directions, and what is done where a check fails.
+
+mod inward;
+mod outward;
+
+use std::sync::Arc;
+
+use mcps_client::announce::Announcement;
+use mcps_client::error::ClientError;
+use mcps_client::home::Home;
+use mcps_client::identity::Identity;
+use mcps_client::link::{End, Link, LinkParts};
+use mcps_client::relay::{self, Ending, Ends, Relay};
+use mcps_client::renewal;
+use mcps_client::trust_source::{Freshness, TrustSource};
+use mcps_client::verify::{Verifier, Window};
+use mcps_core::clock::Clock;
+use mcps_core::code::Code;
+use mcps_core::envelope::Carrier;
+use mcps_core::level::TrustLevel;
+use mcps_core::random::Random;
+use mcps_core::refusal::Refusal;
+use mcps_core::replay::{ReplayGuard, ReplayLimits};
+use mcps_transport::error::TransportError;
+use mcps_transport::frame::Incoming;
+use mcps_transport::limits::Limits;
+use tokio::sync::{Mutex, watch};
+
+/// How long a client remembers that this server signs: 30 days.
+const MAX_AGE_S: u64 = 30 * 24 * 3600;
+
+/// Whether refusals bite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// Log what would be refused and pass it on: for finding out what enforcing would break.
+    Observe,
+    /// Refuse.
+    #[default]
+    Enforce,
+}
+
+/// What `mcps-wrap` was asked to do.
+#[derive(Clone, Debug)]
+pub struct WrapOptions {
+    /// The server's command and its arguments.
+    pub command: Vec<String>,
+    /// How envelopes travel.
+    pub carrier: Carrier,
+    /// Whether refusals bite.
+    pub mode: Mode,
+    /// The lowest effective level of a caller; at L0 plain clients are admitted.
+    pub min_level: TrustLevel,
+    /// How far off timestamps may be.
+    pub window: Window,
+    /// How often the authority is asked.
+    pub freshness: Freshness,
+    /// The one session that may speak, told by the `mcps connect` that started us.
+    pub session: Option<String>,
+}
+
+/// Runs until the client or the server ends.
+///
+/// # Errors
+/// A home that has not enrolled, a command that cannot be started.
+pub async fn run(home: &Home, options: WrapOptions, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Ending, ClientError> {
+    let boot = clock.now();
+    let identity = Arc::new(Identity::load(home)?);
+    let trust = Arc::new(TrustSource::load(home, options.freshness, Arc::clone(&clock), Arc::clone(&random))?);
+    let limits = Limits::default();
+    let command = relay::command(&options.command);
+    let replay = ReplayLimits::default();
+    let replay = match &options.session {
+        // Whoever started us told us the session, and every message names it: none of an earlier
+        // process' messages can be of this one, so nothing has to be waited for.
+        Some(_) => ReplayGuard::since(replay, mcps_core::clock::Timestamp::from_millis(0)),
+        None => ReplayGuard::new(replay, boot),
+    };
+    let link = Link::new(LinkParts {
+        end: End::Server,
+        carrier: options.carrier,
+        identity: Arc::clone(&identity),
+        verifier: Verifier {
+            trust: Arc::clone(&trust),
+            replay: Arc::new(replay),
+            clock: Arc::clone(&clock),
+            window: options.window,
+        },
+        clock: Arc::clone(&clock),
+        random,
+        session: options.session.clone(),
+    });
+    tracing::info!(
+        passport_id = %identity.id()?, carrier = %options.carrier, mode = ?options.mode, min_level = %options.min_level,
+        "wrapping as {} ({:?}, callers from {} on): {}",
+        identity.passport()?.agent_name(), options.mode, options.min_level, options.command.join(" "),
+    );
+    let wrap = Wrap {
+        announcement: Announcement { carrier: options.carrier, min_level: Some(options.min_level), max_age_s: Some(MAX_AGE_S) },
+        link,
+        clock: Arc::clone(&clock),
+        mode: options.mode,
+        min_level: options.min_level,
+        sending: Mutex::new(()),
+        met: watch::Sender::new(false),
+    };
+    tokio::select! {
+        ending = relay::run(&wrap, command, &limits) => Ok(ending?),
+        () = renewal::keep(home.clone(), identity, clock) => Err(Refusal::Passport("none is loaded").into()),
+        never = trust.follow(home) => match never {},
+    }
+}
+
+struct Wrap {
+    link: Link,
+    clock: Arc<dyn Clock>,
+    announcement: Announcement,
+    mode: Mode,
+    min_level: TrustLevel,
+    /// Held while a message is signed and queued, so that the stream goes out in its order.
+    sending: Mutex<()>,
+    /// Whether the client has spoken: before that there is nobody to address.
+    met: watch::Sender<bool>,
+}
+
+impl Relay for Wrap {
+    async fn from_client(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+        let done = self.inward(incoming, ends).await;
+        self.met.send_replace(true);
+        done
+    }
+
+    async fn from_server(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+        let mut met = self.met.subscribe();
+        // The sender is ours, so this ends with the client's first line or with the relay.
+        drop(met.wait_for(|met| *met).await);
+        self.outward(incoming, ends).await
+    }
+
+    async fn server_gone(&self, ends: &Ends) -> Result<(), TransportError> {
+        let serving = self.link.serving();
+        tracing::error!(waiting = serving.len(), "the server ended; {} calls were unanswered", serving.len());
+        self.fail(serving, Code::UpstreamUnavailable, ends).await
+    }
+}
+
+impl Wrap {
+    /// Ends requests that cannot be answered otherwise.
+    async fn fail(&self, ids: Vec<mcps_core::message::Id>, code: Code, ends: &Ends) -> Result<(), TransportError> {
+        for id in ids {
+            let decision_id = self.link.decision_id();
+            tracing::warn!(code = code.id(), decision_id, "answered with {}; {}", code.id(), code.advice());
+            let _order = self.sending.lock().await;
+            match self.link.seal_failure(&id, code, &decision_id) {
+                Ok(text) => relay::send(&ends.client, text).await?,
+                Err(refusal) => tracing::error!(error = %refusal, "an error could not be signed: {refusal}"),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! From the server to the client.
+
+use mcps_client::link::Asked;
+use mcps_client::relay::{self, Ends};
+use mcps_client::{announce, tools};
+use mcps_core::code::Code;
+use mcps_core::message::{Kind, Message};
+use mcps_core::refusal::Refusal;
+use mcps_transport::error::TransportError;
+use mcps_transport::frame::Incoming;
+
+use super::Wrap;
+
+impl Wrap {
+    pub(super) async fn outward(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+        let bytes = match incoming {
+            Incoming::Frame(frame) => frame.into_bytes(),
+            Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } => {
+                tracing::error!(bytes, "the server wrote a line of {bytes} bytes, which cannot be passed on; every call in flight fails, since it may answer any of them");
+                return self.fail(self.link.serving(), Code::UpstreamUnavailable, ends).await;
+            }
+            Incoming::Truncated { bytes } => {
+                tracing::error!(bytes, "the server ended in the middle of a line");
+                return Ok(());
+            }
+        };
+        let length = bytes.len();
+        let id = mcps_core::message::id_of(&bytes);
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(refusal) => {
+                // Servers that print to standard output are common; what is no message is dropped,
+                // unless somebody waits for it.
+                tracing::warn!(bytes = length, reason = %refusal, "the server wrote something that is no message: {refusal}");
+                let asked = id.filter(|id| self.link.served(id).is_some());
+                return self.fail(asked.into_iter().collect(), Code::Malformed, ends).await;
+            }
+        };
+        let id = message.id().cloned();
+        match self.sign(message, ends).await? {
+            Ok(()) => Ok(()),
+            Err(Refusal::NotBound(why)) => {
+                tracing::warn!(reason = why, "dropped an answer of the server: {why}");
+                Ok(())
+            }
+            Err(refusal) => {
+                tracing::error!(reason = %refusal, "a message of the server cannot be signed: {refusal}");
+                let asked = id.filter(|id| self.link.served(id).is_some());
+                self.fail(asked.into_iter().collect(), refusal.code(), ends).await
+            }
+        }
+    }
+
+    async fn sign(&self, message: Message, ends: &Ends) -> Result<Result<(), Refusal>, TransportError> {
+        let asked = message.id().and_then(|id| self.link.served(id));
+        let message = match asked.filter(|_| message.kind() == Kind::Response && !self.link.is_plain()) {
+            Some(asked) => self.complete(message, &asked),
+            None => Ok(message),
+        };
+        let message = match message {
+            Ok(message) => message,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let _order = self.sending.lock().await;
+        match self.link.seal(message) {
+            Ok(text) => relay::send(&ends.client, text).await.map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// What this end adds to answers: the announcement, and a signature to every tool.
+    fn complete(&self, message: Message, asked: &Asked) -> Result<Message, Refusal> {
+        if announce::is_negotiation(&asked.method) {
+            return announce::add(message, self.announcement);
+        }
+        if asked.method == tools::LIST {
+            let identity = self.link.identity();
+            return tools::sign_list(message, identity.passport()?.as_ref(), identity.signer(), self.clock.now());
+        }
+        Ok(message)
+    }
+}
