@@ -208,3 +208,6 @@ impl Link {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,6 +255,13 @@ impl TrustSource {
         Ok(status)
     }
 
+    /// A status as if the authority had just given it.
+    #[cfg(test)]
+    pub(crate) fn preload(&self, passport: &Passport, status: Status) {
+        let _ = self.passport(passport.id(), Some(passport));
+        self.note(passport.id(), |entry| entry.status = Some(status));
+    }
+
     fn note(&self, id: &PassportId, change: impl FnOnce(&mut Known)) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = known.get_mut(id) {
