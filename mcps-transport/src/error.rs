@@ -1,0 +1,143 @@
+//! What can go wrong between bytes and frames, and whose doing it was.
+
+use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::peer::Peer;
+
+/// A failure of the transport. None of them carries content of a message.
+///
+/// It is `Clone` because the failure of a writer is told to each of its senders.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TransportError {
+    /// The peer's fault: it stopped reading while we still had something for it (EPIPE).
+    #[error("{peer} closed its input while messages were still being sent to it")]
+    HungUp {
+        /// Who stopped reading.
+        peer: Peer,
+    },
+    /// The peer's fault: it left what we wrote unread until the connection had to close.
+    #[error("{peer} did not read the last messages within {} ms", waited.as_millis())]
+    Stalled {
+        /// Who does not read.
+        peer: Peer,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// The system's fault: reading failed for another reason than the end of the stream.
+    #[error("reading from {peer} failed")]
+    Read {
+        /// From whom.
+        peer: Peer,
+        /// What the system said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The system's fault: writing failed for another reason than a closed stream.
+    #[error("writing to {peer} failed")]
+    Write {
+        /// To whom.
+        peer: Peer,
+        /// What the system said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// Our own fault: a frame was sent after the outbox was finished.
+    #[error("a message for {peer} came after the connection was closed")]
+    Finished {
+        /// For whom it was.
+        peer: Peer,
+    },
+    /// Our own fault: a frame may hold neither a line feed nor a carriage return, since some
+    /// readers would see two messages in it.
+    #[error("a frame must be one line, but byte {offset} is a line end")]
+    NotOneLine {
+        /// Where the first line end is.
+        offset: usize,
+    },
+    /// The configuration's fault: there is no such command.
+    #[error(
+        "the server command {program:?} was not found: install it, correct its spelling, or give its full path"
+    )]
+    CommandNotFound {
+        /// The command as configured.
+        program: OsString,
+    },
+    /// The configuration's fault: the command is a script whose `#!` line names a missing program.
+    #[error(
+        "the server command {program:?} exists, but the interpreter or loader it names does not: check its first line"
+    )]
+    InterpreterNotFound {
+        /// The command as configured.
+        program: OsString,
+    },
+    /// The configuration's fault: the file may not be executed.
+    #[error(
+        "the server command {program:?} may not be executed by this user: `chmod +x` it, or choose another"
+    )]
+    NotExecutable {
+        /// The command as configured.
+        program: OsString,
+    },
+    /// The configuration's fault: the working directory for the server does not exist.
+    #[error("the working directory {path:?} for the server is not a directory that exists")]
+    NoWorkingDirectory {
+        /// The directory as configured.
+        path: PathBuf,
+    },
+    /// The system's fault: the server could not be started.
+    #[error("the server command {program:?} could not be started")]
+    Spawn {
+        /// The command as configured.
+        program: OsString,
+        /// What the system said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The system's fault: the state of the server process could not be read.
+    #[error("waiting for the server process {pid} failed")]
+    Wait {
+        /// Its process id.
+        pid: u32,
+        /// What the system said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The system's fault: the server was sent SIGKILL and is still there.
+    #[error("the server process {pid} is still there {} ms after SIGKILL; it hangs in the kernel", waited.as_millis())]
+    Unkillable {
+        /// Its process id.
+        pid: u32,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// The system's fault: signals cannot be listened to.
+    #[error("the handlers for signals could not be installed")]
+    Signals(#[source] Arc<io::Error>),
+    /// The system's fault: our standard input or output is unusable.
+    #[error("our own standard input and output could not be set up")]
+    OwnStdio(#[source] Arc<io::Error>),
+    /// Our own fault: [`stdio::own`](crate::stdio::own) was called twice.
+    #[error("our own standard input and output were already taken")]
+    OwnStdioTaken,
+}
+
+impl TransportError {
+    /// The failure of a write to `peer`: EPIPE and its like are the peer's doing.
+    pub(crate) fn writing(peer: Peer, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Self::HungUp { peer },
+            _ => Self::Write {
+                peer,
+                source: Arc::new(source),
+            },
+        }
+    }
+
+    /// The failure of a read from `peer`.
+    pub(crate) fn reading(peer: Peer, source: io::Error) -> Self {
+        Self::Read {
+            peer,
+            source: Arc::new(source),
+        }
+    }
+}
