@@ -1,1 +1,3 @@
-fn main(){}
+//! One integration binary: the real services in-process, on ephemeral ports, with a manual clock.
+
+mod arrows;

@@ -1,0 +1,60 @@
+# What people and CI type. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test lint bench interop fuzz clean tools
+
+# cargo puts its output there; set it to keep the checkout clean.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# Arguments for the command behind a target: make quickstart ARGS='--help', make test ARGS=replay.
+ARGS ?=
+
+# How long each fuzz target runs, in seconds.
+FUZZ_SECONDS ?= 60
+
+PRODUCT := mcps mcps-authority mcps-wrap mcps-demo-server
+
+help: ## List the targets
+	@echo 'make TARGET, where TARGET is one of'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+quickstart: tools ## Build MCPS and start all of it on this machine (ARGS go to `mcps dev`)
+	@echo 'Building $(PRODUCT), optimised. The first time takes some minutes, later ones seconds.'
+	cargo build --release --locked $(addprefix --bin ,$(PRODUCT))
+	@echo 'Built. Starting: $(TARGET)/release/mcps dev $(ARGS)'
+	@exec $(TARGET)/release/mcps dev $(ARGS)
+
+test: tools ## Install what the tests need and run all of them (ARGS go to `cargo test`)
+	cargo build --locked --bins
+	scripts/test-env cargo test --locked --workspace $(ARGS)
+
+interop: tools ## Only the sessions with MCP servers and SDKs of others, direct and through MCPS
+	cargo build --locked --bins
+	scripts/test-env cargo test --locked -p mcps-tests --test it interop $(ARGS)
+
+lint: tools ## Formatting, clippy, documentation, licences, crates
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+	scripts/cargo-tool cargo-deny 0.20.2
+	cargo deny --locked check bans licenses sources
+
+bench: tools ## Measure the hot paths (ARGS go to criterion)
+	cargo bench --locked --workspace --benches -- $(ARGS)
+
+fuzz: tools ## Each fuzz target for FUZZ_SECONDS (60)
+	scripts/cargo-tool cargo-fuzz 0.13.2
+	@for target in $$(RUSTC_BOOTSTRAP=1 cargo fuzz list); do \
+		echo "Fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096; \
+	done
+
+clean: ## Remove what was built and what the tests installed
+	cargo clean
+	rm -rf .cache fuzz/target
+
+tools:
+	@command -v cargo >/dev/null || { echo 'Rust is missing: install rustup, then try again.' >&2; exit 1; }
+	@command -v cc >/dev/null || { echo 'A C compiler is missing: sudo apt-get install build-essential' >&2; exit 1; }
