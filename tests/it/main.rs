@@ -1,3 +1,4 @@
 //! One integration binary: the real services in-process, on ephemeral ports, with a manual clock.
 
 mod arrows;
+mod world;

@@ -1,0 +1,124 @@
+//! A world of real processes: a trust authority on an ephemeral port, homes that enrolled with it,
+//! and the programs under test, each as `cargo build --bins` left it.
+//!
+//! Everything lives in one temporary directory and ends with the [`World`].
+
+mod authority;
+mod programs;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use authority::Authority;
+pub(crate) use programs::{Done, bin, run, run_with_input};
+
+/// A running authority and a place for homes.
+pub(crate) struct World {
+    authority: Option<Authority>,
+    url: String,
+    operator_key: String,
+    folder: TempDir,
+}
+
+impl World {
+    /// Starts an authority of its own, on SQLite, and waits until it listens.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key_file = folder.path().join("operator.key");
+        let authority = Authority::start(&folder.path().join("authority"), &key_file);
+        let operator_key = std::fs::read_to_string(&key_file)
+            .unwrap()
+            .trim()
+            .to_owned();
+        Self {
+            url: authority.url().to_owned(),
+            authority: Some(authority),
+            operator_key,
+            folder,
+        }
+    }
+
+    /// The authority's base address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The first operator's key.
+    pub(crate) fn operator_key(&self) -> &str {
+        &self.operator_key
+    }
+
+    /// The file that holds it.
+    pub(crate) fn operator_key_file(&self) -> PathBuf {
+        self.dir().join("operator.key")
+    }
+
+    /// The directory that holds everything; removed at the end.
+    pub(crate) fn dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A home's directory, whether or not it has been made.
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
+        self.dir().join("homes").join(name)
+    }
+
+    /// Ends the authority: from here on it cannot be reached.
+    pub(crate) fn stop_authority(&mut self) {
+        self.authority = None;
+    }
+
+    /// One of our programs, in an environment that holds nothing of the developer's: `HOME` is
+    /// this world's directory.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(bin(name));
+        command.env_clear().env("HOME", self.dir());
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command
+    }
+
+    /// `mcps --home HOME`, ready for a subcommand.
+    pub(crate) fn mcps(&self, home: &Path) -> Command {
+        let mut command = self.program("mcps");
+        command.arg("--home").arg(home);
+        command
+    }
+
+    /// Makes a home with a key and a passport: `kind` is `agent`, `server` or `gateway`, `level` 0
+    /// to 2. Returns its directory.
+    pub(crate) fn enrol(&self, kind: &str, name: &str, level: u8) -> PathBuf {
+        self.enrol_with(kind, name, level, &[])
+    }
+
+    /// The same with further arguments of `mcps passport request`.
+    pub(crate) fn enrol_with(&self, kind: &str, name: &str, level: u8, more: &[&str]) -> PathBuf {
+        let home = self.home(name);
+        let mut command = self.mcps(&home);
+        command.args([
+            "passport",
+            "request",
+            "--authority",
+            &self.url,
+            "--name",
+            name,
+        ]);
+        command.args([
+            "--kind",
+            kind,
+            "--owner",
+            "tests@example.com",
+            "--level",
+            &level.to_string(),
+        ]);
+        command
+            .arg("--operator-key-file")
+            .arg(self.operator_key_file())
+            .args(more);
+        run(&mut command).succeeded();
+        home
+    }
+}
