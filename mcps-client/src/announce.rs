@@ -43,7 +43,9 @@ pub fn is_negotiation(method: &str) -> bool {
 fn capabilities(message: &Message) -> Option<Object<'_>> {
     let value = match message.kind() {
         Kind::Response => message.result()?.get("capabilities"),
-        Kind::Request if message.method().as_deref() == Some("initialize") => message.params()?.get("capabilities"),
+        Kind::Request if message.method().as_deref() == Some("initialize") => {
+            message.params()?.get("capabilities")
+        }
         Kind::Request => message.meta()?.get(CLIENT_CAPABILITIES),
         Kind::Notification | Kind::Error => None,
     };
@@ -59,7 +61,9 @@ fn edited(text: String) -> Result<Message, Refusal> {
 /// # Errors
 /// [`Refusal::Envelope`] when the message already claims to be announced: only this end may.
 pub fn add(message: Message, own: Announcement) -> Result<Message, Refusal> {
-    let Some(held) = capabilities(&message) else { return Ok(message) };
+    let Some(held) = capabilities(&message) else {
+        return Ok(message);
+    };
     let mut text = message.text().to_owned();
     let mut value = format!(r#"{{"version":"{VERSION}""#);
     if let Some(level) = own.min_level {
@@ -77,7 +81,9 @@ pub fn add(message: Message, own: Announcement) -> Result<Message, Refusal> {
             message::insert_first(&mut text, held, "mcps", &format!("{value}}}"));
         }
         (Carrier::Native, Some(extensions)) => {
-            let Some(extensions) = extensions.as_object() else { return Ok(message) };
+            let Some(extensions) = extensions.as_object() else {
+                return Ok(message);
+            };
             if extensions.get(EXTENSION).is_some() {
                 return Err(claimed);
             }
@@ -96,15 +102,20 @@ pub fn add(message: Message, own: Announcement) -> Result<Message, Refusal> {
 /// # Errors
 /// [`Refusal::NoMutualVersion`] for a version that is not ours.
 pub fn take(message: Message) -> Result<(Message, Option<Announced>), Refusal> {
-    let Some(held) = capabilities(&message) else { return Ok((message, None)) };
+    let Some(held) = capabilities(&message) else {
+        return Ok((message, None));
+    };
     let mut text = message.text().to_owned();
     let extensions = held.get("extensions").and_then(Value::as_object);
-    let native = extensions.and_then(|extensions| Some((extensions, extensions.member(EXTENSION)?)));
+    let native =
+        extensions.and_then(|extensions| Some((extensions, extensions.member(EXTENSION)?)));
     let value = if let Some((extensions, member)) = native {
         let value = member.value();
         let created = value.get("created").and_then(Value::as_bool) == Some(true);
         match held.member("extensions") {
-            Some(whole) if created && extensions.len() == 1 => message::remove(&mut text, held, whole),
+            Some(whole) if created && extensions.len() == 1 => {
+                message::remove(&mut text, held, whole)
+            }
             _ => message::remove(&mut text, extensions, member),
         }
         value
@@ -117,8 +128,16 @@ pub fn take(message: Message) -> Result<(Message, Option<Announced>), Refusal> {
     if value.get("version").and_then(Value::as_str).as_deref() != Some(VERSION) {
         return Err(Refusal::NoMutualVersion);
     }
-    let max_age = value.get("max_age_s").and_then(Value::as_i64).and_then(|age| u64::try_from(age).ok());
-    Ok((edited(text)?, Some(Announced { max_age_s: max_age.unwrap_or(0) })))
+    let max_age = value
+        .get("max_age_s")
+        .and_then(Value::as_i64)
+        .and_then(|age| u64::try_from(age).ok());
+    Ok((
+        edited(text)?,
+        Some(Announced {
+            max_age_s: max_age.unwrap_or(0),
+        }),
+    ))
 }
 
 #[cfg(test)]

@@ -67,7 +67,10 @@ impl AuthorityClient {
         let url = url.trim_end_matches('/');
         let address = || ClientError::Address(url.to_owned());
         let parsed = reqwest::Url::parse(url).map_err(|_| address())?;
-        if !["http", "https"].contains(&parsed.scheme()) || parsed.host_str().is_none() || parsed.query().is_some() {
+        if !["http", "https"].contains(&parsed.scheme())
+            || parsed.host_str().is_none()
+            || parsed.query().is_some()
+        {
             return Err(address());
         }
         let http = reqwest::Client::builder()
@@ -77,7 +80,10 @@ impl AuthorityClient {
             .no_proxy()
             .build()
             .map_err(|_| address())?;
-        Ok(Self { url: url.to_owned(), http })
+        Ok(Self {
+            url: url.to_owned(),
+            http,
+        })
     }
 
     /// Its base address.
@@ -87,20 +93,40 @@ impl AuthorityClient {
     }
 
     fn unexpected(&self, why: impl Into<String>) -> ClientError {
-        ClientError::Answer { url: self.url.clone(), why: why.into() }
+        ClientError::Answer {
+            url: self.url.clone(),
+            why: why.into(),
+        }
     }
 
-    async fn call(&self, method: Method, path: &str, bearer: Option<&str>, body: Option<String>) -> Result<Document, ClientError> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        bearer: Option<&str>,
+        body: Option<String>,
+    ) -> Result<Document, ClientError> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(key) = bearer {
             request = request.bearer_auth(key);
         }
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
         }
         let unreachable = |error: reqwest::Error| {
-            let why = if error.is_timeout() { "it timed out" } else if error.is_connect() { "connection failed" } else { "the exchange broke off" };
-            ClientError::Unreachable { url: self.url.clone(), why: why.to_owned() }
+            let why = if error.is_timeout() {
+                "it timed out"
+            } else if error.is_connect() {
+                "connection failed"
+            } else {
+                "the exchange broke off"
+            };
+            ClientError::Unreachable {
+                url: self.url.clone(),
+                why: why.to_owned(),
+            }
         };
         let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
@@ -111,18 +137,24 @@ impl AuthorityClient {
                 return Err(self.unexpected("an answer above 1 MiB"));
             }
         }
-        let limits = Limits { bytes: MAX_ANSWER, ..Limits::default() };
+        let limits = Limits {
+            bytes: MAX_ANSWER,
+            ..Limits::default()
+        };
         let document = Document::parse_with(bytes, limits);
         if status.is_success() {
             return document.map_err(|error| self.unexpected(error.to_string()));
         }
         let member = |name: &str| {
             let root = document.as_ref().ok()?.root();
-            root.get(name).and_then(Value::as_str).map(|text| text.into_owned())
+            root.get(name)
+                .and_then(Value::as_str)
+                .map(|text| text.into_owned())
         };
         Err(ClientError::Problem {
             status: status.as_u16(),
-            title: member("title").unwrap_or_else(|| status.canonical_reason().unwrap_or("error").to_owned()),
+            title: member("title")
+                .unwrap_or_else(|| status.canonical_reason().unwrap_or("error").to_owned()),
             detail: member("detail").unwrap_or_default(),
         })
     }
@@ -132,7 +164,10 @@ impl AuthorityClient {
     }
 
     fn passport_of(&self, document: &Document) -> Result<Passport, ClientError> {
-        let value = document.root().get("passport").ok_or_else(|| self.unexpected("no `passport`"))?;
+        let value = document
+            .root()
+            .get("passport")
+            .ok_or_else(|| self.unexpected("no `passport`"))?;
         Ok(Passport::from_value(value)?)
     }
 
@@ -149,24 +184,44 @@ impl AuthorityClient {
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
-    pub async fn challenge(&self, tenant: &str, subject: &str, kid: &KeyId, audience: &str) -> Result<Challenge, ClientError> {
+    pub async fn challenge(
+        &self,
+        tenant: &str,
+        subject: &str,
+        kid: &KeyId,
+        audience: &str,
+    ) -> Result<Challenge, ClientError> {
         let body = format!(
             r#"{{"tenant":{},"subject":{},"kid":"{kid}","audience":{}}}"#,
             text(tenant),
             text(subject),
             text(audience),
         );
-        let document = self.call(Method::POST, "/v1/challenges", None, Some(body)).await?;
+        let document = self
+            .call(Method::POST, "/v1/challenges", None, Some(body))
+            .await?;
         let challenge = document.root().get("challenge").and_then(Value::as_str);
-        let challenge = challenge.ok_or_else(|| self.unexpected("no `challenge`"))?.into_owned();
-        Ok(Challenge { challenge, audience: audience.to_owned() })
+        let challenge = challenge
+            .ok_or_else(|| self.unexpected("no `challenge`"))?
+            .into_owned();
+        Ok(Challenge {
+            challenge,
+            audience: audience.to_owned(),
+        })
     }
 
     /// Requests a passport with an operator's key and a proof of possession.
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
-    pub async fn issue(&self, operator: &str, request: &PassportRequest, key: &PublicKey, challenge: &str, proof: &str) -> Result<Passport, ClientError> {
+    pub async fn issue(
+        &self,
+        operator: &str,
+        request: &PassportRequest,
+        key: &PublicKey,
+        challenge: &str,
+        proof: &str,
+    ) -> Result<Passport, ClientError> {
         let mut body = format!(
             r#"{{"tenant":{},"name":{},"version":{},"kind":"{}","owner":{},"capabilities":[{}],"public_key":{},"challenge":{},"proof":{}"#,
             text(&request.tenant),
@@ -174,7 +229,12 @@ impl AuthorityClient {
             text(&request.version),
             request.kind,
             text(&request.owner),
-            request.capabilities.iter().map(|one| text(one)).collect::<Vec<_>>().join(","),
+            request
+                .capabilities
+                .iter()
+                .map(|one| text(one))
+                .collect::<Vec<_>>()
+                .join(","),
             key.to_jwk(),
             text(challenge),
             text(proof),
@@ -189,7 +249,9 @@ impl AuthorityClient {
             body.push_str(&format!(r#","ttl_s":{ttl}"#));
         }
         body.push('}');
-        let document = self.call(Method::POST, "/v1/passports", Some(operator), Some(body)).await?;
+        let document = self
+            .call(Method::POST, "/v1/passports", Some(operator), Some(body))
+            .await?;
         self.passport_of(&document)
     }
 
@@ -197,10 +259,27 @@ impl AuthorityClient {
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
-    pub async fn renew(&self, id: &PassportId, challenge: &str, proof: &str, ttl_s: Option<u64>) -> Result<Passport, ClientError> {
+    pub async fn renew(
+        &self,
+        id: &PassportId,
+        challenge: &str,
+        proof: &str,
+        ttl_s: Option<u64>,
+    ) -> Result<Passport, ClientError> {
         let ttl = ttl_s.map_or(String::new(), |ttl| format!(r#","ttl_s":{ttl}"#));
-        let body = format!(r#"{{"challenge":{},"proof":{}{ttl}}}"#, text(challenge), text(proof));
-        let document = self.call(Method::POST, &format!("/v1/passports/{id}/renew"), None, Some(body)).await?;
+        let body = format!(
+            r#"{{"challenge":{},"proof":{}{ttl}}}"#,
+            text(challenge),
+            text(proof)
+        );
+        let document = self
+            .call(
+                Method::POST,
+                &format!("/v1/passports/{id}/renew"),
+                None,
+                Some(body),
+            )
+            .await?;
         self.passport_of(&document)
     }
 
@@ -208,11 +287,20 @@ impl AuthorityClient {
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
-    pub async fn revoke(&self, operator: &str, id: &PassportId, reason: &str, note: Option<&str>) -> Result<String, ClientError> {
+    pub async fn revoke(
+        &self,
+        operator: &str,
+        id: &PassportId,
+        reason: &str,
+        note: Option<&str>,
+    ) -> Result<String, ClientError> {
         let note = note.map_or(String::new(), |note| format!(r#","note":{}"#, text(note)));
         let body = format!(r#"{{"reason":{}{note}}}"#, text(reason));
         let path = format!("/v1/passports/{id}/revoke");
-        Ok(self.call(Method::POST, &path, Some(operator), Some(body)).await?.into_text())
+        Ok(self
+            .call(Method::POST, &path, Some(operator), Some(body))
+            .await?
+            .into_text())
     }
 
     /// What the authority shows of a passport: the answer's JSON.
@@ -228,7 +316,10 @@ impl AuthorityClient {
     /// # Errors
     /// As [`AuthorityClient::trust`].
     pub async fn status_text(&self, id: &PassportId, nonce: &str) -> Result<String, ClientError> {
-        Ok(self.get(&format!("/v1/passports/{id}/status?nonce={nonce}")).await?.into_text())
+        Ok(self
+            .get(&format!("/v1/passports/{id}/status?nonce={nonce}"))
+            .await?
+            .into_text())
     }
 
     /// Whether it is ready to serve.

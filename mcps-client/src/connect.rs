@@ -55,15 +55,29 @@ pub struct ConnectOptions {
 ///
 /// # Errors
 /// A home that has not enrolled, a command that cannot be started.
-pub async fn run(home: &Home, options: ConnectOptions, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Ending, ClientError> {
+pub async fn run(
+    home: &Home,
+    options: ConnectOptions,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Result<Ending, ClientError> {
     let identity = Arc::new(Identity::load(home)?);
-    let trust = Arc::new(TrustSource::load(home, options.freshness, Arc::clone(&clock), Arc::clone(&random))?);
+    let trust = Arc::new(TrustSource::load(
+        home,
+        options.freshness,
+        Arc::clone(&clock),
+        Arc::clone(&random),
+    )?);
     let session = hex16(random.as_ref())?;
     let limits = Limits::default();
     let command = relay::command(&options.command).env(SESSION_ENV, &session);
     let key = peers::stdio_key(&options.command);
     let peers = Peers::load(home)?;
-    let plain = if options.allow_unsigned && !peers.must_sign(&key, clock.as_ref()) { Plain::Admit } else { Plain::Refuse };
+    let plain = if options.allow_unsigned && !peers.must_sign(&key, clock.as_ref()) {
+        Plain::Admit
+    } else {
+        Plain::Refuse
+    };
     let link = Link::new(LinkParts {
         end: End::Client,
         carrier: options.carrier,
@@ -71,7 +85,10 @@ pub async fn run(home: &Home, options: ConnectOptions, clock: Arc<dyn Clock>, ra
         verifier: Verifier {
             trust: Arc::clone(&trust),
             // Answers are bound to this session, which did not exist before.
-            replay: Arc::new(ReplayGuard::since(ReplayLimits::default(), mcps_core::clock::Timestamp::from_millis(0))),
+            replay: Arc::new(ReplayGuard::since(
+                ReplayLimits::default(),
+                mcps_core::clock::Timestamp::from_millis(0),
+            )),
             clock: Arc::clone(&clock),
             window: options.window,
         },
@@ -137,7 +154,14 @@ impl Relay for Connect {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
             Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } => {
-                return self.answer(None, Code::Malformed, &format!("a line of {bytes} bytes"), ends).await;
+                return self
+                    .answer(
+                        None,
+                        Code::Malformed,
+                        &format!("a line of {bytes} bytes"),
+                        ends,
+                    )
+                    .await;
             }
             Incoming::Truncated { bytes } => {
                 tracing::warn!(bytes, "the client closed in the middle of a line; dropped");
@@ -152,7 +176,8 @@ impl Relay for Connect {
             },
             Err(refusal) => refusal,
         };
-        self.answer(id.as_ref(), sent.code(), &sent.to_string(), ends).await
+        self.answer(id.as_ref(), sent.code(), &sent.to_string(), ends)
+            .await
     }
 
     async fn from_server(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
@@ -165,10 +190,20 @@ impl Relay for Connect {
         self.answered.send_replace(true);
         let waiting = self.link.take_asked();
         if !waiting.is_empty() {
-            tracing::error!(waiting = waiting.len(), "the server ended with {} calls unanswered", waiting.len());
+            tracing::error!(
+                waiting = waiting.len(),
+                "the server ended with {} calls unanswered",
+                waiting.len()
+            );
         }
         for id in waiting {
-            self.answer(Some(&id), Code::UpstreamUnavailable, "the server ended", ends).await?;
+            self.answer(
+                Some(&id),
+                Code::UpstreamUnavailable,
+                "the server ended",
+                ends,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -176,19 +211,48 @@ impl Relay for Connect {
 
 impl Connect {
     /// Tells the client, unsigned as everything towards it, that a call failed.
-    async fn answer(&self, id: Option<&Id>, code: Code, reason: &str, ends: &Ends) -> Result<(), TransportError> {
+    async fn answer(
+        &self,
+        id: Option<&Id>,
+        code: Code,
+        reason: &str,
+        ends: &Ends,
+    ) -> Result<(), TransportError> {
         let decision_id = self.link.decision_id();
-        tracing::warn!(code = code.id(), decision_id, reason, "refused with {}: {reason}; {}", code.id(), code.advice());
-        relay::send(&ends.client, message::error_text(id, code, &decision_id, "")).await
+        tracing::warn!(
+            code = code.id(),
+            decision_id,
+            reason,
+            "refused with {}: {reason}; {}",
+            code.id(),
+            code.advice()
+        );
+        relay::send(
+            &ends.client,
+            message::error_text(id, code, &decision_id, ""),
+        )
+        .await
     }
 
     /// Signs a message and queues it for the server.
-    async fn send(&self, message: Message, ends: &Ends) -> Result<Result<(), Refusal>, TransportError> {
+    async fn send(
+        &self,
+        message: Message,
+        ends: &Ends,
+    ) -> Result<Result<(), Refusal>, TransportError> {
         if let Err(refusal) = self.permits(&message) {
             // A notification has nobody to answer to.
-            return Ok(if message.kind() == Kind::Notification { Ok(()) } else { Err(refusal) });
+            return Ok(if message.kind() == Kind::Notification {
+                Ok(())
+            } else {
+                Err(refusal)
+            });
         }
-        let own = Announcement { carrier: self.carrier, min_level: None, max_age_s: None };
+        let own = Announcement {
+            carrier: self.carrier,
+            min_level: None,
+            max_age_s: None,
+        };
         let message = match announce::add(message, own) {
             Ok(message) => message,
             Err(refusal) => return Ok(Err(refusal)),
@@ -208,10 +272,15 @@ impl Connect {
         if message.method().as_deref() != Some(tools::CALL) {
             return Ok(());
         }
-        let name = message.params().and_then(|params| params.get("name")).and_then(mcps_core::json::Value::as_str);
+        let name = message
+            .params()
+            .and_then(|params| params.get("name"))
+            .and_then(mcps_core::json::Value::as_str);
         let withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
         match name {
-            Some(name) if withheld.contains(name.as_ref()) => Err(Refusal::Tool("its definition is not the one that was pinned")),
+            Some(name) if withheld.contains(name.as_ref()) => Err(Refusal::Tool(
+                "its definition is not the one that was pinned",
+            )),
             _ => Ok(()),
         }
     }
@@ -222,7 +291,10 @@ impl Connect {
     async fn await_opening(&self, message: &Message, ends: &Ends) -> Result<(), TransportError> {
         let mut opening = self.sending.lock().await;
         if *opening == Opening::NotSent {
-            let negotiates = message.method().as_deref().is_some_and(announce::is_negotiation);
+            let negotiates = message
+                .method()
+                .as_deref()
+                .is_some_and(announce::is_negotiation);
             if negotiates && message.kind() == Kind::Request {
                 *opening = Opening::Sent;
                 return Ok(());

@@ -16,19 +16,30 @@ use crate::home::{AuthorityPin, Home};
 ///
 /// # Errors
 /// [`ClientError::Refused`] when the signer fails.
-pub fn prove(challenge: &Challenge, tenant: &str, subject: &str, signer: &dyn Signer) -> Result<String, ClientError> {
+pub fn prove(
+    challenge: &Challenge,
+    tenant: &str,
+    subject: &str,
+    signer: &dyn Signer,
+) -> Result<String, ClientError> {
     let mut json = String::from(r#"{"audience":"#);
     quote(&challenge.audience, &mut json);
     json.push_str(r#","challenge":"#);
     quote(&challenge.challenge, &mut json);
-    json.push_str(&format!(r#","kid":"{}","subject":"#, signer.public_key().key_id()));
+    json.push_str(&format!(
+        r#","kid":"{}","subject":"#,
+        signer.public_key().key_id()
+    ));
     quote(subject, &mut json);
     json.push_str(r#","tenant":"#);
     quote(tenant, &mut json);
     json.push('}');
     let document = json::Document::parse(json).map_err(Refusal::from)?;
     let signature = signer.sign(&statement::digest(statement::PROOF, document.root()));
-    let failed = Refusal::Statement { what: "proof", why: "the signer failed" };
+    let failed = Refusal::Statement {
+        what: "proof",
+        why: "the signer failed",
+    };
     Ok(signature.map_err(|_| failed)?.to_base64())
 }
 
@@ -37,7 +48,10 @@ pub fn prove(challenge: &Challenge, tenant: &str, subject: &str, signer: &dyn Si
 ///
 /// # Errors
 /// The authority's silence, or a key set with another root.
-pub async fn meet(authority: &AuthorityClient, root: Option<&KeyId>) -> Result<TrustBundle, ClientError> {
+pub async fn meet(
+    authority: &AuthorityClient,
+    root: Option<&KeyId>,
+) -> Result<TrustBundle, ClientError> {
     let bundle = authority.trust().await?;
     bundle.verify(root.unwrap_or(bundle.signer()))?;
     Ok(bundle)
@@ -47,7 +61,13 @@ pub async fn meet(authority: &AuthorityClient, root: Option<&KeyId>) -> Result<T
 ///
 /// # Errors
 /// No key yet, the authority's silence or refusal, or a passport that is not signed by it.
-pub async fn request(home: &Home, authority: &AuthorityClient, root: Option<&KeyId>, operator: &str, request: &PassportRequest) -> Result<Passport, ClientError> {
+pub async fn request(
+    home: &Home,
+    authority: &AuthorityClient,
+    root: Option<&KeyId>,
+    operator: &str,
+    request: &PassportRequest,
+) -> Result<Passport, ClientError> {
     let key = home.key()?;
     let pinned = match home.authority() {
         Ok(pin) if pin.url == authority.url() => Some(pin.root()?),
@@ -55,9 +75,19 @@ pub async fn request(home: &Home, authority: &AuthorityClient, root: Option<&Key
     };
     let bundle = meet(authority, root.or(pinned.as_ref())).await?;
     let kid = key.public_key().key_id().clone();
-    let challenge = authority.challenge(&request.tenant, &request.name, &kid, bundle.authority()).await?;
+    let challenge = authority
+        .challenge(&request.tenant, &request.name, &kid, bundle.authority())
+        .await?;
     let proof = prove(&challenge, &request.tenant, &request.name, &key)?;
-    let passport = authority.issue(operator, request, key.public_key(), &challenge.challenge, &proof).await?;
+    let passport = authority
+        .issue(
+            operator,
+            request,
+            key.public_key(),
+            &challenge.challenge,
+            &proof,
+        )
+        .await?;
     check_issued(&passport, &bundle, &key)?;
     home.write("trust.json", bundle.text())?;
     home.write_authority(&AuthorityPin {
@@ -74,25 +104,45 @@ pub async fn request(home: &Home, authority: &AuthorityClient, root: Option<&Key
 ///
 /// # Errors
 /// As [`request`].
-pub async fn renew(home: &Home, signer: &dyn Signer, old: &Passport, ttl_s: Option<u64>) -> Result<Passport, ClientError> {
+pub async fn renew(
+    home: &Home,
+    signer: &dyn Signer,
+    old: &Passport,
+    ttl_s: Option<u64>,
+) -> Result<Passport, ClientError> {
     let pin = home.authority()?;
     let authority = AuthorityClient::new(&pin.url)?;
     let bundle = meet(&authority, Some(&pin.root()?)).await?;
     let kid = signer.public_key().key_id().clone();
-    let challenge = authority.challenge(&pin.tenant, old.agent_name(), &kid, bundle.authority()).await?;
+    let challenge = authority
+        .challenge(&pin.tenant, old.agent_name(), &kid, bundle.authority())
+        .await?;
     let proof = prove(&challenge, &pin.tenant, old.agent_name(), signer)?;
-    let passport = authority.renew(old.id(), &challenge.challenge, &proof, ttl_s).await?;
+    let passport = authority
+        .renew(old.id(), &challenge.challenge, &proof, ttl_s)
+        .await?;
     check_issued(&passport, &bundle, signer)?;
     home.write("passport.json", passport.text())?;
     Ok(passport)
 }
 
-fn check_issued(passport: &Passport, bundle: &TrustBundle, signer: &dyn Signer) -> Result<(), ClientError> {
+fn check_issued(
+    passport: &Passport,
+    bundle: &TrustBundle,
+    signer: &dyn Signer,
+) -> Result<(), ClientError> {
     if passport.public_key() != signer.public_key() || passport.issuer() != bundle.authority() {
-        return Err(Refusal::Passport("the authority issued it for another key or in another name").into());
+        return Err(Refusal::Passport(
+            "the authority issued it for another key or in another name",
+        )
+        .into());
     }
-    let signed = |key: &mcps_core::trust::TrustedKey| passport.verify_signature(&key.public_key).is_ok();
-    if !bundle.usable(mcps_core::trust::KeyUse::Passport).any(signed) {
+    let signed =
+        |key: &mcps_core::trust::TrustedKey| passport.verify_signature(&key.public_key).is_ok();
+    if !bundle
+        .usable(mcps_core::trust::KeyUse::Passport)
+        .any(signed)
+    {
         return Err(Refusal::BadSignature.into());
     }
     Ok(())

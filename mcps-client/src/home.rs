@@ -71,7 +71,11 @@ impl Home {
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(ClientError::File { action: "read", path, source }),
+            Err(source) => Err(ClientError::File {
+                action: "read",
+                path,
+                source,
+            }),
         }
     }
 
@@ -81,15 +85,34 @@ impl Home {
     /// [`ClientError::File`].
     pub fn write(&self, name: &str, text: &str) -> Result<(), ClientError> {
         let path = self.path(name);
-        let fail = |action| move |source| ClientError::File { action, path: self.path(name), source };
+        let fail = |action| {
+            move |source| ClientError::File {
+                action,
+                path: self.path(name),
+                source,
+            }
+        };
         let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(&self.dir).map_err(fail("create the directory of"))?;
+        builder
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .map_err(fail("create the directory of"))?;
         let beside = self.dir.join(format!(".{name}.{}", std::process::id()));
         let _ = fs::remove_file(&beside);
         let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(fail("write"))?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        written.and_then(|()| fs::rename(&beside, &path)).map_err(fail("write"))
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside)
+            .map_err(fail("write"))?;
+        let written = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_all());
+        written
+            .and_then(|()| fs::rename(&beside, &path))
+            .map_err(fail("write"))
     }
 
     /// The private key.
@@ -100,14 +123,20 @@ impl Home {
     pub fn key(&self) -> Result<SecretKey, ClientError> {
         let path = self.path("key.pem");
         let Some(pem) = self.read("key.pem")?.map(zeroize::Zeroizing::new) else {
-            return Err(ClientError::Missing { path, next: "make it with: mcps keygen" });
+            return Err(ClientError::Missing {
+                path,
+                next: "make it with: mcps keygen",
+            });
         };
         let metadata = fs::metadata(&path);
         let mode = metadata.map_or(0, |metadata| metadata.permissions().mode() & 0o777);
         if mode & 0o077 != 0 {
             return Err(ClientError::KeyMode { path, mode });
         }
-        SecretKey::from_pem(&pem).map_err(|error| ClientError::Content { path, why: error.to_string() })
+        SecretKey::from_pem(&pem).map_err(|error| ClientError::Content {
+            path,
+            why: error.to_string(),
+        })
     }
 
     /// Stores a new private key.
@@ -117,7 +146,10 @@ impl Home {
     pub fn write_key(&self, key: &SecretKey, replace: bool) -> Result<(), ClientError> {
         let path = self.path("key.pem");
         if !replace && path.exists() {
-            return Err(ClientError::Exists { path, next: "use another --home, or --force to replace the key" });
+            return Err(ClientError::Exists {
+                path,
+                next: "use another --home, or --force to replace the key",
+            });
         }
         self.write("key.pem", &key.to_pem()?)
     }
@@ -129,9 +161,15 @@ impl Home {
     pub fn passport(&self) -> Result<Passport, ClientError> {
         let path = self.path("passport.json");
         let Some(text) = self.read("passport.json")? else {
-            return Err(ClientError::Missing { path, next: "get one with: mcps passport request" });
+            return Err(ClientError::Missing {
+                path,
+                next: "get one with: mcps passport request",
+            });
         };
-        Passport::parse(text.trim()).map_err(|error| ClientError::Content { path, why: error.to_string() })
+        Passport::parse(text.trim()).map_err(|error| ClientError::Content {
+            path,
+            why: error.to_string(),
+        })
     }
 
     /// Which authority this home belongs to.
@@ -141,9 +179,15 @@ impl Home {
     pub fn authority(&self) -> Result<AuthorityPin, ClientError> {
         let path = self.path("authority.json");
         let Some(text) = self.read("authority.json")? else {
-            return Err(ClientError::Missing { path, next: "enrol with: mcps passport request --authority URL" });
+            return Err(ClientError::Missing {
+                path,
+                next: "enrol with: mcps passport request --authority URL",
+            });
         };
-        serde_json::from_str(&text).map_err(|error| ClientError::Content { path, why: error.to_string() })
+        serde_json::from_str(&text).map_err(|error| ClientError::Content {
+            path,
+            why: error.to_string(),
+        })
     }
 
     /// Remembers the authority.
@@ -153,7 +197,13 @@ impl Home {
     pub fn write_authority(&self, pin: &AuthorityPin) -> Result<(), ClientError> {
         let path = self.path("authority.json");
         let text = serde_json::to_string_pretty(pin);
-        self.write("authority.json", &text.map_err(|error| ClientError::Content { path, why: error.to_string() })?)
+        self.write(
+            "authority.json",
+            &text.map_err(|error| ClientError::Content {
+                path,
+                why: error.to_string(),
+            })?,
+        )
     }
 
     /// The authority's key set as last verified, checked again against the pinned root.
@@ -163,11 +213,17 @@ impl Home {
     pub fn trust(&self, root: &KeyId) -> Result<TrustBundle, ClientError> {
         let path = self.path("trust.json");
         let Some(text) = self.read("trust.json")? else {
-            return Err(ClientError::Missing { path, next: "enrol with: mcps passport request --authority URL" });
+            return Err(ClientError::Missing {
+                path,
+                next: "enrol with: mcps passport request --authority URL",
+            });
         };
         let bundle = TrustBundle::parse(text.trim());
         let checked = bundle.and_then(|bundle| bundle.verify(root).map(|()| bundle));
-        checked.map_err(|error| ClientError::Content { path, why: error.to_string() })
+        checked.map_err(|error| ClientError::Content {
+            path,
+            why: error.to_string(),
+        })
     }
 }
 
@@ -177,7 +233,10 @@ impl AuthorityPin {
     /// # Errors
     /// [`ClientError::Refused`] when the file holds something else.
     pub fn root(&self) -> Result<KeyId, ClientError> {
-        let bad = mcps_core::refusal::Refusal::Statement { what: "authority.json", why: "root_kid is not a thumbprint" };
+        let bad = mcps_core::refusal::Refusal::Statement {
+            what: "authority.json",
+            why: "root_kid is not a thumbprint",
+        };
         KeyId::parse(&self.root_kid).ok_or(ClientError::Refused(bad))
     }
 }

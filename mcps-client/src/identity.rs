@@ -28,7 +28,10 @@ impl Identity {
     /// # Errors
     /// [`Refusal::Passport`] when the passport is for another key.
     pub fn new(signer: Arc<dyn Signer>, passport: &Passport) -> Result<Self, Refusal> {
-        let identity = Self { signer, passports: Mutex::default() };
+        let identity = Self {
+            signer,
+            passports: Mutex::default(),
+        };
         identity.renewed(passport)?;
         Ok(identity)
     }
@@ -39,7 +42,10 @@ impl Identity {
     /// What [`Home::key`] and [`Home::passport`] say, and a passport for another key.
     pub fn load(home: &Home) -> Result<Self, ClientError> {
         let identity = Self::new(Arc::new(home.key()?), &home.passport()?);
-        identity.map_err(|refusal| ClientError::Content { path: home.path("passport.json"), why: refusal.to_string() })
+        identity.map_err(|refusal| ClientError::Content {
+            path: home.path("passport.json"),
+            why: refusal.to_string(),
+        })
     }
 
     /// Takes a renewed passport into use.
@@ -48,12 +54,17 @@ impl Identity {
     /// [`Refusal::Passport`] when it is for another key.
     pub fn renewed(&self, passport: &Passport) -> Result<(), Refusal> {
         if passport.public_key() != self.signer.public_key() {
-            return Err(Refusal::Passport("it was issued for another key than key.pem"));
+            return Err(Refusal::Passport(
+                "it was issued for another key than key.pem",
+            ));
         }
         // Envelopes embed the passport as it stands, so ours is kept in canonical form.
         let document = Document::parse(passport.text())?;
         let canonical = Passport::parse(&jcs::to_string(document.root()))?;
-        let mut passports = self.passports.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut passports = self
+            .passports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         passports.push(Arc::new(canonical));
         if passports.len() > REMEMBERED {
             passports.remove(0);
@@ -78,15 +89,26 @@ impl Identity {
     /// # Errors
     /// [`Refusal::Passport`] when there is none, which the constructors exclude.
     pub fn passport(&self) -> Result<Arc<Passport>, Refusal> {
-        let passports = self.passports.lock().unwrap_or_else(PoisonError::into_inner);
-        passports.last().cloned().ok_or(Refusal::Passport("none is loaded"))
+        let passports = self
+            .passports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        passports
+            .last()
+            .cloned()
+            .ok_or(Refusal::Passport("none is loaded"))
     }
 
     /// Whether `id` is or was ours.
     #[must_use]
     pub fn is_own(&self, id: &str) -> bool {
-        let passports = self.passports.lock().unwrap_or_else(PoisonError::into_inner);
-        passports.iter().any(|passport| passport.id().as_str() == id)
+        let passports = self
+            .passports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        passports
+            .iter()
+            .any(|passport| passport.id().as_str() == id)
     }
 
     /// The id of the passport in use.

@@ -34,7 +34,10 @@ pub const MAX_IN_FLIGHT: usize = 10_000;
 #[must_use]
 pub fn line_limits() -> Limits {
     let message = Limits::default();
-    Limits { bytes: message.bytes + 64 * 1024, depth: message.depth + 2 }
+    Limits {
+        bytes: message.bytes + 64 * 1024,
+        depth: message.depth + 2,
+    }
 }
 
 /// Which end of the connection we are.
@@ -180,7 +183,8 @@ impl Link {
     /// A short random id that ties what a peer is told to what the log says.
     #[must_use]
     pub fn decision_id(&self) -> String {
-        hex16(self.random.as_ref()).unwrap_or_else(|_| "00000000000000000000000000000000".to_owned())
+        hex16(self.random.as_ref())
+            .unwrap_or_else(|_| "00000000000000000000000000000000".to_owned())
     }
 
     /// Whether a message for `aud` is for us. Requests and notifications to a stdio server name
@@ -202,7 +206,9 @@ impl Link {
     /// Whom a message of ours is for.
     fn audience(&self, kind: message::Kind, peer: Option<&PassportId>) -> String {
         match (self.end, kind, peer) {
-            (End::Client, message::Kind::Request | message::Kind::Notification, Some(id)) => format!("stdio:{id}"),
+            (End::Client, message::Kind::Request | message::Kind::Notification, Some(id)) => {
+                format!("stdio:{id}")
+            }
             (_, _, Some(id)) => id.to_string(),
             (_, _, None) => ANYBODY.to_owned(),
         }

@@ -50,16 +50,24 @@ impl Peers {
     pub fn load(home: &Home) -> Result<Self, ClientError> {
         let entries = match home.read("peers.json")? {
             None => BTreeMap::new(),
-            Some(text) => serde_json::from_str(&text)
-                .map_err(|error| ClientError::Content { path: home.path("peers.json"), why: error.to_string() })?,
+            Some(text) => serde_json::from_str(&text).map_err(|error| ClientError::Content {
+                path: home.path("peers.json"),
+                why: error.to_string(),
+            })?,
         };
-        Ok(Self { home: home.clone(), entries })
+        Ok(Self {
+            home: home.clone(),
+            entries,
+        })
     }
 
     /// Whether `key` must sign now.
     #[must_use]
     pub fn must_sign(&self, key: &str, clock: &dyn Clock) -> bool {
-        let until = self.entries.get(key).map(|entry| Timestamp::parse_rfc3339(&entry.required_until));
+        let until = self
+            .entries
+            .get(key)
+            .map(|entry| Timestamp::parse_rfc3339(&entry.required_until));
         match until {
             None => false,
             // A date that cannot be read never lapses.
@@ -71,20 +79,42 @@ impl Peers {
     ///
     /// # Errors
     /// [`ClientError::File`].
-    pub fn remember(&mut self, key: &str, server: &str, max_age_s: u64, clock: &dyn Clock) -> Result<(), ClientError> {
+    pub fn remember(
+        &mut self,
+        key: &str,
+        server: &str,
+        max_age_s: u64,
+        clock: &dyn Clock,
+    ) -> Result<(), ClientError> {
         if max_age_s == 0 {
             return Ok(());
         }
-        let until = clock.now().plus(std::time::Duration::from_secs(max_age_s.min(MAX_AGE_S)));
-        let entry = Entry { required_until: until.to_string(), server: server.to_owned() };
+        let until = clock
+            .now()
+            .plus(std::time::Duration::from_secs(max_age_s.min(MAX_AGE_S)));
+        let entry = Entry {
+            required_until: until.to_string(),
+            server: server.to_owned(),
+        };
         self.entries.insert(key.to_owned(), entry);
         while self.entries.len() > MAX_PEERS {
-            let first = self.entries.iter().min_by(|(_, a), (_, b)| a.required_until.cmp(&b.required_until));
-            let Some(key) = first.map(|(key, _)| key.clone()) else { break };
+            let first = self
+                .entries
+                .iter()
+                .min_by(|(_, a), (_, b)| a.required_until.cmp(&b.required_until));
+            let Some(key) = first.map(|(key, _)| key.clone()) else {
+                break;
+            };
             self.entries.remove(&key);
         }
         let text = serde_json::to_string_pretty(&self.entries);
         let path = self.home.path("peers.json");
-        self.home.write("peers.json", &text.map_err(|error| ClientError::Content { path, why: error.to_string() })?)
+        self.home.write(
+            "peers.json",
+            &text.map_err(|error| ClientError::Content {
+                path,
+                why: error.to_string(),
+            })?,
+        )
     }
 }

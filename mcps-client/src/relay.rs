@@ -15,10 +15,18 @@ use mcps_transport::stdio;
 /// to read), each in its own direction.
 pub trait Relay {
     /// The client wrote something.
-    fn from_client(&self, incoming: Incoming, ends: &Ends) -> impl Future<Output = Result<(), TransportError>>;
+    fn from_client(
+        &self,
+        incoming: Incoming,
+        ends: &Ends,
+    ) -> impl Future<Output = Result<(), TransportError>>;
 
     /// The server wrote something.
-    fn from_server(&self, incoming: Incoming, ends: &Ends) -> impl Future<Output = Result<(), TransportError>>;
+    fn from_server(
+        &self,
+        incoming: Incoming,
+        ends: &Ends,
+    ) -> impl Future<Output = Result<(), TransportError>>;
 
     /// The server's output ended: whoever waits for an answer is to be told.
     fn server_gone(&self, ends: &Ends) -> impl Future<Output = Result<(), TransportError>>;
@@ -36,7 +44,9 @@ pub struct Ends {
 /// The command that these words name: a program and its arguments.
 #[must_use]
 pub fn command(words: &[String]) -> Command {
-    let (program, arguments) = words.split_first().map_or(("", words), |(program, rest)| (program.as_str(), rest));
+    let (program, arguments) = words
+        .split_first()
+        .map_or(("", words), |(program, rest)| (program.as_str(), rest));
     Command::new(program).args(arguments)
 }
 
@@ -79,13 +89,20 @@ const DRAIN: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// The server cannot be started, or our own standard input and output fail.
-pub async fn run(relay: &impl Relay, command: Command, limits: &Limits) -> Result<Ending, TransportError> {
+pub async fn run(
+    relay: &impl Relay,
+    command: Command,
+    limits: &Limits,
+) -> Result<Ending, TransportError> {
     let mut stop = Shutdown::listen()?;
     let client = stdio::own(limits)?;
     let (mut child, server) = command.spawn(limits)?;
     let mut client = client.into_pipe(limits);
     let mut server = server.into_pipe(limits);
-    let ends = Ends { client: client.outbox.sender(), server: server.outbox.sender() };
+    let ends = Ends {
+        client: client.outbox.sender(),
+        server: server.outbox.sender(),
+    };
 
     let up = async {
         while let Some(incoming) = client.inbox.next().await? {

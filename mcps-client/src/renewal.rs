@@ -27,13 +27,19 @@ pub fn due_in(passport: &Passport, clock: &dyn Clock) -> Duration {
 /// Renews for ever. Runs beside a link and ends when it is dropped.
 pub async fn keep(home: Home, identity: Arc<Identity>, clock: Arc<dyn Clock>) {
     loop {
-        let Ok(passport) = identity.passport() else { return };
+        let Ok(passport) = identity.passport() else {
+            return;
+        };
         tokio::time::sleep(due_in(&passport, clock.as_ref())).await;
         let life = u64::try_from(passport.expires_at().since(passport.issued_at()) / 1000).ok();
         match enrol::renew(&home, identity.signer(), &passport, life).await {
             Ok(renewed) => match identity.renewed(&renewed) {
-                Ok(()) => tracing::info!(passport_id = %renewed.id(), expires_at = %renewed.expires_at(), "passport renewed until {}", renewed.expires_at()),
-                Err(error) => tracing::error!(error = %error, "the renewed passport cannot be used: {error}"),
+                Ok(()) => {
+                    tracing::info!(passport_id = %renewed.id(), expires_at = %renewed.expires_at(), "passport renewed until {}", renewed.expires_at())
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "the renewed passport cannot be used: {error}")
+                }
             },
             Err(error) => {
                 let left = passport.expires_at().since(clock.now()) / 1000;

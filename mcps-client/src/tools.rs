@@ -25,7 +25,10 @@ fn edited(text: String) -> Result<Message, Refusal> {
 }
 
 fn listed(message: &Message) -> impl Iterator<Item = Value<'_>> {
-    let tools = message.result().and_then(|result| result.get("tools")).and_then(Value::as_array);
+    let tools = message
+        .result()
+        .and_then(|result| result.get("tools"))
+        .and_then(Value::as_array);
     tools.into_iter().flatten()
 }
 
@@ -33,14 +36,20 @@ fn listed(message: &Message) -> impl Iterator<Item = Value<'_>> {
 ///
 /// # Errors
 /// [`Refusal::Statement`] for something in the list that is no tool or claims to be signed.
-pub fn sign_list(message: Message, passport: &Passport, signer: &dyn Signer, now: Timestamp) -> Result<Message, Refusal> {
+pub fn sign_list(
+    message: Message,
+    passport: &Passport,
+    signer: &dyn Signer,
+    now: Timestamp,
+) -> Result<Message, Refusal> {
     let claims = ToolClaims {
         author_origin: passport.origin().map(str::to_owned),
         signed_at: now,
         version: passport.agent_version().to_owned(),
     };
-    let signed: Result<Vec<(Range<usize>, String)>, Refusal> =
-        listed(&message).map(|tool| Ok((tool.span(), tool::sign(tool, &claims, signer)?))).collect();
+    let signed: Result<Vec<(Range<usize>, String)>, Refusal> = listed(&message)
+        .map(|tool| Ok((tool.span(), tool::sign(tool, &claims, signer)?)))
+        .collect();
     let mut text = message.text().to_owned();
     for (span, tool) in signed?.into_iter().rev() {
         text.replace_range(span, &tool);
@@ -73,14 +82,23 @@ pub struct Checked {
 ///
 /// # Errors
 /// When the edited list is no message any more, which a list that was one never causes.
-pub fn check_list(message: Message, passport: &Passport, pins: &mut PinStore, now: Timestamp) -> Result<Checked, Refusal> {
+pub fn check_list(
+    message: Message,
+    passport: &Passport,
+    pins: &mut PinStore,
+    now: Timestamp,
+) -> Result<Checked, Refusal> {
     let server = Server::of(passport);
     let mut kept = Vec::new();
     let mut withheld = Vec::new();
     let mut pinned = false;
     let before = listed(&message).count();
     for value in listed(&message) {
-        let name = value.get("name").and_then(Value::as_str).unwrap_or_default().into_owned();
+        let name = value
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .into_owned();
         match check(value, &server, passport, pins, now) {
             Ok((text, new)) => {
                 kept.push((value.span(), text));
@@ -98,10 +116,20 @@ pub fn check_list(message: Message, passport: &Passport, pins: &mut PinStore, no
         let tools_text: Vec<String> = kept.into_iter().map(|(_, tool)| tool).collect();
         text.replace_range(tools.span(), &format!("[{}]", tools_text.join(",")));
     }
-    Ok(Checked { message: edited(text)?, withheld, pinned })
+    Ok(Checked {
+        message: edited(text)?,
+        withheld,
+        pinned,
+    })
 }
 
-fn check(value: Value<'_>, server: &Server, passport: &Passport, pins: &mut PinStore, now: Timestamp) -> Result<(String, bool), Refusal> {
+fn check(
+    value: Value<'_>,
+    server: &Server,
+    passport: &Passport,
+    pins: &mut PinStore,
+    now: Timestamp,
+) -> Result<(String, bool), Refusal> {
     let signed = tool::verify(value, passport.public_key())?;
     let seen = pins.look(server, signed.name(), signed.hash(), now)?;
     Ok((tool::strip(value)?, seen == Seen::New))
@@ -116,11 +144,20 @@ const PINS: &str = "pins.json";
 /// [`ClientError::Content`] for a file that cannot be read: forgetting pins would re-pin whatever
 /// comes next.
 pub fn load_pins(home: &Home) -> Result<PinStore, ClientError> {
-    let Some(text) = home.read(PINS)? else { return Ok(PinStore::default()) };
-    let limits = Limits { bytes: 64 * 1024 * 1024, ..Limits::default() };
+    let Some(text) = home.read(PINS)? else {
+        return Ok(PinStore::default());
+    };
+    let limits = Limits {
+        bytes: 64 * 1024 * 1024,
+        ..Limits::default()
+    };
     let document = Document::parse_with(text.into_bytes(), limits).map_err(Refusal::from);
-    let store = document.and_then(|document| PinStore::from_document(&document, PinLimits::default()));
-    store.map_err(|error| ClientError::Content { path: home.path(PINS), why: error.to_string() })
+    let store =
+        document.and_then(|document| PinStore::from_document(&document, PinLimits::default()));
+    store.map_err(|error| ClientError::Content {
+        path: home.path(PINS),
+        why: error.to_string(),
+    })
 }
 
 /// Stores the home's pins.

@@ -29,7 +29,10 @@ pub struct Freshness {
 
 impl Default for Freshness {
     fn default() -> Self {
-        Self { refresh: Duration::from_secs(5), retry: Duration::from_secs(1) }
+        Self {
+            refresh: Duration::from_secs(5),
+            retry: Duration::from_secs(1),
+        }
     }
 }
 
@@ -67,9 +70,12 @@ impl Live {
     /// # Errors
     /// [`Refusal::StatusTooOld`] when it meets none.
     pub fn level(&self) -> Result<TrustLevel, Refusal> {
-        let meets = |level: &TrustLevel| level.status_bound().is_some_and(|bound| self.age <= bound);
+        let meets =
+            |level: &TrustLevel| level.status_bound().is_some_and(|bound| self.age <= bound);
         let level = TrustLevel::ALL.into_iter().rev().find(meets);
-        level.ok_or(Refusal::StatusTooOld { level: TrustLevel::L1 })
+        level.ok_or(Refusal::StatusTooOld {
+            level: TrustLevel::L1,
+        })
     }
 }
 
@@ -104,18 +110,36 @@ impl TrustSource {
             None => (None, None),
         };
         let anchors = ArcSwap::from_pointee(Anchors { store, bundle });
-        Self { anchors, authority, freshness, clock, random, known: Mutex::default() }
+        Self {
+            anchors,
+            authority,
+            freshness,
+            clock,
+            random,
+            known: Mutex::default(),
+        }
     }
 
     /// From a home directory that has enrolled.
     ///
     /// # Errors
     /// What [`Home::authority`] and [`Home::trust`] say.
-    pub fn load(home: &Home, freshness: Freshness, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, ClientError> {
+    pub fn load(
+        home: &Home,
+        freshness: Freshness,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, ClientError> {
         let pin = home.authority()?;
         let bundle = home.trust(&pin.root()?)?;
         let client = AuthorityClient::new(&pin.url)?;
-        Ok(Self::new(TrustStore::default(), Some((client, bundle)), freshness, clock, random))
+        Ok(Self::new(
+            TrustStore::default(),
+            Some((client, bundle)),
+            freshness,
+            clock,
+            random,
+        ))
     }
 
     /// Fetches the authority's key set again and takes it into use if it is signed by the pinned
@@ -124,15 +148,24 @@ impl TrustSource {
     /// # Errors
     /// The authority's silence or a key set that is not its own; the present one stays in use.
     pub async fn refresh_bundle(&self, home: &Home) -> Result<bool, ClientError> {
-        let Some(authority) = &self.authority else { return Ok(false) };
+        let Some(authority) = &self.authority else {
+            return Ok(false);
+        };
         let pin = home.authority()?;
         let bundle = authority.trust().await?;
         bundle.verify(&pin.root()?)?;
         let present = self.anchors.load();
-        let known = present.bundle.as_ref().map_or(i64::MIN, TrustBundle::number);
+        let known = present
+            .bundle
+            .as_ref()
+            .map_or(i64::MIN, TrustBundle::number);
         if bundle.authority() != pin.name || bundle.number() < known {
             let why = "the key set is another authority's, or older than the one known";
-            return Err(Refusal::Statement { what: "trust bundle", why }.into());
+            return Err(Refusal::Statement {
+                what: "trust bundle",
+                why,
+            }
+            .into());
         }
         if bundle.number() == known {
             return Ok(false);
@@ -140,9 +173,17 @@ impl TrustSource {
         home.write("trust.json", bundle.text())?;
         let mut store = present.store.clone();
         store.add_bundle(&bundle, TrustLevel::L4);
-        self.anchors.store(Arc::new(Anchors { store, bundle: Some(bundle) }));
+        self.anchors.store(Arc::new(Anchors {
+            store,
+            bundle: Some(bundle),
+        }));
         // Passports stay known; each is judged again by the new keys when it is next used.
-        for entry in self.known.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+        for entry in self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values_mut()
+        {
             entry.until = Timestamp::from_millis(0);
         }
         Ok(true)
@@ -152,7 +193,9 @@ impl TrustSource {
     pub async fn follow(&self, home: &Home) -> std::convert::Infallible {
         loop {
             match self.refresh_bundle(home).await {
-                Ok(true) => tracing::info!("the trust authority published a new key set; in use now"),
+                Ok(true) => {
+                    tracing::info!("the trust authority published a new key set; in use now")
+                }
                 Ok(false) => {}
                 Err(error) => tracing::debug!(error = %error, "key set not refreshed: {error}"),
             }
@@ -165,12 +208,17 @@ impl TrustSource {
     /// # Errors
     /// [`Refusal::PassportWanted`] when only the id came and it is not known; what
     /// [`TrustStore::verify`] says of it, at every call.
-    pub fn passport(&self, id: &PassportId, brought: Option<&Passport>) -> Result<(Arc<Passport>, Standing), Refusal> {
+    pub fn passport(
+        &self,
+        id: &PassportId,
+        brought: Option<&Passport>,
+    ) -> Result<(Arc<Passport>, Standing), Refusal> {
         let now = self.clock.now();
         let anchors = self.anchors.load();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = known.get_mut(id)
-            && brought.is_none_or(|brought| brought.signed_digest() == entry.passport.signed_digest())
+            && brought
+                .is_none_or(|brought| brought.signed_digest() == entry.passport.signed_digest())
         {
             let passport = Arc::clone(&entry.passport);
             if now < entry.until {
@@ -196,7 +244,13 @@ impl TrustSource {
                 return Err(Refusal::Full("the table of known passports"));
             }
             let until = until(&passport);
-            let entry = Known { passport: Arc::clone(&passport), standing, until, status: None, failed_at: None };
+            let entry = Known {
+                passport: Arc::clone(&passport),
+                standing,
+                until,
+                status: None,
+                failed_at: None,
+            };
             known.insert(id.clone(), entry);
         }
         Ok((passport, standing))
@@ -228,26 +282,48 @@ impl TrustSource {
             }
         }
         // Terminal words outlive any silence: judge what was last said.
-        status.as_ref().map_or(Err(Refusal::AuthorityUnreachable), |status| self.judge(status))
+        status
+            .as_ref()
+            .map_or(Err(Refusal::AuthorityUnreachable), |status| {
+                self.judge(status)
+            })
     }
 
     fn judge(&self, status: &Status) -> Result<Live, Refusal> {
         status.admits()?;
-        let age = self.clock.now().since(status.produced_at).max(0).unsigned_abs();
-        Ok(Live { age: Duration::from_millis(age), recorded: status.trust_level })
+        let age = self
+            .clock
+            .now()
+            .since(status.produced_at)
+            .max(0)
+            .unsigned_abs();
+        Ok(Live {
+            age: Duration::from_millis(age),
+            recorded: status.trust_level,
+        })
     }
 
     async fn ask(&self, id: &PassportId) -> Result<Status, ClientError> {
-        let authority = self.authority.as_ref().ok_or(Refusal::AuthorityUnreachable)?;
+        let authority = self
+            .authority
+            .as_ref()
+            .ok_or(Refusal::AuthorityUnreachable)?;
         let nonce = hex16(self.random.as_ref())?;
         let text = authority.status_text(id, &nonce).await?;
         let anchors = self.anchors.load();
-        let bundle = anchors.bundle.as_ref().ok_or(Refusal::AuthorityUnreachable)?;
+        let bundle = anchors
+            .bundle
+            .as_ref()
+            .ok_or(Refusal::AuthorityUnreachable)?;
         let status = Status::verify(&text, bundle, id, &nonce, self.clock.now())?;
         let stored = status.clone();
         self.note(id, move |entry| {
             // An older good answer must not overwrite a newer one that arrived meanwhile.
-            if entry.status.as_ref().is_none_or(|old| old.produced_at <= stored.produced_at) {
+            if entry
+                .status
+                .as_ref()
+                .is_none_or(|old| old.produced_at <= stored.produced_at)
+            {
                 entry.status = Some(stored);
                 entry.failed_at = None;
             }

@@ -25,7 +25,10 @@ pub struct Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { past: Duration::from_secs(300), future: Duration::from_secs(60) }
+        Self {
+            past: Duration::from_secs(300),
+            future: Duration::from_secs(60),
+        }
     }
 }
 
@@ -75,7 +78,11 @@ impl Verified {
             return Ok(());
         }
         let by_status = self.live.is_some() && self.trust.passport.min(self.trust.cap) >= need;
-        Err(if by_status { Refusal::StatusTooOld { level: need } } else { Refusal::TrustTooLow { have, need } })
+        Err(if by_status {
+            Refusal::StatusTooOld { level: need }
+        } else {
+            Refusal::TrustTooLow { have, need }
+        })
     }
 }
 
@@ -99,33 +106,58 @@ impl Verifier {
     ///
     /// # Errors
     /// The refusal of the first stage that fails.
-    pub async fn verify(&self, sealed: Sealed, addressed: impl Fn(&str) -> bool, kinds: &[Kind]) -> Result<Verified, Refusal> {
+    pub async fn verify(
+        &self,
+        sealed: Sealed,
+        addressed: impl Fn(&str) -> bool,
+        kinds: &[Kind],
+    ) -> Result<Verified, Refusal> {
         let fields = sealed.fields();
         if !addressed(&fields.aud) {
             return Err(Refusal::WrongAudience);
         }
         self.in_window(fields.stamped)?;
-        let (passport, standing) = self.trust.passport(&fields.passport_id, fields.passport.as_deref())?;
+        let (passport, standing) = self
+            .trust
+            .passport(&fields.passport_id, fields.passport.as_deref())?;
         may_speak(&passport, kinds)?;
         let live = self.revocation(&passport, standing).await?;
         sealed.verify(passport.public_key())?;
         let now = self.clock.now();
-        self.replay.check_and_insert(&fields.passport_id, &fields.aud, &fields.nonce, fields.stamped, now)?;
+        self.replay.check_and_insert(
+            &fields.passport_id,
+            &fields.aud,
+            &fields.nonce,
+            fields.stamped,
+            now,
+        )?;
         let trust = effective(&sealed, &passport, standing, live)?;
-        Ok(Verified { sealed, passport, trust, live })
+        Ok(Verified {
+            sealed,
+            passport,
+            trust,
+            live,
+        })
     }
 
     fn in_window(&self, stamped: Timestamp) -> Result<(), Refusal> {
         let now = self.clock.now();
         if stamped > now.plus(self.window.future) || stamped < now.minus(self.window.past) {
             let window_ms = i64::try_from(self.window.past.as_millis()).unwrap_or(i64::MAX);
-            return Err(Refusal::OutOfWindow { off_ms: stamped.since(now), window_ms });
+            return Err(Refusal::OutOfWindow {
+                off_ms: stamped.since(now),
+                window_ms,
+            });
         }
         Ok(())
     }
 
     /// Nobody can revoke what nobody recognises, and it is worth L0; all else needs a status.
-    async fn revocation(&self, passport: &Passport, standing: Standing) -> Result<Option<Live>, Refusal> {
+    async fn revocation(
+        &self,
+        passport: &Passport,
+        standing: Standing,
+    ) -> Result<Option<Live>, Refusal> {
         if !standing.recognised {
             return Ok(None);
         }
@@ -136,16 +168,33 @@ impl Verifier {
 /// Passports of draft-00 peers have no kind; they may speak, at L1 at most ([`effective`]).
 fn may_speak(passport: &Passport, kinds: &[Kind]) -> Result<(), Refusal> {
     let excluded = passport.ext().is_some_and(|ext| !kinds.contains(&ext.kind));
-    if excluded { Err(Refusal::Passport("a subject of this kind does not speak here")) } else { Ok(()) }
+    if excluded {
+        Err(Refusal::Passport(
+            "a subject of this kind does not speak here",
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// Signed messages satisfy L1; each level above asks for fresher knowledge of revocations. Tools
 /// are signed and both directions too on every link of ours, which L3 and L4 ask for. A message
 /// without our bindings (bare draft-00) has neither audience nor session: L1 at most.
-fn effective(sealed: &Sealed, passport: &Passport, standing: Standing, live: Option<Live>) -> Result<Effective, Refusal> {
+fn effective(
+    sealed: &Sealed,
+    passport: &Passport,
+    standing: Standing,
+    live: Option<Live>,
+) -> Result<Effective, Refusal> {
     let bound = !sealed.fields().aud.is_empty() && passport.ext().is_some();
     let by_status = live.map_or(Ok(TrustLevel::L1), |live| live.level())?;
     let channel = if bound { by_status } else { TrustLevel::L1 };
-    let recorded = live.and_then(|live| live.recorded).unwrap_or(TrustLevel::L4);
-    Ok(Effective { passport: passport.trust_level(), cap: standing.cap.min(recorded), channel })
+    let recorded = live
+        .and_then(|live| live.recorded)
+        .unwrap_or(TrustLevel::L4);
+    Ok(Effective {
+        passport: passport.trust_level(),
+        cap: standing.cap.min(recorded),
+        channel,
+    })
 }

@@ -62,10 +62,20 @@ pub struct WrapOptions {
 ///
 /// # Errors
 /// A home that has not enrolled, a command that cannot be started.
-pub async fn run(home: &Home, options: WrapOptions, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Ending, ClientError> {
+pub async fn run(
+    home: &Home,
+    options: WrapOptions,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Result<Ending, ClientError> {
     let boot = clock.now();
     let identity = Arc::new(Identity::load(home)?);
-    let trust = Arc::new(TrustSource::load(home, options.freshness, Arc::clone(&clock), Arc::clone(&random))?);
+    let trust = Arc::new(TrustSource::load(
+        home,
+        options.freshness,
+        Arc::clone(&clock),
+        Arc::clone(&random),
+    )?);
     let limits = Limits::default();
     let command = relay::command(&options.command);
     let replay = ReplayLimits::default();
@@ -95,7 +105,11 @@ pub async fn run(home: &Home, options: WrapOptions, clock: Arc<dyn Clock>, rando
         identity.passport()?.agent_name(), options.mode, options.min_level, options.command.join(" "),
     );
     let wrap = Wrap {
-        announcement: Announcement { carrier: options.carrier, min_level: Some(options.min_level), max_age_s: Some(MAX_AGE_S) },
+        announcement: Announcement {
+            carrier: options.carrier,
+            min_level: Some(options.min_level),
+            max_age_s: Some(MAX_AGE_S),
+        },
         link,
         clock: Arc::clone(&clock),
         mode: options.mode,
@@ -138,21 +152,38 @@ impl Relay for Wrap {
 
     async fn server_gone(&self, ends: &Ends) -> Result<(), TransportError> {
         let serving = self.link.serving();
-        tracing::error!(waiting = serving.len(), "the server ended; {} calls were unanswered", serving.len());
+        tracing::error!(
+            waiting = serving.len(),
+            "the server ended; {} calls were unanswered",
+            serving.len()
+        );
         self.fail(serving, Code::UpstreamUnavailable, ends).await
     }
 }
 
 impl Wrap {
     /// Ends requests that cannot be answered otherwise.
-    async fn fail(&self, ids: Vec<mcps_core::message::Id>, code: Code, ends: &Ends) -> Result<(), TransportError> {
+    async fn fail(
+        &self,
+        ids: Vec<mcps_core::message::Id>,
+        code: Code,
+        ends: &Ends,
+    ) -> Result<(), TransportError> {
         for id in ids {
             let decision_id = self.link.decision_id();
-            tracing::warn!(code = code.id(), decision_id, "answered with {}; {}", code.id(), code.advice());
+            tracing::warn!(
+                code = code.id(),
+                decision_id,
+                "answered with {}; {}",
+                code.id(),
+                code.advice()
+            );
             let _order = self.sending.lock().await;
             match self.link.seal_failure(&id, code, &decision_id) {
                 Ok(text) => relay::send(&ends.client, text).await?,
-                Err(refusal) => tracing::error!(error = %refusal, "an error could not be signed: {refusal}"),
+                Err(refusal) => {
+                    tracing::error!(error = %refusal, "an error could not be signed: {refusal}")
+                }
             }
         }
         Ok(())

@@ -5,7 +5,11 @@ use mcps_core::message::Message;
 use super::{Announced, Announcement, add, take};
 
 fn own(carrier: Carrier) -> Announcement {
-    Announcement { carrier, min_level: Some(TrustLevel::L2), max_age_s: Some(60) }
+    Announcement {
+        carrier,
+        min_level: Some(TrustLevel::L2),
+        max_age_s: Some(60),
+    }
 }
 
 #[test]
@@ -37,7 +41,12 @@ fn messages_without_capabilities_stay_as_they_are() {
         r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}"#,
         r#"{"jsonrpc":"2.0","id":1,"result":{"capabilities":7}}"#,
     ] {
-        assert_eq!(add(Message::parse(text).unwrap(), own(Carrier::Native)).unwrap().text(), text);
+        assert_eq!(
+            add(Message::parse(text).unwrap(), own(Carrier::Native))
+                .unwrap()
+                .text(),
+            text
+        );
         assert_eq!(take(Message::parse(text).unwrap()).unwrap().1, None);
     }
 }

@@ -15,19 +15,34 @@ use crate::relay::{self, Ends};
 use crate::{announce, tools};
 
 impl Connect {
-    pub(super) async fn deliver(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    pub(super) async fn deliver(
+        &self,
+        incoming: Incoming,
+        ends: &Ends,
+    ) -> Result<(), TransportError> {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
-            Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } | Incoming::Truncated { bytes } => {
-                tracing::error!(bytes, "the server sent a line of {bytes} bytes that cannot be a message");
-                let refused = Refused::unread(Refusal::Message("a line that is too long, broken off, or holds a line end"));
+            Incoming::TooLong { bytes }
+            | Incoming::CarriageReturn { bytes }
+            | Incoming::Truncated { bytes } => {
+                tracing::error!(
+                    bytes,
+                    "the server sent a line of {bytes} bytes that cannot be a message"
+                );
+                let refused = Refused::unread(Refusal::Message(
+                    "a line that is too long, broken off, or holds a line end",
+                ));
                 return self.refuse(refused, ends).await;
             }
         };
         if self.is_broken() {
             return Ok(());
         }
-        match self.link.open(bytes, self.min_server_level, self.plain).await {
+        match self
+            .link
+            .open(bytes, self.min_server_level, self.plain)
+            .await
+        {
             Ok(opened) => self.pass(opened, ends).await,
             Err(refused) => self.refuse(*refused, ends).await,
         }
@@ -38,7 +53,11 @@ impl Connect {
     }
 
     async fn pass(&self, opened: Opened, ends: &Ends) -> Result<(), TransportError> {
-        let Opened { message, trust, asked } = opened;
+        let Opened {
+            message,
+            trust,
+            asked,
+        } = opened;
         if self.answers_probe(&message).await {
             return Ok(());
         }
@@ -47,12 +66,17 @@ impl Connect {
         }
         let id = message.id().cloned();
         let checked = match (&asked, trust) {
-            (Some(asked), Some(_)) if message.kind() == Kind::Response => self.check_answer(message, asked),
+            (Some(asked), Some(_)) if message.kind() == Kind::Response => {
+                self.check_answer(message, asked)
+            }
             _ => Ok(message),
         };
         match checked {
             Ok(message) => relay::send(&ends.client, message.into_text()).await,
-            Err(refusal) => self.answer(id.as_ref(), refusal.code(), &refusal.to_string(), ends).await,
+            Err(refusal) => {
+                self.answer(id.as_ref(), refusal.code(), &refusal.to_string(), ends)
+                    .await
+            }
         }
     }
 
@@ -83,14 +107,21 @@ impl Connect {
     fn remember(&self, max_age_s: u64) {
         let Some(peer) = self.link.peer() else { return };
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let remembered = peers.remember(&self.key, peer.passport.agent_name(), max_age_s, self.clock.as_ref());
+        let remembered = peers.remember(
+            &self.key,
+            peer.passport.agent_name(),
+            max_age_s,
+            self.clock.as_ref(),
+        );
         if let Err(error) = remembered {
             tracing::warn!(error = %error, "cannot remember that this server signs: {error}");
         }
     }
 
     fn check_tools(&self, message: Message) -> Result<Message, Refusal> {
-        let Some(peer) = self.link.peer() else { return Err(Refusal::Unsigned) };
+        let Some(peer) = self.link.peer() else {
+            return Err(Refusal::Unsigned);
+        };
         let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
         let checked = tools::check_list(message, &peer.passport, &mut pins, self.clock.now())?;
         let mut names = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,25 +146,44 @@ impl Connect {
     /// Nothing that is not verified reaches the client; whoever waits for it is told.
     async fn refuse(&self, refused: Refused, ends: &Ends) -> Result<(), TransportError> {
         let (code, reason) = (refused.refusal.code(), refused.refusal.to_string());
-        if refused.authentic && matches!(refused.refusal, Refusal::Replayed | Refusal::NotBound(_)) {
-            tracing::warn!(code = code.id(), reason, "dropped what the server sent, {}: {reason}", code.id());
+        if refused.authentic && matches!(refused.refusal, Refusal::Replayed | Refusal::NotBound(_))
+        {
+            tracing::warn!(
+                code = code.id(),
+                reason,
+                "dropped what the server sent, {}: {reason}",
+                code.id()
+            );
             return match refused.id.filter(|_| code == Code::NotBound) {
-                Some(id) if self.link.abandon(&id) => self.answer(Some(&id), code, &reason, ends).await,
+                Some(id) if self.link.abandon(&id) => {
+                    self.answer(Some(&id), code, &reason, ends).await
+                }
                 _ => Ok(()),
             };
         }
         let answers = matches!(refused.kind, Some(Kind::Response | Kind::Error));
-        let waiting = refused.id.filter(|id| (answers || refused.kind.is_none()) && self.link.abandon(id));
+        let waiting = refused
+            .id
+            .filter(|id| (answers || refused.kind.is_none()) && self.link.abandon(id));
         let known = self.link.peer().is_some();
         if !known && waiting.is_none() && !matches!(refused.refusal, Refusal::Unsigned) {
             // Programs that start servers print to standard output before they do.
-            tracing::warn!(code = code.id(), reason, "ignored a line before the server's first message: {reason}");
+            tracing::warn!(
+                code = code.id(),
+                reason,
+                "ignored a line before the server's first message: {reason}"
+            );
             return Ok(());
         }
         if let Some(id) = waiting {
             self.answer(Some(&id), code, &reason, ends).await?;
         } else {
-            tracing::error!(code = code.id(), reason, "refused what the server sent, {}: {reason}", code.id());
+            tracing::error!(
+                code = code.id(),
+                reason,
+                "refused what the server sent, {}: {reason}",
+                code.id()
+            );
         }
         if known {
             return self.break_off(ends).await;
@@ -144,9 +194,12 @@ impl Connect {
     /// After a message that was not the server's, nothing more is delivered.
     async fn break_off(&self, ends: &Ends) -> Result<(), TransportError> {
         *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        tracing::error!("the connection to the server was tampered with; nothing more is delivered, connect again");
+        tracing::error!(
+            "the connection to the server was tampered with; nothing more is delivered, connect again"
+        );
         for id in self.link.take_asked() {
-            self.answer(Some(&id), Code::StreamBroken, "the stream broke", ends).await?;
+            self.answer(Some(&id), Code::StreamBroken, "the stream broke", ends)
+                .await?;
         }
         Ok(())
     }
@@ -155,6 +208,8 @@ impl Connect {
 /// The server's end forgot our passport and asks for the whole of it.
 fn wants_passport(message: &Message) -> bool {
     let data = message.error().and_then(|error| error.get("data"));
-    let want = data.and_then(|data| data.get("want")).and_then(Value::as_str);
+    let want = data
+        .and_then(|data| data.get("want"))
+        .and_then(Value::as_str);
     message.kind() == Kind::Error && want.as_deref() == Some("passport")
 }

@@ -42,11 +42,22 @@ impl Refused {
     /// Of something that could not be read at all.
     #[must_use]
     pub fn unread(refusal: Refusal) -> Self {
-        Self { refusal, kind: None, id: None, req: None, authentic: false, message: None }
+        Self {
+            refusal,
+            kind: None,
+            id: None,
+            req: None,
+            authentic: false,
+            message: None,
+        }
     }
 
     fn of(refusal: Refusal, message: &Message) -> Self {
-        Self { kind: Some(message.kind()), id: message.id().cloned(), ..Self::unread(refusal) }
+        Self {
+            kind: Some(message.kind()),
+            id: message.id().cloned(),
+            ..Self::unread(refusal)
+        }
     }
 
     fn of_sealed(refusal: Refusal, sealed: Sealed, authentic: bool) -> Box<Self> {
@@ -72,11 +83,21 @@ impl Link {
     ///
     /// # Errors
     /// [`Refused`] with the refusal of the first check that failed.
-    pub async fn open(&self, line: Vec<u8>, need: TrustLevel, plain: Plain) -> Result<Opened, Box<Refused>> {
+    pub async fn open(
+        &self,
+        line: Vec<u8>,
+        need: TrustLevel,
+        plain: Plain,
+    ) -> Result<Opened, Box<Refused>> {
         let id = || message::id_of(&line);
         let message = match Message::parse_with(line.clone(), crate::link::line_limits()) {
             Ok(message) => message,
-            Err(refusal) => return Err(Box::new(Refused { id: id(), ..Refused::unread(refusal) })),
+            Err(refusal) => {
+                return Err(Box::new(Refused {
+                    id: id(),
+                    ..Refused::unread(refusal)
+                }));
+            }
         };
         let sealed = match Sealed::read(message.clone(), self.carrier()) {
             Ok(sealed) => sealed,
@@ -95,7 +116,10 @@ impl Link {
         let first = self.peer().is_none() && is_opening(sealed.message());
         let copy = sealed.clone();
         let addressed = |aud: &str| self.is_addressed(kind, aud, first);
-        let verified = self.verifier.verify(sealed, addressed, self.end.expects()).await;
+        let verified = self
+            .verifier
+            .verify(sealed, addressed, self.end.expects())
+            .await;
         verified.map_err(|refusal| {
             // Only a good signature is checked against nonces, so these two prove it.
             let authentic = matches!(refusal, Refusal::Replayed | Refusal::BeforeBoot);
@@ -107,7 +131,10 @@ impl Link {
         let mut state = self.state();
         let refuse = |refusal, message: Message| {
             let refused = Refused::of(refusal, &message);
-            Box::new(Refused { message: Some(message), ..refused })
+            Box::new(Refused {
+                message: Some(message),
+                ..refused
+            })
         };
         if plain == Plain::Refuse || state.peer.is_some() {
             return Err(refuse(Refusal::Unsigned, message));
@@ -118,11 +145,17 @@ impl Link {
                 Ok(()) => None,
                 Err(refusal) => return Err(refuse(refusal, message)),
             },
-            (Kind::Response | Kind::Error, Some(id)) => state.asked.remove(id).map(|(_, asked)| asked),
+            (Kind::Response | Kind::Error, Some(id)) => {
+                state.asked.remove(id).map(|(_, asked)| asked)
+            }
             _ => None,
         };
         state.cancelled(&message, false);
-        Ok(Opened { message, trust: None, asked })
+        Ok(Opened {
+            message,
+            trust: None,
+            asked,
+        })
     }
 
     /// The checks that need the link's memory: same subject, same session, next in the stream,
@@ -139,7 +172,11 @@ impl Link {
         }
         let sealed = verified.into_sealed();
         let req = sealed.as_req();
-        let failed = Refused { req: Some(req.clone()), authentic: true, ..Refused::of(Refusal::Envelope("added"), sealed.message()) };
+        let failed = Refused {
+            req: Some(req.clone()),
+            authentic: true,
+            ..Refused::of(Refusal::Envelope("added"), sealed.message())
+        };
         let message = match sealed.strip() {
             Ok(message) => message,
             Err(refusal) => return Err(Box::new(Refused { refusal, ..failed })),
@@ -150,24 +187,39 @@ impl Link {
             return Err(Box::new(Refused { refusal, ..failed }));
         }
         state.cancelled(&message, false);
-        Ok(Opened { message, trust: Some(trust), asked })
+        Ok(Opened {
+            message,
+            trust: Some(trust),
+            asked,
+        })
     }
 
     fn place(&self, state: &mut State, verified: &Verified) -> Result<Option<Asked>, Refusal> {
         let (sealed, passport) = (verified.sealed(), verified.passport());
         let fields = sealed.fields();
-        if state.peer.as_ref().is_some_and(|peer| !peer.is_same_subject(passport)) {
-            return Err(Refusal::Passport("another subject speaks on this connection"));
+        if state
+            .peer
+            .as_ref()
+            .is_some_and(|peer| !peer.is_same_subject(passport))
+        {
+            return Err(Refusal::Passport(
+                "another subject speaks on this connection",
+            ));
         }
         let bare = fields.aud.is_empty();
         if !bare {
             if self.is_foreign_session(&fields.session, state.session.as_deref()) {
-                return Err(Refusal::Envelope("session is another than this connection's"));
+                return Err(Refusal::Envelope(
+                    "session is another than this connection's",
+                ));
             }
             state.incoming.check(fields.position)?;
             state.incoming.advance(*sealed.digest());
         }
-        state.peer = Some(Peer { passport: passport.clone(), level: verified.trust().level() });
+        state.peer = Some(Peer {
+            passport: passport.clone(),
+            level: verified.trust().level(),
+        });
         if self.end == End::Server && !bare {
             state.session.get_or_insert_with(|| fields.session.clone());
         }
@@ -184,14 +236,20 @@ fn bind(state: &mut State, sealed: &Sealed, bare: bool) -> Result<Option<Asked>,
             let unread = message.kind() == Kind::Error && is_refusal(message);
             if req.is_none() && (bare || unread) {
                 let settled = state.asked.remove(id);
-                return settled.map(|(_, asked)| Some(asked)).ok_or(Refusal::NotBound("no such request is in flight"));
+                return settled
+                    .map(|(_, asked)| Some(asked))
+                    .ok_or(Refusal::NotBound("no such request is in flight"));
             }
             state.asked.settle(id, req).map(|(_, asked)| Some(asked))
         }
         (Kind::Response | Kind::Error, None) => Ok(None),
         (Kind::Request | Kind::Notification, _) => match req {
-            Some(req) if !state.asked.names(req) => Err(Refusal::NotBound("it names no request in flight")),
-            None if progress_of(message).is_some_and(|token| is_asked_token(state, &token)) && !bare => {
+            Some(req) if !state.asked.names(req) => {
+                Err(Refusal::NotBound("it names no request in flight"))
+            }
+            None if progress_of(message).is_some_and(|token| is_asked_token(state, &token))
+                && !bare =>
+            {
                 Err(Refusal::NotBound("progress that names no request"))
             }
             _ => Ok(None),
@@ -200,16 +258,26 @@ fn bind(state: &mut State, sealed: &Sealed, bare: bool) -> Result<Option<Asked>,
 }
 
 fn is_asked_token(state: &State, token: &str) -> bool {
-    state.asked.notes().any(|asked| asked.token.as_deref() == Some(token))
+    state
+        .asked
+        .notes()
+        .any(|asked| asked.token.as_deref() == Some(token))
 }
 
 /// Whether an error is one of this profile's.
 fn is_refusal(message: &Message) -> bool {
-    let code = message.error().and_then(|error| error.get("code")).and_then(mcps_core::json::Value::as_i64);
+    let code = message
+        .error()
+        .and_then(|error| error.get("code"))
+        .and_then(mcps_core::json::Value::as_i64);
     code.and_then(mcps_core::code::Code::from_jsonrpc).is_some()
 }
 
 /// The one message that may say `stdio:*`.
 fn is_opening(message: &Message) -> bool {
-    message.kind() == Kind::Request && matches!(message.method().as_deref(), Some("initialize" | "server/discover"))
+    message.kind() == Kind::Request
+        && matches!(
+            message.method().as_deref(),
+            Some("initialize" | "server/discover")
+        )
 }

@@ -46,13 +46,26 @@ impl Link {
         if let (Some(_), Some(id)) = (&asked, &id)
             && state.asked.get(id).is_some()
         {
-            return Err(Refusal::Message("a request with this `id` is still in flight"));
+            return Err(Refusal::Message(
+                "a request with this `id` is still in flight",
+            ));
         }
         let fields = self.fields(&state, kind, req, None)?;
-        let own = Req { hash: mcps_core::digest::Digest::from_bytes([0; 32]), nonce: fields.nonce.clone(), passport_id: fields.passport_id.clone() };
+        let own = Req {
+            hash: mcps_core::digest::Digest::from_bytes([0; 32]),
+            nonce: fields.nonce.clone(),
+            passport_id: fields.passport_id.clone(),
+        };
         let signed = envelope::seal(message, self.carrier, &fields, self.identity.signer())?;
         if let (Some(asked), Some(id)) = (asked, id) {
-            state.asked.insert(id, Req { hash: signed.digest, ..own }, asked)?;
+            state.asked.insert(
+                id,
+                Req {
+                    hash: signed.digest,
+                    ..own
+                },
+                asked,
+            )?;
         }
         state.outgoing.advance(signed.digest);
         state.shown = Some(fields.passport_id);
@@ -65,8 +78,18 @@ impl Link {
     /// # Errors
     /// When even that cannot be signed.
     pub fn seal_refused(&self, refused: &Refused, decision_id: &str) -> Result<String, Refusal> {
-        let extra = if refused.refusal.wants_passport() { r#","want":"passport""# } else { "" };
-        self.seal_error(refused.id.as_ref(), refused.req.clone(), refused.refusal.code(), decision_id, extra)
+        let extra = if refused.refusal.wants_passport() {
+            r#","want":"passport""#
+        } else {
+            ""
+        };
+        self.seal_error(
+            refused.id.as_ref(),
+            refused.req.clone(),
+            refused.refusal.code(),
+            decision_id,
+            extra,
+        )
     }
 
     /// The signed error that ends a request of the other end which cannot be answered otherwise.
@@ -78,7 +101,14 @@ impl Link {
         self.seal_error(Some(id), req, code, decision_id, "")
     }
 
-    fn seal_error(&self, id: Option<&Id>, req: Option<Req>, code: Code, decision_id: &str, extra: &str) -> Result<String, Refusal> {
+    fn seal_error(
+        &self,
+        id: Option<&Id>,
+        req: Option<Req>,
+        code: Code,
+        decision_id: &str,
+        extra: &str,
+    ) -> Result<String, Refusal> {
         let mut state = self.state();
         let text = message::error_text(id, code, decision_id, extra);
         if state.plain && state.peer.is_none() {
@@ -86,25 +116,42 @@ impl Link {
         }
         let aud = req.as_ref().map(|req| req.passport_id.clone());
         let fields = self.fields(&state, Kind::Error, req, aud)?;
-        let signed = envelope::seal(Message::parse(text)?, self.carrier, &fields, self.identity.signer())?;
+        let signed = envelope::seal(
+            Message::parse(text)?,
+            self.carrier,
+            &fields,
+            self.identity.signer(),
+        )?;
         state.outgoing.advance(signed.digest);
         state.shown = Some(fields.passport_id);
         Ok(signed.text)
     }
 
-    fn fields(&self, state: &State, kind: Kind, req: Option<Req>, aud: Option<PassportId>) -> Result<Fields, Refusal> {
+    fn fields(
+        &self,
+        state: &State,
+        kind: Kind,
+        req: Option<Req>,
+        aud: Option<PassportId>,
+    ) -> Result<Fields, Refusal> {
         let passport = self.identity.passport()?;
-        let peer = aud.as_ref().or_else(|| state.peer.as_ref().map(|peer| peer.passport.id()));
+        let peer = aud
+            .as_ref()
+            .or_else(|| state.peer.as_ref().map(|peer| peer.passport.id()));
         let now = self.clock.now();
         let shown = state.shown.as_ref() == Some(passport.id());
-        let nonce = hex16(self.random.as_ref()).map_err(|_| Refusal::Envelope("no randomness for a nonce"))?;
+        let nonce = hex16(self.random.as_ref())
+            .map_err(|_| Refusal::Envelope("no randomness for a nonce"))?;
         Ok(Fields {
             passport_id: passport.id().clone(),
             timestamp: now.to_string(),
             stamped: now,
             nonce,
             aud: self.audience(kind, peer),
-            session: state.session.clone().unwrap_or_else(|| NO_SESSION.to_owned()),
+            session: state
+                .session
+                .clone()
+                .unwrap_or_else(|| NO_SESSION.to_owned()),
             passport: (!shown).then(|| Box::new(passport.as_ref().clone())),
             req,
             position: Some(state.outgoing.next()),

@@ -52,9 +52,16 @@ pub struct Asked {
 impl Asked {
     pub(super) fn of(message: &Message) -> Self {
         let param = |name: &str| message.params().and_then(|params| params.get(name));
-        let text = |name: &str| param(name).and_then(Value::as_str).map(|text| text.into_owned());
+        let text = |name: &str| {
+            param(name)
+                .and_then(Value::as_str)
+                .map(|text| text.into_owned())
+        };
         Self {
-            method: message.method().map(|method| method.into_owned()).unwrap_or_default(),
+            method: message
+                .method()
+                .map(|method| method.into_owned())
+                .unwrap_or_default(),
             name: text("name").or_else(|| text("uri")),
             paged: param("cursor").is_some(),
             token: progress_token(message),
@@ -64,13 +71,19 @@ impl Asked {
 
 /// `params._meta.progressToken` of a request, canonical.
 fn progress_token(message: &Message) -> Option<String> {
-    message.meta().and_then(|meta| meta.get("progressToken")).map(jcs::to_string)
+    message
+        .meta()
+        .and_then(|meta| meta.get("progressToken"))
+        .map(jcs::to_string)
 }
 
 /// `params.progressToken` of a progress notification, canonical.
 pub(super) fn progress_of(message: &Message) -> Option<String> {
     let progress = message.method().as_deref() == Some("notifications/progress");
-    let token = message.params().and_then(|params| params.get("progressToken")).map(jcs::to_string);
+    let token = message
+        .params()
+        .and_then(|params| params.get("progressToken"))
+        .map(jcs::to_string);
     token.filter(|_| progress)
 }
 
@@ -83,12 +96,16 @@ pub(super) struct Serving {
 impl Serving {
     /// Notes a request; `req` is absent when it came unsigned.
     pub(super) fn insert(&mut self, message: &Message, req: Option<Req>) -> Result<(), Refusal> {
-        let Some(id) = message.id() else { return Ok(()) };
+        let Some(id) = message.id() else {
+            return Ok(());
+        };
         if self.requests.len() >= MAX_IN_FLIGHT {
             return Err(Refusal::Full("the table of requests in flight"));
         }
         if self.requests.contains_key(id) {
-            return Err(Refusal::Message("a request with this `id` is still in flight"));
+            return Err(Refusal::Message(
+                "a request with this `id` is still in flight",
+            ));
         }
         self.requests.insert(id.clone(), (req, Asked::of(message)));
         Ok(())
@@ -111,7 +128,11 @@ impl Serving {
     pub(super) fn behind(&self, message: &Message) -> Option<Req> {
         if let Some(token) = progress_of(message) {
             let same = |(_, asked): &&(Option<Req>, Asked)| asked.token.as_ref() == Some(&token);
-            return self.requests.values().find(same).and_then(|(req, _)| req.clone());
+            return self
+                .requests
+                .values()
+                .find(same)
+                .and_then(|(req, _)| req.clone());
         }
         let mut all = self.requests.values();
         match (all.next(), all.next()) {
@@ -158,7 +179,10 @@ impl State {
         if message.method().as_deref() != Some("notifications/cancelled") {
             return;
         }
-        let named = message.params().and_then(|params| params.get("requestId")).and_then(Id::from_value);
+        let named = message
+            .params()
+            .and_then(|params| params.get("requestId"))
+            .and_then(Id::from_value);
         let Some(id) = named else { return };
         self.cancelled.push_back(id);
         if self.cancelled.len() > MAX_CANCELLED

@@ -22,7 +22,8 @@ use crate::identity::Identity;
 use crate::trust_source::{Freshness, TrustSource};
 use crate::verify::{Verifier, Window};
 
-const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"n":1.5}}}"#;
+const CALL: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"n":1.5}}}"#;
 const INIT: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{}}}"#;
 const RESULT: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#;
 
@@ -36,7 +37,14 @@ struct Pair {
     random: Arc<SeededRandom>,
 }
 
-fn passport(authority: &SecretKey, key: &SecretKey, kind: Kind, name: &str, now: Timestamp, random: &SeededRandom) -> Passport {
+fn passport(
+    authority: &SecretKey,
+    key: &SecretKey,
+    kind: Kind,
+    name: &str,
+    now: Timestamp,
+    random: &SeededRandom,
+) -> Passport {
     Unsigned {
         id: PassportId::generate(random).unwrap(),
         agent_name: name.to_owned(),
@@ -51,7 +59,12 @@ fn passport(authority: &SecretKey, key: &SecretKey, kind: Kind, name: &str, now:
         issuer: "authority".to_owned(),
         issuer_chain: vec![],
         key_rotation: None,
-        ext: Some(Ext { tenant: "t".to_owned(), kind, owner: "o".to_owned(), ca: None }),
+        ext: Some(Ext {
+            tenant: "t".to_owned(),
+            kind,
+            owner: "o".to_owned(),
+            ca: None,
+        }),
     }
     .sign(authority)
     .unwrap()
@@ -78,15 +91,49 @@ impl Pair {
 
     fn with(carrier: Carrier) -> Self {
         let random = Arc::new(SeededRandom::new(7));
-        let clock = Arc::new(ManualClock::new(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap()));
+        let clock = Arc::new(ManualClock::new(
+            Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap(),
+        ));
         let authority = SecretKey::generate(random.as_ref()).unwrap();
         let mut store = TrustStore::default();
-        store.add_anchor("authority", Anchor { keys: vec![authority.public_key().clone()], cap: TrustLevel::L4 });
-        let freshness = Freshness { refresh: Duration::from_secs(7200), retry: Duration::from_secs(1) };
-        let trust = Arc::new(TrustSource::new(store, None, freshness, clock.clone(), random.clone()));
-        let keys = [SecretKey::generate(random.as_ref()).unwrap(), SecretKey::generate(random.as_ref()).unwrap()];
-        let agent = passport(&authority, &keys[0], Kind::Agent, "agent", clock.now(), &random);
-        let host = passport(&authority, &keys[1], Kind::Server, "server", clock.now(), &random);
+        store.add_anchor(
+            "authority",
+            Anchor {
+                keys: vec![authority.public_key().clone()],
+                cap: TrustLevel::L4,
+            },
+        );
+        let freshness = Freshness {
+            refresh: Duration::from_secs(7200),
+            retry: Duration::from_secs(1),
+        };
+        let trust = Arc::new(TrustSource::new(
+            store,
+            None,
+            freshness,
+            clock.clone(),
+            random.clone(),
+        ));
+        let keys = [
+            SecretKey::generate(random.as_ref()).unwrap(),
+            SecretKey::generate(random.as_ref()).unwrap(),
+        ];
+        let agent = passport(
+            &authority,
+            &keys[0],
+            Kind::Agent,
+            "agent",
+            clock.now(),
+            &random,
+        );
+        let host = passport(
+            &authority,
+            &keys[1],
+            Kind::Server,
+            "server",
+            clock.now(),
+            &random,
+        );
         for passport in [&agent, &host] {
             trust.preload(passport, good(passport, State::Good, clock.now()));
         }
@@ -98,7 +145,10 @@ impl Pair {
                 identity: Arc::new(Identity::new(Arc::new(key), passport).unwrap()),
                 verifier: Verifier {
                     trust: Arc::clone(&trust),
-                    replay: Arc::new(ReplayGuard::since(ReplayLimits::default(), Timestamp::from_millis(0))),
+                    replay: Arc::new(ReplayGuard::since(
+                        ReplayLimits::default(),
+                        Timestamp::from_millis(0),
+                    )),
                     clock: clock.clone(),
                     window: Window::default(),
                 },
@@ -109,13 +159,24 @@ impl Pair {
         };
         let client = link(End::Client, agent_key, &agent, Some("ab".repeat(16)));
         let server = link(End::Server, host_key, &host, None);
-        Self { client, server, clock, trust, agent, authority, random }
+        Self {
+            client,
+            server,
+            clock,
+            trust,
+            agent,
+            authority,
+            random,
+        }
     }
 
     async fn opened(&self) -> &Self {
         let line = self.client.seal(message(INIT)).unwrap();
         at(&self.server, &line).await.unwrap();
-        let answer = self.server.seal(message(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#)).unwrap();
+        let answer = self
+            .server
+            .seal(message(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#))
+            .unwrap();
         at(&self.client, &answer).await.unwrap();
         self
     }
@@ -126,7 +187,8 @@ fn message(text: &str) -> Message {
 }
 
 async fn at(link: &Link, line: &str) -> Result<Opened, Box<Refused>> {
-    link.open(line.as_bytes().to_vec(), TrustLevel::L1, Plain::Refuse).await
+    link.open(line.as_bytes().to_vec(), TrustLevel::L1, Plain::Refuse)
+        .await
 }
 
 async fn code(link: &Link, line: &str) -> Code {
@@ -157,7 +219,12 @@ async fn the_passport_travels_once_and_is_asked_for_when_forgotten() {
     assert!(!line.contains("\"passport\":{"));
     pair.client.show_passport();
     let again = CALL.replace(r#""id":1"#, r#""id":2"#);
-    assert!(pair.client.seal(message(&again)).unwrap().contains("\"passport\":{"));
+    assert!(
+        pair.client
+            .seal(message(&again))
+            .unwrap()
+            .contains("\"passport\":{")
+    );
 }
 
 #[tokio::test]
@@ -167,7 +234,10 @@ async fn refuses_a_replayed_line_without_breaking_the_stream() {
     let line = pair.client.seal(message(CALL)).unwrap();
     at(&pair.server, &line).await.unwrap();
     assert_eq!(code(&pair.server, &line).await, Code::Replayed);
-    let next = pair.client.seal(message(&CALL.replace(r#""id":1"#, r#""id":2"#))).unwrap();
+    let next = pair
+        .client
+        .seal(message(&CALL.replace(r#""id":1"#, r#""id":2"#)))
+        .unwrap();
     at(&pair.server, &next).await.unwrap();
 }
 
@@ -186,7 +256,10 @@ async fn a_cut_or_reordered_stream_is_refused_for_good() {
     let pair = Pair::new();
     pair.opened().await;
     let lost = pair.client.seal(message(CALL)).unwrap();
-    let next = pair.client.seal(message(&CALL.replace(r#""id":1"#, r#""id":2"#))).unwrap();
+    let next = pair
+        .client
+        .seal(message(&CALL.replace(r#""id":1"#, r#""id":2"#)))
+        .unwrap();
     assert_eq!(code(&pair.server, &next).await, Code::StreamBroken);
     assert_eq!(code(&pair.server, &lost).await, Code::StreamBroken);
 }
@@ -195,7 +268,9 @@ async fn a_cut_or_reordered_stream_is_refused_for_good() {
 async fn an_answer_to_another_request_with_the_same_id_is_refused() {
     let pair = Pair::new();
     pair.opened().await;
-    at(&pair.server, &pair.client.seal(message(CALL)).unwrap()).await.unwrap();
+    at(&pair.server, &pair.client.seal(message(CALL)).unwrap())
+        .await
+        .unwrap();
     let answer = pair.server.seal(message(RESULT)).unwrap();
     // The client gave up on the first request and uses its id for another.
     assert!(pair.client.abandon(message(CALL).id().unwrap()));
@@ -207,7 +282,10 @@ async fn an_answer_to_another_request_with_the_same_id_is_refused() {
 async fn an_answer_nobody_asked_for_is_not_signed() {
     let pair = Pair::new();
     pair.opened().await;
-    assert!(matches!(pair.server.seal(message(RESULT)), Err(Refusal::NotBound(_))));
+    assert!(matches!(
+        pair.server.seal(message(RESULT)),
+        Err(Refusal::NotBound(_))
+    ));
 }
 
 #[tokio::test]
@@ -217,7 +295,10 @@ async fn only_the_first_negotiation_may_say_stdio_star() {
     assert_eq!(code(&pair.server, &early).await, Code::WrongAudience);
     let pair = Pair::new();
     let first = pair.client.seal(message(INIT)).unwrap();
-    let second = pair.client.seal(message(&INIT.replace(r#""id":0"#, r#""id":9"#))).unwrap();
+    let second = pair
+        .client
+        .seal(message(&INIT.replace(r#""id":0"#, r#""id":9"#)))
+        .unwrap();
     at(&pair.server, &first).await.unwrap();
     assert_eq!(code(&pair.server, &second).await, Code::WrongAudience);
 }
@@ -228,7 +309,14 @@ async fn a_line_for_one_server_is_refused_by_another() {
     one.opened().await;
     let line = one.client.seal(message(CALL)).unwrap();
     let host = SecretKey::generate(other.random.as_ref()).unwrap();
-    let passport = passport(&other.authority, &host, Kind::Server, "second", other.clock.now(), &other.random);
+    let passport = passport(
+        &other.authority,
+        &host,
+        Kind::Server,
+        "second",
+        other.clock.now(),
+        &other.random,
+    );
     let link = Link::new(LinkParts {
         identity: Arc::new(Identity::new(Arc::new(host), &passport).unwrap()),
         end: End::Server,
@@ -248,17 +336,27 @@ async fn refuses_messages_outside_the_window() {
     let line = pair.client.seal(message(CALL)).unwrap();
     pair.clock.advance(Duration::from_secs(301));
     assert_eq!(code(&pair.server, &line).await, Code::OutOfWindow);
-    let late = pair.client.seal(message(&CALL.replace(r#""id":1"#, r#""id":2"#))).unwrap();
-    pair.clock.set(pair.clock.now().minus(Duration::from_secs(361)));
+    let late = pair
+        .client
+        .seal(message(&CALL.replace(r#""id":1"#, r#""id":2"#)))
+        .unwrap();
+    pair.clock
+        .set(pair.clock.now().minus(Duration::from_secs(361)));
     assert_eq!(code(&pair.server, &late).await, Code::OutOfWindow);
 }
 
 #[tokio::test]
 async fn revocation_and_expiry_bite_between_two_calls() {
-    for (state, expected) in [(State::Revoked, Code::PassportRevoked), (State::Suspended, Code::PassportRevoked), (State::Unknown, Code::PassportRevoked), (State::Expired, Code::PassportExpired)] {
+    for (state, expected) in [
+        (State::Revoked, Code::PassportRevoked),
+        (State::Suspended, Code::PassportRevoked),
+        (State::Unknown, Code::PassportRevoked),
+        (State::Expired, Code::PassportExpired),
+    ] {
         let pair = Pair::new();
         pair.opened().await;
-        pair.trust.preload(&pair.agent, good(&pair.agent, state, pair.clock.now()));
+        pair.trust
+            .preload(&pair.agent, good(&pair.agent, state, pair.clock.now()));
         let line = pair.client.seal(message(CALL)).unwrap();
         assert_eq!(code(&pair.server, &line).await, expected);
     }
@@ -273,7 +371,14 @@ async fn revocation_and_expiry_bite_between_two_calls() {
 async fn an_unreachable_authority_is_not_taken_as_good() {
     let pair = Pair::new();
     let stranger = SecretKey::generate(pair.random.as_ref()).unwrap();
-    let passport = passport(&pair.authority, &stranger, Kind::Agent, "new", pair.clock.now(), &pair.random);
+    let passport = passport(
+        &pair.authority,
+        &stranger,
+        Kind::Agent,
+        "new",
+        pair.clock.now(),
+        &pair.random,
+    );
     let link = Link::new(LinkParts {
         end: End::Client,
         identity: Arc::new(Identity::new(Arc::new(stranger), &passport).unwrap()),
@@ -293,9 +398,20 @@ async fn what_is_known_of_revocations_ages() {
     pair.opened().await;
     // The status is asked for again after two hours here, and L2 allows one.
     pair.clock.advance(Duration::from_secs(3599));
-    pair.trust.preload(&pair.agent, good(&pair.agent, State::Good, pair.clock.now().minus(Duration::from_secs(3601))));
+    pair.trust.preload(
+        &pair.agent,
+        good(
+            &pair.agent,
+            State::Good,
+            pair.clock.now().minus(Duration::from_secs(3601)),
+        ),
+    );
     let line = pair.client.seal(message(CALL)).unwrap();
-    let refused = pair.server.open(line.into_bytes(), TrustLevel::L2, Plain::Refuse).await.unwrap_err();
+    let refused = pair
+        .server
+        .open(line.into_bytes(), TrustLevel::L2, Plain::Refuse)
+        .await
+        .unwrap_err();
     assert_eq!(refused.refusal.code(), Code::StatusTooOld);
 }
 
@@ -303,7 +419,11 @@ async fn what_is_known_of_revocations_ages() {
 async fn a_level_below_the_required_one_is_refused() {
     let pair = Pair::new();
     let line = pair.client.seal(message(INIT)).unwrap();
-    let refused = pair.server.open(line.into_bytes(), TrustLevel::L3, Plain::Refuse).await.unwrap_err();
+    let refused = pair
+        .server
+        .open(line.into_bytes(), TrustLevel::L3, Plain::Refuse)
+        .await
+        .unwrap_err();
     assert_eq!(refused.refusal.code(), Code::TrustTooLow);
 }
 
@@ -311,12 +431,25 @@ async fn a_level_below_the_required_one_is_refused() {
 async fn unsigned_lines_are_admitted_only_where_that_is_wanted_and_nobody_signed() {
     let pair = Pair::new();
     assert_eq!(code(&pair.server, INIT).await, Code::SignatureRequired);
-    let opened = pair.server.open(INIT.into(), TrustLevel::L0, Plain::Admit).await.unwrap();
+    let opened = pair
+        .server
+        .open(INIT.into(), TrustLevel::L0, Plain::Admit)
+        .await
+        .unwrap();
     assert!(opened.trust.is_none());
-    assert_eq!(pair.server.seal(message(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#)).unwrap(), r#"{"jsonrpc":"2.0","id":0,"result":{}}"#);
+    assert_eq!(
+        pair.server
+            .seal(message(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#))
+            .unwrap(),
+        r#"{"jsonrpc":"2.0","id":0,"result":{}}"#
+    );
     let pair = Pair::new();
     pair.opened().await;
-    let refused = pair.server.open(CALL.into(), TrustLevel::L0, Plain::Admit).await.unwrap_err();
+    let refused = pair
+        .server
+        .open(CALL.into(), TrustLevel::L0, Plain::Admit)
+        .await
+        .unwrap_err();
     assert_eq!(refused.refusal.code(), Code::SignatureRequired);
 }
 
@@ -324,8 +457,16 @@ async fn unsigned_lines_are_admitted_only_where_that_is_wanted_and_nobody_signed
 async fn a_servers_passport_does_not_speak_as_a_client() {
     let pair = Pair::new();
     let key = SecretKey::generate(pair.random.as_ref()).unwrap();
-    let passport = passport(&pair.authority, &key, Kind::Server, "posing", pair.clock.now(), &pair.random);
-    pair.trust.preload(&passport, good(&passport, State::Good, pair.clock.now()));
+    let passport = passport(
+        &pair.authority,
+        &key,
+        Kind::Server,
+        "posing",
+        pair.clock.now(),
+        &pair.random,
+    );
+    pair.trust
+        .preload(&passport, good(&passport, State::Good, pair.clock.now()));
     let link = Link::new(LinkParts {
         end: End::Client,
         identity: Arc::new(Identity::new(Arc::new(key), &passport).unwrap()),
@@ -335,7 +476,10 @@ async fn a_servers_passport_does_not_speak_as_a_client() {
         random: pair.random.clone(),
         session: Some("cd".repeat(16)),
     });
-    assert_eq!(code(&pair.server, &link.seal(message(INIT)).unwrap()).await, Code::InvalidPassport);
+    assert_eq!(
+        code(&pair.server, &link.seal(message(INIT)).unwrap()).await,
+        Code::InvalidPassport
+    );
 }
 
 #[tokio::test]
@@ -344,10 +488,15 @@ async fn progress_is_bound_to_the_request_it_belongs_to() {
     pair.opened().await;
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}"#;
     let progress = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}"#;
-    at(&pair.server, &pair.client.seal(message(call)).unwrap()).await.unwrap();
+    at(&pair.server, &pair.client.seal(message(call)).unwrap())
+        .await
+        .unwrap();
     let line = pair.server.seal(message(progress)).unwrap();
     assert!(line.contains("\"req\":{"));
-    assert_eq!(at(&pair.client, &line).await.unwrap().message.text(), progress);
+    assert_eq!(
+        at(&pair.client, &line).await.unwrap().message.text(),
+        progress
+    );
 }
 
 #[tokio::test]
@@ -357,8 +506,21 @@ async fn a_servers_own_request_and_its_answer_are_bound_too() {
     let sampling = r#"{"jsonrpc":"2.0","id":"s","method":"sampling/createMessage","params":{}}"#;
     let line = pair.server.seal(message(sampling)).unwrap();
     at(&pair.client, &line).await.unwrap();
-    let answer = pair.client.seal(message(r#"{"jsonrpc":"2.0","id":"s","result":{"role":"assistant"}}"#)).unwrap();
-    assert_eq!(at(&pair.server, &answer).await.unwrap().asked.unwrap().method, "sampling/createMessage");
+    let answer = pair
+        .client
+        .seal(message(
+            r#"{"jsonrpc":"2.0","id":"s","result":{"role":"assistant"}}"#,
+        ))
+        .unwrap();
+    assert_eq!(
+        at(&pair.server, &answer)
+            .await
+            .unwrap()
+            .asked
+            .unwrap()
+            .method,
+        "sampling/createMessage"
+    );
 }
 
 #[tokio::test]
@@ -381,12 +543,18 @@ async fn a_renewed_passport_goes_on_under_its_new_id() {
         issuer: "authority".to_owned(),
         issuer_chain: vec![],
         key_rotation: None,
-        ext: Some(Ext { tenant: "t".to_owned(), kind: Kind::Agent, owner: "o".to_owned(), ca: None }),
+        ext: Some(Ext {
+            tenant: "t".to_owned(),
+            kind: Kind::Agent,
+            owner: "o".to_owned(),
+            ca: None,
+        }),
     }
     .sign(&pair.authority)
     .unwrap();
     pair.client.identity().renewed(&renewed).unwrap();
-    pair.trust.preload(&renewed, good(&renewed, State::Good, pair.clock.now()));
+    pair.trust
+        .preload(&renewed, good(&renewed, State::Good, pair.clock.now()));
     let line = pair.client.seal(message(CALL)).unwrap();
     assert!(line.contains("\"passport\":{"));
     at(&pair.server, &line).await.unwrap();

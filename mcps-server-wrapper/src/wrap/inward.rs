@@ -12,11 +12,18 @@ use mcps_transport::frame::Incoming;
 use super::{Mode, Wrap};
 
 impl Wrap {
-    pub(super) async fn inward(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    pub(super) async fn inward(
+        &self,
+        incoming: Incoming,
+        ends: &Ends,
+    ) -> Result<(), TransportError> {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
             Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } => {
-                tracing::warn!(bytes, "the client sent a line of {bytes} bytes that cannot be a message");
+                tracing::warn!(
+                    bytes,
+                    "the client sent a line of {bytes} bytes that cannot be a message"
+                );
                 let why = Refusal::Message("a line that is too long or holds a line end");
                 return self.refuse(Refused::unread(why), ends).await;
             }
@@ -25,8 +32,16 @@ impl Wrap {
                 return Ok(());
             }
         };
-        let plain = if self.min_level == TrustLevel::L0 || self.mode == Mode::Observe { Plain::Admit } else { Plain::Refuse };
-        let need = if self.mode == Mode::Observe { TrustLevel::L0 } else { self.min_level };
+        let plain = if self.min_level == TrustLevel::L0 || self.mode == Mode::Observe {
+            Plain::Admit
+        } else {
+            Plain::Refuse
+        };
+        let need = if self.mode == Mode::Observe {
+            TrustLevel::L0
+        } else {
+            self.min_level
+        };
         match self.link.open(bytes, need, plain).await {
             Ok(opened) => self.pass(opened, ends).await,
             Err(refused) if self.mode == Mode::Observe => self.observe(*refused, ends).await,
@@ -37,9 +52,16 @@ impl Wrap {
     async fn pass(&self, opened: Opened, ends: &Ends) -> Result<(), TransportError> {
         let Opened { message, trust, .. } = opened;
         let level = trust.map_or(TrustLevel::L0, mcps_core::level::Effective::level);
-        let method = message.method().map(|method| method.into_owned()).unwrap_or_default();
+        let method = message
+            .method()
+            .map(|method| method.into_owned())
+            .unwrap_or_default();
         if self.mode == Mode::Observe && level < self.min_level {
-            let code = Refusal::TrustTooLow { have: level, need: self.min_level }.code();
+            let code = Refusal::TrustTooLow {
+                have: level,
+                need: self.min_level,
+            }
+            .code();
             tracing::warn!(code = code.id(), method, %level, "would refuse with {}: level {level}", code.id());
         }
         tracing::debug!(method, %level, kind = message.kind().as_str(), "verified");
@@ -85,8 +107,17 @@ impl Wrap {
             Some(Kind::Response | Kind::Error) => {
                 // The server must not wait for an answer that was refused. Only a genuine answer
                 // ends its request: anybody could send a forged one.
-                let Some(id) = refused.id.filter(|id| refused.authentic && self.link.abandon(id)) else { return Ok(()) };
-                relay::send(&ends.server, message::error_text(Some(&id), code, &decision_id, "")).await
+                let Some(id) = refused
+                    .id
+                    .filter(|id| refused.authentic && self.link.abandon(id))
+                else {
+                    return Ok(());
+                };
+                relay::send(
+                    &ends.server,
+                    message::error_text(Some(&id), code, &decision_id, ""),
+                )
+                .await
             }
             Some(Kind::Request) | None => {
                 let _order = self.sending.lock().await;

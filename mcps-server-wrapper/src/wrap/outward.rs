@@ -12,12 +12,21 @@ use mcps_transport::frame::Incoming;
 use super::Wrap;
 
 impl Wrap {
-    pub(super) async fn outward(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    pub(super) async fn outward(
+        &self,
+        incoming: Incoming,
+        ends: &Ends,
+    ) -> Result<(), TransportError> {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
             Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } => {
-                tracing::error!(bytes, "the server wrote a line of {bytes} bytes, which cannot be passed on; every call in flight fails, since it may answer any of them");
-                return self.fail(self.link.serving(), Code::UpstreamUnavailable, ends).await;
+                tracing::error!(
+                    bytes,
+                    "the server wrote a line of {bytes} bytes, which cannot be passed on; every call in flight fails, since it may answer any of them"
+                );
+                return self
+                    .fail(self.link.serving(), Code::UpstreamUnavailable, ends)
+                    .await;
             }
             Incoming::Truncated { bytes } => {
                 tracing::error!(bytes, "the server ended in the middle of a line");
@@ -33,7 +42,9 @@ impl Wrap {
                 // unless somebody waits for it.
                 tracing::warn!(bytes = length, reason = %refusal, "the server wrote something that is no message: {refusal}");
                 let asked = id.filter(|id| self.link.served(id).is_some());
-                return self.fail(asked.into_iter().collect(), Code::Malformed, ends).await;
+                return self
+                    .fail(asked.into_iter().collect(), Code::Malformed, ends)
+                    .await;
             }
         };
         let id = message.id().cloned();
@@ -46,17 +57,23 @@ impl Wrap {
             Err(refusal) => {
                 tracing::error!(reason = %refusal, "a message of the server cannot be signed: {refusal}");
                 let asked = id.filter(|id| self.link.served(id).is_some());
-                self.fail(asked.into_iter().collect(), refusal.code(), ends).await
+                self.fail(asked.into_iter().collect(), refusal.code(), ends)
+                    .await
             }
         }
     }
 
-    async fn sign(&self, message: Message, ends: &Ends) -> Result<Result<(), Refusal>, TransportError> {
+    async fn sign(
+        &self,
+        message: Message,
+        ends: &Ends,
+    ) -> Result<Result<(), Refusal>, TransportError> {
         let asked = message.id().and_then(|id| self.link.served(id));
-        let message = match asked.filter(|_| message.kind() == Kind::Response && !self.link.is_plain()) {
-            Some(asked) => self.complete(message, &asked),
-            None => Ok(message),
-        };
+        let message =
+            match asked.filter(|_| message.kind() == Kind::Response && !self.link.is_plain()) {
+                Some(asked) => self.complete(message, &asked),
+                None => Ok(message),
+            };
         let message = match message {
             Ok(message) => message,
             Err(refusal) => return Ok(Err(refusal)),
@@ -75,7 +92,12 @@ impl Wrap {
         }
         if asked.method == tools::LIST {
             let identity = self.link.identity();
-            return tools::sign_list(message, identity.passport()?.as_ref(), identity.signer(), self.clock.now());
+            return tools::sign_list(
+                message,
+                identity.passport()?.as_ref(),
+                identity.signer(),
+                self.clock.now(),
+            );
         }
         Ok(message)
     }
