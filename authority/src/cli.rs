@@ -1,5 +1,6 @@
 //! The command line. The environment is read here and nowhere else.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -18,23 +19,18 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the authority. Without options: SQLite and keys in your data folder, on loopback.
     Serve(Box<Serve>),
+    /// Add an operator and print the new API key, once. Works while the authority runs.
+    AddOperator(AddOperator),
     /// Print the OpenAPI 3.1 document of the HTTP interface.
     Openapi,
 }
 
+/// Where an authority keeps what it knows.
 #[derive(Args)]
-pub(crate) struct Serve {
+pub(crate) struct Place {
     /// Where the keys and the SQLite file live [default: ~/.local/share/mcps-authority].
     #[arg(long, env = "MCPS_AUTHORITY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Address to listen on; port 0 takes a free one, printed in the first line.
-    #[arg(
-        long,
-        env = "MCPS_AUTHORITY_LISTEN",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:7300"
-    )]
-    listen: SocketAddr,
     /// PostgreSQL instead of SQLite: postgres://user:password@host/database. Replicas share it,
     /// and one set of keys.
     #[arg(
@@ -44,6 +40,33 @@ pub(crate) struct Serve {
         hide_env_values = true
     )]
     database_url: Option<String>,
+    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
+    xdg_data_home: Option<PathBuf>,
+    #[arg(long, env = "HOME", hide = true)]
+    home: Option<PathBuf>,
+}
+
+/// Without the database's URL, which may hold a password.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    place: Place,
+    /// Address to listen on; port 0 takes a free one, printed in the first line.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_LISTEN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:7300"
+    )]
+    listen: SocketAddr,
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
@@ -52,7 +75,7 @@ pub(crate) struct Serve {
     operator_key_file: Option<PathBuf>,
     /// Write the base URL to this file once requests are answered.
     #[arg(long, value_name = "PATH")]
-    ready_file: Option<PathBuf>,
+    pub(crate) ready_file: Option<PathBuf>,
     /// How log lines look; they go to standard error.
     #[arg(
         long,
@@ -64,19 +87,15 @@ pub(crate) struct Serve {
     /// Which log lines: error, warn, info, debug, or by target as in `info,sqlx=debug`.
     #[arg(long, env = "MCPS_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
-    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
-    xdg_data_home: Option<PathBuf>,
-    #[arg(long, env = "HOME", hide = true)]
-    home: Option<PathBuf>,
 }
 
-/// Without the database's URL, which may hold a password.
-impl std::fmt::Debug for Serve {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Serve")
-            .field("listen", &self.listen)
-            .finish_non_exhaustive()
-    }
+#[derive(Args, Debug)]
+pub(crate) struct AddOperator {
+    #[command(flatten)]
+    place: Place,
+    /// Whom the key is for.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -87,29 +106,47 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+impl Place {
+    /// A configuration for this place.
+    fn config(&self) -> anyhow::Result<Config> {
+        let xdg = self.xdg_data_home.clone().filter(|path| path.is_absolute());
+        let home = self.home.as_ref().map(|home| home.join(".local/share"));
+        let default = xdg.or(home).map(|base| base.join("mcps-authority"));
+        let data_dir = self.data_dir.clone().or(default);
+        let data_dir = data_dir.ok_or_else(|| {
+            anyhow::anyhow!(
+                "there is no home directory to keep data in; name a folder with --data-dir DIR"
+            )
+        })?;
+        let database_url = self.database_url.clone().filter(|url| !url.is_empty());
+        Ok(Config {
+            database_url,
+            ..Config::local(data_dir)
+        })
+    }
+}
+
 impl Serve {
-    /// The library's configuration, and the ready file.
+    /// The library's configuration.
     ///
     /// # Errors
     /// When no data directory was named and there is no home to derive it from.
-    pub(crate) fn into_config(self) -> anyhow::Result<(Config, Option<PathBuf>)> {
-        let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-        let xdg = self.xdg_data_home.and_then(absolute);
-        let home = self.home.map(|home| home.join(".local/share"));
-        let default = xdg.or(home).map(|base| base.join("mcps-authority"));
-        let data_dir = self.data_dir.or(default);
-        let data_dir = data_dir.ok_or_else(|| {
-            anyhow::anyhow!(
-                "there is no home directory to keep data in; name one with --data-dir DIR"
-            )
-        })?;
-        let config = Config {
-            data_dir,
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config {
             listen: self.listen,
-            database_url: self.database_url.filter(|url| !url.is_empty()),
-            issuer: self.issuer,
-            operator_key_file: self.operator_key_file,
-        };
-        Ok((config, self.ready_file))
+            issuer: self.issuer.clone(),
+            operator_key_file: self.operator_key_file.clone(),
+            ..self.place.config()?
+        })
+    }
+}
+
+impl AddOperator {
+    /// The library's configuration.
+    ///
+    /// # Errors
+    /// As [`Serve::config`].
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        self.place.config()
     }
 }

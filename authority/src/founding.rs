@@ -10,7 +10,7 @@ use std::sync::Arc;
 use mcps_core::clock::Clock;
 use mcps_core::digest::Digest;
 use mcps_core::key::SecretKey;
-use mcps_core::random::{Random, hex16};
+use mcps_core::random::Random;
 use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
@@ -50,11 +50,7 @@ pub async fn found_or_find(
     }
     let operator_key = OperatorKey::generate(random)?;
     let founding = draw_up(config, &files, clock, random)?;
-    let operator = NewOperator {
-        operator_id: format!("op_{}", hex16(random)?),
-        name: "first".to_owned(),
-        key_hash: operator_key.hash(),
-    };
+    let operator = NewOperator::new("first", &operator_key, random)?;
     // On disk before the hash is in the database: a key that nobody has seen is of no use.
     if let Some(path) = &config.operator_key_file {
         let written = write_operator_key(path, &operator_key);

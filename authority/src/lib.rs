@@ -26,5 +26,5 @@ mod serve;
 mod trace;
 
 pub use config::Config;
-pub use serve::{Running, serve};
+pub use serve::{Running, add_operator, serve};
 pub use start::StartError;

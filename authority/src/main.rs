@@ -10,18 +10,19 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use mcps_authority::{Running, api, serve};
+use mcps_authority::{Running, add_operator, api, serve};
 use mcps_core::clock::SystemClock;
 use mcps_core::random::SystemRandom;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, Command, LogFormat, Serve};
+use cli::{AddOperator, Cli, Command, LogFormat, Serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(args) => run(*args).await,
+        Command::Serve(args) => run(&args).await,
+        Command::AddOperator(args) => add(&args).await,
         Command::Openapi => print_openapi(),
     };
     match outcome {
@@ -33,16 +34,27 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Serve) -> anyhow::Result<()> {
+async fn add(args: &AddOperator) -> anyhow::Result<()> {
+    let key = add_operator(&args.config()?, &args.name, &SystemClock, &SystemRandom).await?;
+    writeln!(io::stdout(), "{}", key.reveal())?;
+    let name = &args.name;
+    writeln!(
+        io::stderr(),
+        "This is the key of operator {name}, shown this once and stored only as a hash."
+    )?;
+    Ok(())
+}
+
+async fn run(args: &Serve) -> anyhow::Result<()> {
     start_logging(args.log_format, &args.log);
-    let (config, ready_file) = args.into_config()?;
+    let config = args.config()?;
     let (data_dir, key_file) = (config.data_dir.clone(), config.operator_key_file.clone());
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let running = serve(config, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     announce(&running, &data_dir, key_file.as_deref())?;
-    if let Some(path) = ready_file {
-        write_ready(&path, &running.url())
+    if let Some(path) = &args.ready_file {
+        write_ready(path, &running.url())
             .with_context(|| format!("cannot write --ready-file {}", path.display()))?;
     }
     let told = tokio::select! {
@@ -80,6 +92,10 @@ fn announce(running: &Running, data_dir: &Path, key_file: Option<&Path>) -> io::
             "\nThe first operator's key, shown this once and stored only as a hash:\n"
         )?;
         writeln!(out, "  {}\n", key.reveal())?;
+        writeln!(
+            out,
+            "Lost it? `mcps-authority add-operator --name NAME` makes another."
+        )?;
         if let Some(path) = key_file {
             writeln!(
                 out,

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::founding::found_or_find;
 use crate::operator_key::OperatorKey;
 use crate::start::StartError;
-use crate::store::Db;
+use crate::store::{Db, NewOperator};
 
 /// How long requests under way may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -99,6 +99,31 @@ pub async fn serve(
         stop,
         tasks,
     })
+}
+
+/// Adds an operator to a database that has been founded, and returns the key. For when the first
+/// one was lost, and for everybody who needs one of their own.
+///
+/// # Errors
+/// [`StartError`]; [`StartError::NotFounded`] before the first start.
+pub async fn add_operator(
+    config: &Config,
+    name: &str,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<OperatorKey, StartError> {
+    let file = config.data_dir.join("authority.db");
+    if config.database_url.is_none() && !file.exists() {
+        return Err(StartError::NotFounded);
+    }
+    let db = open(config).await?;
+    db.migrate().await?;
+    db.founding().await?.ok_or(StartError::NotFounded)?;
+    let key = OperatorKey::generate(random)?;
+    db.add_operator(&NewOperator::new(name, &key, random)?, clock.now())
+        .await?;
+    db.close().await;
+    Ok(key)
 }
 
 impl Running {

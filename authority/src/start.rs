@@ -52,6 +52,11 @@ pub enum StartError {
         /// Where it was looked for.
         folder: PathBuf,
     },
+    /// There is no authority in this database yet.
+    #[error(
+        "there is no authority here yet; run `mcps-authority serve` first, which prints the first operator's key, or name the right --data-dir or --database-url"
+    )]
+    NotFounded,
     /// `--issuer` is not the name that was chosen at the first start.
     #[error(
         "--issuer {asked}: this authority is called {is}, and passports carry that name; leave --issuer out, or start afresh with another data directory and database"

@@ -51,12 +51,17 @@ macro_rules! on {
 }
 
 /// Runs one body inside a write transaction and commits it. A `return` or `?` rolls back.
-/// SQLite takes its write lock at the start, or a reader that turns writer could be refused.
+///
+/// PostgreSQL: the row locks that keep issuing and revoking apart want each statement to see what
+/// was committed before it, whatever the database's default. SQLite takes its write lock at the
+/// start, or a reader that turns writer could be refused.
 macro_rules! transaction {
     ($db:expr, $tx:ident => $body:expr) => {
         match $db {
             $crate::store::Db::Postgres(pool) => {
-                let mut $tx = pool.begin().await?;
+                let mut $tx = pool
+                    .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
+                    .await?;
                 let value = $body;
                 $tx.commit().await?;
                 value

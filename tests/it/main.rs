@@ -1,4 +1,5 @@
 //! One integration binary: the real services in-process, on ephemeral ports, with a manual clock.
 
 mod arrows;
+mod authority;
 mod world;

@@ -13,6 +13,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::jcs;
 use mcps_core::json::Document;
 use mcps_core::passport::PassportId;
+use mcps_core::refusal::Refusal;
 use mcps_core::status::State as Known;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -232,7 +233,7 @@ pub(super) async fn public_key(
     State(authority): State<Shared>,
 ) -> Result<Json<PublicKeyView>, Error> {
     let key = authority.passport_signer().public_key();
-    let unreadable = |_| mcps_core::refusal::Refusal::Passport("the key cannot be written as PEM");
+    let unreadable = |_| Refusal::Passport("the key cannot be written as PEM");
     Ok(Json(PublicKeyView {
         issuer: authority.name().to_owned(),
         key_id: key.key_id().to_string(),
@@ -244,7 +245,11 @@ pub(super) async fn public_key(
 /// Adds `signature` over the JCS of the object, as draft-00 does it.
 fn signed(authority: &Authority, unsigned: &impl Serialize) -> Result<String, Error> {
     let json = serde_json::value::to_raw_value(unsigned);
-    let json: Box<RawValue> = json.map_err(|error| Error::Body(error.to_string()))?;
+    let unwritten = |_| Refusal::Statement {
+        what: "draft-00 answer",
+        why: "cannot be written",
+    };
+    let json: Box<RawValue> = json.map_err(unwritten).map_err(Error::Stored)?;
     let document = Document::parse(json.get())?;
     let signature = authority
         .passport_signer()

@@ -2,8 +2,10 @@
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use mcps_core::random::{Random, RandomError, hex16};
 
 use super::{Db, on};
+use crate::operator_key::OperatorKey;
 
 pub(super) const INSERT_OPERATOR: &str =
     "INSERT INTO operators (operator_id, name, key_hash, created_at) VALUES ($1, $2, $3, $4)";
@@ -17,6 +19,21 @@ pub struct NewOperator {
     pub name: String,
     /// SHA-256 of the API key.
     pub key_hash: Digest,
+}
+
+impl NewOperator {
+    /// An operator of that name with that key.
+    ///
+    /// # Errors
+    /// [`RandomError`] when the source fails.
+    pub fn new(name: &str, key: &OperatorKey, random: &dyn Random) -> Result<Self, RandomError> {
+        let operator_id = format!("op_{}", hex16(random)?);
+        Ok(Self {
+            operator_id,
+            name: name.to_owned(),
+            key_hash: key.hash(),
+        })
+    }
 }
 
 /// Whoever an API key belongs to.

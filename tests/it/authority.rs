@@ -1,0 +1,23 @@
+//! The trust authority over HTTP and its store, each on SQLite and on PostgreSQL.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says on which engine"
+)]
+
+mod draft;
+mod engine;
+mod hostile;
+mod issuing;
+mod openapi;
+mod outages;
+mod races;
+mod renewing;
+mod revoking;
+mod starting;
+mod status;
+mod store;
+mod world;

@@ -1,0 +1,52 @@
+use std::fs;
+use std::path::Path;
+
+use mcps_authority::api;
+use serde_json::Value;
+
+use super::world::on_both;
+
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/authority.json");
+    let committed = fs::read_to_string(path).unwrap();
+    assert!(
+        committed == api::openapi_json().unwrap(),
+        "openapi/authority.json is out of date; run: cargo run -p mcps-authority -- openapi > openapi/authority.json"
+    );
+}
+
+#[test]
+fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
+    let document: Value = serde_json::from_str(&api::openapi_json().unwrap()).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut guarded = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            if operation.get("security").is_some() {
+                assert!(operation["responses"]["401"].is_object(), "{method} {path}");
+                guarded.push(format!("{method} {path}"));
+            }
+        }
+    }
+    guarded.sort();
+    assert_eq!(
+        guarded,
+        [
+            "get /v1/passports",
+            "post /v1/passports",
+            "post /v1/passports/{id}/revoke"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn serves_the_document() {
+    on_both(async |world| {
+        let served = world.get("/openapi.json").await.json();
+        let expected: Value = serde_json::from_str(&api::openapi_json().unwrap()).unwrap();
+        assert_eq!(served, expected);
+    })
+    .await;
+}
