@@ -36,7 +36,7 @@ pub const VERSION: &str = "1.0";
 /// A message after signing.
 #[derive(Clone, Debug)]
 pub struct Signed {
-    /// What to send, one line.
+    /// What to send; one line if the message was one.
     pub text: String,
     /// Hash of the signed object: what the next message's `prev` and the answer's `req` name.
     pub digest: Digest,
@@ -45,14 +45,16 @@ pub struct Signed {
 /// Signs `message` and places the envelope.
 ///
 /// # Errors
-/// [`Refusal::Envelope`] when the message already has one or the signer fails; [`Refusal::Json`]
-/// when a result cannot be made to hold one.
+/// [`Refusal::Envelope`] when the message already has one, the signer fails, or a member of
+/// `fields` is one that readers refuse; [`Refusal::Json`] when an error's `data` is nested too
+/// deeply to be wrapped.
 pub fn seal(
     message: Message,
     carrier: Carrier,
     fields: &Fields,
     signer: &dyn Signer,
 ) -> Result<Signed, Refusal> {
+    fields.check()?;
     match carrier {
         Carrier::Native => seal_native(message, fields, signer),
         Carrier::Draft00 => seal_draft(message, fields, signer),
@@ -67,8 +69,8 @@ fn sign(digest: &Digest, signer: &dyn Signer) -> Result<String, Refusal> {
 }
 
 fn seal_native(message: Message, fields: &Fields, signer: &dyn Signer) -> Result<Signed, Refusal> {
-    let (message, added) = carrier::prepare(message, ENVELOPE)?;
-    let hash = hash::native(&message, None, &added)?.to_string();
+    let (message, added) = carrier::prepare(message)?;
+    let hash = hash::native(&message, None, &added).to_string();
     let mut bytes = Vec::with_capacity(2048);
     fields.write(
         message.kind(),
@@ -95,15 +97,12 @@ fn seal_native(message: Message, fields: &Fields, signer: &dyn Signer) -> Result
 }
 
 fn seal_draft(message: Message, fields: &Fields, signer: &dyn Signer) -> Result<Signed, Refusal> {
-    if message.root().get("mcps").is_some() {
-        return Err(Refusal::Envelope("the message is signed already"));
-    }
-    let (message, added) = carrier::prepare(message, BINDINGS)?;
+    let (message, added) = carrier::prepare(message)?;
     let mut bytes = Vec::with_capacity(2048);
     fields.write(message.kind(), &added, fields::Form::Bindings, &mut bytes);
     let bindings = String::from_utf8(bytes).map_err(|_| Refusal::Envelope("not UTF-8"))?;
     let mut text = carrier::place(message, BINDINGS, &bindings, &added)?;
-    let document = Document::parse(text.as_str())?;
+    let document = Document::parse_with(text.as_bytes().to_vec(), carrier::unlimited())?;
     let hash = jcs::digest(document.root()).to_string();
     let digest = Digest::of(fields.draft_signed(&hash).as_bytes());
     let signature = sign(&digest, signer)?;
@@ -120,6 +119,17 @@ fn seal_draft(message: Message, fields: &Fields, signer: &dyn Signer) -> Result<
 pub fn is_signed(message: &Message) -> bool {
     message.root().get("mcps").is_some()
         || carrier::holder(message).is_some_and(|holder| holder.get(ENVELOPE).is_some())
+}
+
+/// One envelope, in one carrier, and `added` is true of the message.
+fn alone(message: &Message, other: Carrier, name: &str, added: &[Added]) -> Result<(), Refusal> {
+    if carrier::has_marks(message, other) {
+        return Err(Refusal::Envelope("the message is signed in both carriers"));
+    }
+    if !carrier::fits(message, name, added) {
+        return Err(Refusal::Envelope("`added` is not what was added"));
+    }
+    Ok(())
 }
 
 /// A received message with an envelope whose members were read and whose hash was computed. The
@@ -154,7 +164,8 @@ impl Sealed {
             .as_object()
             .ok_or(Refusal::Envelope("not an object"))?;
         let parts = read::native(object, message.kind())?;
-        let hash = hash::native(&message, Some(envelope), &parts.added)?.to_string();
+        alone(&message, Carrier::Draft00, ENVELOPE, &parts.added)?;
+        let hash = hash::native(&message, Some(envelope), &parts.added).to_string();
         let signature = object.get("signature");
         let overlay = Overlay {
             without: signature.as_slice(),
@@ -185,6 +196,7 @@ impl Sealed {
             .ok_or(Refusal::Envelope("not an object"))?;
         let bindings = carrier::holder(&message).and_then(|holder| holder.get(BINDINGS));
         let parts = read::draft(object, bindings, message.kind())?;
+        alone(&message, Carrier::Native, BINDINGS, &parts.added)?;
         let mut hasher = crate::digest::Hasher::new();
         jcs::write_overlaid(
             message.root(),

@@ -10,6 +10,8 @@ pub mod clock;
 pub mod code;
 pub mod digest;
 pub mod envelope;
+#[cfg(test)]
+mod fixture;
 pub mod jcs;
 pub mod json;
 pub mod key;

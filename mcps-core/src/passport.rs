@@ -13,6 +13,7 @@ use std::fmt;
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
+use crate::jcs;
 use crate::json::{Document, Value};
 use crate::key::PublicKey;
 use crate::level::TrustLevel;
@@ -180,6 +181,13 @@ impl Passport {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The JSON in canonical form, as envelopes carry it.
+    pub(crate) fn canonical_text(&self) -> String {
+        // It was parsed once, so there is no other case.
+        let document = Document::parse(self.text.as_str());
+        document.map_or_else(|_| self.text.clone(), |own| jcs::to_string(own.root()))
     }
 
     /// Its id.

@@ -7,6 +7,7 @@ use crate::message::{self, Kind, Message};
 use crate::refusal::Refusal;
 
 use super::fields::Added;
+use super::{BINDINGS, ENVELOPE, hash};
 
 /// How the envelope travels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -60,12 +61,58 @@ pub(super) fn holder(message: &Message) -> Option<Object<'_>> {
     }
 }
 
-/// Says what has to be created to hold `name`, and wraps an `error.data` that is not an object.
-pub(super) fn prepare(message: Message, name: &str) -> Result<(Message, Vec<Added>), Refusal> {
-    if let Some(holder) = holder(&message) {
-        if holder.get(name).is_some() {
-            return Err(Refusal::Envelope("the message is signed already"));
+/// Whether a member stands in the message that only `of`'s carrier puts there. Stripping another
+/// carrier's envelope would leave it, and the rest would look signed.
+pub(super) fn has_marks(message: &Message, of: Carrier) -> bool {
+    let held = |name| holder(message).is_some_and(|holder| holder.get(name).is_some());
+    match of {
+        Carrier::Native => held(ENVELOPE),
+        Carrier::Draft00 => message.root().get("mcps").is_some() || held(BINDINGS),
+    }
+}
+
+/// Which of `added` a message of this kind can need; others are refused when read.
+fn plausible(kind: Kind, added: &[Added]) -> bool {
+    match kind {
+        Kind::Error => matches!(added, [] | [Added::Data] | [Added::Value]),
+        Kind::Response => matches!(added, [] | [Added::Meta]),
+        Kind::Request | Kind::Notification => {
+            matches!(added, [] | [Added::Meta] | [Added::Meta, Added::Params])
         }
+    }
+}
+
+/// Whether `added` is what a signer had to create to place `name` in this message, and nothing
+/// stands there besides what hops may set: it would be lost in stripping, and in the native
+/// carrier it would not even be signed.
+pub(super) fn fits(message: &Message, name: &str, added: &[Added]) -> bool {
+    let Some(holder) = holder(message) else {
+        return added.is_empty();
+    };
+    let alone = |own: &Added| match own {
+        Added::Data => holder.len() == 1,
+        Added::Value => {
+            let value = holder.get("value");
+            holder.len() == 2 && value.is_some_and(|value| value.as_object().is_none())
+        }
+        Added::Meta => holder.iter().all(|member| {
+            let member = member.name();
+            member == name || hash::TRACE.contains(&&*member)
+        }),
+        Added::Params => {
+            let params = message.params().and_then(Value::as_object);
+            params.is_some_and(|params| params.len() == 1)
+        }
+    };
+    plausible(message.kind(), added) && added.iter().all(alone)
+}
+
+/// Says what has to be created to hold `name`, and wraps an `error.data` that is not an object.
+pub(super) fn prepare(message: Message) -> Result<(Message, Vec<Added>), Refusal> {
+    if has_marks(&message, Carrier::Native) || has_marks(&message, Carrier::Draft00) {
+        return Err(Refusal::Envelope("the message is signed already"));
+    }
+    if holder(&message).is_some() {
         return Ok((message, Vec::new()));
     }
     if message.kind() != Kind::Error {

@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::json::quote;
 use crate::message::Kind;
 use crate::passport::{Passport, PassportId};
+use crate::refusal::Refusal;
 use crate::statement;
 use crate::stream::Position;
 
@@ -77,6 +78,18 @@ pub struct Fields {
     pub ath: Option<Digest>,
 }
 
+/// Longest audience; a URI above that is nobody's.
+pub(super) const MAX_AUD: usize = 2048;
+
+/// The largest sequence number that JSON carries safely (RFC 7493 §2.2).
+const MAX_SEQ: u64 = (1 << 53) - 1;
+
+/// Whether `text` is 16 bytes in lower-case hex.
+pub(super) fn hex32(text: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == 32 && text.bytes().all(hex)
+}
+
 /// Which writing of the members.
 #[derive(Clone, Copy)]
 pub(super) enum Form<'a> {
@@ -125,8 +138,36 @@ impl Writer<'_> {
 }
 
 impl Fields {
-    /// Writes the envelope's members canonically. A passport is written as it is, so callers keep
-    /// their own in canonical form.
+    /// Whether a reader would take these members. What nobody could read is not signed; and since
+    /// they are written without escapes, what passes here cannot break out of its quotes.
+    ///
+    /// # Errors
+    /// [`Refusal::Envelope`] naming the member.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let position = self.position.is_none_or(|position| {
+            (1..=MAX_SEQ).contains(&position.seq) && (position.seq == 1) == position.prev.is_none()
+        });
+        let passport = self.passport.as_ref();
+        let rules = [
+            (hex32(&self.nonce), "nonce"),
+            (hex32(&self.session), "session"),
+            (!self.aud.is_empty() && self.aud.len() <= MAX_AUD, "aud"),
+            (
+                Timestamp::parse_rfc3339(&self.timestamp) == Some(self.stamped),
+                "timestamp",
+            ),
+            (position, "seq or prev"),
+            (self.req.as_ref().is_none_or(|req| hex32(&req.nonce)), "req"),
+            (
+                passport.is_none_or(|passport| passport.id() == &self.passport_id),
+                "passport is not the one that passport_id names",
+            ),
+        ];
+        let broken = rules.into_iter().find(|(holds, _)| !holds);
+        broken.map_or(Ok(()), |(_, member)| Err(Refusal::Envelope(member)))
+    }
+
+    /// Writes the envelope's members canonically.
     pub(super) fn write(&self, kind: Kind, added: &[Added], form: Form<'_>, out: &mut Vec<u8>) {
         let own = !matches!(form, Form::Bindings);
         let mut writer = Writer { out, first: true };
@@ -159,7 +200,7 @@ impl Fields {
             writer.plain("nonce", &self.nonce);
         }
         if let Some(passport) = &self.passport {
-            writer.json("passport", passport.text());
+            writer.json("passport", &passport.canonical_text());
         }
         if own {
             writer.plain("passport_id", self.passport_id.as_str());
