@@ -122,6 +122,10 @@ const TABLE: [Row; 27] = [
 
 impl Code {
     /// Every code, in order of its number.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "evaluated at compile time, within both arrays' one length"
+    )]
     pub const ALL: [Code; 27] = {
         let mut all = [Code::InvalidPassport; 27];
         let mut i = 0;
