@@ -150,7 +150,7 @@ struct Connect {
 }
 
 impl Relay for Connect {
-    async fn from_client(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    async fn client_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
             Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } => {
@@ -180,7 +180,7 @@ impl Relay for Connect {
             .await
     }
 
-    async fn from_server(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    async fn server_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
         let done = self.deliver(incoming, ends).await;
         self.answered.send_replace(true);
         done

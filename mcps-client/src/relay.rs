@@ -15,14 +15,14 @@ use mcps_transport::stdio;
 /// to read), each in its own direction.
 pub trait Relay {
     /// The client wrote something.
-    fn from_client(
+    fn client_wrote(
         &self,
         incoming: Incoming,
         ends: &Ends,
     ) -> impl Future<Output = Result<(), TransportError>>;
 
     /// The server wrote something.
-    fn from_server(
+    fn server_wrote(
         &self,
         incoming: Incoming,
         ends: &Ends,
@@ -106,13 +106,13 @@ pub async fn run(
 
     let up = async {
         while let Some(incoming) = client.inbox.next().await? {
-            relay.from_client(incoming, &ends).await?;
+            relay.client_wrote(incoming, &ends).await?;
         }
         Ok::<_, TransportError>(())
     };
     let down = async {
         while let Some(incoming) = server.inbox.next().await? {
-            relay.from_server(incoming, &ends).await?;
+            relay.server_wrote(incoming, &ends).await?;
         }
         Ok::<_, TransportError>(())
     };

@@ -137,13 +137,13 @@ struct Wrap {
 }
 
 impl Relay for Wrap {
-    async fn from_client(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    async fn client_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
         let done = self.inward(incoming, ends).await;
         self.met.send_replace(true);
         done
     }
 
-    async fn from_server(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    async fn server_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
         let mut met = self.met.subscribe();
         // The sender is ours, so this ends with the client's first line or with the relay.
         drop(met.wait_for(|met| *met).await);

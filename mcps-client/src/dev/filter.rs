@@ -35,11 +35,11 @@ async fn pass(to: &Sender, incoming: Incoming) -> Result<(), TransportError> {
 }
 
 impl Relay for Filter {
-    async fn from_client(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    async fn client_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
         pass(&ends.server, incoming).await
     }
 
-    async fn from_server(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
+    async fn server_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
         let Incoming::Frame(frame) = incoming else { return pass(&ends.client, incoming).await };
         let changed = Message::parse(frame.as_bytes()).ok().and_then(|message| self.swap(&message));
         match changed {
