@@ -30,8 +30,15 @@ need() {
     shift
     have apt-get || fail "$what is missing, and this is no Debian: install it (on Debian: apt-get install $*)"
     say "$what is missing: installing $* with apt"
+    local log
+    log=$(mktemp)
     {
         as_root apt-get update -q &&
             as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
-    } >&2 </dev/null || fail "could not install $what: install the Debian package(s) $* yourself, then try again"
+    } >"$log" 2>&1 </dev/null || {
+        cat "$log" >&2
+        rm -f "$log"
+        fail "could not install $what, see above: install the Debian package(s) $* yourself, then try again"
+    }
+    rm -f "$log"
 }
