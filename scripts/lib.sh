@@ -17,10 +17,8 @@ have() { command -v "$1" >/dev/null 2>&1; }
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
-    elif have sudo; then
-        sudo "$@"
     else
-        fail "needs root for: $* (there is no sudo; run it yourself, then try again)"
+        sudo "$@"
     fi
 }
 
@@ -29,6 +27,8 @@ need() {
     local what=$1
     shift
     have apt-get || fail "$what is missing, and this is no Debian: install it (on Debian: apt-get install $*)"
+    [ "$(id -u)" -eq 0 ] || have sudo ||
+        fail "$what is missing, and there is no sudo to install it with: as root, run apt-get install $*"
     say "$what is missing: installing $* with apt"
     local log
     log=$(mktemp)
