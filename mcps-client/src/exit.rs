@@ -17,7 +17,7 @@ Exit codes:
   2  wrong usage
   3  not found: a file of the home, a passport, a tool
   4  denied by the trust authority
-  5  stale: what is known of revocations is too old, or the authority could not be asked
+  5  stale: the revocation status is too old, or could not be had
   6  verification failed";
 
 /// How a program ends.

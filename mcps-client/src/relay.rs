@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use mcps_transport::child::{Command, Exit};
+use mcps_transport::child::{Child, Command, Exit};
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::{Frame, Incoming};
 use mcps_transport::limits::Limits;
+use mcps_transport::peer::Peer;
 use mcps_transport::pipe::Sender;
 use mcps_transport::shutdown::{Cause, Shutdown};
 use mcps_transport::stdio;
@@ -117,32 +118,57 @@ pub async fn run(
         Ok::<_, TransportError>(())
     };
     tokio::pin!(up, down);
-    let ending = tokio::select! {
-        cause = stop.requested() => Ending::Signal(cause),
-        ended = &mut up => {
-            if let Err(error) = ended {
-                tracing::debug!(error = %error, "the client's side ended: {error}");
-            }
-            // The server sees the end of its input and may still answer what it was asked.
-            let finished = server.outbox.finish().await;
-            tracing::debug!(finished = finished.is_ok(), "the client closed its end");
-            let _ = tokio::time::timeout(DRAIN, &mut down).await;
+    let ended = tokio::select! {
+        cause = stop.requested() => Ended::Signal(cause),
+        ended = &mut up => Ended::Up(ended),
+        ended = &mut down => Ended::Down(ended),
+    };
+    let ending = match ended {
+        Ended::Signal(cause) => {
+            drop(child.terminate().await);
+            return Ok(Ending::Signal(cause));
+        }
+        Ended::Up(Ok(())) => {
+            // The server sees the end of its input and may still answer what it was asked, so its
+            // output is read on meanwhile.
+            let finished = async { tokio::join!(server.outbox.finish(), &mut down) };
+            drop(tokio::time::timeout(DRAIN, finished).await);
             Ending::Client
         }
-        ended = &mut down => {
-            if let Err(error) = ended {
-                tracing::debug!(error = %error, "the server's side ended: {error}");
-            }
-            relay.server_gone(&ends).await?;
-            let exit = tokio::time::timeout(limits.exit_grace, child.wait()).await;
-            Ending::Server(exit.ok().and_then(Result::ok))
+        // Somebody stopped reading. If it is the server, its output ends too.
+        Ended::Up(Err(error)) => {
+            tracing::debug!(error = %error, "one side stopped reading: {error}");
+            drop(tokio::time::timeout(limits.exit_grace, &mut down).await);
+            left(error.is_of(Peer::Client), &mut child, limits).await
         }
+        Ended::Down(Err(error)) if error.is_of(Peer::Client) => {
+            tracing::debug!(error = %error, "the client stopped reading: {error}");
+            Ending::Client
+        }
+        Ended::Down(_) => left(false, &mut child, limits).await,
     };
-    match &ending {
-        Ending::Signal(_) => drop(child.terminate().await),
-        Ending::Client | Ending::Server(_) => drop(child.shutdown().await),
+    if matches!(ending, Ending::Server(_)) {
+        // The client may be gone too; then there is nobody to tell.
+        drop(relay.server_gone(&ends).await);
     }
+    drop(child.shutdown().await);
     // What was queued for the client still goes out, as far as it reads.
     drop(client.outbox.finish().await);
     Ok(ending)
+}
+
+/// Which of the relay's three waits ended.
+enum Ended {
+    Signal(Cause),
+    Up(Result<(), TransportError>),
+    Down(Result<(), TransportError>),
+}
+
+/// Whose leaving it was, and the server's exit status if it is gone.
+async fn left(client: bool, child: &mut Child, limits: &Limits) -> Ending {
+    if client {
+        return Ending::Client;
+    }
+    let exit = tokio::time::timeout(limits.exit_grace, child.wait()).await;
+    Ending::Server(exit.ok().and_then(Result::ok))
 }

@@ -122,6 +122,19 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// Whether the failure is of the connection to this peer.
+    #[must_use]
+    pub fn is_of(&self, asked: Peer) -> bool {
+        match self {
+            Self::HungUp { peer }
+            | Self::Stalled { peer, .. }
+            | Self::Read { peer, .. }
+            | Self::Write { peer, .. }
+            | Self::Finished { peer } => *peer == asked,
+            _ => false,
+        }
+    }
+
     /// The failure of a write to `peer`: EPIPE and its like are the peer's doing.
     pub(crate) fn writing(peer: Peer, source: io::Error) -> Self {
         match source.kind() {

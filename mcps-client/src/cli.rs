@@ -1,0 +1,106 @@
+//! The command line of `mcps`: nouns, verbs, and what they share.
+
+mod checks;
+mod codes;
+mod connect;
+mod dev;
+mod envelope;
+mod error;
+mod input;
+mod judge;
+mod keygen;
+mod operator;
+pub(crate) mod output;
+mod passport;
+mod tool;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use mcps_client::exit;
+use mcps_client::home::Home;
+use mcps_client::options::{HomeOptions, LogOptions};
+use mcps_core::clock::Clock;
+use mcps_core::random::Random;
+use zeroize::Zeroizing;
+
+pub(crate) use error::CliError;
+
+/// Signed MCP: an identity for your agent or server, and proof of who wrote what.
+#[derive(Debug, Parser)]
+#[command(name = "mcps", version, max_term_width = 100, after_help = exit::HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) home: HomeOptions,
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make the private key of this home.
+    Keygen(keygen::Keygen),
+    /// Get, look at, check, renew and revoke passports.
+    #[command(subcommand)]
+    Passport(passport::Passport),
+    /// Look into signed messages.
+    #[command(subcommand)]
+    Envelope(envelope::Envelope),
+    /// Run an MCP server and speak signed MCP with it, on behalf of an unmodified client.
+    Connect(connect::Connect),
+    /// Look at the tools seen so far, and approve changed ones.
+    #[command(subcommand)]
+    Tool(tool::Tool),
+    /// List the codes with which calls are refused.
+    Codes(codes::Codes),
+    /// Start everything on this machine and show it at work.
+    Dev(dev::Dev),
+    /// A server that changes its first tool, for the tour.
+    #[command(hide = true)]
+    DevSwap(dev::DevSwap),
+}
+
+impl Command {
+    /// What is logged unless asked otherwise: commands that stay say what they do.
+    pub(crate) const fn log_level(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "info",
+            _ => "warn",
+        }
+    }
+}
+
+/// What the machine around us gives: where files are, secrets, time, randomness.
+pub(crate) struct Machine {
+    pub(crate) home: Option<PathBuf>,
+    pub(crate) operator_key: Option<Zeroizing<String>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+impl Machine {
+    fn home(&self) -> Result<Home, CliError> {
+        self.home.as_ref().map(Home::new).ok_or(CliError::NoHome)
+    }
+}
+
+/// Runs one command; `dev` is `main`'s.
+///
+/// # Errors
+/// [`CliError`], whose message ends with what to do next.
+pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Keygen(keygen) => keygen.run(machine)?,
+        Command::Passport(passport) => passport.run(machine).await?,
+        Command::Envelope(envelope) => envelope.run(machine).await?,
+        Command::Connect(connect) => return connect.run(machine).await,
+        Command::Tool(tool) => tool.run(machine)?,
+        Command::Codes(codes) => codes.run()?,
+        Command::Dev(_) | Command::DevSwap(_) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

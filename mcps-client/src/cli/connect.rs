@@ -1,0 +1,49 @@
+//! `mcps connect`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use mcps_client::connect::{self, ConnectOptions};
+use mcps_client::options::LinkOptions;
+use mcps_core::level::TrustLevel;
+
+use super::{CliError, Machine};
+
+/// What `mcps connect` can be told.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Put it where your MCP client starts its server:
+  before  npx -y @modelcontextprotocol/server-everything
+  after   mcps connect -- mcps-wrap -- npx -y @modelcontextprotocol/server-everything
+
+It ends with the server's exit code.")]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    link: LinkOptions,
+    /// Let a server answer unsigned, as long as it never signed before.
+    #[arg(long)]
+    allow_unsigned: bool,
+    /// Deliver answers of servers from this trust level on.
+    #[arg(long, value_name = "LEVEL", default_value = "1")]
+    min_server_level: TrustLevel,
+    /// The command of the signed server, for example `mcps-wrap -- SERVER`.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+impl Connect {
+    pub(crate) async fn run(self, machine: &Machine) -> Result<ExitCode, CliError> {
+        let options = ConnectOptions {
+            carrier: self.link.carrier,
+            window: self.link.window(),
+            freshness: self.link.freshness(),
+            min_server_level: self.min_server_level,
+            allow_unsigned: self.allow_unsigned,
+            command: self.command,
+        };
+        let (clock, random) = (Arc::clone(&machine.clock), Arc::clone(&machine.random));
+        let ending = connect::run(&machine.home()?, options, clock, random).await?;
+        Ok(ending.exit_code().into())
+    }
+}

@@ -1,0 +1,94 @@
+//! Why a command failed, in one line that ends with what to do next, and with which exit code.
+
+use std::io;
+
+use mcps_client::error::ClientError;
+use mcps_client::exit::{self, Exit};
+use mcps_core::pin::ApprovalError;
+use mcps_core::refusal::Refusal;
+
+/// A command that failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// What the library says.
+    #[error("{}", exit::explain(.0))]
+    Client(#[from] ClientError),
+    /// Neither `--home` nor a home directory of the user.
+    #[error("there is no home directory to keep a key in; name one with --home DIR")]
+    NoHome,
+    /// A command for operators without an operator's key.
+    #[error("this needs an operator's key; name its file with --operator-key-file FILE or set MCPS_OPERATOR_KEY")]
+    NoOperatorKey,
+    /// Something else was given as an operator's key. It is neither shown nor sent.
+    #[error("{source_name} does not hold an operator's key, which is `mcps_op_` and 43 more characters; copy it again")]
+    NotAnOperatorKey {
+        /// The file or variable.
+        source_name: String,
+    },
+    /// What was to be read cannot be.
+    #[error("cannot read {what}: {source}; check the path and its permissions")]
+    Input {
+        /// The file, or standard input.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What was to be read is too long for what it should be.
+    #[error("{what} holds more than {limit} bytes, too many for what it should be; give it the right file")]
+    TooLong {
+        /// The file, or standard input.
+        what: String,
+        /// How many are read.
+        limit: usize,
+    },
+    /// The authority at a known address shows another root key.
+    #[error("the trust authority at {url} shows another root key than the one expected; somebody may stand in between, do not go on before its operator has told you its root key (then: --root KEYID)")]
+    OtherRoot {
+        /// The address.
+        url: String,
+    },
+    /// A check of what was to be verified failed.
+    #[error("{what} is refused with {}", exit::explain_refusal(.refusal))]
+    Refused {
+        /// The passport or the message.
+        what: &'static str,
+        /// The first check that failed.
+        refusal: Refusal,
+    },
+    /// An id that is not one.
+    #[error("`{0}` is not a passport id; write asp_ and 32 lower-case hex digits")]
+    NotAnId(String),
+    /// No such server among the pins.
+    #[error("no tool of a server called `{0}` was seen by this home; list them with: mcps tool list")]
+    UnknownServer(String),
+    /// Several servers are meant.
+    #[error("`{0}` names more than one server; write it as listed by: mcps tool list")]
+    ManyServers(String),
+    /// There is nothing to approve.
+    #[error("{0}; look at: mcps tool list")]
+    Approval(#[from] ApprovalError),
+    /// Standard output does not take what we print.
+    #[error("cannot write to standard output: {0}; check where it goes")]
+    Output(#[source] io::Error),
+}
+
+impl CliError {
+    /// The one place that maps failures to exit codes, beside [`Exit::of`] for the library's.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Client(error) => Exit::of(error),
+            Self::Refused { refusal, .. } => Exit::of_refusal(refusal),
+            Self::OtherRoot { .. } => Exit::Refused,
+            Self::NoHome | Self::NoOperatorKey | Self::NotAnOperatorKey { .. } | Self::NotAnId(_) | Self::ManyServers(_) => {
+                Exit::Usage
+            }
+            Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
+            Self::UnknownServer(_) | Self::Approval(ApprovalError::Unknown) => Exit::NotFound,
+            Self::Approval(ApprovalError::ChangedAgain) => Exit::Refused,
+            Self::Approval(ApprovalError::NotQuarantined)
+            | Self::Input { .. }
+            | Self::TooLong { .. }
+            | Self::Output(_) => Exit::Other,
+        }
+    }
+}

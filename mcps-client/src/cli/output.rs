@@ -1,0 +1,122 @@
+//! Printing: for people in columns, for scripts as JSON.
+
+use std::io::{self, Write as _};
+
+use clap::{Args, ValueEnum};
+use mcps_core::clock::Timestamp;
+
+use super::CliError;
+
+/// For whom to print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For scripts.
+    Json,
+}
+
+/// `-o`, where a script wants it.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct OutputOptions {
+    /// How the result is printed.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Format,
+}
+
+impl OutputOptions {
+    /// Whether a script reads it.
+    pub(crate) fn is_json(self) -> bool {
+        self.output == Format::Json
+    }
+
+    /// Prints what was found: `rows` for people, `json` for scripts.
+    ///
+    /// # Errors
+    /// As [`print`].
+    pub(crate) fn members(self, rows: &[(&str, String)], json: &serde_json::Value) -> Result<(), CliError> {
+        print(&if self.is_json() { pretty(json) } else { members(rows) })
+    }
+}
+
+/// Prints a text and a line end. A reader who has seen enough (`| head`) is no failure.
+///
+/// # Errors
+/// [`CliError::Output`].
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A word beside the result, on standard error.
+pub(crate) fn note(text: &str) {
+    // Whoever closed our standard error does not want to know.
+    let _ = writeln!(io::stderr(), "{}", printable(text));
+}
+
+/// JSON over several lines.
+pub(crate) fn pretty(json: &serde_json::Value) -> String {
+    format!("{json:#}")
+}
+
+/// Names and values in two columns; empty values are left out.
+pub(crate) fn members(rows: &[(&str, String)]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
+    columns(&rows)
+}
+
+/// Rows under a head line.
+pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    let head = head.iter().map(|&name| name.to_owned()).collect();
+    columns(&[vec![head], rows].concat())
+}
+
+fn columns(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        out.push_str(line.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// The text without what a terminal would obey: control characters and those that turn the
+/// direction of writing are shown as escapes. Names and details come from others.
+pub(crate) fn printable(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// An instant and how far off it is: `2026-11-21T03:34:34.129Z (in 59 min)`.
+pub(crate) fn instant(at: Timestamp, now: Timestamp) -> String {
+    let off = at.since(now);
+    let size = length(off.unsigned_abs() / 1000);
+    if off < 0 { format!("{at} ({size} ago)") } else { format!("{at} (in {size})") }
+}
+
+/// Seconds in the largest unit that fits twice, or at least once.
+pub(crate) fn length(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests;

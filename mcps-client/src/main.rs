@@ -1,0 +1,53 @@
+//! `mcps`: an identity for an agent or a server, its passport, and signed MCP for programs that
+//! know nothing of it.
+
+mod cli;
+mod dev;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use mcps_client::exit::Exit;
+use mcps_core::clock::SystemClock;
+use mcps_core::random::SystemRandom;
+use zeroize::Zeroizing;
+
+use cli::{Cli, Command, Machine, output};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Cli { home, log, command } = Cli::parse();
+    log.start(command.log_level());
+    let machine = Machine {
+        home: home.dir(environment("XDG_CONFIG_HOME").map(Into::into), environment("HOME").map(Into::into)),
+        operator_key: environment("MCPS_OPERATOR_KEY").map(Zeroizing::new),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+    };
+    let failed = match command {
+        Command::Dev(args) => match dev::run(args.into(), machine.clock, machine.random).await {
+            Ok(true) => return Exit::Done.into(),
+            Ok(false) => return Exit::Other.into(),
+            Err(error) => (format!("{error:#}"), Exit::Other),
+        },
+        Command::DevSwap(args) => match dev::swap_description(args.command).await {
+            Ok(ending) => return ending.exit_code().into(),
+            Err(error) => (error.to_string(), Exit::Other),
+        },
+        command => match cli::run(command, &machine).await {
+            Ok(code) => return code,
+            Err(error) => (error.to_string(), error.exit()),
+        },
+    };
+    let (message, exit) = failed;
+    // Whoever closed our standard error does not want to know.
+    let _ = writeln!(io::stderr(), "mcps: {}", output::printable(&message));
+    exit.into()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is `main`; an operator's key must not be an argument")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
