@@ -14,7 +14,7 @@ use mcps_transport::{
     shutdown::Shutdown,
     stdio,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, TransportError> {
@@ -47,8 +47,19 @@ async fn main() -> Result<ExitCode, TransportError> {
         let exit = end(&mut child, &mut server.outbox, &mut stop).await?;
         done.or_else(unless_the_server_hung_up).map(|()| exit)
     };
-    // Joined, not raced: while the server ends, its last words still go to the client.
-    let (exit, down) = tokio::join!(up, down);
+    tokio::pin!(up, down);
+    let mut last_words = None;
+    let exit = loop {
+        tokio::select! {
+            exit = &mut up => break exit,
+            done = &mut down, if last_words.is_none() => last_words = Some(done),
+        }
+    };
+    let down = match last_words {
+        Some(done) => done,
+        // The server is gone; a client that does not read must not keep us.
+        None => timeout(limits.flush_grace, down).await.unwrap_or(Ok(())),
+    };
     let written = client.outbox.finish().await;
     let code = exit?;
     down.and(written)?;

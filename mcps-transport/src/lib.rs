@@ -47,3 +47,6 @@ pub mod peer;
 pub mod pipe;
 pub mod shutdown;
 pub mod stdio;
+
+#[cfg(test)]
+mod witness;

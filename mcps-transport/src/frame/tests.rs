@@ -5,7 +5,10 @@ use crate::error::TransportError;
 fn refuses_any_line_end_inside() {
     for (text, at) in [("{}\n", 2), ("{\n}", 1), ("\r{}", 0), ("{}\r", 2)] {
         let refused = Frame::new(text);
-        assert!(matches!(refused, Err(TransportError::NotOneLine { offset }) if offset == at), "{text:?}");
+        assert!(
+            matches!(refused, Err(TransportError::NotOneLine { offset }) if offset == at),
+            "{text:?}"
+        );
     }
     assert_eq!(Frame::new("{}").unwrap().into_bytes(), b"{}");
 }

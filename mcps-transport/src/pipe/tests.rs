@@ -51,7 +51,11 @@ async fn settle() {
 #[tokio::test]
 async fn reads_no_further_ahead_than_the_limits() {
     for (queue_frames, queue_bytes, ahead) in [(10, 1 << 20, 11), (1 << 10, 5000, 6), (0, 0, 2)] {
-        let limits = Limits { queue_frames, queue_bytes, ..Limits::default() };
+        let limits = Limits {
+            queue_frames,
+            queue_bytes,
+            ..Limits::default()
+        };
         let taken = Arc::new(AtomicUsize::new(0));
         let endless = FrameReader::new(Endless(Arc::clone(&taken)), Peer::Server, &limits);
         let mut inbox = Inbox::new(endless, &limits);
@@ -59,7 +63,10 @@ async fn reads_no_further_ahead_than_the_limits() {
         let waiting = taken.load(Ordering::Relaxed);
         assert!(waiting <= ahead * 1000, "{waiting} with {limits:?}");
         for _ in 0..100 {
-            assert!(matches!(inbox.next().await.unwrap(), Some(Incoming::Frame(_))));
+            assert!(matches!(
+                inbox.next().await.unwrap(),
+                Some(Incoming::Frame(_))
+            ));
         }
         settle().await;
         assert!(taken.load(Ordering::Relaxed) <= waiting + 100 * 1000);
@@ -68,14 +75,21 @@ async fn reads_no_further_ahead_than_the_limits() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_makes_the_sender_wait() {
-    let limits = Limits { queue_bytes: 100_000, ..Limits::default() };
+    let limits = Limits {
+        queue_bytes: 100_000,
+        ..Limits::default()
+    };
     let (peer, ours) = duplex(1000);
     let outbox = Outbox::new(FrameWriter::new(ours, Peer::Client), &limits);
     let mut sent = 0;
     loop {
         settle().await;
         let mut sending = Box::pin(outbox.send(frame(9_999)));
-        if sending.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        if sending
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+        {
             break;
         }
         sent += 1;
@@ -99,7 +113,10 @@ async fn a_peer_that_does_not_read_makes_the_sender_wait() {
 
 #[tokio::test]
 async fn a_frame_larger_than_the_whole_queue_passes() {
-    let limits = Limits { queue_bytes: 10, ..Limits::default() };
+    let limits = Limits {
+        queue_bytes: 10,
+        ..Limits::default()
+    };
     let (mut peer, ours) = duplex(64);
     let mut outbox = Outbox::new(FrameWriter::new(ours, Peer::Client), &limits);
     let send = async {
@@ -127,25 +144,43 @@ async fn finish_writes_what_is_queued_and_refuses_more() {
     finished.unwrap();
     assert_eq!(read.unwrap(), 5000);
     let refused = sender.send(frame(1)).await.unwrap_err();
-    assert!(matches!(refused, TransportError::Finished { peer: Peer::Client }), "{refused:?}");
+    assert!(
+        matches!(refused, TransportError::Finished { peer: Peer::Client }),
+        "{refused:?}"
+    );
     outbox.finish().await.unwrap();
 }
 
 #[tokio::test]
 async fn finish_does_not_wait_for_ever_and_closes_all_the_same() {
-    let limits = Limits { flush_grace: Duration::from_millis(20), ..Limits::default() };
+    let limits = Limits {
+        flush_grace: Duration::from_millis(20),
+        ..Limits::default()
+    };
     let (mut peer, ours) = duplex(16);
     let mut outbox = Outbox::new(FrameWriter::new(ours, Peer::Server), &limits);
     outbox.send(frame(99)).await.unwrap();
     let stalled = outbox.finish().await.unwrap_err();
-    assert!(matches!(stalled, TransportError::Stalled { peer: Peer::Server, .. }), "{stalled:?}");
+    assert!(
+        matches!(
+            stalled,
+            TransportError::Stalled {
+                peer: Peer::Server,
+                ..
+            }
+        ),
+        "{stalled:?}"
+    );
     let mut text = Vec::new();
     assert_eq!(peer.read_to_end(&mut text).await.unwrap(), 16);
 }
 
 #[tokio::test]
 async fn every_sender_learns_that_the_peer_hung_up() {
-    let limits = Limits { queue_frames: 1, ..Limits::default() };
+    let limits = Limits {
+        queue_frames: 1,
+        ..Limits::default()
+    };
     let (peer, ours) = duplex(16);
     let mut outbox = Outbox::new(FrameWriter::new(ours, Peer::Server), &limits);
     let sender = outbox.sender();
@@ -154,11 +189,23 @@ async fn every_sender_learns_that_the_peer_hung_up() {
     settle().await;
     outbox.send(frame(99)).await.unwrap();
     let mut waiting = Box::pin(sender.send(frame(99)));
-    assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(
+        waiting
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
     drop(peer);
-    for failed in [waiting.await, outbox.send(frame(1)).await, outbox.finish().await] {
+    for failed in [
+        waiting.await,
+        outbox.send(frame(1)).await,
+        outbox.finish().await,
+    ] {
         let failed = failed.unwrap_err();
-        assert!(matches!(failed, TransportError::HungUp { peer: Peer::Server }), "{failed:?}");
+        assert!(
+            matches!(failed, TransportError::HungUp { peer: Peer::Server }),
+            "{failed:?}"
+        );
     }
 }
 
@@ -202,7 +249,11 @@ async fn small_frames_that_wait_go_out_in_one_flush() {
     assert_eq!(flushes.load(Ordering::Relaxed), 1);
     outbox.send(frame(10)).await.unwrap();
     settle().await;
-    assert_eq!(flushes.load(Ordering::Relaxed), 2, "a single one does not wait for company");
+    assert_eq!(
+        flushes.load(Ordering::Relaxed),
+        2,
+        "a single one does not wait for company"
+    );
 }
 
 #[tokio::test]

@@ -13,7 +13,14 @@ use crate::{
 };
 
 fn reader<R: AsyncRead + Unpin>(input: R, limit: usize) -> FrameReader<R> {
-    FrameReader::new(input, Peer::Server, &Limits { frame_bytes: limit, ..Limits::default() })
+    FrameReader::new(
+        input,
+        Peer::Server,
+        &Limits {
+            frame_bytes: limit,
+            ..Limits::default()
+        },
+    )
 }
 
 fn frame(bytes: &[u8]) -> Incoming {
@@ -25,7 +32,11 @@ async fn all<R: AsyncRead + Unpin>(mut reader: FrameReader<R>) -> Vec<Incoming> 
     while let Some(incoming) = reader.next().await.unwrap() {
         met.push(incoming);
     }
-    assert_eq!(reader.next().await.unwrap(), None, "an ended reader stays ended");
+    assert_eq!(
+        reader.next().await.unwrap(),
+        None,
+        "an ended reader stays ended"
+    );
     met
 }
 
@@ -68,9 +79,16 @@ async fn reports_a_last_line_without_an_end_as_truncated() {
     let met = all(reader(&b"{}\n{\"a\":"[..], 100)).await;
     assert_eq!(met, [frame(b"{}"), Incoming::Truncated { bytes: 5 }]);
     // A message that looks whole may still have been meant to go on: `1` of `12`.
-    assert_eq!(all(reader(&b"1"[..], 100)).await, [Incoming::Truncated { bytes: 1 }]);
+    assert_eq!(
+        all(reader(&b"1"[..], 100)).await,
+        [Incoming::Truncated { bytes: 1 }]
+    );
     let met = all(reader(&b"123456789"[..], 4)).await;
-    assert_eq!(met, [Incoming::Truncated { bytes: 9 }], "also when it was too long already");
+    assert_eq!(
+        met,
+        [Incoming::Truncated { bytes: 9 }],
+        "also when it was too long already"
+    );
 }
 
 #[tokio::test]
@@ -81,7 +99,10 @@ async fn the_limit_counts_neither_line_feed_nor_carriage_return() {
     }
     for line in [&b"12345"[..], b"12345\r"] {
         let met = all(reader(&[line, b"\n5\n"].concat()[..], 4)).await;
-        assert!(matches!(met[0], Incoming::TooLong { bytes: 5 | 6 }), "{met:?}");
+        assert!(
+            matches!(met[0], Incoming::TooLong { bytes: 5 | 6 }),
+            "{met:?}"
+        );
         assert_eq!(met[1..], [frame(b"5")]);
     }
 }
@@ -92,7 +113,11 @@ async fn the_cuts_of_the_stream_make_no_difference() {
     let whole = all(reader(&text[..], 8)).await;
     assert_eq!(whole.len(), 8, "{whole:?}");
     for size in 1..text.len() {
-        assert_eq!(all(reader(Pieces(text, size), 8)).await, whole, "in pieces of {size}");
+        assert_eq!(
+            all(reader(Pieces(text, size), 8)).await,
+            whole,
+            "in pieces of {size}"
+        );
     }
 }
 
@@ -101,7 +126,10 @@ async fn goes_on_after_a_line_of_5_mib() {
     let mut text = vec![b'x'; 5 << 20];
     text.extend_from_slice(b"\n{}\n");
     let reader = FrameReader::new(&text[..], Peer::Client, &Limits::default());
-    assert_eq!(all(reader).await, [Incoming::TooLong { bytes: 5 << 20 }, frame(b"{}")]);
+    assert_eq!(
+        all(reader).await,
+        [Incoming::TooLong { bytes: 5 << 20 }, frame(b"{}")]
+    );
 }
 
 #[tokio::test]
@@ -124,5 +152,8 @@ async fn a_dropped_call_has_lost_nothing() {
         assert!(polled.is_pending());
     }
     peer.write_all(b"\n").await.unwrap();
-    assert_eq!(pin!(reader.next()).await.unwrap(), Some(frame(b"{\"a\":1}")));
+    assert_eq!(
+        pin!(reader.next()).await.unwrap(),
+        Some(frame(b"{\"a\":1}"))
+    );
 }

@@ -15,7 +15,11 @@ async fn a_flush_that_was_dropped_half_way_is_continued() {
     let mut writer = FrameWriter::new(ours, Peer::Client);
     let first = frame("1234567890");
     let dropped = Box::pin(writer.send(&first));
-    assert!(std::pin::pin!(dropped).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(
+        std::pin::pin!(dropped)
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
     assert_eq!(writer.buffered(), 3, "eight bytes are out");
 
     let mut text = String::new();
@@ -35,7 +39,10 @@ async fn a_peer_that_is_gone_is_an_error_that_names_it() {
     drop(peer);
     let mut writer = FrameWriter::new(ours, Peer::Server);
     let failed = writer.send(&frame("{}")).await.unwrap_err();
-    assert!(matches!(failed, TransportError::HungUp { peer: Peer::Server }), "{failed:?}");
+    assert!(
+        matches!(failed, TransportError::HungUp { peer: Peer::Server }),
+        "{failed:?}"
+    );
     assert_eq!(writer.buffered(), 0);
 }
 
