@@ -2,9 +2,9 @@
 
 use crate::clock::Timestamp;
 use crate::level::TrustLevel;
-use crate::passport::{Ca, MAX_CHAIN, Passport};
+use crate::passport::{MAX_CHAIN, Passport};
 use crate::refusal::Refusal;
-use crate::trust::{Anchor, ISSUE_SKEW, Standing, TrustStore};
+use crate::trust::{ISSUE_SKEW, Standing, TrustStore};
 
 /// Follows `passport.issuer_chain` to an anchor and returns what the chain supports.
 ///
@@ -19,26 +19,36 @@ pub fn verify(
     if parents.len() > MAX_CHAIN {
         return Err(Refusal::ChainTooDeep);
     }
-    let mut cap = TrustLevel::L4;
-    let mut child = passport;
-    within_time(child, now)?;
-    for (below, parent) in parents.iter().enumerate() {
-        // A chain that carries more than is needed ends at the first anchor.
-        if let Some(anchor) = store.anchor(child.issuer()) {
-            return anchored(child, anchor, cap);
-        }
-        within_time(parent, now)?;
-        let ca = issued(parent, child, below)?;
-        cap = cap.min(ca.max_level).min(parent.trust_level());
-        child = parent;
-    }
-    match store.anchor(child.issuer()) {
-        Some(anchor) => anchored(child, anchor, cap),
-        None => Ok(Standing {
+    within_time(passport, now)?;
+    // The chain ends at the first anchor; what it carries beyond that has nothing to say. Without
+    // one it is worth nothing, and no signature need be checked to know.
+    let path = std::iter::once(passport).chain(parents);
+    let Some((relied, anchor)) = path
+        .enumerate()
+        .find_map(|(at, member)| Some((at, store.anchor(member.issuer())?)))
+    else {
+        return Ok(Standing {
             cap: TrustLevel::L0,
             recognised: false,
-        }),
+            relied: 0,
+        });
+    };
+    let mut cap = anchor.cap;
+    let mut child = passport;
+    for (below, parent) in parents.iter().take(relied).enumerate() {
+        within_time(parent, now)?;
+        cap = cap.min(issued(parent, child, below)?);
+        child = parent;
     }
+    let signed = |key| child.verify_signature(key).is_ok();
+    if !anchor.keys.iter().any(signed) {
+        return Err(Refusal::Passport("not signed by the authority it names"));
+    }
+    Ok(Standing {
+        cap,
+        recognised: true,
+        relied,
+    })
 }
 
 fn within_time(passport: &Passport, now: Timestamp) -> Result<(), Refusal> {
@@ -51,19 +61,9 @@ fn within_time(passport: &Passport, now: Timestamp) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn anchored(passport: &Passport, anchor: &Anchor, cap: TrustLevel) -> Result<Standing, Refusal> {
-    let signed = |key| passport.verify_signature(key).is_ok();
-    if !anchor.keys.iter().any(signed) {
-        return Err(Refusal::Passport("not signed by the authority it names"));
-    }
-    Ok(Standing {
-        cap: cap.min(anchor.cap),
-        recognised: true,
-    })
-}
-
-/// Whether `parent` was entitled to issue `child`, with `below` issuing passports under it.
-fn issued<'p>(parent: &'p Passport, child: &Passport, below: usize) -> Result<&'p Ca, Refusal> {
+/// Whether `parent` was entitled to issue `child`, with `below` issuing passports under it; gives
+/// the highest level it may pass on.
+fn issued(parent: &Passport, child: &Passport, below: usize) -> Result<TrustLevel, Refusal> {
     if parent.agent_name() != child.issuer() {
         return Err(Refusal::Chain(
             "the next member is not the issuer that is named",
@@ -77,7 +77,8 @@ fn issued<'p>(parent: &'p Passport, child: &Passport, below: usize) -> Result<&'
     child
         .verify_signature(parent.public_key())
         .map_err(|_| Refusal::Chain("a member was not signed by its issuer"))?;
-    if child.trust_level() > ca.max_level {
+    let level = ca.max_level.min(parent.trust_level());
+    if child.trust_level() > level {
         return Err(Refusal::Chain("a level above the issuer's was passed on"));
     }
     let allowed = |origin: &str| ca.origins.iter().any(|own| own == origin);
@@ -93,7 +94,7 @@ fn issued<'p>(parent: &'p Passport, child: &Passport, below: usize) -> Result<&'
             "a right to issue beyond the issuer's own was passed on",
         ));
     }
-    Ok(ca)
+    Ok(level)
 }
 
 #[cfg(test)]

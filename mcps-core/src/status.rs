@@ -142,15 +142,16 @@ impl Status {
             root,
             &key.ok_or(Refusal::UnknownIssuer)?.public_key,
         )?;
-        let level = root.get("trust_level").and_then(Value::as_i64);
+        let level = |value: Value<'_>| {
+            let level = value.as_i64().and_then(TrustLevel::from_number);
+            level.ok_or(bad("trust_level"))
+        };
         let optional = |name: &'static str| root.get(name).map(|_| text_of(name)).transpose();
         let status = Self {
             authority: text_of("authority")?.into_owned(),
             passport_id: PassportId::parse(&text_of("passport_id")?).ok_or(bad("passport_id"))?,
             state: State::parse(&text_of("status")?).ok_or(bad("status"))?,
-            trust_level: level
-                .map(|n| TrustLevel::from_number(n).ok_or(bad("trust_level")))
-                .transpose()?,
+            trust_level: root.get("trust_level").map(level).transpose()?,
             reason: optional("reason")?.map(|reason| reason.into_owned()),
             revoked_at: root
                 .get("revoked_at")

@@ -34,6 +34,9 @@ pub struct Standing {
     pub cap: TrustLevel,
     /// Whether the chain ends at an anchor.
     pub recognised: bool,
+    /// How many members of `issuer_chain`, from its first, the standing leans on. Each must be
+    /// unrevoked too, which only an authority can say: ask for its status.
+    pub relied: usize,
 }
 
 /// The authorities that are believed, by name.

@@ -62,6 +62,10 @@ pub(super) fn passport(value: Value<'_>, chain: Chain) -> Result<Passport, Refus
         });
     }
     let object = value.as_object().ok_or(bad("not a JSON object"))?;
+    // Every other statement is signed with a context: its signature must not pass for a passport's.
+    if object.get("ctx").is_some() {
+        return Err(bad("ctx"));
+    }
     if text(object, "mcps_version", 8)? != "1.0" {
         return Err(bad("mcps_version"));
     }
