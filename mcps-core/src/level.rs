@@ -98,3 +98,6 @@ impl Effective {
         self.passport.min(self.cap).min(self.channel)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,3 +86,6 @@ pub fn hex16(random: &dyn Random) -> Result<String, RandomError> {
         .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

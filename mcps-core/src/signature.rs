@@ -78,3 +78,6 @@ impl fmt::Debug for Signature {
         f.write_str("Signature(..)")
     }
 }
+
+#[cfg(test)]
+mod tests;

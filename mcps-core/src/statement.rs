@@ -89,3 +89,6 @@ pub fn verify(ctx: &str, object: Value<'_>, key: &PublicKey) -> Result<(), Refus
     }
     key.verify(&digest(ctx, object), &signature)
 }
+
+#[cfg(test)]
+mod tests;
