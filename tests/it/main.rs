@@ -2,4 +2,5 @@
 
 mod arrows;
 mod authority;
+mod tour;
 mod world;
