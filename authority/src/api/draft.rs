@@ -4,6 +4,10 @@
 //! `signature` and nothing else (no context, no nonce), and reads upper-case states. So these
 //! answers are signed by the passport key; none has a passport's members, so none passes for one.
 //! Our own clients never ask here.
+//!
+//! The draft's peer that we know (PyPI `mcps-secure` 1.0.0) takes every state but `REVOKED` as not
+//! revoked. An id that was never issued here is therefore called `REVOKED`, for the reason
+//! `unknown`: it must not be accepted, and so it is not.
 
 use std::time::Duration;
 
@@ -31,26 +35,23 @@ use crate::store::{Reason, Record};
 const LIFE: Duration = Duration::from_secs(60);
 
 /// A draft-00 state.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 enum DraftState {
     /// Good.
     Valid,
-    /// Revoked or suspended.
+    /// Revoked, suspended, or never issued here.
     Revoked,
     /// Past its time.
     Expired,
-    /// Never issued here.
-    Unknown,
 }
 
 impl From<Known> for DraftState {
     fn from(state: Known) -> Self {
         match state {
             Known::Good => Self::Valid,
-            Known::Revoked | Known::Suspended => Self::Revoked,
+            Known::Revoked | Known::Suspended | Known::Unknown => Self::Revoked,
             Known::Expired => Self::Expired,
-            Known::Unknown => Self::Unknown,
         }
     }
 }
@@ -62,10 +63,10 @@ pub(super) struct Verdict {
     passport_id: String,
     /// What is said of it.
     status: DraftState,
-    /// Whether it must not be accepted: revoked, or unknown here.
+    /// Whether `status` is `REVOKED`.
     revoked: bool,
-    /// Why it was revoked.
-    reason: Option<Reason>,
+    /// Why it was revoked; `unknown` when it was never issued here.
+    reason: Option<&'static str>,
     /// When it was revoked.
     #[schema(format = DateTime)]
     revoked_at: Option<String>,
@@ -84,13 +85,18 @@ pub(super) struct Verdict {
 impl Verdict {
     fn new(authority: &Authority, id: &PassportId, record: Option<&Record>) -> Self {
         let now = authority.now();
-        let state = record.map_or(Known::Unknown, |record| record.state(now));
+        let known = record.map_or(Known::Unknown, |record| record.state(now));
+        let status = DraftState::from(known);
         let revoked = record.and_then(|record| record.revoked);
+        let reason = match known {
+            Known::Unknown => Some("unknown"),
+            _ => revoked.map(|revoked| revoked.reason.as_str()),
+        };
         Self {
             passport_id: id.to_string(),
-            status: state.into(),
-            revoked: matches!(state, Known::Revoked | Known::Suspended | Known::Unknown),
-            reason: revoked.map(|revoked| revoked.reason),
+            status,
+            revoked: status == DraftState::Revoked,
+            reason,
             revoked_at: revoked.map(|revoked| revoked.at.to_string()),
             trust_level: record.map(|record| record.trust_level.number()),
             checked_at: now.to_string(),

@@ -61,15 +61,12 @@ async fn a_draft_peer_can_ask_and_check_with_one_key() {
         );
         assert_eq!(verdict["revoked_at"], world.now().to_string());
 
-        // The peer takes anything but REVOKED as not revoked unless it reads `revoked` too.
-        let verdict = verified(
-            &world,
-            &world.get(&format!("/api/verify/{UNKNOWN}")).await.text,
-        )
-        .await;
+        // The peer takes anything but REVOKED as not revoked.
+        let answer = world.get(&format!("/api/verify/{UNKNOWN}")).await;
+        let verdict = verified(&world, &answer.text).await;
         assert_eq!(
-            (&verdict["status"], &verdict["revoked"]),
-            (&json!("UNKNOWN"), &json!(true))
+            (&verdict["status"], &verdict["revoked"], &verdict["reason"]),
+            (&json!("REVOKED"), &json!(true), &json!("unknown"))
         );
     })
     .await;
