@@ -2,5 +2,6 @@
 
 mod arrows;
 mod authority;
+mod draft00;
 mod tour;
 mod world;
