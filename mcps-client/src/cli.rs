@@ -10,7 +10,7 @@ mod input;
 mod judge;
 mod keygen;
 mod operator;
-pub(crate) mod output;
+mod output;
 mod passport;
 mod tool;
 

@@ -17,6 +17,7 @@ pub mod options;
 pub mod peers;
 pub mod relay;
 pub mod renewal;
+pub mod terminal;
 pub mod tools;
 pub mod trust_source;
 pub mod verify;

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use mcps_client::exit::Exit;
+use mcps_client::terminal::printable;
 use mcps_core::clock::SystemClock;
 use mcps_core::random::SystemRandom;
 use zeroize::Zeroizing;
 
-use cli::{Cli, Command, Machine, output};
+use cli::{Cli, Command, Machine};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -43,7 +44,7 @@ async fn main() -> ExitCode {
     };
     let (message, exit) = failed;
     // Whoever closed our standard error does not want to know.
-    let _ = writeln!(io::stderr(), "mcps: {}", output::printable(&message));
+    let _ = writeln!(io::stderr(), "mcps: {}", printable(&message));
     exit.into()
 }
 

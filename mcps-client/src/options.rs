@@ -14,7 +14,13 @@ use crate::verify::Window;
 #[derive(Args, Clone, Debug)]
 pub struct HomeOptions {
     /// Directory of the key, the passport and whom to believe [default: ~/.config/mcps].
-    #[arg(long, env = "MCPS_HOME", value_name = "DIR", global = true)]
+    #[arg(
+        long,
+        env = "MCPS_HOME",
+        value_name = "DIR",
+        global = true,
+        help_heading = "Global options"
+    )]
     pub home: Option<PathBuf>,
 }
 
@@ -44,11 +50,12 @@ pub struct LogOptions {
         env = "MCPS_LOG_FORMAT",
         value_name = "FORMAT",
         default_value = "text",
-        global = true
+        global = true,
+        help_heading = "Global options"
     )]
     pub log_format: LogFormat,
     /// Which log lines: error, warn, info, debug, or by module as in `warn,mcps_client=debug`.
-    #[arg(long, env = "MCPS_LOG", value_name = "LEVEL", value_parser = log_level, global = true)]
+    #[arg(long, env = "MCPS_LOG", value_name = "LEVEL", value_parser = log_level, global = true, help_heading = "Global options")]
     pub log_level: Option<String>,
 }
 

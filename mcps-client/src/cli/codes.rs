@@ -38,9 +38,18 @@ impl Codes {
 fn table() -> String {
     let row = |code: Code| {
         let (jsonrpc, http) = (code.jsonrpc().to_string(), code.http_status().to_string());
-        vec![code.id().to_owned(), jsonrpc, http, code.title().to_owned(), code.advice().to_owned()]
+        vec![
+            code.id().to_owned(),
+            jsonrpc,
+            http,
+            code.title().to_owned(),
+            code.advice().to_owned(),
+        ]
     };
-    output::table(&["CODE", "JSON-RPC", "HTTP", "TITLE", "WHAT TO DO"], Code::ALL.into_iter().map(row).collect())
+    output::table(
+        &["CODE", "JSON-RPC", "HTTP", "TITLE", "WHAT TO DO"],
+        Code::ALL.into_iter().map(row).collect(),
+    )
 }
 
 fn json_text() -> String {
@@ -73,7 +82,11 @@ fn markdown() -> String {
         let (id, title, advice) = (code.id(), code.title(), code.advice());
         // Angle brackets would be taken for HTML.
         let advice = advice.replace('<', "&lt;").replace('>', "&gt;");
-        text.push_str(&format!("| {id} | {} | {} | {title} | {advice} |\n", code.jsonrpc(), code.http_status()));
+        text.push_str(&format!(
+            "| {id} | {} | {} | {title} | {advice} |\n",
+            code.jsonrpc(),
+            code.http_status()
+        ));
     }
     text
 }

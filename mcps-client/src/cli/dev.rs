@@ -22,7 +22,11 @@ pub(crate) struct Dev {
 
 impl From<Dev> for DevOptions {
     fn from(dev: Dev) -> Self {
-        Self { dir: dev.dir, command: dev.command, once: dev.once }
+        Self {
+            dir: dev.dir,
+            command: dev.command,
+            once: dev.once,
+        }
     }
 }
 

@@ -17,10 +17,14 @@ pub(crate) enum CliError {
     #[error("there is no home directory to keep a key in; name one with --home DIR")]
     NoHome,
     /// A command for operators without an operator's key.
-    #[error("this needs an operator's key; name its file with --operator-key-file FILE or set MCPS_OPERATOR_KEY")]
+    #[error(
+        "this needs an operator's key; name its file with --operator-key-file FILE or set MCPS_OPERATOR_KEY"
+    )]
     NoOperatorKey,
     /// Something else was given as an operator's key. It is neither shown nor sent.
-    #[error("{source_name} does not hold an operator's key, which is `mcps_op_` and 43 more characters; copy it again")]
+    #[error(
+        "{source_name} does not hold an operator's key, which is `mcps_op_` and 43 more characters; copy it again"
+    )]
     NotAnOperatorKey {
         /// The file or variable.
         source_name: String,
@@ -34,7 +38,9 @@ pub(crate) enum CliError {
         source: io::Error,
     },
     /// What was to be read is too long for what it should be.
-    #[error("{what} holds more than {limit} bytes, too many for what it should be; give it the right file")]
+    #[error(
+        "{what} holds more than {limit} bytes, too many for what it should be; give it the right file"
+    )]
     TooLong {
         /// The file, or standard input.
         what: String,
@@ -42,7 +48,9 @@ pub(crate) enum CliError {
         limit: usize,
     },
     /// The authority at a known address shows another root key.
-    #[error("the trust authority at {url} shows another root key than the one expected; somebody may stand in between, do not go on before its operator has told you its root key (then: --root KEYID)")]
+    #[error(
+        "the trust authority at {url} shows another root key than the one expected; somebody may stand in between, do not go on before its operator has told you its root key (then: --root KEYID)"
+    )]
     OtherRoot {
         /// The address.
         url: String,
@@ -59,7 +67,9 @@ pub(crate) enum CliError {
     #[error("`{0}` is not a passport id; write asp_ and 32 lower-case hex digits")]
     NotAnId(String),
     /// No such server among the pins.
-    #[error("no tool of a server called `{0}` was seen by this home; list them with: mcps tool list")]
+    #[error(
+        "no tool of a server called `{0}` was seen by this home; list them with: mcps tool list"
+    )]
     UnknownServer(String),
     /// Several servers are meant.
     #[error("`{0}` names more than one server; write it as listed by: mcps tool list")]
@@ -79,10 +89,14 @@ impl CliError {
             Self::Client(error) => Exit::of(error),
             Self::Refused { refusal, .. } => Exit::of_refusal(refusal),
             Self::OtherRoot { .. } => Exit::Refused,
-            Self::NoHome | Self::NoOperatorKey | Self::NotAnOperatorKey { .. } | Self::NotAnId(_) | Self::ManyServers(_) => {
-                Exit::Usage
+            Self::NoHome
+            | Self::NoOperatorKey
+            | Self::NotAnOperatorKey { .. }
+            | Self::NotAnId(_)
+            | Self::ManyServers(_) => Exit::Usage,
+            Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Exit::NotFound
             }
-            Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
             Self::UnknownServer(_) | Self::Approval(ApprovalError::Unknown) => Exit::NotFound,
             Self::Approval(ApprovalError::ChangedAgain) => Exit::Refused,
             Self::Approval(ApprovalError::NotQuarantined)

@@ -12,7 +12,11 @@ use super::CliError;
 /// [`CliError::Input`], or [`CliError::TooLong`] above `limit` bytes.
 pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, CliError> {
     let from_stdin = path.as_os_str() == "-";
-    let what = if from_stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let what = if from_stdin {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     let done = if from_stdin {

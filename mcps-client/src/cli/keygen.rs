@@ -5,6 +5,7 @@ use mcps_client::error::ClientError;
 use mcps_client::home::Home;
 use mcps_core::key::SecretKey;
 use mcps_core::random::Random;
+use mcps_core::signer::Signer as _;
 use serde_json::json;
 
 use super::output::{self, OutputOptions};
@@ -24,7 +25,11 @@ pub(crate) struct Keygen {
 ///
 /// # Errors
 /// [`ClientError::Exists`] unless `replace`.
-pub(crate) fn make(home: &Home, random: &dyn Random, replace: bool) -> Result<SecretKey, ClientError> {
+pub(crate) fn make(
+    home: &Home,
+    random: &dyn Random,
+    replace: bool,
+) -> Result<SecretKey, ClientError> {
     let key = SecretKey::generate(random)?;
     home.write_key(&key, replace)?;
     Ok(key)
@@ -34,11 +39,17 @@ impl Keygen {
     pub(crate) fn run(self, machine: &Machine) -> Result<(), CliError> {
         let home = machine.home()?;
         let key = make(&home, machine.random.as_ref(), self.force)?;
-        let (kid, path) = (key.public_key().key_id().to_string(), home.path("key.pem").display().to_string());
+        let (kid, path) = (
+            key.public_key().key_id().to_string(),
+            home.path("key.pem").display().to_string(),
+        );
         if home.path("passport.json").exists() {
-            output::note("The passport in this home is for the old key; get a new one with: mcps passport request");
+            output::note(
+                "The passport in this home is for the old key; get a new one with: mcps passport request",
+            );
         }
         let json = json!({ "key_id": kid, "path": path });
-        self.output.members(&[("key id", kid), ("file", path)], &json)
+        self.output
+            .members(&[("key id", kid), ("file", path)], &json)
     }
 }

@@ -30,15 +30,25 @@ impl OperatorOptions {
             Some(path) => {
                 let bytes = Zeroizing::new(input::read(path, MAX_FILE)?);
                 warn_if_shared(path);
-                (path.display().to_string(), Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+                (
+                    path.display().to_string(),
+                    Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()),
+                )
             }
             None => {
-                let text = machine.operator_key.clone().ok_or(CliError::NoOperatorKey)?;
+                let text = machine
+                    .operator_key
+                    .clone()
+                    .ok_or(CliError::NoOperatorKey)?;
                 ("MCPS_OPERATOR_KEY".to_owned(), text)
             }
         };
         let key = text.trim();
-        if is_operator_key(key) { Ok(Zeroizing::new(key.to_owned())) } else { Err(CliError::NotAnOperatorKey { source_name }) }
+        if is_operator_key(key) {
+            Ok(Zeroizing::new(key.to_owned()))
+        } else {
+            Err(CliError::NotAnOperatorKey { source_name })
+        }
     }
 }
 
@@ -47,7 +57,9 @@ fn warn_if_shared(path: &std::path::Path) {
     let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
     if mode & 0o077 != 0 {
         let path = path.display();
-        tracing::warn!("{path} holds an operator's key and can be read by others (mode {mode:o}); run: chmod 600 {path}");
+        tracing::warn!(
+            "{path} holds an operator's key and can be read by others (mode {mode:o}); run: chmod 600 {path}"
+        );
     }
 }
 
@@ -55,5 +67,8 @@ fn warn_if_shared(path: &std::path::Path) {
 /// another secret.
 fn is_operator_key(key: &str) -> bool {
     let secret = key.strip_prefix("mcps_op_").unwrap_or_default();
-    secret.len() == 43 && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    secret.len() == 43
+        && secret
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
+use mcps_client::terminal::printable;
 use mcps_core::clock::Timestamp;
 
 use super::CliError;
@@ -35,8 +36,16 @@ impl OutputOptions {
     ///
     /// # Errors
     /// As [`print`].
-    pub(crate) fn members(self, rows: &[(&str, String)], json: &serde_json::Value) -> Result<(), CliError> {
-        print(&if self.is_json() { pretty(json) } else { members(rows) })
+    pub(crate) fn members(
+        self,
+        rows: &[(&str, String)],
+        json: &serde_json::Value,
+    ) -> Result<(), CliError> {
+        print(&if self.is_json() {
+            pretty(json)
+        } else {
+            members(rows)
+        })
     }
 }
 
@@ -65,8 +74,11 @@ pub(crate) fn pretty(json: &serde_json::Value) -> String {
 
 /// Names and values in two columns; empty values are left out.
 pub(crate) fn members(rows: &[(&str, String)]) -> String {
-    let rows: Vec<Vec<String>> =
-        rows.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| vec![(*name).to_owned(), value.clone()])
+        .collect();
     columns(&rows)
 }
 
@@ -77,26 +89,28 @@ pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
 }
 
 fn columns(rows: &[Vec<String>]) -> String {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| printable(cell)).collect())
+        .collect();
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..count).map(width).collect();
     let mut out = String::new();
     for row in &rows {
-        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let line: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         out.push_str(line.join("  ").trim_end());
         out.push('\n');
-    }
-    out
-}
-
-/// The text without what a terminal would obey: control characters and those that turn the
-/// direction of writing are shown as escapes. Names and details come from others.
-pub(crate) fn printable(text: &str) -> String {
-    let obeyed = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if obeyed(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }
@@ -105,7 +119,11 @@ pub(crate) fn printable(text: &str) -> String {
 pub(crate) fn instant(at: Timestamp, now: Timestamp) -> String {
     let off = at.since(now);
     let size = length(off.unsigned_abs() / 1000);
-    if off < 0 { format!("{at} ({size} ago)") } else { format!("{at} (in {size})") }
+    if off < 0 {
+        format!("{at} ({size} ago)")
+    } else {
+        format!("{at} (in {size})")
+    }
 }
 
 /// Seconds in the largest unit that fits twice, or at least once.

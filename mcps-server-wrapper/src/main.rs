@@ -1,0 +1,91 @@
+//! `mcps-wrap`: signed MCP in front of an MCP server that knows nothing of it.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Parser;
+use mcps_client::connect::SESSION_ENV;
+use mcps_client::error::ClientError;
+use mcps_client::exit::{self, Exit};
+use mcps_client::home::Home;
+use mcps_client::options::{HomeOptions, LinkOptions, LogOptions};
+use mcps_client::terminal::printable;
+use mcps_core::clock::SystemClock;
+use mcps_core::level::TrustLevel;
+use mcps_core::random::SystemRandom;
+use mcps_server_wrapper::wrap::{self, Mode, WrapOptions};
+
+/// Runs an MCP server: verifies each message before the server sees it, and signs its answers.
+#[derive(Debug, Parser)]
+#[command(name = "mcps-wrap", version, max_term_width = 100, after_help = exit::HELP)]
+struct Cli {
+    #[command(flatten)]
+    home: HomeOptions,
+    #[command(flatten)]
+    log: LogOptions,
+    #[command(flatten)]
+    link: LinkOptions,
+    /// Whether refusals bite: `observe` logs what would be refused and passes it on.
+    #[arg(long, value_name = "MODE", default_value = "enforce")]
+    mode: Mode,
+    /// Admit callers from this trust level on; at 0 unsigned ones too.
+    #[arg(long, value_name = "LEVEL", default_value = "1")]
+    min_level: TrustLevel,
+    /// The server's command, for example `npx -y @modelcontextprotocol/server-everything`.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            let (message, exit) = match error.downcast_ref::<ClientError>() {
+                Some(error) => (exit::explain(error), Exit::of(error)),
+                None => (format!("{error:#}"), Exit::Usage),
+            };
+            // Whoever closed our standard error does not want to know.
+            let _ = writeln!(io::stderr(), "mcps-wrap: {}", printable(&message));
+            exit.into()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    cli.log.start("info");
+    let dir = cli.home.dir(
+        environment("XDG_CONFIG_HOME").map(Into::into),
+        environment("HOME").map(Into::into),
+    );
+    let home = Home::new(
+        dir.context("there is no home directory to find a key in; name one with --home DIR")?,
+    );
+    let options = WrapOptions {
+        carrier: cli.link.carrier,
+        window: cli.link.window(),
+        freshness: cli.link.freshness(),
+        mode: cli.mode,
+        min_level: cli.min_level,
+        session: environment(SESSION_ENV),
+        command: cli.command,
+    };
+    let ending = wrap::run(
+        &home,
+        options,
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom),
+    )
+    .await?;
+    Ok(ending.exit_code().into())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is `main`; the session comes from the `mcps connect` that started us"
+)]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
