@@ -201,6 +201,23 @@ async fn the_root_key_may_be_kept_elsewhere_and_the_others_may_not() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_not_published_for_its_use_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(Engine::Sqlite, folder.path()).await;
+    start(&config).await.unwrap().shutdown().await;
+    let keys = config.data_dir.join("keys");
+    fs::copy(keys.join("status.pem"), keys.join("passport.pem")).unwrap();
+    let refused = start(&config).await;
+    assert!(matches!(
+        refused,
+        Err(StartError::OtherKeys {
+            usage: "passport",
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
 async fn a_wrong_value_stops_the_start_and_says_what_to_write() {
     let folder = tempfile::tempdir().unwrap();
     let sound = config(Engine::Sqlite, folder.path()).await;
