@@ -20,4 +20,5 @@ mod revoking;
 mod starting;
 mod status;
 mod store;
+mod two_phases;
 mod world;

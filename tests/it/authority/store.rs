@@ -1,38 +1,32 @@
 //! One contract for both engines: every method of the store, called on each.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use mcps_authority::authority::Authority;
 use mcps_authority::error::Error;
-use mcps_authority::issue::{Order, Prepared};
 use mcps_authority::operator_key::OperatorKey;
-use mcps_authority::proof::Proven;
 use mcps_authority::store::{
     Binding, Db, Filter, Founding, NewOperator, NewPassport, Reason, Revocation,
 };
-use mcps_core::clock::{Clock as _, ManualClock, Timestamp};
+use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
-use mcps_core::key::{PublicKey, SecretKey};
+use mcps_core::key::SecretKey;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Ext, Kind, PassportId, Unsigned};
 use mcps_core::random::SystemRandom;
 use mcps_core::signature::Signature;
-use mcps_core::signer::{Signer, SignerError};
-use mcps_core::statement;
+use mcps_core::signer::Signer as _;
 use mcps_core::status::State;
-use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 
 use super::engine::Engine;
 use super::world::new_key;
 
-const CHALLENGE: &str = "challenge";
+pub(super) const CHALLENGE: &str = "challenge";
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000 + second * 1000)
 }
 
-fn binding(subject: &str, key: &SecretKey) -> Binding {
+pub(super) fn binding(subject: &str, key: &SecretKey) -> Binding {
     Binding {
         tenant: "default".into(),
         subject: subject.into(),
@@ -83,7 +77,7 @@ fn signature(new: &NewPassport, key: &SecretKey) -> Signature {
     key.sign(&Digest::of(new.to_be_signed.as_bytes())).unwrap()
 }
 
-async fn open(db: &Db, binding: &Binding, now: Timestamp) {
+pub(super) async fn open(db: &Db, binding: &Binding, now: Timestamp) {
     let until = now.plus(Duration::from_secs(60));
     assert!(
         db.open_challenge(CHALLENGE, binding, now, until, 10)
@@ -385,112 +379,5 @@ async fn what_was_revoked_between_the_steps_is_never_completed_or_renewed() {
         open(&db, &binding, at(2)).await;
         let refused = db.prepare(&renewal, CHALLENGE, &binding).await;
         assert!(matches!(refused, Err(Error::Revoked)));
-    }
-}
-
-/// Signs something else than it was asked to, as broken or tampered hardware might.
-#[derive(Debug)]
-struct Faulty(SecretKey);
-
-impl Signer for Faulty {
-    fn public_key(&self) -> &PublicKey {
-        self.0.public_key()
-    }
-
-    fn sign(&self, digest: &Digest) -> Result<Signature, SignerError> {
-        self.0.sign(&Digest::of(digest.as_bytes()))
-    }
-}
-
-/// An authority over a fresh store, and a passport prepared by it.
-async fn prepared(
-    engine: Engine,
-    signer: impl Fn(SecretKey) -> Arc<dyn Signer>,
-) -> (Authority, Prepared, Arc<ManualClock>, tempfile::TempDir) {
-    let (db, folder) = engine.fresh_store().await;
-    let (root, passport, key) = (new_key(), new_key(), new_key());
-    let clock = Arc::new(ManualClock::new(at(0)));
-    let keys = [(KeyUse::Root, &root), (KeyUse::Passport, &passport)];
-    let keys = keys.map(|(usage, key)| TrustedKey {
-        usage,
-        state: KeyState::Active,
-        public_key: key.public_key().clone(),
-    });
-    let unsigned = TrustBundle::unsigned_json("ta", 1, at(0), root.public_key().key_id(), &keys);
-    let bundle =
-        TrustBundle::parse(&statement::sign(statement::TRUST, &unsigned, &root).unwrap()).unwrap();
-    let signer = signer(passport);
-    let authority = Authority::new(
-        db,
-        bundle,
-        signer.clone(),
-        signer,
-        clock.clone(),
-        Arc::new(SystemRandom),
-    );
-    let binding = binding("a", &key);
-    open(authority.db(), &binding, clock.now()).await;
-    let kid = &binding.kid;
-    let unsigned = format!(
-        r#"{{"audience":"ta","challenge":"{CHALLENGE}","kid":"{kid}","subject":"a","tenant":"default"}}"#
-    );
-    let signed: serde_json::Value =
-        serde_json::from_str(&statement::sign(statement::PROOF, &unsigned, &key).unwrap()).unwrap();
-    let proof = signed["signature"].as_str().unwrap();
-    let proven =
-        Proven::verify(key.public_key().clone(), CHALLENGE.into(), binding, proof).unwrap();
-    let order = Order {
-        kind: Kind::Agent,
-        version: "1".into(),
-        owner: "ann".into(),
-        capabilities: Vec::new(),
-        origin: None,
-        trust_level: TrustLevel::L1,
-        life: Duration::from_secs(10),
-        renews: None,
-        issued_by: "op".into(),
-    };
-    let prepared = Prepared::new(&authority, order, proven).await.unwrap();
-    (authority, prepared, clock, folder)
-}
-
-async fn issued(authority: &Authority) -> usize {
-    let filter = Filter {
-        status: "all",
-        after: None,
-        limit: 10,
-    };
-    authority
-        .db()
-        .passports(&filter, authority.now())
-        .await
-        .unwrap()
-        .len()
-}
-
-#[tokio::test]
-async fn nothing_is_signed_that_has_already_expired() {
-    for engine in Engine::BOTH {
-        let (authority, prepared, clock, _folder) = prepared(engine, |key| Arc::new(key)).await;
-        clock.advance(Duration::from_secs(10));
-        assert!(matches!(
-            prepared.sign(&authority).await,
-            Err(Error::Overtaken)
-        ));
-        assert_eq!(issued(&authority).await, 0);
-    }
-}
-
-#[tokio::test]
-async fn a_signature_that_the_other_library_refuses_never_leaves() {
-    for engine in Engine::BOTH {
-        let (authority, prepared, _clock, _folder) =
-            prepared(engine, |key| Arc::new(Faulty(key))).await;
-        assert!(authority.ready().await.is_err());
-        assert!(matches!(
-            prepared.sign(&authority).await,
-            Err(Error::CrossCheck(_))
-        ));
-        assert_eq!(issued(&authority).await, 0);
     }
 }
