@@ -2,8 +2,7 @@
 //! `cargo bench -p mcps-core --bench json`.
 #![expect(
     clippy::unwrap_used,
-    missing_docs,
-    reason = "a benchmark stops when something is wrong, and criterion makes items of its own"
+    reason = "a benchmark stops when something is wrong"
 )]
 
 use std::fmt::Write as _;

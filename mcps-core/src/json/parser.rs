@@ -1,8 +1,9 @@
 //! The parser: one pass over the text, one node per value and member name.
+//!
+//! Its functions take the place where they start and give the one where they stopped, so that it
+//! stays in a register.
 
 use std::cmp::Ordering;
-
-use names::{Name, compare};
 
 use super::node::{CANONICAL, Node, ORDERED};
 use super::{JsonError, Kind};
@@ -11,11 +12,16 @@ mod names;
 mod number;
 mod string;
 
+use names::Name;
+
 /// The longest text the tape's offsets are made for.
 pub(super) const MAX_BYTES: usize = 64 << 20;
 
 /// The parser calls itself for nested values; this bounds its stack whatever the caller allows.
 const MAX_DEPTH: usize = 512;
+
+/// A refusal on its way out. Boxed because the way in is the one that has to be fast.
+type Fault = Box<JsonError>;
 
 /// Reads `text`; gives the tape and the table of member orders.
 pub(super) fn parse(text: &str, depth: usize) -> Result<(Vec<Node>, Vec<u32>), JsonError> {
@@ -23,214 +29,196 @@ pub(super) fn parse(text: &str, depth: usize) -> Result<(Vec<Node>, Vec<u32>), J
     let mut parser = Parser {
         text,
         bytes: text.as_bytes(),
-        at: 0,
-        nodes: Vec::with_capacity((text.len() / 12).clamp(8, 1024)),
+        nodes: Vec::with_capacity((text.len() / 8).clamp(8, 1024)),
         orders: Vec::new(),
+        names: Vec::new(),
         deviations: 0,
         max_depth,
     };
-    parser.space();
-    parser.value(max_depth)?;
-    parser.space();
-    match parser.peek() {
-        None => Ok((parser.nodes, parser.orders)),
-        Some(_) => Err(parser.expected("the end of the text")),
-    }
+    parser.top().map_err(|fault| *fault)?;
+    Ok((parser.nodes, parser.orders))
 }
 
 struct Parser<'t> {
     text: &'t str,
     bytes: &'t [u8],
-    at: usize,
     nodes: Vec<Node>,
     orders: Vec<u32>,
+    /// The names read so far of every object that is open, outermost first.
+    names: Vec<Name>,
     /// How many things were seen that canonical JSON writes differently. A value is canonical when
     /// none was added between its start and its end.
     deviations: u32,
     max_depth: usize,
 }
 
-impl<'t> Parser<'t> {
+/// The byte at a place, or 0 at the end of the text: no token is or starts with 0.
+type Token = u8;
+
+impl Parser<'_> {
     #[inline]
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+    fn byte(&self, at: usize) -> Token {
+        self.bytes.get(at).copied().unwrap_or(0)
     }
 
-    #[cold]
-    fn expected(&self, expected: &'static str) -> JsonError {
-        JsonError::Syntax {
-            offset: self.at,
-            expected,
+    /// The first byte from `at` on that is no white space, and its place.
+    #[inline]
+    fn token(&mut self, at: usize) -> (Token, usize) {
+        match self.byte(at) {
+            byte if byte > b' ' => (byte, at),
+            _ => self.token_after_space(at),
         }
     }
 
-    /// Skips white space (RFC 8259 §2).
-    #[inline]
-    fn space(&mut self) {
-        if self.peek().is_some_and(|byte| byte <= b' ') {
-            self.skip_space();
-        }
-    }
-
-    fn skip_space(&mut self) {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let len = rest
+    /// Skips white space (RFC 8259 §2), if there is any.
+    #[inline(never)]
+    fn token_after_space(&mut self, at: usize) -> (Token, usize) {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let space = rest
             .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
-            .count();
-        self.at += len;
+            .take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
+        let at = at + space.count();
         self.deviations += 1;
+        (self.byte(at), at)
     }
 
     #[inline]
-    fn push(&mut self, kind: Kind, flags: u32, start: usize) {
+    fn push(&mut self, kind: Kind, flags: u32, start: usize, end: usize) {
         let next = self.nodes.len() as u32 + 1;
         self.nodes
-            .push(Node::new(kind, flags, start as u32, self.at as u32, next));
+            .push(Node::new(kind, flags, start as u32, end as u32, next));
     }
 
-    /// Reads one value; `room` is how many containers may still be opened.
-    fn value(&mut self, room: usize) -> Result<(), JsonError> {
-        match self.peek() {
-            Some(b'"') => self.string().map(|_| ()),
-            Some(b'{') => self.object(self.enter(room)?),
-            Some(b'[') => self.array(self.enter(room)?),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.literal("true", Kind::Bool),
-            Some(b'f') => self.literal("false", Kind::Bool),
-            Some(b'n') => self.literal("null", Kind::Null),
-            _ => Err(self.expected("a value")),
+    fn top(&mut self) -> Result<(), Fault> {
+        let (first, at) = self.token(0);
+        let at = self.value(first, at, self.max_depth)?;
+        let (_, at) = self.token(at);
+        if at < self.bytes.len() {
+            expected(at, "the end of the text")
+        } else {
+            Ok(())
         }
     }
 
-    fn enter(&self, room: usize) -> Result<usize, JsonError> {
-        room.checked_sub(1).ok_or(JsonError::TooDeep {
-            limit: self.max_depth,
-        })
-    }
-
-    fn literal(&mut self, word: &'static str, kind: Kind) -> Result<(), JsonError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
-            return Err(self.expected(word));
+    /// Reads the value at `at` that starts with `first`; `room` is how many containers may still be
+    /// opened.
+    #[inline]
+    fn value(&mut self, first: Token, at: usize, room: usize) -> Result<usize, Fault> {
+        match first {
+            b'"' => self.string(at),
+            b'{' => self.object(at, room),
+            b'[' => self.array(at, room),
+            b'-' | b'0'..=b'9' => self.number(at),
+            b't' => self.literal("true", Kind::Bool, at),
+            b'f' => self.literal("false", Kind::Bool, at),
+            b'n' => self.literal("null", Kind::Null, at),
+            _ => expected(at, "a value"),
         }
-        let start = self.at;
-        self.at += word.len();
-        self.push(kind, CANONICAL, start);
-        Ok(())
     }
 
-    fn array(&mut self, room: usize) -> Result<(), JsonError> {
-        let open = self.open();
+    fn literal(&mut self, word: &'static str, kind: Kind, at: usize) -> Result<usize, Fault> {
+        let end = at + word.len();
+        if self.bytes.get(at..end) != Some(word.as_bytes()) {
+            return expected(at, word);
+        }
+        self.push(kind, CANONICAL, at, end);
+        Ok(end)
+    }
+
+    fn array(&mut self, start: usize, room: usize) -> Result<usize, Fault> {
+        let open = self.open(start, room)?;
         let mut len = 0;
-        if self.peek() != Some(b']') {
+        let (mut token, mut at) = self.token(start + 1);
+        if token != b']' {
             loop {
-                self.value(room)?;
+                at = self.value(token, at, room - 1)?;
                 len += 1;
-                self.space();
-                match self.peek() {
-                    Some(b',') => self.at += 1,
-                    Some(b']') => break,
-                    _ => return Err(self.expected("',' or ']'")),
+                (token, at) = self.token(at);
+                if token != b',' {
+                    break;
                 }
-                self.space();
+                (token, at) = self.token(at + 1);
+            }
+            if token != b']' {
+                return expected(at, "',' or ']'");
             }
         }
-        self.close(&open, Kind::Array, 0, len);
-        Ok(())
+        self.close(&open, at + 1, Kind::Array, 0, len);
+        Ok(at + 1)
     }
 
-    fn object(&mut self, room: usize) -> Result<(), JsonError> {
-        let open = self.open();
-        let (mut len, mut ordered, mut escaped) = (0, true, false);
-        let mut previous: Option<Name<'t>> = None;
-        if self.peek() != Some(b'}') {
+    fn object(&mut self, start: usize, room: usize) -> Result<usize, Fault> {
+        let open = self.open(start, room)?;
+        let first = self.names.len();
+        let mut ordered = true;
+        let (mut token, mut at) = self.token(start + 1);
+        if token != b'}' {
             loop {
-                let start = self.at;
-                if self.peek() != Some(b'"') {
-                    return Err(self.expected("a member name in quotes"));
-                }
-                let name = self.string()?;
-                escaped |= name.escaped;
-                if ordered && let Some(previous) = &previous {
-                    match compare(previous, &name) {
+                let (name, end) = self.name(token, at)?;
+                if ordered && let Some(previous) = self.names.get(first..).and_then(<[_]>::last) {
+                    match self.compare(previous, &name) {
                         Ordering::Less => {}
-                        Ordering::Equal => {
-                            return Err(JsonError::DuplicateMember { offset: start });
-                        }
+                        Ordering::Equal => return Err(self.repeated(name.node)),
                         Ordering::Greater => ordered = false,
                     }
                 }
-                previous = Some(name);
-                len += 1;
-                self.space();
-                if self.peek() != Some(b':') {
-                    return Err(self.expected("':'"));
+                self.names.push(name);
+                (token, at) = self.token(end);
+                if token != b':' {
+                    return expected(at, "':'");
                 }
-                self.at += 1;
-                self.space();
-                self.value(room)?;
-                self.space();
-                match self.peek() {
-                    Some(b',') => self.at += 1,
-                    Some(b'}') => break,
-                    _ => return Err(self.expected("',' or '}'")),
+                (token, at) = self.token(at + 1);
+                at = self.value(token, at, room - 1)?;
+                (token, at) = self.token(at);
+                if token != b',' {
+                    break;
                 }
-                self.space();
+                (token, at) = self.token(at + 1);
+            }
+            if token != b'}' {
+                return expected(at, "',' or '}'");
             }
         }
         if ordered {
-            self.close(&open, Kind::Object, ORDERED, len);
+            let len = self.names.len() - first;
+            self.close(&open, at + 1, Kind::Object, ORDERED, len as u32);
         } else {
             self.deviations += 1;
-            let entry = self.sort_names(open.node + 1, len, escaped)?;
-            self.close(&open, Kind::Object, 0, entry);
+            let entry = self.sort_names(first)?;
+            self.close(&open, at + 1, Kind::Object, 0, entry);
         }
-        Ok(())
+        self.names.truncate(first);
+        Ok(at + 1)
     }
 
-    fn open(&mut self) -> Open {
+    /// Makes place for the node of a container, if there is `room` for one.
+    fn open(&mut self, start: usize, room: usize) -> Result<Open, Fault> {
+        if room == 0 {
+            return Err(Box::new(JsonError::TooDeep {
+                limit: self.max_depth,
+            }));
+        }
         let open = Open {
             node: self.nodes.len(),
-            start: self.at,
+            start,
             deviations: self.deviations,
         };
         self.nodes.push(Node::NULL);
-        self.at += 1;
-        self.space();
-        open
+        Ok(open)
     }
 
-    fn close(&mut self, open: &Open, kind: Kind, flags: u32, extra: u32) {
-        self.at += 1;
+    /// Fills that place when the container has been read.
+    fn close(&mut self, open: &Open, end: usize, kind: Kind, flags: u32, extra: u32) {
         let canonical = if self.deviations == open.deviations {
             CANONICAL
         } else {
             0
         };
         let next = self.nodes.len() as u32;
+        let (start, end) = (open.start as u32, end as u32);
         if let Some(node) = self.nodes.get_mut(open.node) {
-            *node = Node::new(
-                kind,
-                flags | canonical,
-                open.start as u32,
-                self.at as u32,
-                next,
-            )
-            .with_extra(extra);
+            *node = Node::new(kind, flags | canonical, start, end, next).with_extra(extra);
         }
-    }
-
-    fn node(&self, index: u32) -> Node {
-        self.nodes
-            .get(index as usize)
-            .copied()
-            .unwrap_or(Node::NULL)
-    }
-
-    fn content(&self, node: Node) -> &'t str {
-        let span = node.start as usize + 1..(node.end as usize).saturating_sub(1);
-        self.text.get(span).unwrap_or_default()
     }
 }
 
@@ -239,4 +227,9 @@ struct Open {
     node: usize,
     start: usize,
     deviations: u32,
+}
+
+#[cold]
+fn expected<T>(offset: usize, expected: &'static str) -> Result<T, Fault> {
+    Err(Box::new(JsonError::Syntax { offset, expected }))
 }

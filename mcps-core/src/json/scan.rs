@@ -1,4 +1,7 @@
-//! Scanning of string content, eight bytes at a time.
+//! Scanning of string content, a word at a time.
+
+#[cfg(test)]
+mod tests;
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -17,13 +20,7 @@ pub(super) fn special(bytes: &[u8], from: usize) -> usize {
         }
         at += 8;
     }
-    for &byte in tail {
-        if byte < 0x20 || byte == b'"' || byte == b'\\' {
-            return at;
-        }
-        at += 1;
-    }
-    at
+    at + tail.iter().take_while(|&&byte| !is_special(byte)).count()
 }
 
 /// The high bit of every byte that is special. Bytes above the lowest hit may be flagged wrongly (a
@@ -36,4 +33,8 @@ const fn special_in(word: u64) -> u64 {
         | quote.wrapping_sub(ONES) & !quote
         | backslash.wrapping_sub(ONES) & !backslash;
     hits & HIGH
+}
+
+const fn is_special(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Document, Kind, order, scan};
+use super::{Document, Kind, order};
 
 #[test]
 fn gives_every_kind_of_value() {
@@ -155,16 +155,5 @@ proptest! {
     ) {
         let expected = left.encode_utf16().cmp(right.encode_utf16());
         prop_assert_eq!(order::utf16_order(&left, &right), expected);
-    }
-
-    #[test]
-    fn finds_the_first_special_byte(
-        bytes in prop::collection::vec(prop_oneof![9 => 0x20_u8.., 1 => any::<u8>()], 0..100),
-        from in 0_usize..100,
-    ) {
-        let from = from.min(bytes.len());
-        let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-        let expected = bytes[from..].iter().position(special).map_or(bytes.len(), |at| from + at);
-        prop_assert_eq!(scan::special(&bytes, from), expected);
     }
 }

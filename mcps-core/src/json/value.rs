@@ -136,6 +136,11 @@ impl<'d> Value<'d> {
         self.index == other.index && std::ptr::eq(self.document, other.document)
     }
 
+    /// The text of the whole document.
+    pub(crate) fn source(self) -> &'d str {
+        self.document.text()
+    }
+
     /// Whether `inner` is this value or stands somewhere in it.
     pub(crate) fn encloses(self, inner: Value<'_>) -> bool {
         std::ptr::eq(self.document, inner.document)

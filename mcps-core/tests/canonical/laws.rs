@@ -1,10 +1,10 @@
 //! Laws that hold for all documents, and a second implementation that must agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mcps_core::digest::Digest;
-use mcps_core::jcs;
-use mcps_core::json::{Document, quote};
+use mcps_core::jcs::{self, Overlay};
+use mcps_core::json::{Document, JsonError, Value, quote};
 use proptest::prelude::*;
 use serde_json::Value as Tree;
 
@@ -21,6 +21,40 @@ fn text() -> impl Strategy<Value = String> {
         1 => any::<char>(),
     ];
     prop::collection::vec(character, 0..12).prop_map(String::from_iter)
+}
+
+/// Names of which many start alike, and some are the same.
+fn name() -> impl Strategy<Value = String> {
+    let start = prop::sample::select(vec!["", "a", "abcdefg", "abcdefgh", "é", "\u{fb33}", "😀"]);
+    (start, 0_u8..40).prop_map(|(start, n)| {
+        if n == 0 {
+            start.to_owned()
+        } else {
+            format!("{start}{n}")
+        }
+    })
+}
+
+/// One step from a value into it.
+#[derive(Clone)]
+enum Step {
+    Name(String),
+    Place(usize),
+}
+
+/// Every value that is an object's member, and the way to it.
+fn members<'d>(value: Value<'d>, path: &mut Vec<Step>, out: &mut Vec<(Value<'d>, Vec<Step>)>) {
+    for member in value.as_object().into_iter().flatten() {
+        path.push(Step::Name(member.name().into_owned()));
+        out.push((member.value(), path.clone()));
+        members(member.value(), path, out);
+        path.pop();
+    }
+    for (place, element) in value.as_array().into_iter().flatten().enumerate() {
+        path.push(Step::Place(place));
+        members(element, path, out);
+        path.pop();
+    }
 }
 
 fn number() -> impl Strategy<Value = Tree> {
@@ -178,6 +212,65 @@ proptest! {
         let document = Document::parse(quoted.as_str()).unwrap();
         prop_assert_eq!(document.root().as_str().unwrap(), text.as_str());
         prop_assert_eq!(jcs::to_string(document.root()), quoted);
+    }
+
+    #[test]
+    fn an_object_is_accepted_if_its_names_differ(
+        names in prop::collection::vec(name(), 0..30),
+        seed: u64,
+    ) {
+        let mut dice = dice(seed);
+        let mut text = String::new();
+        for name in &names {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            render_text(name, &mut dice, &mut text);
+            text.push_str(":[]");
+        }
+        text.push_str(if text.is_empty() { "{}" } else { "}" });
+        let different = names.iter().collect::<BTreeSet<_>>().len() == names.len();
+        match Document::parse(text.as_str()) {
+            Ok(document) => {
+                prop_assert!(different, "{}", text);
+                let object = document.root().as_object().unwrap();
+                prop_assert_eq!(object.len(), names.len());
+                prop_assert!(names.iter().all(|name| object.get(name).is_some()));
+            }
+            Err(error) => {
+                let repeated = matches!(error, JsonError::DuplicateMember { .. });
+                prop_assert!(repeated && !different, "{}: {}", error, text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_overlay_is_as_good_as_another_document(
+        tree in tree(),
+        seed: u64,
+        gone: prop::sample::Index,
+        text in text(),
+    ) {
+        // The member to leave out is the n-th of all that stand in objects.
+        let mut other = Tree::Object([("root".to_owned(), tree)].into_iter().collect());
+        let document = Document::parse(rendered(&other, seed)).unwrap();
+        let mut places = Vec::new();
+        members(document.root(), &mut Vec::new(), &mut places);
+        let (gone, path) = places.get(gone.index(places.len())).unwrap();
+        let name = "\u{e000}added";
+        let overlay = Overlay { without: &[*gone], with: &[(name, &text)] };
+        let mut written = Vec::new();
+        jcs::write_overlaid(document.root(), &overlay, &mut written);
+
+        let (last, parents) = path.split_last().unwrap();
+        let parent = parents.iter().fold(&mut other, |tree, step| match step {
+            Step::Name(name) => tree.get_mut(name).unwrap(),
+            Step::Place(place) => tree.get_mut(place).unwrap(),
+        });
+        if let Step::Name(last) = last {
+            parent.as_object_mut().unwrap().remove(last);
+        }
+        other.as_object_mut().unwrap().insert(name.to_owned(), Tree::from(text.as_str()));
+        let expected = serde_json_canonicalizer::to_string(&other).unwrap();
+        prop_assert_eq!(String::from_utf8(written).unwrap(), expected);
     }
 
     #[test]

@@ -1,90 +1,162 @@
 //! The order of an object's member names, and the refusal of repeated ones.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::Parser;
-use crate::json::node::ESCAPED;
+use super::{Fault, Parser, Token, expected};
+use crate::json::node::{ESCAPED, Node};
 use crate::json::{JsonError, text, utf16_order};
 
-/// A member name as written.
-pub(super) struct Name<'t> {
-    pub(super) content: &'t str,
-    pub(super) escaped: bool,
+/// A member name that was read.
+#[derive(Clone, Copy)]
+pub(super) struct Name {
+    /// Its first eight bytes in an encoding whose order is that of UTF-16, so that most names are
+    /// told apart by one comparison. 0 for a name with escapes.
+    prefix: u64,
+    /// Its node on the tape.
+    pub(super) node: u32,
+    escaped: bool,
 }
 
+const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+
 impl Parser<'_> {
-    /// Adds the names of the object whose first name is node `first` to the table of orders and
-    /// refuses a repetition. Gives the place of the entry.
-    pub(super) fn sort_names(
-        &mut self,
-        first: usize,
-        len: u32,
-        escaped: bool,
-    ) -> Result<u32, JsonError> {
-        let entry = self.orders.len();
-        self.orders.push(len);
-        let mut index = first;
-        for _ in 0..len {
-            self.orders.push(index as u32);
-            index = self.node(index as u32 + 1).next as usize;
+    /// Reads the member name at `at` that starts with `first`; gives it and where it ends.
+    #[inline]
+    pub(super) fn name(&mut self, first: Token, at: usize) -> Result<(Name, usize), Fault> {
+        if first != b'"' {
+            return expected(at, "a member name in quotes");
         }
-        let mut orders = std::mem::take(&mut self.orders);
-        let names = orders.get_mut(entry + 1..).unwrap_or_default();
-        let repeated = if escaped {
+        let node = self.nodes.len() as u32;
+        let end = self.string(at)?;
+        let escaped = self.nodes.last().is_some_and(|node| node.has(ESCAPED));
+        let prefix = if escaped {
+            0
+        } else {
+            self.prefix(at + 1, end - 1)
+        };
+        Ok((
+            Name {
+                prefix,
+                node,
+                escaped,
+            },
+            end,
+        ))
+    }
+
+    /// [`Name::prefix`] of what stands from `start` to `end`.
+    #[inline]
+    fn prefix(&self, start: usize, end: usize) -> u64 {
+        let len = end - start;
+        let word = match self.bytes.get(start..).and_then(<[u8]>::first_chunk::<8>) {
+            Some(word) if len >= 8 => u64::from_be_bytes(*word),
+            Some(word) => u64::from_be_bytes(*word) & !(u64::MAX >> (8 * len)),
+            None => {
+                let mut word = [0; 8];
+                let content = self.bytes.get(start..end).unwrap_or_default();
+                word.iter_mut()
+                    .zip(content)
+                    .for_each(|(to, from)| *to = *from);
+                u64::from_be_bytes(word)
+            }
+        };
+        if word & HIGH == 0 {
+            word
+        } else {
+            reorder(word)
+        }
+    }
+
+    /// Compares names in UTF-16 order.
+    #[inline]
+    pub(super) fn compare(&self, left: &Name, right: &Name) -> Ordering {
+        if left.prefix != right.prefix && !left.escaped && !right.escaped {
+            left.prefix.cmp(&right.prefix)
+        } else {
+            utf16_order(&self.decoded(left.node), &self.decoded(right.node))
+        }
+    }
+
+    /// Adds the names from `first` on to the table of orders and refuses a repetition. Gives the
+    /// place of the entry.
+    pub(super) fn sort_names(&mut self, first: usize) -> Result<u32, Fault> {
+        let mut all = std::mem::take(&mut self.names);
+        let names = all.get_mut(first..).unwrap_or_default();
+        let repeated = if names.iter().any(|name| name.escaped) {
             self.sort_decoded(names)
         } else {
             self.sort_written(names)
         };
-        self.orders = orders;
-        match repeated {
-            Some(name) => Err(JsonError::DuplicateMember {
-                offset: self.node(name).start as usize,
-            }),
-            None => Ok(entry as u32),
+        if let Some(node) = repeated {
+            return Err(self.repeated(node));
         }
+        let entry = self.orders.len() as u32;
+        self.orders.push(names.len() as u32);
+        self.orders.extend(names.iter().map(|name| name.node));
+        self.names = all;
+        Ok(entry)
     }
 
     /// Sorts names without escapes; gives one that is there twice.
-    fn sort_written(&self, names: &mut [u32]) -> Option<u32> {
-        let content = |name: u32| self.content(self.node(name));
-        names.sort_unstable_by(|&left, &right| utf16_order(content(left), content(right)));
-        repetition(names, |left, right| content(left) == content(right))
+    fn sort_written(&self, names: &mut [Name]) -> Option<u32> {
+        names.sort_unstable_by_key(|name| name.prefix);
+        if names
+            .windows(2)
+            .all(|pair| matches!(pair, [left, right] if left.prefix < right.prefix))
+        {
+            return None;
+        }
+        names.sort_unstable_by(|left, right| self.compare(left, right));
+        names.windows(2).find_map(|pair| match pair {
+            [left, right] if self.compare(left, right).is_eq() => Some(left.node.max(right.node)),
+            _ => None,
+        })
     }
 
-    /// Sorts names of which some have escapes, each decoded once.
-    fn sort_decoded(&self, names: &mut [u32]) -> Option<u32> {
+    /// Sorts names of which some have escapes, each decoded once; gives one that is there twice.
+    fn sort_decoded(&self, names: &mut [Name]) -> Option<u32> {
         let mut decoded: Vec<_> = names
             .iter()
-            .map(|&name| {
-                let node = self.node(name);
-                (text::unescape(self.content(node), node.has(ESCAPED)), name)
-            })
+            .map(|name| (self.decoded(name.node), *name))
             .collect();
         decoded.sort_unstable_by(|(left, _), (right, _)| utf16_order(left, right));
         for (name, (_, sorted)) in names.iter_mut().zip(&decoded) {
             *name = *sorted;
         }
         decoded.windows(2).find_map(|pair| match pair {
-            [(left, one), (right, other)] if left == right => Some(*one.max(other)),
+            [(left, one), (right, other)] if left == right => Some(one.node.max(other.node)),
             _ => None,
         })
     }
-}
 
-/// Compares names in UTF-16 order.
-pub(super) fn compare(left: &Name<'_>, right: &Name<'_>) -> Ordering {
-    if left.escaped || right.escaped {
-        let left = text::unescape(left.content, left.escaped);
-        utf16_order(&left, &text::unescape(right.content, right.escaped))
-    } else {
-        utf16_order(left.content, right.content)
+    pub(super) fn repeated(&self, node: u32) -> Fault {
+        Box::new(JsonError::DuplicateMember {
+            offset: self.node(node).start as usize,
+        })
+    }
+
+    /// The name at `node`, decoded.
+    fn decoded(&self, node: u32) -> Cow<'_, str> {
+        let node = self.node(node);
+        let span = node.start as usize + 1..(node.end as usize).saturating_sub(1);
+        text::unescape(self.text.get(span).unwrap_or_default(), node.has(ESCAPED))
+    }
+
+    fn node(&self, index: u32) -> Node {
+        self.nodes
+            .get(index as usize)
+            .copied()
+            .unwrap_or(Node::NULL)
     }
 }
 
-/// The later of two neighbours that are the same.
-fn repetition(names: &[u32], same: impl Fn(u32, u32) -> bool) -> Option<u32> {
-    names.windows(2).find_map(|pair| match *pair {
-        [left, right] if same(left, right) => Some(left.max(right)),
-        _ => None,
-    })
+/// Moves the bytes that start characters beyond U+FFFF (F0..F4) below those that start
+/// U+E000..U+FFFF (EE, EF): UTF-16 sorts them so, see [`utf16_order`].
+fn reorder(word: u64) -> u64 {
+    u64::from_be_bytes(word.to_be_bytes().map(|byte| match byte {
+        0xEE | 0xEF => byte + 5,
+        0xF0..=0xF4 => byte - 2,
+        _ => byte,
+    }))
 }

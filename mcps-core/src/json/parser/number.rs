@@ -1,6 +1,6 @@
 //! Numbers (RFC 8259 §6) in the range of RFC 7493 §2.2.
 
-use super::Parser;
+use super::{Fault, Parser, expected};
 use crate::json::node::{CANONICAL, INTEGER};
 use crate::json::{JsonError, Kind};
 
@@ -14,96 +14,86 @@ const MAX_SAFE_DIGITS: usize = 16;
 const SURE_DIGITS: usize = 15;
 
 impl Parser<'_> {
-    /// Reads a number whose first byte is the next one.
-    pub(super) fn number(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        let negative = self.peek() == Some(b'-');
-        self.at += usize::from(negative);
-        let first = self.at;
-        let value = self.digits()?;
-        let digits = self.at - first;
-        if digits > 1 && self.bytes.get(first) == Some(&b'0') {
-            self.at = first + 1;
-            return Err(self.expected("no digit after a leading zero"));
+    /// Reads the number that starts at `start`.
+    #[inline]
+    pub(super) fn number(&mut self, start: usize) -> Result<usize, Fault> {
+        let negative = self.byte(start) == b'-';
+        let first = start + usize::from(negative);
+        let (value, end) = self.digits(first)?;
+        let len = end - first;
+        if len > 1 && self.byte(first) == b'0' {
+            return expected(first + 1, "no digit after a leading zero");
         }
-        if matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
-            return self.fraction(start, first);
+        if matches!(self.byte(end), b'.' | b'e' | b'E') {
+            return self.fraction(start, first, end);
         }
-        if digits > MAX_SAFE_DIGITS || value > MAX_SAFE_INTEGER {
-            return Err(JsonError::IntegerRange { offset: start });
+        if len > MAX_SAFE_DIGITS || value > MAX_SAFE_INTEGER {
+            return Err(Box::new(JsonError::IntegerRange { offset: start }));
         }
-        let canonical = !(negative && value == 0);
-        self.deviations += u32::from(!canonical);
-        self.push(
-            Kind::Number,
-            INTEGER | if canonical { CANONICAL } else { 0 },
-            start,
-        );
-        Ok(())
+        let canonical = if negative && value == 0 { 0 } else { CANONICAL };
+        self.deviations += u32::from(canonical == 0);
+        self.push(Kind::Number, INTEGER | canonical, start, end);
+        Ok(end)
     }
 
-    /// Reads what follows the integer part, whose first digit is at `whole`.
-    fn fraction(&mut self, start: usize, whole: usize) -> Result<(), JsonError> {
-        let point = self.at;
-        let mut canonical = false;
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-            let digits = self.bytes.get(whole..self.at).unwrap_or_default();
-            canonical = is_shortest(digits, point - whole);
-        }
+    /// Reads what follows the integer part, which stands from `whole` to `at`.
+    fn fraction(&mut self, start: usize, whole: usize, at: usize) -> Result<usize, Fault> {
+        let mut end = at;
+        let mut canonical = 0;
         let mut exponent_digits = 0;
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            canonical = false;
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            let first = self.at;
-            self.digits()?;
-            exponent_digits = self.at - first;
+        if self.byte(at) == b'.' {
+            (_, end) = self.digits(at + 1)?;
+            let digits = self.bytes.get(whole..end).unwrap_or_default();
+            canonical = if is_shortest(digits) { CANONICAL } else { 0 };
+        }
+        if matches!(self.byte(end), b'e' | b'E') {
+            let first = end + 1 + usize::from(matches!(self.byte(end + 1), b'+' | b'-'));
+            (_, end) = self.digits(first)?;
+            exponent_digits = end - first;
+            canonical = 0;
         }
         // Below 10^(200+99) nothing overflows; only what could be larger is worth converting.
-        let certainly_finite = exponent_digits <= 2 && self.at - start <= 200;
-        if !certainly_finite && !self.text.get(start..self.at).is_some_and(is_finite) {
-            return Err(JsonError::NotFinite { offset: start });
+        let certainly_finite = exponent_digits <= 2 && end - start <= 200;
+        if !certainly_finite && !self.text.get(start..end).is_some_and(is_finite) {
+            return Err(Box::new(JsonError::NotFinite { offset: start }));
         }
-        self.deviations += u32::from(!canonical);
-        self.push(Kind::Number, if canonical { CANONICAL } else { 0 }, start);
-        Ok(())
+        self.deviations += u32::from(canonical == 0);
+        self.push(Kind::Number, canonical, start, end);
+        Ok(end)
     }
 
-    /// Reads one digit or more; gives their value modulo 2^64.
-    fn digits(&mut self) -> Result<u64, JsonError> {
-        let first = self.at;
+    /// Reads one digit or more; gives their value modulo 2^64, and where they end.
+    #[inline]
+    fn digits(&self, first: usize) -> Result<(u64, usize), Fault> {
+        let rest = self.bytes.get(first..).unwrap_or_default();
         let mut value = 0_u64;
-        while let Some(byte @ b'0'..=b'9') = self.peek() {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-            self.at += 1;
+        let mut len = 0;
+        for digit in rest
+            .iter()
+            .map(|byte| byte.wrapping_sub(b'0'))
+            .take_while(|&digit| digit < 10)
+        {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            len += 1;
         }
-        if self.at == first {
-            Err(self.expected("a digit"))
+        if len == 0 {
+            expected(first, "a digit")
         } else {
-            Ok(value)
+            Ok((value, first + len))
         }
     }
 }
 
-/// Whether `digits`, which have their point at `point`, are known to be what ECMAScript writes for
-/// the double they stand for (ECMA-262, Number::toString). `false` means that it is not known.
+/// Whether `digits`, with a point among them, are known to be what ECMAScript writes for the double
+/// they stand for (ECMA-262, Number::toString). `false` means that it is not known.
 ///
 /// Decimals of up to 15 significant digits all have doubles of their own, so none of them has a
 /// shorter form once it ends in another digit than zero. From 10^-6 on there is no exponent.
-fn is_shortest(digits: &[u8], point: usize) -> bool {
-    let small = digits.starts_with(b"0.");
+fn is_shortest(digits: &[u8]) -> bool {
+    let below_one = digits.strip_prefix(b"0.");
     digits.len() <= SURE_DIGITS + 1
         && digits.last() != Some(&b'0')
-        && (!small
-            || digits
-                .iter()
-                .skip(point + 1)
-                .take(6)
-                .any(|&digit| digit != b'0'))
+        && below_one.is_none_or(|digits| digits.iter().take(6).any(|&digit| digit != b'0'))
 }
 
 fn is_finite(number: &str) -> bool {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::Value;
-use crate::json::node::ORDERED;
+use crate::json::node::{CANONICAL, ORDERED};
 use crate::json::text;
 
 /// An object of a document.
@@ -62,13 +62,20 @@ impl<'d> Object<'d> {
     }
 
     /// The members in ascending UTF-16 order of their names (RFC 8785 §3.2.3).
+    #[inline]
     pub(crate) fn sorted(self) -> impl Iterator<Item = Member<'d>> {
         let document = self.0.document;
-        let written = self.0.node().has(ORDERED).then(|| self.iter());
-        let sorted = self.order().iter().map(move |&index| Member {
-            name: Value::at(document, index),
-        });
-        written.into_iter().flatten().chain(sorted)
+        let mut order = self.order().iter();
+        let mut written = self.iter();
+        if order.len() > 0 {
+            written.end = 0;
+        }
+        std::iter::from_fn(move || match order.next() {
+            Some(&index) => Some(Member {
+                name: Value::at(document, index),
+            }),
+            None => written.next(),
+        })
     }
 
     /// The names in UTF-16 order, for an object that is written in another one.
@@ -145,6 +152,14 @@ impl<'d> Member<'d> {
     #[must_use]
     pub fn span(self) -> Range<usize> {
         self.name.span().start..self.value().span().end
+    }
+
+    /// [`Member::span`], when what stands there is canonical.
+    #[inline]
+    pub(crate) fn canonical_span(self) -> Option<Range<usize>> {
+        let (name, value) = (self.name.node(), self.value().node());
+        (name.has(CANONICAL) && value.has(CANONICAL) && value.start == name.end + 1)
+            .then_some(name.start as usize..value.end as usize)
     }
 
     /// The name as a string value.
