@@ -16,9 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mcps_core::clock::Clock;
 use mcps_core::envelope::Carrier;
 use mcps_core::json::Limits;
+use mcps_core::level::TrustLevel;
 use mcps_core::message::{self, Id};
 use mcps_core::passport::{Kind, PassportId};
 use mcps_core::random::{Random, hex16};
+use mcps_core::refusal::Refusal;
 
 use crate::identity::Identity;
 use crate::verify::Verifier;
@@ -131,6 +133,29 @@ impl Link {
     #[must_use]
     pub fn peer(&self) -> Option<Peer> {
         self.state().peer.clone()
+    }
+
+    /// Whether the other end, as far as it is known, is still worth `need`: asked before something
+    /// is sent to it that nobody else should read. `None` as long as nobody is known.
+    ///
+    /// # Errors
+    /// What its next message would be refused with.
+    pub async fn holds(&self, need: TrustLevel) -> Option<Result<(), Refusal>> {
+        let id = {
+            let state = self.state();
+            match (&state.peer, &state.stranger) {
+                (Some(peer), _) if !peer.recognised => {
+                    let have = peer.level;
+                    let low = Refusal::TrustTooLow { have, need };
+                    return Some(if have >= need { Ok(()) } else { Err(low) });
+                }
+                (Some(peer), _) => peer.passport.id().clone(),
+                (None, Some(stranger)) => stranger.clone(),
+                (None, None) if state.plain => return Some(Ok(())),
+                (None, None) => return None,
+            }
+        };
+        Some(self.verifier.holds(&id, need).await)
     }
 
     /// Whether the other end speaks plain MCP and that was admitted.

@@ -11,8 +11,8 @@ use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Passport, PassportId};
 use mcps_core::random::{Random, hex16};
 use mcps_core::refusal::Refusal;
-use mcps_core::status::Status;
-use mcps_core::trust::{Standing, TrustBundle, TrustStore};
+use mcps_core::status::{State, Status};
+use mcps_core::trust::{ISSUE_SKEW, Standing, TrustBundle, TrustStore};
 
 use crate::authority::AuthorityClient;
 use crate::error::ClientError;
@@ -45,8 +45,29 @@ struct Known {
     standing: Standing,
     /// When the first of the passport and its chain expires: until then `standing` holds.
     until: Timestamp,
+}
+
+/// What was heard of one passport, subject or issuer.
+#[derive(Debug, Default)]
+struct Heard {
     status: Option<Status>,
     failed_at: Option<Timestamp>,
+}
+
+impl Heard {
+    /// A revocation is for good, whatever is said later, by a replica that lags or an authority
+    /// restored from a backup. Of all else the newest counts, in whatever order it arrives.
+    fn hear(&mut self, status: Status) {
+        let newer = |old: &Status| match (old.state, status.state) {
+            (State::Revoked, _) => false,
+            (_, State::Revoked) => true,
+            _ => old.produced_at <= status.produced_at,
+        };
+        if self.status.as_ref().is_none_or(newer) {
+            self.status = Some(status);
+        }
+        self.failed_at = None;
+    }
 }
 
 #[derive(Debug)]
@@ -65,6 +86,16 @@ pub struct Live {
 }
 
 impl Live {
+    /// What is known of two passports of which both must hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let lower = self.recorded.into_iter().chain(other.recorded).min();
+        Self {
+            age: self.age.max(other.age),
+            recorded: lower,
+        }
+    }
+
     /// The highest level whose bound on staleness this age meets.
     ///
     /// # Errors
@@ -88,6 +119,7 @@ pub struct TrustSource {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     known: Mutex<HashMap<PassportId, Known>>,
+    heard: Mutex<HashMap<PassportId, Heard>>,
 }
 
 impl TrustSource {
@@ -117,6 +149,7 @@ impl TrustSource {
             clock,
             random,
             known: Mutex::default(),
+            heard: Mutex::default(),
         }
     }
 
@@ -229,14 +262,14 @@ impl TrustSource {
             return Ok((passport, entry.standing));
         }
         let passport = brought.ok_or(Refusal::PassportWanted)?;
-        let standing = anchors.store.verify(passport, now)?;
         // An id is known by the first passport that was judged good under it. One that nobody
         // recognises is judged anew each time, so that it cannot occupy an id.
+        if known.contains_key(id) {
+            return Err(Refusal::Passport("another passport is known under this id"));
+        }
+        let standing = anchors.store.verify(passport, now)?;
         let passport = Arc::new(passport.clone());
         if standing.recognised {
-            if known.contains_key(id) {
-                return Err(Refusal::Passport("another passport is known under this id"));
-            }
             if known.len() >= MAX_KNOWN {
                 known.retain(|_, entry| entry.passport.expires_at() > now);
             }
@@ -248,12 +281,17 @@ impl TrustSource {
                 passport: Arc::clone(&passport),
                 standing,
                 until,
-                status: None,
-                failed_at: None,
             };
             known.insert(id.clone(), entry);
         }
         Ok((passport, standing))
+    }
+
+    /// The passport known by an id, whether or not it still holds.
+    #[must_use]
+    pub fn remembered(&self, id: &PassportId) -> Option<Arc<Passport>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(id).map(|entry| Arc::clone(&entry.passport))
     }
 
     /// What the authority says of a recognised passport, asked again when the last answer is
@@ -264,46 +302,46 @@ impl TrustSource {
     /// when it never answered. Old answers are returned with their age: the caller bounds it.
     pub async fn status(&self, id: &PassportId) -> Result<Live, Refusal> {
         let now = self.clock.now();
-        let (status, asked_lately) = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = known.get(id).ok_or(Refusal::PassportWanted)?;
-            let retry = self.freshness.retry;
-            let resting = entry.failed_at.is_some_and(|at| now < at.plus(retry));
-            (entry.status.clone(), resting)
+        let (last, resting) = self.last(id, now);
+        // A clock that was set back must not make an old answer fresh.
+        let fresh = |status: &Status| {
+            let at = status.produced_at;
+            status.state == State::Revoked
+                || (now < at.plus(self.freshness.refresh) && at <= now.plus(ISSUE_SKEW))
         };
-        let fresh = |status: &Status| now < status.produced_at.plus(self.freshness.refresh);
-        if !asked_lately && !status.as_ref().is_some_and(fresh) {
-            match self.ask(id).await {
-                Ok(status) => return self.judge(&status),
-                Err(error) => {
-                    tracing::warn!(passport_id = %id, error = %error, "no status from the trust authority for {id}: {error}");
-                    self.note(id, |entry| entry.failed_at = Some(now));
-                }
-            }
+        if resting || last.as_ref().is_some_and(fresh) {
+            return self.judge(last.as_ref());
         }
-        // Terminal words outlive any silence: judge what was last said.
-        status
-            .as_ref()
-            .map_or(Err(Refusal::AuthorityUnreachable), |status| {
-                self.judge(status)
-            })
+        if let Err(error) = self.ask(id).await {
+            tracing::warn!(passport_id = %id, error = %error, "no status from the trust authority for {id}: {error}");
+            self.note(id, |heard| heard.failed_at = Some(now));
+        }
+        // Judged by all that was heard: terminal words outlive any silence, and any contradiction.
+        self.judge(self.last(id, now).0.as_ref())
     }
 
-    fn judge(&self, status: &Status) -> Result<Live, Refusal> {
+    /// What was last heard of a passport, and whether the authority just failed to answer.
+    fn last(&self, id: &PassportId, now: Timestamp) -> (Option<Status>, bool) {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(heard) = heard.get(id) else {
+            return (None, false);
+        };
+        let resting = |at: Timestamp| at <= now && now < at.plus(self.freshness.retry);
+        (heard.status.clone(), heard.failed_at.is_some_and(resting))
+    }
+
+    fn judge(&self, status: Option<&Status>) -> Result<Live, Refusal> {
+        let status = status.ok_or(Refusal::AuthorityUnreachable)?;
         status.admits()?;
-        let age = self
-            .clock
-            .now()
-            .since(status.produced_at)
-            .max(0)
-            .unsigned_abs();
+        // As old as it seems new, after a clock was set back.
+        let age = self.clock.now().since(status.produced_at).unsigned_abs();
         Ok(Live {
             age: Duration::from_millis(age),
             recorded: status.trust_level,
         })
     }
 
-    async fn ask(&self, id: &PassportId) -> Result<Status, ClientError> {
+    async fn ask(&self, id: &PassportId) -> Result<(), ClientError> {
         let authority = self
             .authority
             .as_ref()
@@ -316,33 +354,24 @@ impl TrustSource {
             .as_ref()
             .ok_or(Refusal::AuthorityUnreachable)?;
         let status = Status::verify(&text, bundle, id, &nonce, self.clock.now())?;
-        let stored = status.clone();
-        self.note(id, move |entry| {
-            // An older good answer must not overwrite a newer one that arrived meanwhile.
-            if entry
-                .status
-                .as_ref()
-                .is_none_or(|old| old.produced_at <= stored.produced_at)
-            {
-                entry.status = Some(stored);
-                entry.failed_at = None;
-            }
-        });
-        Ok(status)
+        self.note(id, |heard| heard.hear(status));
+        Ok(())
     }
 
-    /// A status as if the authority had just given it.
+    /// A status as if the authority had just given it, and nothing before.
     #[cfg(test)]
     pub(crate) fn preload(&self, passport: &Passport, status: Status) {
         let _ = self.passport(passport.id(), Some(passport));
-        self.note(passport.id(), |entry| entry.status = Some(status));
+        self.note(passport.id(), |heard| heard.status = Some(status));
     }
 
-    fn note(&self, id: &PassportId, change: impl FnOnce(&mut Known)) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = known.get_mut(id) {
-            change(entry);
+    fn note(&self, id: &PassportId, change: impl FnOnce(&mut Heard)) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.len() >= MAX_KNOWN && !heard.contains_key(id) {
+            // What is forgotten is asked for again, and refused as long as nobody answers.
+            heard.clear();
         }
+        change(heard.entry(id.clone()).or_default());
     }
 }
 
@@ -351,3 +380,6 @@ fn until(passport: &Passport) -> Timestamp {
     let chain = passport.issuer_chain().iter().map(Passport::expires_at);
     chain.fold(passport.expires_at(), Timestamp::min)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::envelope::Sealed;
 use mcps_core::level::{Effective, TrustLevel};
-use mcps_core::passport::{Kind, Passport};
+use mcps_core::passport::{Kind, Passport, PassportId};
 use mcps_core::refusal::Refusal;
-use mcps_core::replay::ReplayGuard;
+use mcps_core::replay::{ReplayGuard, ReplayLimits};
 use mcps_core::trust::Standing;
 
 use crate::trust_source::{Live, TrustSource};
@@ -21,6 +21,18 @@ pub struct Window {
     pub past: Duration,
     /// Into the future.
     pub future: Duration,
+}
+
+impl Window {
+    /// How long nonces must be remembered for it.
+    #[must_use]
+    pub fn replay_limits(self) -> ReplayLimits {
+        ReplayLimits {
+            window: self.past,
+            skew: self.future,
+            ..ReplayLimits::default()
+        }
+    }
 }
 
 impl Default for Window {
@@ -40,6 +52,7 @@ pub struct Verified {
     passport: Arc<Passport>,
     trust: Effective,
     live: Option<Live>,
+    recognised: bool,
 }
 
 impl Verified {
@@ -61,6 +74,13 @@ impl Verified {
         &self.passport
     }
 
+    /// Whether an authority that is believed here vouches for who signed. Else the passport's
+    /// every word is its owner's own.
+    #[must_use]
+    pub const fn is_recognised(&self) -> bool {
+        self.recognised
+    }
+
     /// The three inputs of the trust decision.
     #[must_use]
     pub const fn trust(&self) -> Effective {
@@ -73,16 +93,7 @@ impl Verified {
     /// [`Refusal::TrustTooLow`]; [`Refusal::StatusTooOld`] when only the age of what is known of
     /// revocations keeps it down.
     pub fn require(&self, need: TrustLevel) -> Result<(), Refusal> {
-        let have = self.trust.level();
-        if have >= need {
-            return Ok(());
-        }
-        let by_status = self.live.is_some() && self.trust.passport.min(self.trust.cap) >= need;
-        Err(if by_status {
-            Refusal::StatusTooOld { level: need }
-        } else {
-            Refusal::TrustTooLow { have, need }
-        })
+        require(self.trust, self.live.is_some(), need)
     }
 }
 
@@ -131,13 +142,54 @@ impl Verifier {
             fields.stamped,
             now,
         )?;
-        let trust = effective(&sealed, &passport, standing, live)?;
+        let bound = !sealed.fields().aud.is_empty();
+        let trust = effective(bound, &passport, standing, live);
         Ok(Verified {
             sealed,
             passport,
             trust,
-            live,
+            live: live.map(|(live, _)| live),
+            recognised: standing.recognised,
         })
+    }
+
+    /// Whether somebody who spoke before may still be spoken to: what is said to them is lost if
+    /// they were revoked since.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`] for a message of theirs, as far as it is about their passport.
+    pub async fn holds(&self, id: &PassportId, need: TrustLevel) -> Result<(), Refusal> {
+        let (passport, standing) = self.trust.passport(id, None)?;
+        let live = self.revocation(&passport, standing).await?;
+        let trust = effective(true, &passport, standing, live);
+        require(trust, live.is_some(), need)
+    }
+
+    /// Who signed a message that [`Verifier::verify`] refused, as far as an authority that is
+    /// believed here vouches for them; `None` when anybody may have made it.
+    #[must_use]
+    pub fn signer(&self, sealed: &Sealed) -> Option<Arc<Passport>> {
+        let fields = sealed.fields();
+        let (id, brought) = (&fields.passport_id, fields.passport.as_deref());
+        // Makes it known if it may be; what it is worth does not matter here.
+        drop(self.trust.passport(id, brought));
+        let passport = self.trust.remembered(id)?;
+        sealed
+            .verify(passport.public_key())
+            .is_ok()
+            .then_some(passport)
+    }
+
+    /// Takes note of a message that is refused for good, so that it is not served when it comes
+    /// again. Whether it had not come before.
+    #[must_use]
+    pub fn spend(&self, sealed: &Sealed) -> bool {
+        let fields = sealed.fields();
+        let (id, now) = (&fields.passport_id, self.clock.now());
+        let spent =
+            self.replay
+                .check_and_insert(id, &fields.aud, &fields.nonce, fields.stamped, now);
+        !matches!(spent, Err(Refusal::Replayed))
     }
 
     fn in_window(&self, stamped: Timestamp) -> Result<(), Refusal> {
@@ -152,16 +204,22 @@ impl Verifier {
         Ok(())
     }
 
-    /// Nobody can revoke what nobody recognises, and it is worth L0; all else needs a status.
+    /// What is known of revocations, and the level for which that is fresh enough. Nobody can
+    /// revoke what nobody recognises, and it is worth L0; all else needs a status, and so does
+    /// each issuer between it and the authority.
     async fn revocation(
         &self,
         passport: &Passport,
         standing: Standing,
-    ) -> Result<Option<Live>, Refusal> {
+    ) -> Result<Option<(Live, TrustLevel)>, Refusal> {
         if !standing.recognised {
             return Ok(None);
         }
-        self.trust.status(passport.id()).await.map(Some)
+        let mut live = self.trust.status(passport.id()).await?;
+        for issuer in passport.issuer_chain().iter().take(standing.relied) {
+            live = live.and(self.trust.status(issuer.id()).await?);
+        }
+        Ok(Some((live, live.level()?)))
     }
 }
 
@@ -181,20 +239,33 @@ fn may_speak(passport: &Passport, kinds: &[Kind]) -> Result<(), Refusal> {
 /// are signed and both directions too on every link of ours, which L3 and L4 ask for. A message
 /// without our bindings (bare draft-00) has neither audience nor session: L1 at most.
 fn effective(
-    sealed: &Sealed,
+    bound: bool,
     passport: &Passport,
     standing: Standing,
-    live: Option<Live>,
-) -> Result<Effective, Refusal> {
-    let bound = !sealed.fields().aud.is_empty() && passport.ext().is_some();
-    let by_status = live.map_or(Ok(TrustLevel::L1), |live| live.level())?;
+    live: Option<(Live, TrustLevel)>,
+) -> Effective {
+    let bound = bound && passport.ext().is_some();
+    let by_status = live.map_or(TrustLevel::L1, |(_, level)| level);
     let channel = if bound { by_status } else { TrustLevel::L1 };
     let recorded = live
-        .and_then(|live| live.recorded)
+        .and_then(|(live, _)| live.recorded)
         .unwrap_or(TrustLevel::L4);
-    Ok(Effective {
+    Effective {
         passport: passport.trust_level(),
         cap: standing.cap.min(recorded),
         channel,
+    }
+}
+
+fn require(trust: Effective, has_status: bool, need: TrustLevel) -> Result<(), Refusal> {
+    let have = trust.level();
+    if have >= need {
+        return Ok(());
+    }
+    let by_status = has_status && trust.passport.min(trust.cap) >= need;
+    Err(if by_status {
+        Refusal::StatusTooOld { level: need }
+    } else {
+        Refusal::TrustTooLow { have, need }
     })
 }

@@ -32,7 +32,9 @@ pub struct Refused {
     pub id: Option<Id>,
     /// How it names itself, as far as its envelope could be read.
     pub req: Option<Req>,
-    /// The signature was good: what was refused is its sender's doing.
+    /// The other end signed it for this connection, and it will not be served when it comes again:
+    /// the refusal is final. Of anything else a better copy may still come, so that nobody may
+    /// be told for certain that it was refused.
     pub authentic: bool,
     /// The message as its writer wrote it, for an observer that passes it on all the same.
     pub message: Option<Message>,
@@ -121,10 +123,39 @@ impl Link {
             .verify(sealed, addressed, self.end.expects())
             .await;
         verified.map_err(|refusal| {
-            // Only a good signature is checked against nonces, so these two prove it.
-            let authentic = matches!(refusal, Refusal::Replayed | Refusal::BeforeBoot);
-            Refused::of_sealed(refusal, copy, authentic)
+            let last = self.takes_its_place(&refusal, &copy);
+            Refused::of_sealed(refusal, copy, last)
         })
+    }
+
+    /// Whether a message that was not verified is the other end's next one all the same, refused
+    /// for what the sender's passport or clock is worth now. It then counts as received: the
+    /// stream goes on behind it, and it is not served when it comes again.
+    fn takes_its_place(&self, refusal: &Refusal, sealed: &Sealed) -> bool {
+        if matches!(refusal, Refusal::WrongAudience | Refusal::Replayed) {
+            return false;
+        }
+        let Some(signer) = self.verifier.signer(sealed) else {
+            return false;
+        };
+        let mut state = self.state();
+        let fields = sealed.fields();
+        let other = |peer: &Peer| !peer.is_same_subject(&signer, true);
+        if state.peer.as_ref().is_some_and(other)
+            || self.is_foreign_session(&fields.session, state.session.as_deref())
+            || fields.aud.is_empty()
+        {
+            return false;
+        }
+        let incoming = state.incoming_of(&fields.session);
+        if fields.position != Some(incoming.next()) || !self.verifier.spend(sealed) {
+            return false;
+        }
+        incoming.advance(*sealed.digest());
+        if state.peer.is_none() {
+            state.stranger = Some(signer.id().clone());
+        }
+        true
     }
 
     fn open_plain(&self, message: Message, plain: Plain) -> Result<Opened, Box<Refused>> {
@@ -150,7 +181,7 @@ impl Link {
             }
             _ => None,
         };
-        state.cancelled(&message, false);
+        state.received(&message);
         Ok(Opened {
             message,
             trust: None,
@@ -162,6 +193,9 @@ impl Link {
     /// bound to what was asked, level.
     fn accept(&self, verified: Verified, need: TrustLevel) -> Result<Opened, Box<Refused>> {
         let mut state = self.state();
+        if let Err(refusal) = self.belongs(&state, &verified) {
+            return Err(Refused::of_sealed(refusal, verified.into_sealed(), false));
+        }
         let asked = match self.place(&mut state, &verified) {
             Ok(asked) => asked,
             Err(refusal) => return Err(Refused::of_sealed(refusal, verified.into_sealed(), true)),
@@ -186,7 +220,7 @@ impl Link {
         {
             return Err(Box::new(Refused { refusal, ..failed }));
         }
-        state.cancelled(&message, false);
+        state.received(&message);
         Ok(Opened {
             message,
             trust: Some(trust),
@@ -194,46 +228,70 @@ impl Link {
         })
     }
 
-    fn place(&self, state: &mut State, verified: &Verified) -> Result<Option<Asked>, Refusal> {
-        let (sealed, passport) = (verified.sealed(), verified.passport());
-        let fields = sealed.fields();
-        if state
-            .peer
-            .as_ref()
-            .is_some_and(|peer| !peer.is_same_subject(passport))
-        {
+    /// Whether a message is this connection's: by its one subject, in its one session, bound to
+    /// it if one was before.
+    fn belongs(&self, state: &State, verified: &Verified) -> Result<(), Refusal> {
+        let fields = verified.sealed().fields();
+        let other =
+            |peer: &Peer| !peer.is_same_subject(verified.passport(), verified.is_recognised());
+        if state.peer.as_ref().is_some_and(other) {
             return Err(Refusal::Passport(
                 "another subject speaks on this connection",
             ));
         }
+        if fields.aud.is_empty() {
+            // Bare draft-00 messages are good anywhere, so one may be from anywhere.
+            return if state.bound {
+                Err(Refusal::Envelope("bindings"))
+            } else {
+                Ok(())
+            };
+        }
+        if self.is_foreign_session(&fields.session, state.session.as_deref()) {
+            return Err(Refusal::Envelope(
+                "session is another than this connection's",
+            ));
+        }
+        Ok(())
+    }
+
+    fn place(&self, state: &mut State, verified: &Verified) -> Result<Option<Asked>, Refusal> {
+        let sealed = verified.sealed();
+        let fields = sealed.fields();
         let bare = fields.aud.is_empty();
         if !bare {
-            if self.is_foreign_session(&fields.session, state.session.as_deref()) {
-                return Err(Refusal::Envelope(
-                    "session is another than this connection's",
-                ));
-            }
-            state.incoming.check(fields.position)?;
-            state.incoming.advance(*sealed.digest());
+            let incoming = state.incoming_of(&fields.session);
+            incoming.check(fields.position)?;
+            incoming.advance(*sealed.digest());
+            state.bound = true;
         }
+        let met = state.peer.is_some();
         state.peer = Some(Peer {
-            passport: passport.clone(),
+            passport: verified.passport().clone(),
             level: verified.trust().level(),
+            recognised: verified.is_recognised(),
         });
         if self.end == End::Server && !bare {
             state.session.get_or_insert_with(|| fields.session.clone());
         }
-        bind(state, sealed, bare)
+        bind(state, sealed, bare, met)
     }
 }
 
 /// Whether an answer, or what else names a request, belongs to one of ours.
-fn bind(state: &mut State, sealed: &Sealed, bare: bool) -> Result<Option<Asked>, Refusal> {
+fn bind(
+    state: &mut State,
+    sealed: &Sealed,
+    bare: bool,
+    met: bool,
+) -> Result<Option<Asked>, Refusal> {
     let (message, req) = (sealed.message(), sealed.fields().req.as_ref());
     match (message.kind(), message.id()) {
         (Kind::Response | Kind::Error, Some(id)) => {
-            // An end that could not read a request cannot name it; its own error says so.
-            let unread = message.kind() == Kind::Error && is_refusal(message);
+            // An end that could not read a request cannot name it; its own error says so. That
+            // ends the first exchange only: later, a line that somebody else put in would be
+            // answered so too, and what it was made to look like may yet be served.
+            let unread = !met && message.kind() == Kind::Error && is_refusal(message);
             if req.is_none() && (bare || unread) {
                 let settled = state.asked.remove(id);
                 return settled

@@ -8,7 +8,7 @@ use mcps_core::passport::PassportId;
 use mcps_core::random::hex16;
 use mcps_core::refusal::Refusal;
 
-use super::state::{Asked, State};
+use super::state::{Asked, State, cancelled_by, keepable};
 use super::{End, Link, Refused};
 
 /// The session of a refusal to somebody whose session could not be read.
@@ -35,20 +35,19 @@ impl Link {
             (Kind::Response | Kind::Error, None) => None,
             (Kind::Request | Kind::Notification, _) => state.serving.behind(&message),
         };
-        state.cancelled(&message, true);
-        if let (Kind::Response | Kind::Error, Some(id)) = (kind, &id) {
-            state.serving.remove(id);
-        }
+        let cancels = cancelled_by(&message);
         if state.plain && state.peer.is_none() {
+            state.sent(kind, id, cancels);
             return Ok(message.into_text());
         }
         let asked = (kind == Kind::Request).then(|| Asked::of(&message));
-        if let (Some(_), Some(id)) = (&asked, &id)
-            && state.asked.get(id).is_some()
-        {
-            return Err(Refusal::Message(
-                "a request with this `id` is still in flight",
-            ));
+        if let (Some(_), Some(id)) = (&asked, &id) {
+            keepable(id)?;
+            if state.asked.get(id).is_some() {
+                return Err(Refusal::Message(
+                    "a request with this `id` is still in flight",
+                ));
+            }
         }
         let fields = self.fields(&state, kind, req, None)?;
         let own = Req {
@@ -57,9 +56,9 @@ impl Link {
             passport_id: fields.passport_id.clone(),
         };
         let signed = envelope::seal(message, self.carrier, &fields, self.identity.signer())?;
-        if let (Some(asked), Some(id)) = (asked, id) {
+        if let (Some(asked), Some(id)) = (asked, &id) {
             state.asked.insert(
-                id,
+                id.clone(),
                 Req {
                     hash: signed.digest,
                     ..own
@@ -67,6 +66,7 @@ impl Link {
                 asked,
             )?;
         }
+        state.sent(kind, id, cancels);
         state.outgoing.advance(signed.digest);
         state.shown = Some(fields.passport_id);
         Ok(signed.text)
@@ -74,6 +74,10 @@ impl Link {
 
     /// The signed error that tells the other end of a refusal: the code's number and title, and
     /// nothing of the reason.
+    ///
+    /// It names the request only when that will not be served: a line that was changed, made up or
+    /// sent twice on the way must not end the call of the one who asked. What was sent twice is
+    /// answered where it came first, so here not even the id is given.
     ///
     /// # Errors
     /// When even that cannot be signed.
@@ -83,9 +87,12 @@ impl Link {
         } else {
             ""
         };
+        let req = refused.req.clone().filter(|_| refused.authentic);
+        let twice = refused.refusal == Refusal::Replayed;
+        let id = refused.id.as_ref();
         self.seal_error(
-            refused.id.as_ref(),
-            refused.req.clone(),
+            id.filter(|id| !twice && keepable(id).is_ok()),
+            req,
             refused.refusal.code(),
             decision_id,
             extra,
@@ -137,7 +144,8 @@ impl Link {
         let passport = self.identity.passport()?;
         let peer = aud
             .as_ref()
-            .or_else(|| state.peer.as_ref().map(|peer| peer.passport.id()));
+            .or_else(|| state.peer.as_ref().map(|peer| peer.passport.id()))
+            .or(state.stranger.as_ref());
         let now = self.clock.now();
         let shown = state.shown.as_ref() == Some(passport.id());
         let nonce = hex16(self.random.as_ref())

@@ -4,18 +4,23 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use mcps_core::binding::{Pending, Req};
+use mcps_core::digest::Digest;
 use mcps_core::jcs;
 use mcps_core::json::Value;
 use mcps_core::level::TrustLevel;
-use mcps_core::message::{Id, Message};
+use mcps_core::message::{Id, Kind, Message};
 use mcps_core::passport::{Passport, PassportId};
 use mcps_core::refusal::Refusal;
 use mcps_core::stream::Stream;
 
 use super::MAX_IN_FLIGHT;
 
-/// Cancelled requests whose answer may still come.
+/// Cancelled requests, per direction, whose answer may still come.
 const MAX_CANCELLED: usize = 1024;
+/// Longest id, in bytes of its JSON: it is kept as long as its request is in flight.
+const MAX_ID: usize = 1024;
+/// Longest name that is kept as it is written.
+const MAX_NOTE: usize = 256;
 
 /// Whom the other end has proven to be.
 #[derive(Clone, Debug)]
@@ -24,14 +29,19 @@ pub struct Peer {
     pub passport: Arc<Passport>,
     /// Its effective level at that message.
     pub level: TrustLevel,
+    /// Whether an authority that is believed here vouches for the passport.
+    pub recognised: bool,
 }
 
 impl Peer {
-    /// Whether `passport` is of the same subject: renewal changes the id, nothing else.
-    pub(super) fn is_same_subject(&self, passport: &Passport) -> bool {
+    /// Whether `passport` is of the same subject: renewal changes the id, nothing else. Where no
+    /// authority vouches for a name or an id, only the very same passport is.
+    pub(super) fn is_same_subject(&self, passport: &Passport, recognised: bool) -> bool {
         let own = &self.passport;
-        own.id() == passport.id()
-            || (own.issuer() == passport.issuer()
+        own.signed_digest() == passport.signed_digest()
+            || (self.recognised
+                && recognised
+                && own.issuer() == passport.issuer()
                 && own.agent_name() == passport.agent_name()
                 && own.ext().is_some_and(|ext| Some(ext) == passport.ext()))
     }
@@ -60,9 +70,9 @@ impl Asked {
         Self {
             method: message
                 .method()
-                .map(|method| method.into_owned())
+                .map(|method| note(method.into_owned()))
                 .unwrap_or_default(),
-            name: text("name").or_else(|| text("uri")),
+            name: text("name").or_else(|| text("uri")).map(note),
             paged: param("cursor").is_some(),
             token: progress_token(message),
         }
@@ -74,7 +84,7 @@ fn progress_token(message: &Message) -> Option<String> {
     message
         .meta()
         .and_then(|meta| meta.get("progressToken"))
-        .map(jcs::to_string)
+        .map(|token| note(jcs::to_string(token)))
 }
 
 /// `params.progressToken` of a progress notification, canonical.
@@ -83,7 +93,7 @@ pub(super) fn progress_of(message: &Message) -> Option<String> {
     let token = message
         .params()
         .and_then(|params| params.get("progressToken"))
-        .map(jcs::to_string);
+        .map(|token| note(jcs::to_string(token)));
     token.filter(|_| progress)
 }
 
@@ -99,6 +109,7 @@ impl Serving {
         let Some(id) = message.id() else {
             return Ok(());
         };
+        keepable(id)?;
         if self.requests.len() >= MAX_IN_FLIGHT {
             return Err(Refusal::Full("the table of requests in flight"));
         }
@@ -146,8 +157,12 @@ impl Serving {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) peer: Option<Peer>,
+    /// Who signed what was refused before there was a peer: whom to address a next try to.
+    pub(super) stranger: Option<PassportId>,
+    /// The agent's run: told to us or learnt from the first message that was accepted.
     pub(super) session: Option<String>,
-    /// The session was told to us, not learnt: another is refused from the first message on.
+    /// The run of the messages in `incoming` as long as none was accepted.
+    pub(super) refused_session: Option<String>,
     pub(super) incoming: Stream,
     pub(super) outgoing: Stream,
     pub(super) asked: Pending<Asked>,
@@ -156,43 +171,102 @@ pub(super) struct State {
     pub(super) shown: Option<PassportId>,
     /// The other end speaks plain MCP, and that was admitted.
     pub(super) plain: bool,
-    cancelled: VecDeque<Id>,
+    /// The other end binds its messages to this connection, and so must go on doing.
+    pub(super) bound: bool,
+    cancelled: Cancelled,
+}
+
+/// Cancelled requests by who asked.
+#[derive(Debug, Default)]
+struct Cancelled {
+    ours: Given,
+    theirs: Given,
+}
+
+/// Requests that may stay unanswered, so that only so many are waited for.
+#[derive(Debug, Default)]
+struct Given(VecDeque<Id>);
+
+impl Given {
+    /// Adds one and returns the one that is not waited for any more.
+    fn push(&mut self, id: Option<Id>) -> Option<Id> {
+        self.0.extend(id);
+        let full = self.0.len() > MAX_CANCELLED;
+        full.then(|| self.0.pop_front()).flatten()
+    }
+}
+
+/// The request that a notification cancels.
+pub(super) fn cancelled_by(message: &Message) -> Option<Id> {
+    if message.method().as_deref() != Some("notifications/cancelled") {
+        return None;
+    }
+    let id = message.params()?.get("requestId").and_then(Id::from_value);
+    id.filter(|id| keepable(id).is_ok())
+}
+
+/// Whether an id is one that can be kept.
+///
+/// # Errors
+/// [`Refusal::Message`].
+pub(super) fn keepable(id: &Id) -> Result<(), Refusal> {
+    if id.as_str().len() > MAX_ID {
+        return Err(Refusal::Message("`id` is longer than 1024 bytes"));
+    }
+    Ok(())
+}
+
+/// A name to compare with; of one without end, its digest.
+fn note(text: String) -> String {
+    if text.len() > MAX_NOTE {
+        Digest::of(text.as_bytes()).to_string()
+    } else {
+        text
+    }
 }
 
 impl State {
     pub(super) fn new(session: Option<String>) -> Self {
         Self {
             peer: None,
+            stranger: None,
             session,
+            refused_session: None,
             incoming: Stream::new(),
             outgoing: Stream::new(),
             asked: Pending::new(MAX_IN_FLIGHT),
             serving: Serving::default(),
             shown: None,
             plain: false,
-            cancelled: VecDeque::new(),
+            bound: false,
+            cancelled: Cancelled::default(),
         }
     }
 
-    /// A cancelled request may stay unanswered, so that only so many are waited for.
-    pub(super) fn cancelled(&mut self, message: &Message, ours: bool) {
-        if message.method().as_deref() != Some("notifications/cancelled") {
-            return;
+    /// Takes note of a message that goes out.
+    pub(super) fn sent(&mut self, kind: Kind, id: Option<Id>, cancels: Option<Id>) {
+        if let (Kind::Response | Kind::Error, Some(id)) = (kind, id) {
+            self.serving.remove(&id);
         }
-        let named = message
-            .params()
-            .and_then(|params| params.get("requestId"))
-            .and_then(Id::from_value);
-        let Some(id) = named else { return };
-        self.cancelled.push_back(id);
-        if self.cancelled.len() > MAX_CANCELLED
-            && let Some(oldest) = self.cancelled.pop_front()
-        {
-            if ours {
-                self.asked.remove(&oldest);
-            } else {
-                self.serving.remove(&oldest);
-            }
+        if let Some(oldest) = self.cancelled.ours.push(cancels) {
+            self.asked.remove(&oldest);
         }
+    }
+
+    /// Takes note of a message that came in.
+    pub(super) fn received(&mut self, message: &Message) {
+        if let Some(oldest) = self.cancelled.theirs.push(cancelled_by(message)) {
+            self.serving.remove(&oldest);
+        }
+    }
+
+    /// The stream that a message of `session` continues. Before any message was accepted nobody
+    /// knows the agent's run, and one that was refused must not keep out another.
+    pub(super) fn incoming_of(&mut self, session: &str) -> &mut Stream {
+        if self.session.is_none() && self.refused_session.as_deref() != Some(session) {
+            self.refused_session = Some(session.to_owned());
+            self.incoming = Stream::new();
+        }
+        &mut self.incoming
     }
 }

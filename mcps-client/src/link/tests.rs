@@ -1,6 +1,7 @@
 //! Two ends of one connection, in one process, with a clock that stands still.
 
 mod standing;
+mod turned_down;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,6 +171,27 @@ impl Pair {
             authority,
             random,
         }
+    }
+
+    /// Another client's end, in a session of its own.
+    fn link_of(&self, identity: Arc<Identity>) -> Link {
+        Link::new(LinkParts {
+            end: End::Client,
+            carrier: Carrier::Native,
+            identity,
+            verifier: Verifier {
+                trust: Arc::clone(&self.trust),
+                replay: Arc::new(ReplayGuard::since(
+                    ReplayLimits::default(),
+                    Timestamp::from_millis(0),
+                )),
+                clock: self.clock.clone(),
+                window: Window::default(),
+            },
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            session: Some("cd".repeat(16)),
+        })
     }
 
     async fn opened(&self) -> &Self {
