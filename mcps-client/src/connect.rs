@@ -14,7 +14,7 @@ use mcps_core::message::{self, Id, Kind, Message};
 use mcps_core::pin::PinStore;
 use mcps_core::random::{Random, hex16};
 use mcps_core::refusal::Refusal;
-use mcps_core::replay::{ReplayGuard, ReplayLimits};
+use mcps_core::replay::ReplayGuard;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 use mcps_transport::limits::Limits;
@@ -86,7 +86,7 @@ pub async fn run(
             trust: Arc::clone(&trust),
             // Answers are bound to this session, which did not exist before.
             replay: Arc::new(ReplayGuard::since(
-                ReplayLimits::default(),
+                options.window.replay_limits(),
                 mcps_core::clock::Timestamp::from_millis(0),
             )),
             clock: Arc::clone(&clock),
@@ -109,11 +109,12 @@ pub async fn run(
         withheld: Mutex::default(),
         sending: AsyncMutex::new(Opening::NotSent),
         answered: watch::Sender::new(false),
+        unproven: Mutex::new(Refusal::Unsigned),
         broken: Mutex::new(false),
     };
     tracing::info!(
         passport_id = %identity.id()?, carrier = %options.carrier,
-        "signing as {} for: {}", identity.passport()?.agent_name(), options.command.join(" "),
+        "signing as {} for: {}", identity.passport()?.agent_name(), relay::shown(&options.command),
     );
     tokio::select! {
         ending = relay::run(&connect, command, &limits) => Ok(ending?),
@@ -146,6 +147,8 @@ struct Connect {
     /// Held while a message is signed and queued, so that the stream goes out in its order.
     sending: AsyncMutex<Opening>,
     answered: watch::Sender<bool>,
+    /// Why the server's first answer was refused.
+    unproven: Mutex<Refusal>,
     broken: Mutex<bool>,
 }
 
@@ -181,9 +184,7 @@ impl Relay for Connect {
     }
 
     async fn server_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
-        let done = self.deliver(incoming, ends).await;
-        self.answered.send_replace(true);
-        done
+        self.deliver(incoming, ends).await
     }
 
     async fn server_gone(&self, ends: &Ends) -> Result<(), TransportError> {
@@ -258,6 +259,9 @@ impl Connect {
             Err(refusal) => return Ok(Err(refusal)),
         };
         self.await_opening(&message, ends).await?;
+        if let Err(refusal) = self.may_read(&message).await {
+            return Ok(Err(refusal));
+        }
         let _order = self.sending.lock().await;
         match self.link.seal(message) {
             Ok(text) => relay::send(&ends.server, text).await.map(Ok),
@@ -285,28 +289,38 @@ impl Connect {
         }
     }
 
+    /// Whether the server may read this: only an opening goes to one that has not proven itself,
+    /// and nothing goes to one whose passport does not hold any more.
+    async fn may_read(&self, message: &Message) -> Result<(), Refusal> {
+        match self.link.holds(self.min_server_level).await {
+            Some(held) => held,
+            None if is_opening(message) => Ok(()),
+            None => {
+                let unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
+                Err(unproven.clone())
+            }
+        }
+    }
+
     /// The first message alone may go out before the server's passport is known, if it is one that
     /// is answered with it. Anything else waits; a client that starts with another request (as the
     /// stateless era allows) waits for a question of our own.
     async fn await_opening(&self, message: &Message, ends: &Ends) -> Result<(), TransportError> {
         let mut opening = self.sending.lock().await;
         if *opening == Opening::NotSent {
-            let negotiates = message
-                .method()
-                .as_deref()
-                .is_some_and(announce::is_negotiation);
-            if negotiates && message.kind() == Kind::Request {
+            if is_opening(message) {
                 *opening = Opening::Sent;
                 return Ok(());
             }
             if let Some((id, text)) = self.probe() {
+                self.answered.send_replace(false);
                 *opening = Opening::Probed(id);
                 relay::send(&ends.server, text).await?;
             }
         }
         drop(opening);
         let mut answered = self.answered.subscribe();
-        // The sender is ours, so this ends with the first line from the server or its end.
+        // The sender is ours, so this ends with the server's first answer or its end.
         drop(answered.wait_for(|answered| *answered).await);
         Ok(())
     }
@@ -323,4 +337,14 @@ impl Connect {
         let id = probe.id()?.clone();
         Some((id, self.link.seal(probe).ok()?))
     }
+}
+
+/// Whether a message is one that is answered with the server's passport and carries nothing that
+/// only the server may read.
+fn is_opening(message: &Message) -> bool {
+    let negotiates = message
+        .method()
+        .as_deref()
+        .is_some_and(announce::is_negotiation);
+    negotiates && message.kind() == Kind::Request
 }

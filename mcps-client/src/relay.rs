@@ -51,6 +51,16 @@ pub fn command(words: &[String]) -> Command {
     Command::new(program).args(arguments)
 }
 
+/// A command for the log: without its arguments, which may hold tokens.
+#[must_use]
+pub fn shown(words: &[String]) -> String {
+    match words.split_first() {
+        None => String::new(),
+        Some((program, [])) => program.clone(),
+        Some((program, rest)) => format!("{program} (and {} arguments)", rest.len()),
+    }
+}
+
 /// Sends one line. A text of ours never holds a line end: it is JSON that was one line, edited.
 ///
 /// # Errors

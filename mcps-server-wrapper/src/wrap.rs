@@ -20,7 +20,7 @@ use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
-use mcps_core::replay::{ReplayGuard, ReplayLimits};
+use mcps_core::replay::ReplayGuard;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 use mcps_transport::limits::Limits;
@@ -78,7 +78,7 @@ pub async fn run(
     )?);
     let limits = Limits::default();
     let command = relay::command(&options.command);
-    let replay = ReplayLimits::default();
+    let replay = options.window.replay_limits();
     let replay = match &options.session {
         // Whoever started us told us the session, and every message names it: none of an earlier
         // process' messages can be of this one, so nothing has to be waited for.
@@ -102,7 +102,7 @@ pub async fn run(
     tracing::info!(
         passport_id = %identity.id()?, carrier = %options.carrier, mode = ?options.mode, min_level = %options.min_level,
         "wrapping as {} ({:?}, callers from {} on): {}",
-        identity.passport()?.agent_name(), options.mode, options.min_level, options.command.join(" "),
+        identity.passport()?.agent_name(), options.mode, options.min_level, relay::shown(&options.command),
     );
     let wrap = Wrap {
         announcement: Announcement {

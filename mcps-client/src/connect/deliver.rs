@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use mcps_core::code::Code;
 use mcps_core::json::Value;
-use mcps_core::message::{Kind, Message};
+use mcps_core::message::{Id, Kind, Message};
 use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
@@ -58,7 +58,14 @@ impl Connect {
             trust,
             asked,
         } = opened;
-        if self.answers_probe(&message).await {
+        self.answered.send_replace(true);
+        if self.answers_probe(message.id(), Opening::Sent).await {
+            return Ok(());
+        }
+        if is_unread(&message) {
+            tracing::error!(
+                "the server's end could not read something that came to it under our name"
+            );
             return Ok(());
         }
         if wants_passport(&message) {
@@ -81,11 +88,11 @@ impl Connect {
     }
 
     /// The answer to our own question goes no further.
-    async fn answers_probe(&self, message: &Message) -> bool {
+    async fn answers_probe(&self, answered: Option<&Id>, then: Opening) -> bool {
         let mut opening = self.sending.lock().await;
-        let ours = matches!(&*opening, Opening::Probed(id) if message.id() == Some(id));
+        let ours = matches!(&*opening, Opening::Probed(id) if answered == Some(id));
         if ours {
-            *opening = Opening::Sent;
+            *opening = then;
         }
         ours
     }
@@ -128,7 +135,7 @@ impl Connect {
         for tool in &checked.withheld {
             tracing::error!(
                 tool = tool.name, code = tool.refusal.code().id(), reason = %tool.refusal,
-                "tool `{}` is withheld, {}: {}; look at it with: mcps tool list", tool.name, tool.refusal.code().id(), tool.refusal,
+                "tool {:?} is withheld, {}: {}; look at it with: mcps tool list", tool.name, tool.refusal.code().id(), tool.refusal,
             );
             names.insert(tool.name.clone());
         }
@@ -146,46 +153,39 @@ impl Connect {
     /// Nothing that is not verified reaches the client; whoever waits for it is told.
     async fn refuse(&self, refused: Refused, ends: &Ends) -> Result<(), TransportError> {
         let (code, reason) = (refused.refusal.code(), refused.refusal.to_string());
-        if refused.authentic && matches!(refused.refusal, Refusal::Replayed | Refusal::NotBound(_))
-        {
-            tracing::warn!(
-                code = code.id(),
-                reason,
-                "dropped what the server sent, {}: {reason}",
-                code.id()
-            );
-            return match refused.id.filter(|_| code == Code::NotBound) {
-                Some(id) if self.link.abandon(&id) => {
-                    self.answer(Some(&id), code, &reason, ends).await
-                }
-                _ => Ok(()),
-            };
-        }
-        let answers = matches!(refused.kind, Some(Kind::Response | Kind::Error));
-        let waiting = refused
-            .id
-            .filter(|id| (answers || refused.kind.is_none()) && self.link.abandon(id));
         let known = self.link.peer().is_some();
-        if !known && waiting.is_none() && !matches!(refused.refusal, Refusal::Unsigned) {
+        let answers = refused
+            .kind
+            .is_none_or(|kind| matches!(kind, Kind::Response | Kind::Error));
+        let twice = refused.refusal == Refusal::Replayed;
+        let id = refused.id.as_ref().filter(|_| answers && !twice);
+        let waiting = id.filter(|id| self.link.abandon(id));
+        if twice || (!known && waiting.is_none() && refused.refusal != Refusal::Unsigned) {
             // Programs that start servers print to standard output before they do.
             tracing::warn!(
                 code = code.id(),
                 reason,
-                "ignored a line before the server's first message: {reason}"
+                "ignored a line from the server: {reason}"
             );
             return Ok(());
         }
-        if let Some(id) = waiting {
-            self.answer(Some(&id), code, &reason, ends).await?;
-        } else {
-            tracing::error!(
+        if !known {
+            let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
+            *unproven = refused.refusal.clone();
+        }
+        match waiting {
+            // Whoever asked because of our question is told in its place.
+            Some(id) if self.answers_probe(Some(id), Opening::NotSent).await => {}
+            Some(id) => self.answer(Some(id), code, &reason, ends).await?,
+            None => tracing::error!(
                 code = code.id(),
                 reason,
                 "refused what the server sent, {}: {reason}",
                 code.id()
-            );
+            ),
         }
-        if known {
+        self.answered.send_replace(true);
+        if known && is_tampering(&refused) {
             return self.break_off(ends).await;
         }
         Ok(())
@@ -203,6 +203,24 @@ impl Connect {
         }
         Ok(())
     }
+}
+
+/// Whether somebody else had a hand in it. A refusal for what the server's own passport or clock
+/// is worth now may pass, and then its next message is delivered.
+fn is_tampering(refused: &Refused) -> bool {
+    !refused.authentic || matches!(refused.refusal, Refusal::StreamBroken(_))
+}
+
+/// A refusal of ours that names no request: of a line that was changed or put in on the way, since
+/// what the client writes is read here first.
+fn is_unread(message: &Message) -> bool {
+    let number = message
+        .error()
+        .and_then(|error| error.get("code"))
+        .and_then(Value::as_i64);
+    message.kind() == Kind::Error
+        && message.id().is_none()
+        && number.and_then(Code::from_jsonrpc).is_some()
 }
 
 /// The server's end forgot our passport and asks for the whole of it.
