@@ -17,7 +17,8 @@ use crate::subject::Note;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeRequest {
-    /// `key_compromise` also blocks the key and revokes its other passports.
+    /// `key_compromise` also blocks the key and revokes all its passports; `superseded` leaves the
+    /// passport's renewals good, which every other reason revokes too.
     #[serde(default)]
     reason: Reason,
     /// In the operator's words.
@@ -39,7 +40,7 @@ pub(super) struct RevokedView {
     revoked_at: String,
     /// Whether its key is blocked, so that nothing is issued for it any more.
     key_blocked: bool,
-    /// Other passports of the key that this call revoked.
+    /// Other passports that this call revoked.
     revoked_with_it: Vec<String>,
 }
 

@@ -22,7 +22,7 @@ use super::{Db, Record, RevokedRecord, on, transaction};
 pub enum Reason {
     /// Somebody else may have the key. Blocks the key and revokes its other passports with it.
     KeyCompromise,
-    /// Another passport took its place.
+    /// Another passport took its place. The only reason that leaves its renewals good.
     Superseded,
     /// The agent or server is no more.
     Cessation,
@@ -81,12 +81,14 @@ pub struct Revoked {
     pub record: RevokedRecord,
     /// Whether its key is blocked.
     pub key_blocked: bool,
-    /// Other passports of the key that this call revoked.
+    /// Other passports that this call revoked.
     pub with_it: Vec<PassportId>,
 }
 
 impl Db {
-    /// Revokes a passport; `None` when there is none of that id. Repeating it changes nothing,
+    /// Revokes a passport; `None` when there is none of that id. Whoever is cut off must not go on
+    /// with a renewal, or with what was renewed, so the subject's other passports for the key go
+    /// too; only [`Reason::Superseded`] is about one passport alone. Repeating it changes nothing,
     /// except that any reason may still become `key_compromise`, never the reverse.
     ///
     /// # Errors
@@ -99,12 +101,13 @@ impl Db {
         let compromised = order.reason == Reason::KeyCompromise;
         let at = order.at.as_millis();
         let (revoked_at, reason, blocked_at, changed) = transaction!(self, tx => {
-            let kid: Option<(String,)> =
-                sqlx::query_as("SELECT kid FROM passports WHERE passport_id = $1")
-                    .bind(id.as_str())
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            let Some((kid,)) = kid else { return Ok(None) };
+            let subject: Option<(String, String, String, String)> = sqlx::query_as(
+                "SELECT kid, tenant, kind, name FROM passports WHERE passport_id = $1",
+            )
+            .bind(id.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+            let Some((kid, tenant, kind, name)) = subject else { return Ok(None) };
 
             // The key's row is the lock that `prepare` takes as well, so it comes first.
             let (blocked_at,): (Option<i64>,) = sqlx::query_as(
@@ -124,6 +127,8 @@ impl Db {
                 "UPDATE passports SET revoked_at = COALESCE(revoked_at, $3), reason = $4, \
                  revoked_by = COALESCE(revoked_by, $5), note = COALESCE($6, note) \
                  WHERE (passport_id = $1 AND revoked_at IS NULL) \
+                 OR ($4 NOT IN ('superseded', 'key_compromise') AND revoked_at IS NULL \
+                 AND kid = $2 AND tenant = $7 AND kind = $8 AND name = $9) \
                  OR ($4 = 'key_compromise' AND kid = $2 \
                  AND (revoked_at IS NULL OR reason <> 'key_compromise')) \
                  RETURNING passport_id",
@@ -134,6 +139,9 @@ impl Db {
             .bind(order.reason.as_str())
             .bind(&order.by)
             .bind(&order.note)
+            .bind(&tenant)
+            .bind(&kind)
+            .bind(&name)
             .fetch_all(&mut *tx)
             .await?;
 

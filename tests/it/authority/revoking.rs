@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use mcps_core::passport::Passport;
 use serde_json::json;
 
 use super::world::{new_key, on_both};
@@ -31,6 +32,29 @@ async fn revoking_twice_changes_nothing_and_compromise_is_the_only_way_on() {
         );
         assert_eq!(worse["revoked_at"], first.json()["revoked_at"]);
         assert_eq!(world.revoke(&passport, "cessation").await.json(), worse);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_is_cut_off_cannot_go_on_with_an_older_or_a_renewed_passport() {
+    on_both(async |world| {
+        let key = new_key();
+        let first = world.issue("a", &key).await;
+        let renewed = world.renew(&first, &key, json!({})).await.passport();
+        let again = world.renew(&renewed, &key, json!({})).await.passport();
+        let other = world.issue("b", &key).await;
+        let state = async |passport: &Passport| {
+            let path = format!("/v1/passports/{}", passport.id());
+            world.get(&path).await.json()["status"]["state"].clone()
+        };
+        world.revoke(&first, "superseded").await;
+        assert_eq!(state(&renewed).await, "good");
+        world.revoke(&renewed, "policy").await;
+        assert_eq!(state(&again).await, "revoked");
+        assert_eq!(state(&other).await, "good");
+        let refused = world.renew(&again, &key, json!({})).await;
+        refused.problem(409, "passport-revoked");
     })
     .await;
 }

@@ -281,7 +281,7 @@ async fn lists_newest_first_in_pages() {
         assert_eq!(list("all", Some(&ids[1]), 10, 60).await, ids[2..]);
         assert_eq!(list("live", None, 10, 120).await, ids[..1]);
         assert_eq!(list("expired", None, 10, 120).await, ids[1..]);
-        db.revoke(&ids[3], &order(Reason::Policy, 60))
+        db.revoke(&ids[3], &order(Reason::Superseded, 60))
             .await
             .unwrap();
         assert_eq!(list("revoked", None, 10, 120).await, ids[3..]);
@@ -307,17 +307,17 @@ async fn revokes_idempotently_and_by_key() {
         );
 
         let first = db
-            .revoke(&one.id, &order(Reason::Policy, 12))
+            .revoke(&one.id, &order(Reason::Superseded, 12))
             .await
             .unwrap()
             .unwrap();
         assert_eq!(
             (first.record.at, first.record.reason),
-            (at(12), Reason::Policy)
+            (at(12), Reason::Superseded)
         );
         assert!(!first.key_blocked && first.with_it.is_empty());
         let again = db
-            .revoke(&one.id, &order(Reason::Cessation, 13))
+            .revoke(&one.id, &order(Reason::Superseded, 13))
             .await
             .unwrap()
             .unwrap();
