@@ -32,7 +32,7 @@ test: tools ## Install what the tests need and run all of them (ARGS go to `carg
 
 interop: tools ## Only the sessions with MCP servers and SDKs of others, direct and through MCPS
 	cargo build --locked --bins
-	scripts/test-env cargo test --locked -p mcps-tests --test it interop $(ARGS)
+	scripts/test-env cargo test --locked -p mcps-tests --test it peers:: $(ARGS)
 
 lint: tools ## Formatting, clippy, documentation, licences, crates
 	cargo fmt --all --check

@@ -3,5 +3,6 @@
 mod arrows;
 mod authority;
 mod draft00;
+mod peers;
 mod tour;
 mod world;
