@@ -10,8 +10,25 @@ const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 /// or a control character. The length of `bytes` when there is none.
 #[inline]
 pub(super) fn special(bytes: &[u8], from: usize) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    let (words, tail) = rest.as_chunks::<8>();
+    let mut at = from;
+    // Most strings end within two words.
+    for _ in 0..2 {
+        let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
+            break;
+        };
+        let hits = special_in(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    special_later(bytes, at)
+}
+
+/// [`special`] for what is likely to be far.
+#[inline(never)]
+fn special_later(bytes: &[u8], from: usize) -> usize {
+    let (words, tail) = bytes.get(from..).unwrap_or_default().as_chunks();
     let mut at = from;
     for word in words {
         let hits = special_in(u64::from_le_bytes(*word));

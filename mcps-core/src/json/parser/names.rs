@@ -11,11 +11,11 @@ use crate::json::{JsonError, text, utf16_order};
 #[derive(Clone, Copy)]
 pub(super) struct Name {
     /// Its first eight bytes in an encoding whose order is that of UTF-16, so that most names are
-    /// told apart by one comparison. 0 for a name with escapes.
+    /// told apart by one comparison. 0 when that says nothing: for names with escapes, and for the
+    /// empty one.
     prefix: u64,
     /// Its node on the tape.
     pub(super) node: u32,
-    escaped: bool,
 }
 
 const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -29,20 +29,11 @@ impl Parser<'_> {
         }
         let node = self.nodes.len() as u32;
         let end = self.string(at)?;
-        let escaped = self.nodes.last().is_some_and(|node| node.has(ESCAPED));
-        let prefix = if escaped {
-            0
-        } else {
-            self.prefix(at + 1, end - 1)
+        let prefix = match self.nodes.last() {
+            Some(node) if !node.has(ESCAPED) => self.prefix(at + 1, end - 1),
+            _ => 0,
         };
-        Ok((
-            Name {
-                prefix,
-                node,
-                escaped,
-            },
-            end,
-        ))
+        Ok((Name { prefix, node }, end))
     }
 
     /// [`Name::prefix`] of what stands from `start` to `end`.
@@ -71,11 +62,16 @@ impl Parser<'_> {
     /// Compares names in UTF-16 order.
     #[inline]
     pub(super) fn compare(&self, left: &Name, right: &Name) -> Ordering {
-        if left.prefix != right.prefix && !left.escaped && !right.escaped {
+        if left.prefix != right.prefix && left.prefix != 0 && right.prefix != 0 {
             left.prefix.cmp(&right.prefix)
         } else {
-            utf16_order(&self.decoded(left.node), &self.decoded(right.node))
+            self.compare_whole(left, right)
         }
+    }
+
+    #[inline(never)]
+    fn compare_whole(&self, left: &Name, right: &Name) -> Ordering {
+        utf16_order(&self.decoded(left.node), &self.decoded(right.node))
     }
 
     /// Adds the names from `first` on to the table of orders and refuses a repetition. Gives the
@@ -83,7 +79,7 @@ impl Parser<'_> {
     pub(super) fn sort_names(&mut self, first: usize) -> Result<u32, Fault> {
         let mut all = std::mem::take(&mut self.names);
         let names = all.get_mut(first..).unwrap_or_default();
-        let repeated = if names.iter().any(|name| name.escaped) {
+        let repeated = if names.iter().any(|name| name.prefix == 0) {
             self.sort_decoded(names)
         } else {
             self.sort_written(names)
@@ -98,7 +94,7 @@ impl Parser<'_> {
         Ok(entry)
     }
 
-    /// Sorts names without escapes; gives one that is there twice.
+    /// Sorts names that have prefixes; gives one that is there twice.
     fn sort_written(&self, names: &mut [Name]) -> Option<u32> {
         names.sort_unstable_by_key(|name| name.prefix);
         if names
@@ -114,7 +110,7 @@ impl Parser<'_> {
         })
     }
 
-    /// Sorts names of which some have escapes, each decoded once; gives one that is there twice.
+    /// Sorts names of which some have none, each decoded once; gives one that is there twice.
     fn sort_decoded(&self, names: &mut [Name]) -> Option<u32> {
         let mut decoded: Vec<_> = names
             .iter()

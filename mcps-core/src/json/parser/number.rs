@@ -19,18 +19,19 @@ impl Parser<'_> {
     pub(super) fn number(&mut self, start: usize) -> Result<usize, Fault> {
         let negative = self.byte(start) == b'-';
         let first = start + usize::from(negative);
-        let (value, end) = self.digits(first)?;
+        let end = self.digits(first)?;
         let len = end - first;
-        if len > 1 && self.byte(first) == b'0' {
+        let zero = self.byte(first) == b'0';
+        if zero && len > 1 {
             return expected(first + 1, "no digit after a leading zero");
         }
         if matches!(self.byte(end), b'.' | b'e' | b'E') {
             return self.fraction(start, first, end);
         }
-        if len > MAX_SAFE_DIGITS || value > MAX_SAFE_INTEGER {
+        if len >= MAX_SAFE_DIGITS && !self.text.get(first..end).is_some_and(is_safe) {
             return Err(Box::new(JsonError::IntegerRange { offset: start }));
         }
-        let canonical = if negative && value == 0 { 0 } else { CANONICAL };
+        let canonical = if negative && zero { 0 } else { CANONICAL };
         self.deviations += u32::from(canonical == 0);
         self.push(Kind::Number, INTEGER | canonical, start, end);
         Ok(end)
@@ -42,13 +43,13 @@ impl Parser<'_> {
         let mut canonical = 0;
         let mut exponent_digits = 0;
         if self.byte(at) == b'.' {
-            (_, end) = self.digits(at + 1)?;
+            end = self.digits(at + 1)?;
             let digits = self.bytes.get(whole..end).unwrap_or_default();
             canonical = if is_shortest(digits) { CANONICAL } else { 0 };
         }
         if matches!(self.byte(end), b'e' | b'E') {
             let first = end + 1 + usize::from(matches!(self.byte(end + 1), b'+' | b'-'));
-            (_, end) = self.digits(first)?;
+            end = self.digits(first)?;
             exponent_digits = end - first;
             canonical = 0;
         }
@@ -62,24 +63,17 @@ impl Parser<'_> {
         Ok(end)
     }
 
-    /// Reads one digit or more; gives their value modulo 2^64, and where they end.
+    /// Reads one digit or more; gives where they end.
     #[inline]
-    fn digits(&self, first: usize) -> Result<(u64, usize), Fault> {
-        let rest = self.bytes.get(first..).unwrap_or_default();
-        let mut value = 0_u64;
-        let mut len = 0;
-        for digit in rest
-            .iter()
-            .map(|byte| byte.wrapping_sub(b'0'))
-            .take_while(|&digit| digit < 10)
-        {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-            len += 1;
+    fn digits(&self, first: usize) -> Result<usize, Fault> {
+        let mut end = first;
+        while self.byte(end).is_ascii_digit() {
+            end += 1;
         }
-        if len == 0 {
+        if end == first {
             expected(first, "a digit")
         } else {
-            Ok((value, first + len))
+            Ok(end)
         }
     }
 }
@@ -94,6 +88,12 @@ fn is_shortest(digits: &[u8]) -> bool {
     digits.len() <= SURE_DIGITS + 1
         && digits.last() != Some(&b'0')
         && below_one.is_none_or(|digits| digits.iter().take(6).any(|&digit| digit != b'0'))
+}
+
+fn is_safe(integer: &str) -> bool {
+    integer
+        .parse()
+        .is_ok_and(|value: u64| value <= MAX_SAFE_INTEGER)
 }
 
 fn is_finite(number: &str) -> bool {

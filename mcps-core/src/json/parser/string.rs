@@ -6,7 +6,7 @@ use crate::json::{JsonError, Kind, scan};
 
 impl Parser<'_> {
     /// Reads the string whose opening quote is at `start`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self, start: usize) -> Result<usize, Fault> {
         let at = scan::special(self.bytes, start + 1);
         if self.byte(at) == b'"' {
