@@ -129,12 +129,7 @@ pub fn explain(error: &ClientError) -> String {
 #[must_use]
 pub fn explain_refusal(refusal: &Refusal) -> String {
     let code = refusal.code();
-    format!(
-        "{} {}: {refusal}; {}",
-        code.id(),
-        code.title(),
-        code.advice()
-    )
+    format!("{code}: {refusal}. {}", code.advice())
 }
 
 fn chain(error: &TransportError) -> String {

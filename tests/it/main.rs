@@ -2,6 +2,7 @@
 
 mod arrows;
 mod authority;
+mod cli;
 mod draft00;
 mod peers;
 mod tour;

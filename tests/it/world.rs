@@ -3,6 +3,15 @@
 //!
 //! Everything lives in one temporary directory and ends with the [`World`].
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails and says why; programs are found by the real PATH"
+)]
+
 mod authority;
 mod programs;
 

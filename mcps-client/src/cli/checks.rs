@@ -2,7 +2,7 @@
 
 use mcps_client::exit::Exit;
 use mcps_core::refusal::Refusal;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::CliError;
 use super::output::{self, OutputOptions};
@@ -21,6 +21,17 @@ struct Check {
     name: &'static str,
     outcome: Outcome,
     detail: String,
+}
+
+/// What is checked.
+#[derive(Debug, Default)]
+pub(crate) struct About {
+    /// `passport` or `message`.
+    pub(crate) noun: &'static str,
+    /// What it says, for people.
+    pub(crate) rows: Vec<(&'static str, String)>,
+    /// The same, for scripts.
+    pub(crate) json: Value,
 }
 
 /// Checks in the order in which they were made.
@@ -72,32 +83,27 @@ impl Checks {
             .or_else(|| failed().next())
     }
 
-    /// Prints `about`, the checks and the verdict on `what`.
+    /// Prints what `about` says, the checks and the verdict.
     ///
     /// # Errors
     /// [`CliError::Refused`] when one failed, after everything was printed.
-    pub(crate) fn conclude(
-        self,
-        what: &'static str,
-        about: &[(&str, String)],
-        options: OutputOptions,
-    ) -> Result<(), CliError> {
+    pub(crate) fn conclude(self, about: &About, options: OutputOptions) -> Result<(), CliError> {
         let refusal = self.refusal();
-        if options.is_json() {
-            output::print(&output::pretty(&self.json(about, refusal)))?;
+        output::print(&if options.is_json() {
+            output::pretty(&self.json(about, refusal))
         } else {
-            output::print(&self.text(what, about, refusal))?;
-        }
+            self.text(about, refusal)
+        })?;
         match refusal {
             None => Ok(()),
             Some(refusal) => Err(CliError::Refused {
-                what,
+                what: about.noun,
                 refusal: refusal.clone(),
             }),
         }
     }
 
-    fn text(&self, what: &str, about: &[(&str, String)], refusal: Option<&Refusal>) -> String {
+    fn text(&self, about: &About, refusal: Option<&Refusal>) -> String {
         let row = |check: &Check| {
             let mark = match &check.outcome {
                 Outcome::Holds => "ok".to_owned(),
@@ -106,7 +112,7 @@ impl Checks {
             };
             vec![check.name.to_owned(), mark, check.detail.clone()]
         };
-        let mut text = output::members(about);
+        let mut text = output::members(&about.rows);
         if !text.is_empty() {
             text.push('\n');
         }
@@ -121,7 +127,7 @@ impl Checks {
             .count();
         text.push_str(&match (refusal, open) {
             (Some(refusal), _) => format!("\nREFUSED: {}\n", refusal.code()),
-            (None, 0) => format!("\nGood: every check of {what} holds.\n"),
+            (None, 0) => format!("\nGood: every check of the {} holds.\n", about.noun),
             (None, _) => format!(
                 "\nGood as far as it was checked; {open} of the checks above (`-`) were not made.\n"
             ),
@@ -129,7 +135,7 @@ impl Checks {
         text
     }
 
-    fn json(&self, about: &[(&str, String)], refusal: Option<&Refusal>) -> Value {
+    fn json(&self, about: &About, refusal: Option<&Refusal>) -> Value {
         let entry = |check: &Check| {
             let (outcome, code) = match &check.outcome {
                 Outcome::Holds => ("holds", None),
@@ -138,15 +144,10 @@ impl Checks {
             };
             json!({ "check": check.name, "outcome": outcome, "code": code, "detail": check.detail })
         };
-        let about: Map<String, Value> = about
-            .iter()
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| (name.replace(' ', "_"), json!(value)))
-            .collect();
         json!({
             "verdict": if refusal.is_some() { "refused" } else { "good" },
             "code": refusal.map(|refusal| refusal.code().id()),
-            "about": about,
+            about.noun: about.json,
             "checks": self.0.iter().map(entry).collect::<Vec<_>>(),
         })
     }

@@ -56,7 +56,7 @@ pub(crate) enum CliError {
         url: String,
     },
     /// A check of what was to be verified failed.
-    #[error("{what} is refused with {}", exit::explain_refusal(.refusal))]
+    #[error("the {what} is refused with {}", exit::explain_refusal(.refusal))]
     Refused {
         /// The passport or the message.
         what: &'static str,

@@ -30,13 +30,31 @@ impl Believed {
     pub(crate) fn load(home: &Home) -> Result<Self, CliError> {
         let pin = home.authority()?;
         let bundle = home.trust(&pin.root()?)?;
+        Ok(Self::new(pin.url, bundle))
+    }
+
+    /// The same, and what the authority publishes now, if it answers: its keys may have changed
+    /// since this home last asked. A set of another root or authority is not taken.
+    ///
+    /// # Errors
+    /// As [`Believed::load`].
+    pub(crate) async fn load_online(home: &Home) -> Result<Self, CliError> {
+        let known = Self::load(home)?;
+        let Ok(bundle) = known.authority()?.trust().await else {
+            return Ok(known);
+        };
+        let is_later =
+            bundle.number() > known.bundle.number() && bundle.authority() == known.name();
+        if !is_later || bundle.verify(known.bundle.signer()).is_err() {
+            return Ok(known);
+        }
+        Ok(Self::new(known.url, bundle))
+    }
+
+    fn new(url: String, bundle: TrustBundle) -> Self {
         let mut store = TrustStore::default();
         store.add_bundle(&bundle, TrustLevel::L4);
-        Ok(Self {
-            url: pin.url,
-            bundle,
-            store,
-        })
+        Self { url, bundle, store }
     }
 
     /// The client of the authority.

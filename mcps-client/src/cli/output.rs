@@ -118,7 +118,7 @@ fn columns(rows: &[Vec<String>]) -> String {
 /// An instant and how far off it is: `2026-11-21T03:34:34.129Z (in 59 min)`.
 pub(crate) fn instant(at: Timestamp, now: Timestamp) -> String {
     let off = at.since(now);
-    let size = length(off.unsigned_abs() / 1000);
+    let size = length(off.unsigned_abs().saturating_add(500) / 1000);
     if off < 0 {
         format!("{at} ({size} ago)")
     } else {

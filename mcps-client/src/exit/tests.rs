@@ -50,6 +50,6 @@ fn a_refusal_is_explained_with_code_and_advice() {
     let text = explain(&Refusal::Expired.into());
     assert_eq!(
         text,
-        "MCPS-002 Passport expired: passport expired; Renew it: mcps passport renew"
+        "MCPS-002 Passport expired: passport expired. Renew it: mcps passport renew"
     );
 }

@@ -4,7 +4,9 @@ use mcps_core::clock::Timestamp;
 use mcps_core::envelope::{Carrier, Sealed};
 use mcps_core::json::Value;
 use mcps_core::message::{Kind, Message};
+use serde_json::json;
 
+use super::super::checks::About;
 use super::super::output::instant;
 
 /// What kind of message it is and what about: `request 7: tools/call echo`.
@@ -33,12 +35,39 @@ fn subject(message: &Message) -> String {
     format!("{kind}{id}: {about}")
 }
 
-/// The rows that say what the message and its envelope state, believed or not.
-pub(super) fn rows(
-    sealed: &Sealed,
-    carrier: Carrier,
-    now: Timestamp,
-) -> Vec<(&'static str, String)> {
+/// What the message and its envelope state, believed or not.
+pub(super) fn about(sealed: &Sealed, carrier: Carrier, now: Timestamp) -> About {
+    About {
+        noun: "message",
+        rows: rows(sealed, carrier, now),
+        json: json(sealed, carrier),
+    }
+}
+
+fn json(sealed: &Sealed, carrier: Carrier) -> serde_json::Value {
+    let (fields, message) = (sealed.fields(), sealed.message());
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    json!({
+        "typ": message.kind().as_str(),
+        "id": message.id().and_then(|id| serde_json::from_str::<serde_json::Value>(id.as_str()).ok()),
+        "method": message.method(),
+        "carrier": carrier.to_string(),
+        "passport_id": fields.passport_id.as_str(),
+        "timestamp": fields.timestamp,
+        "nonce": fields.nonce,
+        "aud": some(&fields.aud),
+        "session": some(&fields.session),
+        "seq": fields.position.map(|position| position.seq),
+        "prev": fields.position.and_then(|position| position.prev).map(|prev| prev.to_string()),
+        "last": fields.last,
+        "req": fields.req.as_ref().map(|req| json!({ "hash": req.hash.to_string(), "nonce": req.nonce, "passport_id": req.passport_id.as_str() })),
+        "act": fields.act.as_ref().map(|act| json!({ "hash": act.hash.to_string(), "passport_id": act.passport_id.as_str() })),
+        "ath": fields.ath.map(|ath| ath.to_string()),
+        "signed_object": sealed.digest().to_string(),
+    })
+}
+
+fn rows(sealed: &Sealed, carrier: Carrier, now: Timestamp) -> Vec<(&'static str, String)> {
     let fields = sealed.fields();
     let place = fields.position.map(|position| {
         let last = if fields.last { ", the last" } else { "" };

@@ -14,14 +14,12 @@ use mcps_core::message::{Kind, Message};
 use mcps_core::passport::{MAX_BYTES, Passport};
 use mcps_core::refusal::Refusal;
 
-use super::super::checks::Checks;
+use super::super::checks::{About, Checks};
 use super::super::input;
 use super::super::judge::Believed;
 use super::super::output::{OutputOptions, instant};
 use super::super::{CliError, Machine, passport};
 use super::describe;
-
-const WHAT: &str = "the message";
 
 /// What `mcps envelope verify` can be told.
 #[derive(Args, Debug)]
@@ -56,14 +54,22 @@ fn instant_of(text: &str) -> Result<Timestamp, String> {
 impl Verify {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let home = machine.home()?;
-        let believed = Believed::load(&home)?;
+        let believed = if self.online {
+            Believed::load_online(&home).await?
+        } else {
+            Believed::load(&home)?
+        };
         let bytes = input::read(&self.file, line_limits().bytes)?;
         let mut checks = Checks::default();
         let (sealed, carrier) = match read(bytes) {
             Ok(read) => read,
             Err(refusal) => {
                 checks.fails("structure", refusal);
-                return checks.conclude(WHAT, &[], self.output);
+                let about = About {
+                    noun: "message",
+                    ..About::default()
+                };
+                return checks.conclude(&about, self.output);
             }
         };
         checks.holds(
@@ -93,7 +99,7 @@ impl Verify {
             "replay",
             "whether its nonce was used before is known to its receiver alone",
         );
-        checks.conclude(WHAT, &describe::rows(&sealed, carrier, now), self.output)
+        checks.conclude(&describe::about(&sealed, carrier, now), self.output)
     }
 
     fn audience(&self, sealed: &Sealed, home: &Home, checks: &mut Checks) {

@@ -8,7 +8,7 @@ use mcps_core::passport::Passport;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer as _;
 
-use super::super::checks::Checks;
+use super::super::checks::{About, Checks};
 use super::super::input;
 use super::super::judge::Believed;
 use super::super::output::OutputOptions;
@@ -17,7 +17,6 @@ use super::{describe, read};
 
 /// Longest file that is read: a passport and what `show` prints around it.
 const MAX_FILE: usize = 64 * 1024;
-const WHAT: &str = "the passport";
 
 /// What `mcps passport verify` can be told.
 #[derive(Args, Debug)]
@@ -44,13 +43,21 @@ impl Verify {
                     .and_then(read)
             }
         };
-        let believed = Believed::load(&home)?;
+        let believed = if self.online {
+            Believed::load_online(&home).await?
+        } else {
+            Believed::load(&home)?
+        };
         let mut checks = Checks::default();
         let passport = match passport {
             Ok(passport) => passport,
             Err(refusal) => {
                 checks.fails("structure", refusal);
-                return checks.conclude(WHAT, &[], self.output);
+                let about = About {
+                    noun: "passport",
+                    ..About::default()
+                };
+                return checks.conclude(&about, self.output);
             }
         };
         checks.holds(
@@ -68,7 +75,12 @@ impl Verify {
         } else {
             checks.open("revocation", "not asked; ask with --online");
         }
-        checks.conclude(WHAT, &describe(&passport, now), self.output)
+        let about = About {
+            noun: "passport",
+            rows: describe(&passport, now),
+            json: serde_json::from_str(passport.text()).unwrap_or_default(),
+        };
+        checks.conclude(&about, self.output)
     }
 }
 

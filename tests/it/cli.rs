@@ -1,0 +1,57 @@
+//! The `mcps` command as people and scripts use it: the real program, a real authority.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod connecting;
+mod enrolling;
+mod envelopes;
+mod founder;
+mod life;
+mod tools;
+mod usage;
+mod verifying;
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::world::{World, run};
+
+/// `mcps --home HOME ARGS`.
+fn mcps(world: &World, home: &Path, args: &[&str]) -> Command {
+    let mut command = world.mcps(home);
+    command.args(args);
+    command
+}
+
+/// The home's passport as `mcps passport show` prints it.
+#[track_caller]
+fn passport(world: &World, home: &Path) -> Value {
+    let shown = run(&mut mcps(world, home, &["passport", "show", "-o", "json"])).succeeded();
+    serde_json::from_str::<Value>(&shown).unwrap()["passport"].take()
+}
+
+/// The id of the home's passport.
+#[track_caller]
+fn id(world: &World, home: &Path) -> String {
+    passport(world, home)["passport_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// Asserts that an error is one line, from us, and names what to do next.
+#[track_caller]
+fn assert_one_line(stderr: &str, next: &str) {
+    let lines: Vec<&str> = stderr
+        .lines()
+        .filter(|line| line.starts_with("mcps: "))
+        .collect();
+    assert_eq!(lines.len(), 1, "{stderr}");
+    assert!(lines[0].contains(next), "`{next}` is not in: {stderr}");
+}
