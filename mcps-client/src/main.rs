@@ -22,7 +22,10 @@ async fn main() -> ExitCode {
     let Cli { home, log, command } = Cli::parse();
     log.start(command.log_level());
     let machine = Machine {
-        home: home.dir(environment("XDG_CONFIG_HOME").map(Into::into), environment("HOME").map(Into::into)),
+        home: home.dir(
+            environment("XDG_CONFIG_HOME").map(Into::into),
+            environment("HOME").map(Into::into),
+        ),
         operator_key: environment("MCPS_OPERATOR_KEY").map(Zeroizing::new),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
@@ -48,7 +51,10 @@ async fn main() -> ExitCode {
     exit.into()
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is `main`; an operator's key must not be an argument")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is `main`; an operator's key must not be an argument"
+)]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
