@@ -79,10 +79,10 @@ impl Parser<'_> {
     pub(super) fn sort_names(&mut self, first: usize) -> Result<u32, Fault> {
         let mut all = std::mem::take(&mut self.names);
         let names = all.get_mut(first..).unwrap_or_default();
-        let repeated = if names.iter().any(|name| name.prefix == 0) {
-            self.sort_decoded(names)
+        let repeated = if sort_by_prefix(names) {
+            None
         } else {
-            self.sort_written(names)
+            self.sort_decoded(names)
         };
         if let Some(node) = repeated {
             return Err(self.repeated(node));
@@ -94,23 +94,7 @@ impl Parser<'_> {
         Ok(entry)
     }
 
-    /// Sorts names that have prefixes; gives one that is there twice.
-    fn sort_written(&self, names: &mut [Name]) -> Option<u32> {
-        names.sort_unstable_by_key(|name| name.prefix);
-        if names
-            .windows(2)
-            .all(|pair| matches!(pair, [left, right] if left.prefix < right.prefix))
-        {
-            return None;
-        }
-        names.sort_unstable_by(|left, right| self.compare(left, right));
-        names.windows(2).find_map(|pair| match pair {
-            [left, right] if self.compare(left, right).is_eq() => Some(left.node.max(right.node)),
-            _ => None,
-        })
-    }
-
-    /// Sorts names of which some have none, each decoded once; gives one that is there twice.
+    /// Sorts names by all of their characters; gives one that is there twice.
     fn sort_decoded(&self, names: &mut [Name]) -> Option<u32> {
         let mut decoded: Vec<_> = names
             .iter()
@@ -145,6 +129,13 @@ impl Parser<'_> {
             .copied()
             .unwrap_or(Node::NULL)
     }
+}
+
+/// Sorts names by their prefixes; whether these tell them all apart.
+fn sort_by_prefix(names: &mut [Name]) -> bool {
+    names.sort_unstable_by_key(|name| name.prefix);
+    let told_apart = |pair: &[Name]| matches!(pair, [left, right] if left.prefix < right.prefix);
+    names.first().is_some_and(|name| name.prefix != 0) && names.windows(2).all(told_apart)
 }
 
 /// Moves the bytes that start characters beyond U+FFFF (F0..F4) below those that start
