@@ -1,8 +1,10 @@
 //! One JSON-RPC 2.0 message as it travels: strict JSON, kind told apart, everything else untouched.
 
 mod edit;
+mod guess;
 
 pub use edit::{insert_first, remove};
+pub use guess::id_of;
 
 use std::fmt;
 
@@ -225,13 +227,6 @@ impl Message {
     pub fn meta(&self) -> Option<Object<'_>> {
         self.meta_value().and_then(Value::as_object)
     }
-}
-
-/// A best guess at the id of bytes that may not be a message, to answer with.
-#[must_use]
-pub fn id_of(bytes: &[u8]) -> Option<Id> {
-    let document = Document::parse(bytes).ok()?;
-    document.root().get("id").and_then(Id::from_value)
 }
 
 /// The JSON-RPC error a peer is given: number, title, code, and nothing of the reason.

@@ -167,10 +167,34 @@ fn guesses_an_id_to_answer_with() {
         b"{}",
         br#"{"id":null}"#,
         br#"{"id":{}}"#,
+        br#"{"id":1,"id":2}"#,
+        br#"{"id":1}{"id":1}"#,
+        br#"{"id":1}]"#,
+        br#"{"i\u0064":1,"a":{"id":1},"b":[{"id":1}],"c":"\",\"id\":1"}"#,
+        br#"{"id":9007199254740993}"#,
+        br#"{"id":"never closed}"#,
         &[0xff],
     ] {
         assert_eq!(id_of(bytes), None);
     }
+}
+
+#[test]
+fn guesses_the_id_of_what_strict_json_refuses() {
+    let deep = format!(r#"{{"a":{},"id":7}}"#, "[".repeat(2000) + &"]".repeat(2000));
+    for text in [
+        r#"{"id":7,"n":9007199254740993}"#,
+        r#"{"n":1,"n":2, "id" : 7 }"#,
+        r#"{"id":7,"s":"\ud800"}"#,
+        " {\"id\":7,\"s\":\"a\u{0}b\"}",
+        r#"{"s":"}\"id\":8","id":7}"#,
+        deep.as_str(),
+    ] {
+        assert_eq!(id_of(text.as_bytes()).unwrap().as_str(), "7", "{text}");
+    }
+    assert_eq!(id_of(b"{\"id\":7,\"s\":\"\xff\"}").unwrap().as_str(), "7");
+    let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(1024));
+    assert_eq!(id_of(long.as_bytes()), None);
 }
 
 #[test]
