@@ -34,7 +34,11 @@ pub(crate) struct DevOptions {
 ///
 /// # Errors
 /// What kept the stage from being set: a missing program, a port, a directory.
-pub(crate) async fn run(options: DevOptions, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> anyhow::Result<bool> {
+pub(crate) async fn run(
+    options: DevOptions,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> anyhow::Result<bool> {
     let mut stop = Shutdown::listen()?;
     let stage = tokio::select! {
         stage = Stage::set(&options, clock, random) => stage?,

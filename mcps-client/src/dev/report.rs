@@ -39,12 +39,19 @@ impl Line {
         writeln!(out, "    sent      {}", self.sent)?;
         match &self.outcome {
             Outcome::Delivered(what) => writeln!(out, "    delivered {what}")?,
-            Outcome::Refused { by, code } => writeln!(out, "    refused   by {by}: {} {}", code.id(), code.title())?,
+            Outcome::Refused { by, code } => {
+                writeln!(out, "    refused   by {by}: {} {}", code.id(), code.title())?
+            }
         }
         writeln!(out, "    took      {}", self.timing)?;
         match (self.is_good(), self.must) {
             (true, _) => writeln!(out, "    ok\n"),
-            (false, Some(code)) => writeln!(out, "    WRONG     it must be refused with {} {}\n", code.id(), code.title()),
+            (false, Some(code)) => writeln!(
+                out,
+                "    WRONG     it must be refused with {} {}\n",
+                code.id(),
+                code.title()
+            ),
             (false, None) => writeln!(out, "    WRONG     it must be delivered\n"),
         }
     }
@@ -55,8 +62,20 @@ pub(crate) fn title(stage: &Stage) -> io::Result<()> {
     writeln!(out, "mcps dev: the signed path, on this machine")?;
     writeln!(out, "  authority  {}", stage.url())?;
     writeln!(out, "  server     {}", stage.server().join(" "))?;
-    writeln!(out, "  files      {}{}", stage.dir().display(), if stage.is_temporary() { " (removed at the end; keep them with --dir DIR)" } else { "" })?;
-    writeln!(out, "  path       client -> mcps connect (signs) -> mcps-wrap (verifies) -> server\n")
+    writeln!(
+        out,
+        "  files      {}{}",
+        stage.dir().display(),
+        if stage.is_temporary() {
+            " (removed at the end; keep them with --dir DIR)"
+        } else {
+            ""
+        }
+    )?;
+    writeln!(
+        out,
+        "  path       client -> mcps connect (signs) -> mcps-wrap (verifies) -> server\n"
+    )
 }
 
 pub(crate) fn verdict(good: bool) -> io::Result<()> {
@@ -64,7 +83,10 @@ pub(crate) fn verdict(good: bool) -> io::Result<()> {
     if good {
         writeln!(out, "Every line came out as it must.")
     } else {
-        writeln!(out, "Not every line came out as it must; the programs' own words are under logs/ (use --dir DIR to keep them).")
+        writeln!(
+            out,
+            "Not every line came out as it must; the programs' own words are under logs/ (use --dir DIR to keep them)."
+        )
     }
 }
 
@@ -75,8 +97,15 @@ pub(crate) fn settings(stage: &Stage) -> anyhow::Result<()> {
         "mcpServers": { "signed": { "command": words.next(), "args": words.collect::<Vec<_>>() } }
     });
     let mut out = io::stdout().lock();
-    writeln!(out, "\nPaste this into your MCP client's settings; it then speaks signed MCP without knowing:\n")?;
+    writeln!(
+        out,
+        "\nPaste this into your MCP client's settings; it then speaks signed MCP without knowing:\n"
+    )?;
     writeln!(out, "{}\n", serde_json::to_string_pretty(&settings)?)?;
-    writeln!(out, "The authority stays up at {} until you press Ctrl-C.", stage.url())?;
+    writeln!(
+        out,
+        "The authority stays up at {} until you press Ctrl-C.",
+        stage.url()
+    )?;
     Ok(())
 }

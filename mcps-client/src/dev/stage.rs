@@ -39,11 +39,21 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set(options: &DevOptions, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> anyhow::Result<Self> {
-        let bin = std::env::current_exe()?.parent().context("this program has no directory")?.to_owned();
+    pub(crate) async fn set(
+        options: &DevOptions,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> anyhow::Result<Self> {
+        let bin = std::env::current_exe()?
+            .parent()
+            .context("this program has no directory")?
+            .to_owned();
         let (dir, temporary) = match &options.dir {
             Some(dir) => (dir.clone(), false),
-            None => (std::env::temp_dir().join(format!("mcps-dev-{}", hex16(random.as_ref())?)), true),
+            None => (
+                std::env::temp_dir().join(format!("mcps-dev-{}", hex16(random.as_ref())?)),
+                true,
+            ),
         };
         let mut builder = fs::DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(dir.join("logs"));
@@ -74,7 +84,13 @@ impl Stage {
     }
 
     /// Makes a key and a passport of level `level` in a home called `name`.
-    pub(crate) async fn enrol(&self, name: &str, kind: Kind, level: u8, ttl_s: Option<u64>) -> anyhow::Result<Passport> {
+    pub(crate) async fn enrol(
+        &self,
+        name: &str,
+        kind: Kind,
+        level: u8,
+        ttl_s: Option<u64>,
+    ) -> anyhow::Result<Passport> {
         let home = self.home(name);
         if !home.path("key.pem").exists() {
             home.write_key(&SecretKey::generate(self.random.as_ref())?, false)?;
@@ -95,7 +111,9 @@ impl Stage {
     }
 
     pub(crate) async fn revoke(&self, passport: &Passport) -> anyhow::Result<()> {
-        self.authority.revoke(&self.operator, passport.id(), "policy", Some("the tour")).await?;
+        self.authority
+            .revoke(&self.operator, passport.id(), "policy", Some("the tour"))
+            .await?;
         Ok(())
     }
 
@@ -125,9 +143,18 @@ impl Stage {
     }
 
     /// The command of a wrapped server, as words.
-    pub(crate) fn wrapped(&self, home: &str, options: &[&str], server: &[String]) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn wrapped(
+        &self,
+        home: &str,
+        options: &[&str],
+        server: &[String],
+    ) -> anyhow::Result<Vec<String>> {
         let home = self.home(home).dir().display().to_string();
-        let mut words = vec![program(&self.bin, "mcps-wrap")?.display().to_string(), "--home".to_owned(), home];
+        let mut words = vec![
+            program(&self.bin, "mcps-wrap")?.display().to_string(),
+            "--home".to_owned(),
+            home,
+        ];
         words.extend(options.iter().map(|word| (*word).to_owned()));
         words.push("--".to_owned());
         words.extend(server.iter().cloned());
@@ -138,7 +165,13 @@ impl Stage {
     pub(crate) fn connected(&self, home: &str, command: &[String]) -> anyhow::Result<Vec<String>> {
         let home = self.home(home).dir().display().to_string();
         let own = program(&self.bin, "mcps")?.display().to_string();
-        let mut words = vec![own, "--home".to_owned(), home, "connect".to_owned(), "--".to_owned()];
+        let mut words = vec![
+            own,
+            "--home".to_owned(),
+            home,
+            "connect".to_owned(),
+            "--".to_owned(),
+        ];
         words.extend(command.iter().cloned());
         Ok(words)
     }
@@ -146,7 +179,11 @@ impl Stage {
     /// The command of a server that shows another description of its first tool from the second
     /// list on.
     pub(crate) fn swapping(&self) -> anyhow::Result<Vec<String>> {
-        let mut words = vec![program(&self.bin, "mcps")?.display().to_string(), "dev-swap".to_owned(), "--".to_owned()];
+        let mut words = vec![
+            program(&self.bin, "mcps")?.display().to_string(),
+            "dev-swap".to_owned(),
+            "--".to_owned(),
+        ];
         words.extend(self.server.iter().cloned());
         Ok(words)
     }
@@ -171,14 +208,20 @@ impl Drop for Stage {
 fn program(bin: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let path = bin.join(name);
     if !path.is_file() {
-        bail!("{} is missing; build it with: cargo build --release --bins", path.display());
+        bail!(
+            "{} is missing; build it with: cargo build --release --bins",
+            path.display()
+        );
     }
     Ok(path)
 }
 
 async fn start_authority(bin: &Path, dir: &Path) -> anyhow::Result<(Child, String, String)> {
     let key_file = dir.join("operator.key");
-    let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("logs/authority.log"))?;
+    let log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(dir.join("logs/authority.log"))?;
     let mut process = Command::new(program(bin, "mcps-authority")?)
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(dir.join("authority"))
@@ -190,7 +233,10 @@ async fn start_authority(bin: &Path, dir: &Path) -> anyhow::Result<(Child, Strin
         .kill_on_drop(true)
         .spawn()
         .context("cannot start mcps-authority")?;
-    let output = process.stdout.take().context("mcps-authority has no standard output")?;
+    let output = process
+        .stdout
+        .take()
+        .context("mcps-authority has no standard output")?;
     let mut lines = BufReader::new(output).lines();
     let listening = async {
         while let Some(line) = lines.next_line().await? {
@@ -198,9 +244,14 @@ async fn start_authority(bin: &Path, dir: &Path) -> anyhow::Result<(Child, Strin
                 return Ok(url.to_owned());
             }
         }
-        bail!("mcps-authority ended; its words are in {}", dir.join("logs/authority.log").display())
+        bail!(
+            "mcps-authority ended; its words are in {}",
+            dir.join("logs/authority.log").display()
+        )
     };
-    let url = tokio::time::timeout(START, listening).await.context("mcps-authority did not come up")??;
+    let url = tokio::time::timeout(START, listening)
+        .await
+        .context("mcps-authority did not come up")??;
     let operator = fs::read_to_string(&key_file);
     let operator = operator.with_context(|| format!("cannot read {}", key_file.display()))?;
     Ok((process, url, operator.trim().to_owned()))

@@ -35,17 +35,32 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(stage: &Stage, words: &[String], session: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        stage: &Stage,
+        words: &[String],
+        session: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let (program, arguments) = words.split_first().context("no command")?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stage.log("tour.log")?);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stage.log("tour.log")?);
         if let Some(session) = session {
             command.env(SESSION_ENV, session);
         }
-        let mut child = command.kill_on_drop(true).spawn().with_context(|| format!("cannot start {program}"))?;
+        let mut child = command
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {program}"))?;
         let input = child.stdin.take().context("no standard input")?;
         let output = child.stdout.take().context("no standard output")?;
-        Ok(Self { input, output: BufReader::new(output).lines(), _child: child })
+        Ok(Self {
+            input,
+            output: BufReader::new(output).lines(),
+            _child: child,
+        })
     }
 
     pub(crate) async fn write(&mut self, line: &str) -> anyhow::Result<()> {
@@ -55,16 +70,27 @@ impl Process {
     }
 
     pub(crate) async fn read(&mut self) -> anyhow::Result<String> {
-        let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await.context("no answer in 30 s")??;
+        let line = tokio::time::timeout(PATIENCE, self.output.next_line())
+            .await
+            .context("no answer in 30 s")??;
         line.context("the process ended; its words are in logs/tour.log")
     }
 
     /// Sends a plain request and reads up to its answer.
-    pub(crate) async fn ask(&mut self, id: u32, method: &str, params: &str) -> anyhow::Result<Message> {
+    pub(crate) async fn ask(
+        &mut self,
+        id: u32,
+        method: &str,
+        params: &str,
+    ) -> anyhow::Result<Message> {
         self.write(&request(id, method, params)).await?;
         loop {
             let message = Message::parse(self.read().await?)?;
-            if message.method().is_none() && message.id().is_some_and(|own| own.as_str() == id.to_string()) {
+            if message.method().is_none()
+                && message
+                    .id()
+                    .is_some_and(|own| own.as_str() == id.to_string())
+            {
                 return Ok(message);
             }
         }
@@ -101,14 +127,22 @@ impl Wire {
         let process = Process::start(stage, &words, Some(&session))?;
         let home = stage.home(home);
         let clock = Arc::clone(&stage.clock);
-        let trust = TrustSource::load(&home, Freshness::default(), Arc::clone(&clock), Arc::clone(&stage.random))?;
+        let trust = TrustSource::load(
+            &home,
+            Freshness::default(),
+            Arc::clone(&clock),
+            Arc::clone(&stage.random),
+        )?;
         let link = Link::new(LinkParts {
             end: End::Client,
             carrier: Carrier::Native,
             identity: Arc::new(Identity::load(&home)?),
             verifier: Verifier {
                 trust: Arc::new(trust),
-                replay: Arc::new(ReplayGuard::since(ReplayLimits::default(), Timestamp::from_millis(0))),
+                replay: Arc::new(ReplayGuard::since(
+                    ReplayLimits::default(),
+                    Timestamp::from_millis(0),
+                )),
                 clock: Arc::clone(&clock),
                 window: Window::default(),
             },
@@ -116,7 +150,11 @@ impl Wire {
             random: Arc::clone(&stage.random),
             session: Some(session),
         });
-        Ok(Self { process, link, next_id: 0 })
+        Ok(Self {
+            process,
+            link,
+            next_id: 0,
+        })
     }
 
     /// The connection's first exchange, up to `notifications/initialized`.
@@ -124,7 +162,8 @@ impl Wire {
         let params = r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcps-dev","version":"1"}}"#;
         let exchange = self.call("initialize", params).await?;
         if exchange.outcome.is_ok() {
-            let ready = Message::parse(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)?;
+            let ready =
+                Message::parse(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)?;
             let line = self.link.seal(ready)?;
             self.process.write(&line).await?;
         }
@@ -137,7 +176,12 @@ impl Wire {
     }
 
     /// The same, with the line changed between signing and sending.
-    pub(crate) async fn call_changed(&mut self, method: &str, params: &str, change: impl FnOnce(String) -> String) -> anyhow::Result<Exchange> {
+    pub(crate) async fn call_changed(
+        &mut self,
+        method: &str,
+        params: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> anyhow::Result<Exchange> {
         self.next_id += 1;
         let message = Message::parse(request(self.next_id, method, params))?;
         let start = Instant::now();
@@ -156,7 +200,10 @@ impl Wire {
             let answer = self.process.read().await?;
             let round_trip = start.elapsed();
             let verifying = Instant::now();
-            let opened = self.link.open(answer.clone().into_bytes(), TrustLevel::L1, Plain::Refuse).await;
+            let opened = self
+                .link
+                .open(answer.clone().into_bytes(), TrustLevel::L1, Plain::Refuse)
+                .await;
             let verify = verifying.elapsed();
             let outcome = match opened {
                 Ok(Opened { message, .. }) if message.method().is_some() => continue,
@@ -164,13 +211,22 @@ impl Wire {
                 // The refusal of a line that was not our request's answer is signed all the same.
                 Err(refused) => unasked(*refused, &answer)?,
             };
-            return Ok(Exchange { outcome, sign: Duration::ZERO, round_trip, verify, line });
+            return Ok(Exchange {
+                outcome,
+                sign: Duration::ZERO,
+                round_trip,
+                verify,
+                line,
+            });
         }
     }
 }
 
 fn outcome(message: Message) -> Result<Message, Code> {
-    let number = message.error().and_then(|error| error.get("code")).and_then(Value::as_i64);
+    let number = message
+        .error()
+        .and_then(|error| error.get("code"))
+        .and_then(Value::as_i64);
     match number.and_then(Code::from_jsonrpc) {
         Some(code) if message.kind() == Kind::Error => Err(code),
         _ => Ok(message),

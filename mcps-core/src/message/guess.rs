@@ -35,14 +35,13 @@ pub fn id_of(bytes: &[u8]) -> Option<Id> {
             }
             b'"' => {
                 let (text, after) = string(rest)?;
-                match after.trim_ascii_start().split_first() {
-                    Some((b':', value)) if depth == 1 && text == br#""id""# => {
-                        // Of two, nobody knows which one is meant.
-                        if found.replace(value.trim_ascii_start()).is_some() {
-                            return None;
-                        }
-                    }
-                    _ => {}
+                if let Some((b':', value)) = after.trim_ascii_start().split_first()
+                    && depth == 1
+                    && text == br#""id""#
+                    && found.replace(value.trim_ascii_start()).is_some()
+                {
+                    // Of two, nobody knows which one is meant.
+                    return None;
                 }
                 after
             }
