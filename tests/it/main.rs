@@ -1,5 +1,13 @@
 //! One integration binary: the real services in-process, on ephemeral ports, with a manual clock.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests fail by panicking"
+)]
+
 mod arrows;
 mod authority;
 mod cli;
