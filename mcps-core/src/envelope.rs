@@ -7,9 +7,12 @@ mod carrier;
 mod fields;
 mod hash;
 mod read;
+mod write;
 
 pub use carrier::Carrier;
 pub use fields::{Act, Added, Fields};
+
+use write::{Body, Form};
 
 use crate::binding::Req;
 use crate::digest::Digest;
@@ -70,47 +73,52 @@ fn sign(digest: &Digest, signer: &dyn Signer) -> Result<String, Refusal> {
 
 fn seal_native(message: Message, fields: &Fields, signer: &dyn Signer) -> Result<Signed, Refusal> {
     let (message, added) = carrier::prepare(message)?;
-    let hash = hash::native(&message, None, &added).to_string();
-    let mut bytes = Vec::with_capacity(2048);
-    fields.write(
-        message.kind(),
-        &added,
-        fields::Form::Signed {
-            message_hash: &hash,
-        },
-        &mut bytes,
-    );
-    let digest = Digest::of(&bytes);
-    let signature = sign(&digest, signer)?;
-    bytes.clear();
-    fields.write(
-        message.kind(),
-        &added,
-        fields::Form::Sent {
-            signature: &signature,
-        },
-        &mut bytes,
-    );
-    let envelope = String::from_utf8(bytes).map_err(|_| Refusal::Envelope("not UTF-8"))?;
-    let text = carrier::place(message, ENVELOPE, &envelope, &added)?;
+    let passport = fields
+        .passport
+        .as_ref()
+        .map(|passport| passport.canonical_text());
+    let body = Body {
+        fields,
+        kind: message.kind(),
+        added: &added,
+        passport: passport.as_deref(),
+    };
+    let message_hash = &hash::native(&message, None, &added);
+    let mut signed = String::with_capacity(body.size());
+    body.write(Form::Signed { message_hash }, &mut signed);
+    let digest = Digest::of(signed.as_bytes());
+    let signature = &sign(&digest, signer)?;
+    let text = carrier::place(&message, ENVELOPE, &added, body.size(), |out| {
+        body.write(Form::Sent { signature }, out);
+    })?;
     Ok(Signed { text, digest })
 }
 
 fn seal_draft(message: Message, fields: &Fields, signer: &dyn Signer) -> Result<Signed, Refusal> {
     let (message, added) = carrier::prepare(message)?;
-    let mut bytes = Vec::with_capacity(2048);
-    fields.write(message.kind(), &added, fields::Form::Bindings, &mut bytes);
-    let bindings = String::from_utf8(bytes).map_err(|_| Refusal::Envelope("not UTF-8"))?;
-    let mut text = carrier::place(message, BINDINGS, &bindings, &added)?;
+    let passport = fields
+        .passport
+        .as_ref()
+        .map(|passport| passport.canonical_text());
+    let body = Body {
+        fields,
+        kind: message.kind(),
+        added: &added,
+        passport: passport.as_deref(),
+    };
+    let mut text = carrier::place(&message, BINDINGS, &added, body.size(), |out| {
+        body.write(Form::Bindings, out);
+    })?;
     let document = Document::parse_with(text.as_bytes().to_vec(), carrier::unlimited())?;
-    let hash = jcs::digest(document.root()).to_string();
-    let digest = Digest::of(fields.draft_signed(&hash).as_bytes());
+    let hash = jcs::digest(document.root());
+    let digest = Digest::of(write::draft_signed(fields, &hash).as_bytes());
     let signature = sign(&digest, signer)?;
     let root = document
         .root()
         .as_object()
         .ok_or(Refusal::Message("not a JSON object"))?;
-    message::insert_first(&mut text, root, "mcps", &fields.draft_envelope(&signature));
+    let envelope = write::draft_envelope(fields, &signature);
+    message::insert_first(&mut text, root, "mcps", &envelope);
     Ok(Signed { text, digest })
 }
 
@@ -206,8 +214,8 @@ impl Sealed {
             },
             &mut hasher,
         );
-        let hash = hasher.finish().to_string();
-        let digest = Digest::of(parts.fields.draft_signed(&hash).as_bytes());
+        let signed = write::draft_signed(&parts.fields, &hasher.finish());
+        let digest = Digest::of(signed.as_bytes());
         let read::Parts {
             fields,
             added,

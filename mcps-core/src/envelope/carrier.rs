@@ -134,46 +134,48 @@ pub(super) fn prepare(message: Message) -> Result<(Message, Vec<Added>), Refusal
     ))
 }
 
-/// Puts `"name":json` into a message that [`prepare`] made ready.
+/// The text of a message that [`prepare`] made ready, with `"name":` and what `write` appends in
+/// its place. `size` is about how long that is.
 pub(super) fn place(
-    message: Message,
+    message: &Message,
     name: &str,
-    json: &str,
     added: &[Added],
+    size: usize,
+    write: impl FnOnce(&mut String),
 ) -> Result<String, Refusal> {
-    let object = |value: Option<Value<'_>>| {
-        value
-            .and_then(Value::as_object)
-            .map(|object| object.span().start + 1)
+    // The object that takes the new member first, and what has to be made around it there.
+    let (object, before, after) = match holder(message) {
+        Some(holder) => (Some(holder), "", ""),
+        None if message.kind() == Kind::Error => {
+            let error = message.error().and_then(Value::as_object);
+            (error, r#""data":{"#, "}")
+        }
+        None if added.contains(&Added::Params) => {
+            (message.root().as_object(), r#""params":{"_meta":{"#, "}}")
+        }
+        None => {
+            let body = message.body().and_then(Value::as_object);
+            (body, r#""_meta":{"#, "}")
+        }
     };
     let misfit = Refusal::Envelope("the message cannot hold an envelope");
-    let holder_at = holder(&message).map(|holder| (holder.span().start + 1, holder.is_empty()));
-    let (at, empty, wrapped) = match (holder_at, message.kind()) {
-        (Some((at, empty)), _) => (at, empty, format!(r#""{name}":{json}"#)),
-        (None, Kind::Error) => {
-            let at = object(message.error()).ok_or(misfit)?;
-            (at, false, format!(r#""data":{{"{name}":{json}}}"#))
-        }
-        (None, _) if added.contains(&Added::Params) => {
-            let at = object(Some(message.root())).ok_or(misfit)?;
-            (
-                at,
-                false,
-                format!(r#""params":{{"_meta":{{"{name}":{json}}}}}"#),
-            )
-        }
-        (None, _) => {
-            let body = message.body().and_then(Value::as_object).ok_or(misfit)?;
-            (
-                body.span().start + 1,
-                body.is_empty(),
-                format!(r#""_meta":{{"{name}":{json}}}"#),
-            )
-        }
-    };
-    let comma = if empty { "" } else { "," };
-    let mut text = message.into_text();
-    text.insert_str(at, &format!("{wrapped}{comma}"));
+    let object = object.ok_or(misfit.clone())?;
+    let (head, tail) = message
+        .text()
+        .split_at_checked(object.span().start + 1)
+        .ok_or(misfit)?;
+    let mut text = String::with_capacity(head.len() + tail.len() + size + 64);
+    text.push_str(head);
+    text.push_str(before);
+    text.push('"');
+    text.push_str(name);
+    text.push_str("\":");
+    write(&mut text);
+    text.push_str(after);
+    if !object.is_empty() {
+        text.push(',');
+    }
+    text.push_str(tail);
     Ok(text)
 }
 

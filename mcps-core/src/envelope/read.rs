@@ -1,5 +1,7 @@
 //! Reading an envelope's members: each typed, none unknown, none missing.
 
+use std::borrow::Cow;
+
 use crate::binding::Req;
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -24,17 +26,76 @@ const fn bad(member: &'static str) -> Refusal {
     Refusal::Envelope(member)
 }
 
-const OWN: [&str; 5] = ["version", "passport_id", "timestamp", "nonce", "signature"];
-const BINDING: [&str; 11] = [
-    "typ", "aud", "session", "passport", "req", "seq", "prev", "last", "act", "ath", "added",
+/// The values of `names` in `object`, found in one pass; any other member refuses it.
+fn take<'d, const N: usize>(
+    object: Object<'d>,
+    names: &[&str; N],
+) -> Result<[Option<Value<'d>>; N], Refusal> {
+    let mut values = [None; N];
+    for member in object {
+        let name = member.name();
+        let at = names.iter().position(|own| *own == name);
+        let slot = at.and_then(|at| values.get_mut(at));
+        *slot.ok_or(bad("it has a member that is not known"))? = Some(member.value());
+    }
+    Ok(values)
+}
+
+/// draft-00's own five members, by name.
+type Own<'d> = [Option<Value<'d>>; 5];
+const OWN: [&str; 5] = ["nonce", "passport_id", "signature", "timestamp", "version"];
+
+/// What this profile adds to them, by name.
+type Bound<'d> = [Option<Value<'d>>; 11];
+const BOUND: [&str; 11] = [
+    "act", "added", "ath", "aud", "last", "passport", "prev", "req", "seq", "session", "typ",
 ];
 
 pub(super) fn native(object: Object<'_>, kind: Kind) -> Result<Parts, Refusal> {
-    only(object, |name| {
-        OWN.contains(&name) || BINDING.contains(&name)
-    })?;
-    let mut parts = own(object)?;
-    bindings(object, kind, &mut parts)?;
+    // In the order in which they are written, which is where the search for each is short.
+    let [
+        act,
+        added,
+        ath,
+        aud,
+        last,
+        nonce,
+        passport,
+        passport_id,
+        prev,
+        req,
+        seq,
+        session,
+        signature,
+        timestamp,
+        typ,
+        version,
+    ] = take(
+        object,
+        &[
+            "act",
+            "added",
+            "ath",
+            "aud",
+            "last",
+            "nonce",
+            "passport",
+            "passport_id",
+            "prev",
+            "req",
+            "seq",
+            "session",
+            "signature",
+            "timestamp",
+            "typ",
+            "version",
+        ],
+    )?;
+    let mut parts = own([nonce, passport_id, signature, timestamp, version])?;
+    let bound = [
+        act, added, ath, aud, last, passport, prev, req, seq, session, typ,
+    ];
+    bindings(bound, kind, &mut parts)?;
     Ok(parts)
 }
 
@@ -43,41 +104,48 @@ pub(super) fn draft(
     bound: Option<Value<'_>>,
     kind: Kind,
 ) -> Result<Parts, Refusal> {
-    only(object, |name| OWN.contains(&name))?;
-    let mut parts = own(object)?;
+    let mut parts = own(take(object, &OWN)?)?;
     if let Some(bound) = bound {
         let object = bound.as_object().ok_or(bad("bindings"))?;
-        only(object, |name| BINDING.contains(&name))?;
-        bindings(object, kind, &mut parts)?;
+        bindings(take(object, &BOUND)?, kind, &mut parts)?;
     }
     Ok(parts)
 }
 
-fn only(object: Object<'_>, known: impl Fn(&str) -> bool) -> Result<(), Refusal> {
-    let all = object.iter().all(|member| known(&member.name()));
-    if all {
-        Ok(())
+/// The text of a member that must be there.
+fn text<'d>(value: Option<Value<'d>>, name: &'static str) -> Result<Cow<'d, str>, Refusal> {
+    value.and_then(Value::as_str).ok_or(bad(name))
+}
+
+fn hash(value: Option<Value<'_>>, name: &'static str) -> Result<Digest, Refusal> {
+    Digest::from_hex(&text(value, name)?).ok_or(bad(name))
+}
+
+fn id(value: Option<Value<'_>>, name: &'static str) -> Result<PassportId, Refusal> {
+    PassportId::parse(&text(value, name)?).ok_or(bad(name))
+}
+
+/// 16 bytes in lower-case hex.
+fn hex(value: Option<Value<'_>>, name: &'static str) -> Result<String, Refusal> {
+    let text = text(value, name)?;
+    if hex32(&text) {
+        Ok(text.into_owned())
     } else {
-        Err(bad("it has a member that is not known"))
+        Err(bad(name))
     }
 }
 
-fn own(object: Object<'_>) -> Result<Parts, Refusal> {
-    let text = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad(name));
-    if text("version")? != VERSION {
+fn own([nonce, passport_id, signature, timestamp, version]: Own<'_>) -> Result<Parts, Refusal> {
+    if text(version, "version")? != VERSION {
         return Err(Refusal::NoMutualVersion);
     }
-    let timestamp = text("timestamp")?.into_owned();
-    let nonce = text("nonce")?.into_owned();
-    if !hex32(&nonce) {
-        return Err(bad("nonce"));
-    }
+    let timestamp = text(timestamp, "timestamp")?.into_owned();
     Ok(Parts {
         fields: Fields {
-            passport_id: PassportId::parse(&text("passport_id")?).ok_or(bad("passport_id"))?,
+            passport_id: id(passport_id, "passport_id")?,
             stamped: Timestamp::parse_rfc3339(&timestamp).ok_or(bad("timestamp"))?,
             timestamp,
-            nonce,
+            nonce: hex(nonce, "nonce")?,
             aud: String::new(),
             session: String::new(),
             passport: None,
@@ -88,63 +156,68 @@ fn own(object: Object<'_>) -> Result<Parts, Refusal> {
             ath: None,
         },
         added: Vec::new(),
-        signature: Signature::from_base64(&text("signature")?)?,
+        signature: Signature::from_base64(&text(signature, "signature")?)?,
     })
 }
 
-fn bindings(object: Object<'_>, kind: Kind, parts: &mut Parts) -> Result<(), Refusal> {
-    let text = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad(name));
-    let digest = |name: &'static str| {
-        object
-            .get(name)
-            .map(|_| Digest::from_hex(&text(name)?).ok_or(bad(name)))
-            .transpose()
-    };
-    if text("typ")? != kind.as_str() {
+fn bindings(bound: Bound<'_>, kind: Kind, parts: &mut Parts) -> Result<(), Refusal> {
+    let [
+        act_value,
+        added_value,
+        ath,
+        aud,
+        last,
+        passport,
+        prev,
+        req_value,
+        seq,
+        session,
+        typ,
+    ] = bound;
+    if text(typ, "typ")? != kind.as_str() {
         return Err(bad("typ is not what the message is"));
     }
     let fields = &mut parts.fields;
-    fields.aud = text("aud")?.into_owned();
+    fields.aud = text(aud, "aud")?.into_owned();
     if fields.aud.is_empty() || fields.aud.len() > MAX_AUD {
         return Err(bad("aud"));
     }
-    fields.session = text("session")?.into_owned();
-    if !hex32(&fields.session) {
-        return Err(bad("session"));
-    }
-    if let Some(value) = object.get("passport") {
+    fields.session = hex(session, "session")?;
+    if let Some(value) = passport {
         let passport = Passport::from_value(value)?;
         if passport.id() != &fields.passport_id {
             return Err(bad("passport is not the one that passport_id names"));
         }
         fields.passport = Some(Box::new(passport));
     }
-    fields.req = object.get("req").map(req).transpose()?;
-    fields.position = match (object.get("seq"), digest("prev")?) {
-        (None, None) => None,
-        (None, Some(_)) => return Err(bad("prev without seq")),
-        (Some(seq), prev) => {
-            let seq = seq
-                .as_i64()
-                .and_then(|seq| u64::try_from(seq).ok())
-                .filter(|seq| *seq > 0);
-            let seq = seq.ok_or(bad("seq"))?;
-            if (seq == 1) != prev.is_none() {
-                return Err(bad("prev"));
-            }
-            Some(Position { seq, prev })
-        }
-    };
-    fields.last = match object.get("last") {
+    fields.req = req_value.map(req).transpose()?;
+    fields.position = position(seq, prev)?;
+    fields.last = match last {
         None => false,
         Some(last) => last.as_bool().ok_or(bad("last"))?,
     };
-    fields.act = object.get("act").map(act).transpose()?;
-    fields.ath = digest("ath")?;
-    if let Some(value) = object.get("added") {
+    fields.act = act_value.map(act).transpose()?;
+    fields.ath = ath.map(|ath| hash(Some(ath), "ath")).transpose()?;
+    if let Some(value) = added_value {
         parts.added = added(value)?;
     }
     Ok(())
+}
+
+fn position(seq: Option<Value<'_>>, prev: Option<Value<'_>>) -> Result<Option<Position>, Refusal> {
+    let prev = prev.map(|prev| hash(Some(prev), "prev")).transpose()?;
+    let Some(seq) = seq else {
+        return match prev {
+            None => Ok(None),
+            Some(_) => Err(bad("prev without seq")),
+        };
+    };
+    let seq = seq.as_i64().and_then(|seq| u64::try_from(seq).ok());
+    let seq = seq.filter(|seq| *seq > 0).ok_or(bad("seq"))?;
+    if (seq == 1) != prev.is_none() {
+        return Err(bad("prev"));
+    }
+    Ok(Some(Position { seq, prev }))
 }
 
 fn added(value: Value<'_>) -> Result<Vec<Added>, Refusal> {
@@ -164,27 +237,19 @@ fn added(value: Value<'_>) -> Result<Vec<Added>, Refusal> {
 
 fn req(value: Value<'_>) -> Result<Req, Refusal> {
     let object = value.as_object().ok_or(bad("req"))?;
-    only(object, |name| {
-        ["hash", "nonce", "passport_id"].contains(&name)
-    })?;
-    let text = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad("req"));
-    let nonce = text("nonce")?.into_owned();
-    if !hex32(&nonce) {
-        return Err(bad("req"));
-    }
+    let [its_hash, nonce, passport_id] = take(object, &["hash", "nonce", "passport_id"])?;
     Ok(Req {
-        hash: Digest::from_hex(&text("hash")?).ok_or(bad("req"))?,
-        nonce,
-        passport_id: PassportId::parse(&text("passport_id")?).ok_or(bad("req"))?,
+        hash: hash(its_hash, "req")?,
+        nonce: hex(nonce, "req")?,
+        passport_id: id(passport_id, "req")?,
     })
 }
 
 fn act(value: Value<'_>) -> Result<Act, Refusal> {
     let object = value.as_object().ok_or(bad("act"))?;
-    only(object, |name| ["hash", "passport_id"].contains(&name))?;
-    let text = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad("act"));
+    let [its_hash, passport_id] = take(object, &["hash", "passport_id"])?;
     Ok(Act {
-        passport_id: PassportId::parse(&text("passport_id")?).ok_or(bad("act"))?,
-        hash: Digest::from_hex(&text("hash")?).ok_or(bad("act"))?,
+        passport_id: id(passport_id, "act")?,
+        hash: hash(its_hash, "act")?,
     })
 }
