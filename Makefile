@@ -43,6 +43,7 @@ lint: tools ## Formatting, clippy, documentation, licences, crates
 
 bench: tools ## Measure the hot paths (ARGS go to criterion)
 	cargo bench --locked --workspace --benches -- $(ARGS)
+	scripts/instructions
 
 fuzz: tools ## Each fuzz target for FUZZ_SECONDS (60)
 	scripts/cargo-tool cargo-fuzz 0.13.2
