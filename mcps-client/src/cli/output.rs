@@ -35,7 +35,7 @@ impl OutputOptions {
     /// Prints what was found: `rows` for people, `json` for scripts.
     ///
     /// # Errors
-    /// As [`print`].
+    /// As [`print()`].
     pub(crate) fn members(
         self,
         rows: &[(&str, String)],
