@@ -112,6 +112,25 @@ async fn a_peer_that_does_not_read_makes_the_sender_wait() {
 }
 
 #[tokio::test]
+async fn frames_that_are_written_together_still_count_as_queued() {
+    let limits = Limits {
+        queue_bytes: 100_000,
+        ..Limits::default()
+    };
+    let (_peer, ours) = duplex(1000);
+    let outbox = Outbox::new(FrameWriter::new(ours, Peer::Client), &limits);
+    for _ in 0..10 {
+        outbox.send(frame(9_999)).await.unwrap();
+    }
+    settle().await;
+    let mut sending = Box::pin(outbox.send(frame(9_999)));
+    let polled = sending
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+}
+
+#[tokio::test]
 async fn a_frame_larger_than_the_whole_queue_passes() {
     let limits = Limits {
         queue_bytes: 10,

@@ -152,18 +152,20 @@ async fn reads_files_and_writes_to_dev_null() {
 
 #[tokio::test]
 async fn ends_with_the_server_although_the_client_stays() {
-    let mut over_pipe = relay(&["sh", "-c", "echo bye; exit 6"]).spawn().unwrap();
+    // Something is read first: a stream that was ready once is where waiting goes wrong.
+    let server = ["sh", "-c", "read line; echo bye; exit 6"];
+    let mut over_pipe = relay(&server).spawn().unwrap();
     let mut output = BufReader::new(over_pipe.stdout.take().unwrap());
-    let _input = over_pipe.stdin.take().unwrap();
+    let mut input = over_pipe.stdin.take().unwrap();
+    input.write_all(b"{}\n").await.unwrap();
     assert_eq!(line(&mut output).await, "bye");
     assert_eq!(exit(&mut over_pipe).await.code(), Some(6));
 
-    let (_ours, its_input) = UnixStream::pair().unwrap();
-    let mut over_socket = relay(&["false"])
-        .stdin(OwnedFd::from(its_input))
-        .spawn()
-        .unwrap();
-    assert_eq!(exit(&mut over_socket).await.code(), Some(1));
+    let (mut input, its_input) = UnixStream::pair().unwrap();
+    let its_input = OwnedFd::from(its_input);
+    let mut over_socket = relay(&server).stdin(its_input).spawn().unwrap();
+    input.write_all(b"{}\n").unwrap();
+    assert_eq!(exit(&mut over_socket).await.code(), Some(6));
 }
 
 #[tokio::test]
