@@ -196,29 +196,35 @@ impl Link {
         if let Err(refusal) = self.belongs(&state, &verified) {
             return Err(Refused::of_sealed(refusal, verified.into_sealed(), false));
         }
-        let asked = match self.place(&mut state, &verified) {
-            Ok(asked) => asked,
-            Err(refusal) => return Err(Refused::of_sealed(refusal, verified.into_sealed(), true)),
-        };
+        let met = state.peer.is_some();
+        let placed = self.place(&mut state, &verified);
         let trust = verified.trust();
-        if let Err(refusal) = verified.require(need) {
+        if let Err(refusal) = placed.and_then(|()| verified.require(need)) {
             return Err(Refused::of_sealed(refusal, verified.into_sealed(), true));
         }
         let sealed = verified.into_sealed();
         let req = sealed.as_req();
-        let failed = Refused {
-            req: Some(req.clone()),
-            authentic: true,
-            ..Refused::of(Refusal::Envelope("added"), sealed.message())
+        let failed = |refusal, message: &Message| {
+            Box::new(Refused {
+                req: Some(req.clone()),
+                authentic: true,
+                ..Refused::of(refusal, message)
+            })
         };
-        let message = match sealed.strip() {
-            Ok(message) => message,
-            Err(refusal) => return Err(Box::new(Refused { refusal, ..failed })),
+        let unstripped = failed(Refusal::Envelope("added"), sealed.message());
+        let (bare, named) = (sealed.fields().aud.is_empty(), sealed.fields().req.clone());
+        let Ok(message) = sealed.strip() else {
+            return Err(unstripped);
         };
-        if message.kind() == Kind::Request
-            && let Err(refusal) = state.serving.insert(&message, Some(req))
-        {
-            return Err(Box::new(Refused { refusal, ..failed }));
+        let bound = bind(&mut state, &message, named.as_ref(), bare, met);
+        let asked = bound.map_err(|refusal| {
+            let mut refused = failed(refusal, &message);
+            refused.message = Some(message.clone());
+            refused
+        })?;
+        if message.kind() == Kind::Request {
+            let noted = state.serving.insert(&message, Some(req.clone()));
+            noted.map_err(|refusal| failed(refusal, &message))?;
         }
         state.received(&message);
         Ok(Opened {
@@ -255,37 +261,36 @@ impl Link {
         Ok(())
     }
 
-    fn place(&self, state: &mut State, verified: &Verified) -> Result<Option<Asked>, Refusal> {
+    /// The next message of the stream, and from now on its sender is whom we speak to.
+    fn place(&self, state: &mut State, verified: &Verified) -> Result<(), Refusal> {
         let sealed = verified.sealed();
         let fields = sealed.fields();
-        let bare = fields.aud.is_empty();
-        if !bare {
+        if !fields.aud.is_empty() {
             let incoming = state.incoming_of(&fields.session);
             incoming.check(fields.position)?;
             incoming.advance(*sealed.digest());
             state.bound = true;
+            if self.end == End::Server {
+                state.session.get_or_insert_with(|| fields.session.clone());
+            }
         }
-        let met = state.peer.is_some();
         state.peer = Some(Peer {
             passport: verified.passport().clone(),
             level: verified.trust().level(),
             recognised: verified.is_recognised(),
         });
-        if self.end == End::Server && !bare {
-            state.session.get_or_insert_with(|| fields.session.clone());
-        }
-        bind(state, sealed, bare, met)
+        Ok(())
     }
 }
 
 /// Whether an answer, or what else names a request, belongs to one of ours.
 fn bind(
     state: &mut State,
-    sealed: &Sealed,
+    message: &Message,
+    req: Option<&Req>,
     bare: bool,
     met: bool,
 ) -> Result<Option<Asked>, Refusal> {
-    let (message, req) = (sealed.message(), sealed.fields().req.as_ref());
     match (message.kind(), message.id()) {
         (Kind::Response | Kind::Error, Some(id)) => {
             // An end that could not read a request cannot name it; its own error says so. That

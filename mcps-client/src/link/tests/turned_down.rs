@@ -227,6 +227,23 @@ async fn an_answer_that_cannot_be_signed_still_waits_for_one_that_can() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_an_answer_below_the_level_can_still_be_told() {
+    let pair = Pair::new();
+    pair.opened().await;
+    at(&pair.server, &pair.client.seal(call(1)).unwrap())
+        .await
+        .unwrap();
+    let answer = pair.server.seal(message(RESULT)).unwrap();
+    let low = pair
+        .client
+        .open(answer.into_bytes(), TrustLevel::L3, Plain::Refuse)
+        .await;
+    let low = low.unwrap_err();
+    assert_eq!(low.refusal.code(), Code::TrustTooLow);
+    assert!(pair.client.abandon(&low.id.unwrap()));
+}
+
+#[tokio::test]
 async fn what_one_end_cancels_does_not_end_what_the_other_asked() {
     let pair = Pair::new();
     pair.opened().await;
