@@ -19,7 +19,7 @@ use mcps_server_wrapper::wrap::{self, Mode, WrapOptions};
 
 /// Runs an MCP server: verifies each message before the server sees it, and signs its answers.
 #[derive(Debug, Parser)]
-#[command(name = "mcps-wrap", version, max_term_width = 100, after_help = exit::HELP)]
+#[command(name = "mcps-wrap", version, max_term_width = 100, after_help = format!("Once the server runs, its exit code is ours.\n\n{}", exit::HELP))]
 struct Cli {
     #[command(flatten)]
     home: HomeOptions,

@@ -5,19 +5,24 @@ use std::sync::Arc;
 
 use clap::Args;
 use mcps_client::connect::{self, ConnectOptions};
+use mcps_client::exit;
 use mcps_client::options::LinkOptions;
 use mcps_core::level::TrustLevel;
 
 use super::{CliError, Machine};
 
-/// What `mcps connect` can be told.
-#[derive(Args, Debug)]
-#[command(after_help = "\
+/// Where it goes, for `--help`.
+const PLACE: &str = "\
 Put it where your MCP client starts its server:
   before  npx -y @modelcontextprotocol/server-everything
-  after   mcps connect -- mcps-wrap -- npx -y @modelcontextprotocol/server-everything
+  after   mcps --home AGENT connect -- mcps-wrap --home SERVER -- npx -y @modelcontextprotocol/server-everything
+AGENT and SERVER are two homes: mcps --home DIR passport request --kind agent or --kind server.
 
-It ends with the server's exit code.")]
+Once the server runs, its exit code is ours.";
+
+/// What `mcps connect` can be told.
+#[derive(Args, Debug)]
+#[command(after_help = format!("{PLACE}\n\n{}", exit::HELP))]
 pub(crate) struct Connect {
     #[command(flatten)]
     link: LinkOptions,
@@ -27,7 +32,7 @@ pub(crate) struct Connect {
     /// Deliver answers of servers from this trust level on.
     #[arg(long, value_name = "LEVEL", default_value = "1")]
     min_server_level: TrustLevel,
-    /// The command of the signed server, for example `mcps-wrap -- SERVER`.
+    /// The command of the signed server, for example `mcps-wrap --home DIR -- SERVER`.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
 }

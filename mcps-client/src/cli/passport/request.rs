@@ -36,7 +36,7 @@ pub(crate) struct Request {
     /// Who answers for it: a person or a team that can be reached.
     #[arg(long)]
     owner: String,
-    /// Where a server lives, as in https://tools.example.com or http://10.0.0.7:8080.
+    /// Where a server lives: scheme, host and, unless it is the usual one, port.
     #[arg(long, value_name = "URI")]
     origin: Option<String>,
     /// Trust level that the operator decides on, 0 to 2 [default: the authority's, 1].
