@@ -15,8 +15,8 @@ use mcps_core::clock::Clock;
 use mcps_core::key::SecretKey;
 use mcps_core::passport::{Kind, Passport};
 use mcps_core::random::{Random, hex16};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::DevOptions;
 
@@ -36,6 +36,8 @@ pub(crate) struct Stage {
     pub(crate) random: Arc<dyn Random>,
     /// Ends with us: the child is killed when this is dropped.
     _authority_process: Child,
+    /// Kept open: a pipe that nobody reads any more would end the authority in its first words.
+    _authority_output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Stage {
@@ -65,7 +67,7 @@ impl Stage {
         } else {
             options.command.clone()
         };
-        let (process, url, operator) = start_authority(&bin, &dir).await?;
+        let (process, output, url, operator) = start_authority(&bin, &dir).await?;
         let stage = Self {
             authority: AuthorityClient::new(&url)?,
             dir,
@@ -77,6 +79,7 @@ impl Stage {
             clock,
             random,
             _authority_process: process,
+            _authority_output: output,
         };
         stage.enrol("agent", Kind::Agent, 2, None).await?;
         stage.enrol("server", Kind::Server, 2, None).await?;
@@ -216,7 +219,10 @@ fn program(bin: &Path, name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-async fn start_authority(bin: &Path, dir: &Path) -> anyhow::Result<(Child, String, String)> {
+async fn start_authority(
+    bin: &Path,
+    dir: &Path,
+) -> anyhow::Result<(Child, Lines<BufReader<ChildStdout>>, String, String)> {
     let key_file = dir.join("operator.key");
     let log = fs::OpenOptions::new()
         .create(true)
@@ -254,5 +260,5 @@ async fn start_authority(bin: &Path, dir: &Path) -> anyhow::Result<(Child, Strin
         .context("mcps-authority did not come up")??;
     let operator = fs::read_to_string(&key_file);
     let operator = operator.with_context(|| format!("cannot read {}", key_file.display()))?;
-    Ok((process, url, operator.trim().to_owned()))
+    Ok((process, lines, url, operator.trim().to_owned()))
 }
