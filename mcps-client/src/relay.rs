@@ -115,6 +115,7 @@ pub async fn run(
         server: server.outbox.sender(),
     };
 
+    let client_left = client.inbox.ended();
     let up = async {
         while let Some(incoming) = client.inbox.next().await? {
             relay.client_wrote(incoming, &ends).await?;
@@ -127,11 +128,17 @@ pub async fn run(
         }
         Ok::<_, TransportError>(())
     };
+    let held_up = async {
+        client_left.await;
+        // What it wrote before is still passed on, unless that waits for something that never comes.
+        tokio::time::sleep(DRAIN).await;
+    };
     tokio::pin!(up, down);
     let ended = tokio::select! {
         cause = stop.requested() => Ended::Signal(cause),
         ended = &mut up => Ended::Up(ended),
         ended = &mut down => Ended::Down(ended),
+        () = held_up => Ended::Up(Ok(())),
     };
     let ending = match ended {
         Ended::Signal(cause) => {

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use tokio::{io::AsyncRead, sync::mpsc, task::JoinSet};
+use tokio::{
+    io::AsyncRead,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use super::queue::{self, Entry, Held};
 use crate::{
@@ -17,6 +21,7 @@ use crate::{
 /// Dropping it ends the task that reads and closes the stream.
 pub struct Inbox {
     queue: mpsc::Receiver<Held<Result<Incoming, TransportError>>>,
+    ended: watch::Receiver<()>,
     _reader: JoinSet<()>,
 }
 
@@ -30,12 +35,25 @@ impl Inbox {
         R: AsyncRead + Unpin + Send + 'static,
     {
         let (entry, queue) = queue::bounded(limits);
+        let (reading, ended) = watch::channel(());
         let mut tasks = JoinSet::new();
-        tasks.spawn(read_ahead(reader, entry));
+        tasks.spawn(async move {
+            read_ahead(reader, entry).await;
+            drop(reading);
+        });
         Self {
             queue,
+            ended,
             _reader: tasks,
         }
+    }
+
+    /// Ends when the stream has ended, even while frames from before its end wait in the queue:
+    /// for a loop that is held up with one of them. While the queue is full the end is not seen.
+    pub fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let mut ended = self.ended.clone();
+        // Nothing is ever sent; the sender goes when the stream does.
+        async move { while ended.changed().await.is_ok() {} }
     }
 
     /// The next frame, or what stood in place of one; `None` when the stream has ended, and from
