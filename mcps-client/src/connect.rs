@@ -4,13 +4,13 @@
 mod deliver;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcps_core::clock::Clock;
 use mcps_core::code::Code;
 use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
-use mcps_core::message::{self, Id, Kind, Message};
+use mcps_core::message::{self, Id, Kind, Message, Outline};
 use mcps_core::pin::PinStore;
 use mcps_core::random::{Random, hex16};
 use mcps_core::refusal::Refusal;
@@ -107,7 +107,8 @@ pub async fn run(
         peers: Mutex::new(peers),
         pins: Mutex::new(tools::load_pins(home)?),
         withheld: Mutex::default(),
-        sending: AsyncMutex::new(Opening::NotSent),
+        sending: AsyncMutex::new(()),
+        opening: Mutex::new(Opening::NotSent),
         answered: watch::Sender::new(false),
         unproven: Mutex::new(Refusal::Unsigned),
         broken: Mutex::new(false),
@@ -144,8 +145,10 @@ struct Connect {
     pins: Mutex<PinStore>,
     /// Tools that are not as they were pinned; calls to them are refused here.
     withheld: Mutex<BTreeSet<String>>,
-    /// Held while a message is signed and queued, so that the stream goes out in its order.
-    sending: AsyncMutex<Opening>,
+    /// Held while a message is signed and queued, so that the stream goes out in its order. What
+    /// comes from the server must never wait for it: the server may be waiting to be read.
+    sending: AsyncMutex<()>,
+    opening: Mutex<Opening>,
     answered: watch::Sender<bool>,
     /// Why the server's first answer was refused.
     unproven: Mutex<Refusal>,
@@ -171,16 +174,18 @@ impl Relay for Connect {
                 return Ok(());
             }
         };
-        let id = message::id_of(&bytes);
-        let sent = match Message::parse(bytes) {
-            Ok(message) => match self.send(message, ends).await? {
-                Ok(()) => return Ok(()),
-                Err(refusal) => refusal,
-            },
-            Err(refusal) => refusal,
+        let outline = Outline::of(&bytes);
+        let (outline, refusal) = match Message::parse(bytes) {
+            Ok(message) => {
+                let (kind, id) = (Some(message.kind()), message.id().cloned());
+                match self.send(message, ends).await? {
+                    Ok(()) => return Ok(()),
+                    Err(refusal) => (Outline { kind, id }, refusal),
+                }
+            }
+            Err(refusal) => (outline, refusal),
         };
-        self.answer(id.as_ref(), sent.code(), &sent.to_string(), ends)
-            .await
+        self.unsent(outline, &refusal, ends).await
     }
 
     async fn server_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
@@ -233,6 +238,47 @@ impl Connect {
             message::error_text(id, code, &decision_id, ""),
         )
         .await
+    }
+
+    /// Tells whoever waits for something that does not go out: the client for the answer to its
+    /// request, the server for an answer of the client's.
+    async fn unsent(
+        &self,
+        Outline { kind, id }: Outline,
+        refusal: &Refusal,
+        ends: &Ends,
+    ) -> Result<(), TransportError> {
+        let (code, reason) = (refusal.code(), refusal.to_string());
+        match (kind, id) {
+            (Some(Kind::Request) | None, id) => self.answer(id.as_ref(), code, &reason, ends).await,
+            (Some(Kind::Response | Kind::Error), Some(id))
+                if self.link.served(&id).is_some() && self.may_hear().await =>
+            {
+                let decision_id = self.link.decision_id();
+                tracing::warn!(
+                    code = code.id(),
+                    decision_id,
+                    reason,
+                    "an answer of the client is not sent: {reason}"
+                );
+                let _order = self.sending.lock().await;
+                match self.link.seal_failure(&id, code, &decision_id) {
+                    Ok(text) => relay::send(&ends.server, text).await,
+                    Err(refusal) => {
+                        tracing::error!(error = %refusal, "an error could not be signed: {refusal}");
+                        Ok(())
+                    }
+                }
+            }
+            _ => {
+                tracing::warn!(
+                    code = code.id(),
+                    reason,
+                    "dropped what the client sent: {reason}"
+                );
+                Ok(())
+            }
+        }
     }
 
     /// Signs a message and queues it for the server.
@@ -302,27 +348,37 @@ impl Connect {
         }
     }
 
+    /// Whether the server may be told that something of the client's does not come.
+    async fn may_hear(&self) -> bool {
+        let broken = *self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        !broken && matches!(self.link.holds(self.min_server_level).await, Some(Ok(())))
+    }
+
     /// The first message alone may go out before the server's passport is known, if it is one that
     /// is answered with it. Anything else waits; a client that starts with another request (as the
     /// stateless era allows) waits for a question of our own.
     async fn await_opening(&self, message: &Message, ends: &Ends) -> Result<(), TransportError> {
-        let mut opening = self.sending.lock().await;
-        if *opening == Opening::NotSent {
+        let order = self.sending.lock().await;
+        if *self.opening() == Opening::NotSent {
             if is_opening(message) {
-                *opening = Opening::Sent;
+                *self.opening() = Opening::Sent;
                 return Ok(());
             }
             if let Some((id, text)) = self.probe() {
                 self.answered.send_replace(false);
-                *opening = Opening::Probed(id);
+                *self.opening() = Opening::Probed(id);
                 relay::send(&ends.server, text).await?;
             }
         }
-        drop(opening);
+        drop(order);
         let mut answered = self.answered.subscribe();
         // The sender is ours, so this ends with the server's first answer or its end.
         drop(answered.wait_for(|answered| *answered).await);
         Ok(())
+    }
+
+    fn opening(&self) -> MutexGuard<'_, Opening> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A signed `server/discover` of our own (MCP 2026-07-28): whatever comes back, answer or

@@ -1,10 +1,10 @@
 //! One JSON-RPC 2.0 message as it travels: strict JSON, kind told apart, everything else untouched.
 
 mod edit;
-mod guess;
+mod outline;
 
 pub use edit::{insert_first, remove};
-pub use guess::id_of;
+pub use outline::{Outline, id_of};
 
 use std::fmt;
 

@@ -14,9 +14,11 @@
 mod difference;
 mod driver;
 mod left_over;
+mod manners;
 mod path;
 mod plan;
 mod rust_sdk;
+mod session;
 mod turn;
 
 use std::path::Path;

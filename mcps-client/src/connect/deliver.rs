@@ -59,7 +59,7 @@ impl Connect {
             asked,
         } = opened;
         self.answered.send_replace(true);
-        if self.answers_probe(message.id(), Opening::Sent).await {
+        if self.answers_probe(message.id(), Opening::Sent) {
             return Ok(());
         }
         if is_unread(&message) {
@@ -88,8 +88,8 @@ impl Connect {
     }
 
     /// The answer to our own question goes no further.
-    async fn answers_probe(&self, answered: Option<&Id>, then: Opening) -> bool {
-        let mut opening = self.sending.lock().await;
+    fn answers_probe(&self, answered: Option<&Id>, then: Opening) -> bool {
+        let mut opening = self.opening();
         let ours = matches!(&*opening, Opening::Probed(id) if answered == Some(id));
         if ours {
             *opening = then;
@@ -175,7 +175,7 @@ impl Connect {
         }
         match waiting {
             // Whoever asked because of our question is told in its place.
-            Some(id) if self.answers_probe(Some(id), Opening::NotSent).await => {}
+            Some(id) if self.answers_probe(Some(id), Opening::NotSent) => {}
             Some(id) => self.answer(Some(id), code, &reason, ends).await?,
             None => tracing::error!(
                 code = code.id(),

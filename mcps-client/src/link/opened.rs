@@ -3,7 +3,7 @@
 use mcps_core::binding::Req;
 use mcps_core::envelope::Sealed;
 use mcps_core::level::{Effective, TrustLevel};
-use mcps_core::message::{self, Id, Kind, Message};
+use mcps_core::message::{Id, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
 
 use super::state::{Asked, Peer, State, progress_of};
@@ -91,12 +91,13 @@ impl Link {
         need: TrustLevel,
         plain: Plain,
     ) -> Result<Opened, Box<Refused>> {
-        let id = || message::id_of(&line);
         let message = match Message::parse_with(line.clone(), crate::link::line_limits()) {
             Ok(message) => message,
             Err(refusal) => {
+                let Outline { kind, id } = Outline::of(&line);
                 return Err(Box::new(Refused {
-                    id: id(),
+                    kind,
+                    id,
                     ..Refused::unread(refusal)
                 }));
             }

@@ -5,7 +5,9 @@ use crate::fixture::id_of;
 use crate::message::Id;
 
 fn id(text: &str) -> Id {
-    crate::message::id_of(format!(r#"{{"id":{text}}}"#).as_bytes()).unwrap()
+    crate::message::Outline::of(format!(r#"{{"id":{text}}}"#).as_bytes())
+        .id
+        .unwrap()
 }
 
 fn req(n: u8) -> Req {

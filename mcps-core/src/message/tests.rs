@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Id, Kind, Message, error_text, id_of, insert_first, is_oversize, remove};
+use super::{Id, Kind, Message, Outline, error_text, insert_first, is_oversize, remove};
 use crate::code::Code;
 use crate::fixture;
 use crate::json::{Document, Limits};
@@ -156,50 +156,8 @@ fn says_when_a_message_is_too_large() {
 }
 
 #[test]
-fn guesses_an_id_to_answer_with() {
-    assert_eq!(
-        id_of(br#"{"id":"x","jsonrpc":"1.0"}"#).unwrap().as_str(),
-        "\"x\""
-    );
-    for bytes in [
-        &b"{\"id\":1"[..],
-        b"[1]",
-        b"{}",
-        br#"{"id":null}"#,
-        br#"{"id":{}}"#,
-        br#"{"id":1,"id":2}"#,
-        br#"{"id":1}{"id":1}"#,
-        br#"{"id":1}]"#,
-        br#"{"i\u0064":1,"a":{"id":1},"b":[{"id":1}],"c":"\",\"id\":1"}"#,
-        br#"{"id":9007199254740993}"#,
-        br#"{"id":"never closed}"#,
-        &[0xff],
-    ] {
-        assert_eq!(id_of(bytes), None);
-    }
-}
-
-#[test]
-fn guesses_the_id_of_what_strict_json_refuses() {
-    let deep = format!(r#"{{"a":{},"id":7}}"#, "[".repeat(2000) + &"]".repeat(2000));
-    for text in [
-        r#"{"id":7,"n":9007199254740993}"#,
-        r#"{"n":1,"n":2, "id" : 7 }"#,
-        r#"{"id":7,"s":"\ud800"}"#,
-        " {\"id\":7,\"s\":\"a\u{0}b\"}",
-        r#"{"s":"}\"id\":8","id":7}"#,
-        deep.as_str(),
-    ] {
-        assert_eq!(id_of(text.as_bytes()).unwrap().as_str(), "7", "{text}");
-    }
-    assert_eq!(id_of(b"{\"id\":7,\"s\":\"\xff\"}").unwrap().as_str(), "7");
-    let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(1024));
-    assert_eq!(id_of(long.as_bytes()), None);
-}
-
-#[test]
 fn the_error_a_peer_is_given_holds_code_and_title_only() {
-    let id = id_of(br#"{"id":"a\"b"}"#).unwrap();
+    let id = Outline::of(br#"{"id":"a\"b"}"#).id.unwrap();
     let text = error_text(Some(&id), Code::Replayed, "d-\"1", r#","retry_after":3"#);
     assert_eq!(
         text,
@@ -249,7 +207,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         let _ = Message::parse(bytes.as_slice());
-        let _ = id_of(&bytes);
+        let _ = Outline::of(&bytes);
         bytes.truncate(at);
         let _ = Message::parse(bytes);
     }

@@ -4,7 +4,7 @@ use mcps_client::link::Asked;
 use mcps_client::relay::{self, Ends};
 use mcps_client::{announce, tools};
 use mcps_core::code::Code;
-use mcps_core::message::{Kind, Message};
+use mcps_core::message::{self, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
@@ -34,20 +34,17 @@ impl Wrap {
             }
         };
         let length = bytes.len();
-        let id = mcps_core::message::id_of(&bytes);
+        let outline = Outline::of(&bytes);
         let message = match Message::parse(bytes) {
             Ok(message) => message,
             Err(refusal) => {
                 // Servers that print to standard output are common; what is no message is dropped,
                 // unless somebody waits for it.
                 tracing::warn!(bytes = length, reason = %refusal, "the server wrote something that is no message: {refusal}");
-                let asked = id.filter(|id| self.link.served(id).is_some());
-                return self
-                    .fail(asked.into_iter().collect(), Code::Malformed, ends)
-                    .await;
+                return self.unsent(outline, Code::Malformed, ends).await;
             }
         };
-        let id = message.id().cloned();
+        let (kind, id) = (Some(message.kind()), message.id().cloned());
         match self.sign(message, ends).await? {
             Ok(()) => Ok(()),
             Err(Refusal::NotBound(why)) => {
@@ -56,10 +53,35 @@ impl Wrap {
             }
             Err(refusal) => {
                 tracing::error!(reason = %refusal, "a message of the server cannot be signed: {refusal}");
-                let asked = id.filter(|id| self.link.served(id).is_some());
-                self.fail(asked.into_iter().collect(), refusal.code(), ends)
+                self.unsent(Outline { kind, id }, refusal.code(), ends)
                     .await
             }
+        }
+    }
+
+    /// Tells whoever waits for something that does not go out: the client for an answer, the
+    /// server for the answer to a request of its own.
+    async fn unsent(
+        &self,
+        Outline { kind, id }: Outline,
+        code: Code,
+        ends: &Ends,
+    ) -> Result<(), TransportError> {
+        match (kind, id) {
+            (Some(Kind::Response | Kind::Error), Some(id)) if self.link.served(&id).is_some() => {
+                self.fail(vec![id], code, ends).await
+            }
+            (Some(Kind::Request), Some(id)) => {
+                let decision_id = self.link.decision_id();
+                tracing::warn!(
+                    code = code.id(),
+                    decision_id,
+                    "a request of the server failed"
+                );
+                let error = message::error_text(Some(&id), code, &decision_id, "");
+                relay::send(&ends.server, error).await
+            }
+            _ => Ok(()),
         }
     }
 

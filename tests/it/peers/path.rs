@@ -16,6 +16,11 @@ pub(super) struct Path {
 impl Path {
     /// Between an agent and this plan's server, both enrolled at level 2.
     pub(super) fn new(world: &World, plan: Plan) -> Self {
+        Self::between(world, plan.name())
+    }
+
+    /// Between an agent and a server of this name, both enrolled at level 2.
+    pub(super) fn between(world: &World, server: &str) -> Self {
         let home = |kind: &str, name: &str| {
             let home = world.home(name);
             if home.exists() {
@@ -26,7 +31,7 @@ impl Path {
         };
         Self {
             agent: Some(home("agent", "agent")),
-            server: home("server", plan.name()),
+            server: home("server", server),
             connect: Vec::new(),
             wrap: Vec::new(),
         }
