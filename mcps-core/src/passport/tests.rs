@@ -5,7 +5,6 @@ use crate::code::Code;
 use crate::digest::Digest;
 use crate::fixture::{self, NOW, agent, authority, issuer, key};
 use crate::json::Document;
-use crate::level::TrustLevel;
 use crate::random::SeededRandom;
 use crate::refusal::Refusal;
 use crate::signature::Signature;
@@ -62,7 +61,7 @@ fn what_was_signed_is_read_back() {
     assert_eq!(passport.capabilities(), ["tools"]);
     assert_eq!(passport.public_key(), &unsigned.public_key);
     assert_eq!(passport.origin(), Some("https://a.example"));
-    assert_eq!(passport.trust_level(), TrustLevel::L3);
+    assert_eq!(passport.trust_level(), crate::level::TrustLevel::L3);
     assert_eq!(
         (passport.issued_at(), passport.expires_at()),
         (unsigned.issued_at, unsigned.expires_at)
