@@ -11,7 +11,6 @@ use mcps_core::code::Code;
 use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::{self, Id, Kind, Message, Outline};
-use mcps_core::pin::PinStore;
 use mcps_core::random::{Random, hex16};
 use mcps_core::refusal::Refusal;
 use mcps_core::replay::ReplayGuard;
@@ -73,6 +72,8 @@ pub async fn run(
     let command = relay::command(&options.command).env(SESSION_ENV, &session);
     let key = peers::stdio_key(&options.command);
     let peers = Peers::load(home)?;
+    // Now, not at the first list: what cannot be read now must be mended before anything is pinned.
+    tools::load_pins(home)?;
     let plain = if options.allow_unsigned && !peers.must_sign(&key, clock.as_ref()) {
         Plain::Admit
     } else {
@@ -105,7 +106,6 @@ pub async fn run(
         plain,
         key,
         peers: Mutex::new(peers),
-        pins: Mutex::new(tools::load_pins(home)?),
         withheld: Mutex::default(),
         sending: AsyncMutex::new(()),
         opening: Mutex::new(Opening::NotSent),
@@ -142,7 +142,6 @@ struct Connect {
     plain: Plain,
     key: String,
     peers: Mutex<Peers>,
-    pins: Mutex<PinStore>,
     /// Tools that are not as they were pinned; calls to them are refused here.
     withheld: Mutex<BTreeSet<String>>,
     /// Held while a message is signed and queued, so that the stream goes out in its order. What

@@ -8,6 +8,7 @@
 //! | `trust.json` | the authority's key set as last verified |
 //! | `peers.json` | servers that once signed, which therefore must go on signing |
 //! | `pins.json` | tool definitions as first seen |
+//! | `.lock` | nothing: held by whoever changes one of the last two |
 //!
 //! Files are replaced whole (written beside, then renamed), so a crash leaves the old or the new.
 
@@ -79,6 +80,35 @@ impl Home {
         }
     }
 
+    /// Waits until no other process is changing what this home remembers, and keeps others waiting
+    /// until the result is dropped. A client starts all its servers at once, each with an
+    /// `mcps connect` of its own: without this the last one to write would undo the others' pins.
+    ///
+    /// # Errors
+    /// [`ClientError::File`].
+    pub fn lock(&self) -> Result<fs::File, ClientError> {
+        let path = self.path(".lock");
+        let fail = |action| {
+            let path = path.clone();
+            move |source| ClientError::File {
+                action,
+                path,
+                source,
+            }
+        };
+        self.make().map_err(fail("create the directory of"))?;
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create(true).mode(0o600).open(&path);
+        let file = file.map_err(fail("write"))?;
+        file.lock().map_err(fail("lock"))?;
+        Ok(file)
+    }
+
+    fn make(&self) -> std::io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&self.dir)
+    }
+
     /// Replaces a file whole, mode 0600.
     ///
     /// # Errors
@@ -92,12 +122,7 @@ impl Home {
                 source,
             }
         };
-        let mut builder = fs::DirBuilder::new();
-        builder
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
-            .map_err(fail("create the directory of"))?;
+        self.make().map_err(fail("create the directory of"))?;
         let beside = self.dir.join(format!(".{name}.{}", std::process::id()));
         let _ = fs::remove_file(&beside);
         let mut options = fs::OpenOptions::new();

@@ -89,6 +89,9 @@ impl Peers {
         if max_age_s == 0 {
             return Ok(());
         }
+        // Other processes remember in the same file.
+        let _locked = self.home.lock()?;
+        self.entries = Self::load(&self.home)?.entries;
         let until = clock
             .now()
             .plus(std::time::Duration::from_secs(max_age_s.min(MAX_AGE_S)));
@@ -118,3 +121,6 @@ impl Peers {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

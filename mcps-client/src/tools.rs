@@ -6,7 +6,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::json::{Document, Limits, Value};
 use mcps_core::message::Message;
 use mcps_core::passport::Passport;
-use mcps_core::pin::{PinLimits, PinStore, Seen, Server};
+use mcps_core::pin::{PinLimits, PinStore, Server};
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
 use mcps_core::tool::{self, ToolClaims};
@@ -71,10 +71,10 @@ pub struct Withheld {
 pub struct Checked {
     /// The list as the server wrote it, without what is withheld.
     pub message: Message,
+    /// The names of the tools in it.
+    pub passed: Vec<String>,
     /// What is withheld: not signed by this server, or not as it was pinned.
     pub withheld: Vec<Withheld>,
-    /// Whether new tools were pinned.
-    pub pinned: bool,
 }
 
 /// Checks every tool of a list against the server's signature and the pins, and takes our
@@ -90,8 +90,8 @@ pub fn check_list(
 ) -> Result<Checked, Refusal> {
     let server = Server::of(passport);
     let mut kept = Vec::new();
+    let mut passed = Vec::new();
     let mut withheld = Vec::new();
-    let mut pinned = false;
     let before = listed(&message).count();
     for value in listed(&message) {
         let name = value
@@ -100,9 +100,9 @@ pub fn check_list(
             .unwrap_or_default()
             .into_owned();
         match check(value, &server, passport, pins, now) {
-            Ok((text, new)) => {
+            Ok(text) => {
                 kept.push((value.span(), text));
-                pinned |= new;
+                passed.push(name);
             }
             Err(refusal) => withheld.push(Withheld { name, refusal }),
         }
@@ -118,8 +118,8 @@ pub fn check_list(
     }
     Ok(Checked {
         message: edited(text)?,
+        passed,
         withheld,
-        pinned,
     })
 }
 
@@ -129,10 +129,10 @@ fn check(
     passport: &Passport,
     pins: &mut PinStore,
     now: Timestamp,
-) -> Result<(String, bool), Refusal> {
+) -> Result<String, Refusal> {
     let signed = tool::verify(value, passport.public_key())?;
-    let seen = pins.look(server, signed.name(), signed.hash(), now)?;
-    Ok((tool::strip(value)?, seen == Seen::New))
+    pins.look(server, signed.name(), signed.hash(), now)?;
+    tool::strip(value)
 }
 
 /// The file that holds pins.
@@ -160,10 +160,25 @@ pub fn load_pins(home: &Home) -> Result<PinStore, ClientError> {
     })
 }
 
-/// Stores the home's pins.
+/// Changes the home's pins as they are now, while no other process does, and stores them if
+/// anything changed. Returns what `change` does.
 ///
 /// # Errors
-/// [`ClientError::File`].
-pub fn save_pins(home: &Home, pins: &PinStore) -> Result<(), ClientError> {
-    home.write(PINS, &pins.to_json())
+/// What `change` fails with, and nothing is stored then; [`ClientError::File`],
+/// [`ClientError::Content`].
+pub fn change_pins<T, E: From<ClientError>>(
+    home: &Home,
+    change: impl FnOnce(&mut PinStore) -> Result<T, E>,
+) -> Result<T, E> {
+    let _locked = home.lock()?;
+    let before = load_pins(home)?;
+    let mut pins = before.clone();
+    let done = change(&mut pins)?;
+    if pins != before {
+        home.write(PINS, &pins.to_json())?;
+    }
+    Ok(done)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use mcps_client::exit;
-use mcps_client::tools::{load_pins, save_pins};
+use mcps_client::tools::{change_pins, load_pins};
 use mcps_core::digest::Digest;
 use mcps_core::pin::{ApprovalError, Pin, PinStore, Server};
 use serde_json::json;
@@ -132,23 +132,25 @@ const fn state(pin: &Pin) -> &'static str {
 impl Approve {
     fn run(self, machine: &Machine) -> Result<(), CliError> {
         let home = machine.home()?;
-        let mut pins = load_pins(&home)?;
-        let server = find(&pins, &self.server)?;
-        let before = *pins
-            .pin(&server, &self.tool)
-            .ok_or(ApprovalError::Unknown)?;
-        let shown = before.change.ok_or(ApprovalError::NotQuarantined)?.hash;
-        let hash = self.hash.unwrap_or(shown);
-        pins.approve(&server, &self.tool, &hash, machine.clock.now())?;
-        save_pins(&home, &pins)?;
-        let json = json!({ "server": name(&server), "tool": self.tool, "hash": hash.to_string(), "was": before.hash.to_string() });
+        let (server, was, hash) = change_pins(&home, |pins| {
+            let server = find(pins, &self.server)?;
+            let before = *pins
+                .pin(&server, &self.tool)
+                .ok_or(ApprovalError::Unknown)?;
+            let shown = before.change.ok_or(ApprovalError::NotQuarantined)?.hash;
+            let hash = self.hash.unwrap_or(shown);
+            pins.approve(&server, &self.tool, &hash, machine.clock.now())?;
+            Ok::<_, CliError>((server, before.hash, hash))
+        })?;
+        let json = json!({ "server": name(&server), "tool": self.tool, "hash": hash.to_string(), "was": was.to_string() });
         let rows = [
             ("approved", format!("{} of {}", self.tool, name(&server))),
             ("hash", hash.to_string()),
-            ("was", before.hash.to_string()),
+            ("was", was.to_string()),
             (
                 "next",
-                "connections that are open keep withholding it; start them again".to_owned(),
+                "connections that are open withhold it until your client lists the tools again"
+                    .to_owned(),
             ),
         ];
         self.output.members(&rows, &json)

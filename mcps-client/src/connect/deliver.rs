@@ -10,6 +10,7 @@ use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 
 use super::{Connect, Opening};
+use crate::error::ClientError;
 use crate::link::{Asked, Opened, Refused};
 use crate::relay::{self, Ends};
 use crate::{announce, tools};
@@ -129,23 +130,28 @@ impl Connect {
         let Some(peer) = self.link.peer() else {
             return Err(Refusal::Unsigned);
         };
-        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
-        let checked = tools::check_list(message, &peer.passport, &mut pins, self.clock.now())?;
+        let now = self.clock.now();
+        let checked = tools::change_pins(&self.home, |pins| {
+            Ok(tools::check_list(message, &peer.passport, pins, now)?)
+        });
+        let checked = checked.map_err(|error| match error {
+            ClientError::Refused(refusal) => refusal,
+            // A pin that is not kept would be taken anew next time, from whoever then answers.
+            error => {
+                tracing::error!(error = %error, "pins cannot be kept: {error}");
+                Refusal::Tool("pins cannot be kept")
+            }
+        })?;
         let mut names = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in &checked.passed {
+            names.remove(name);
+        }
         for tool in &checked.withheld {
             tracing::error!(
                 tool = tool.name, code = tool.refusal.code().id(), reason = %tool.refusal,
                 "tool {:?} is withheld, {}: {}; look at it with: mcps tool list", tool.name, tool.refusal.code().id(), tool.refusal,
             );
             names.insert(tool.name.clone());
-        }
-        if checked.pinned || !checked.withheld.is_empty() {
-            let saved = tools::save_pins(&self.home, &pins);
-            // A pin that is not kept would be taken anew next time, from whoever then answers.
-            saved.map_err(|error| {
-                tracing::error!(error = %error, "pins cannot be saved: {error}");
-                Refusal::Tool("pins cannot be saved")
-            })?;
         }
         Ok(checked.message)
     }

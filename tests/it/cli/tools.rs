@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use mcps_client::error::ClientError;
 use mcps_client::home::Home;
-use mcps_client::tools::{load_pins, save_pins};
+use mcps_client::tools::{change_pins, load_pins};
 use mcps_core::digest::Digest;
-use mcps_core::pin::{PinStore, Server};
+use mcps_core::pin::Server;
 use serde_json::Value;
 
 use super::assert_one_line;
@@ -33,15 +34,16 @@ fn server() -> Server {
 
 /// A home that saw `echo` and `read_note`, and then another `read_note`.
 fn home_with_a_change(dir: &Path) {
-    let mut pins = PinStore::default();
     let old = now().minus(Duration::from_secs(3600));
-    for name in ["echo", "read_note"] {
-        pins.look(&server(), name, &Digest::of(b"first"), old)
-            .unwrap();
-    }
-    pins.look(&server(), "read_note", &Digest::of(b"second"), now())
-        .unwrap_err();
-    save_pins(&Home::new(dir), &pins).unwrap();
+    let seen = change_pins(&Home::new(dir), |pins| {
+        for name in ["echo", "read_note"] {
+            pins.look(&server(), name, &Digest::of(b"first"), old)?;
+        }
+        pins.look(&server(), "read_note", &Digest::of(b"second"), now())
+            .unwrap_err();
+        Ok::<_, ClientError>(())
+    });
+    seen.unwrap();
 }
 
 #[test]
