@@ -26,12 +26,13 @@ quickstart: tools ## Build MCPS and start all of it on this machine (ARGS go to 
 	@echo 'Built. Starting: $(TARGET)/release/mcps dev $(ARGS)'
 	@exec $(TARGET)/release/mcps dev $(ARGS)
 
+# The commands are built together with the tests: alone, they would ask for fewer features and build 75 crates twice.
 test: tools ## Install what the tests need and run all of them (ARGS go to `cargo test`)
-	cargo build --locked --bins
+	cargo build --locked --workspace --bins --tests
 	scripts/test-env cargo test --locked --workspace $(ARGS)
 
 interop: tools ## Only the sessions with MCP servers and SDKs of others, direct and through MCPS
-	cargo build --locked --bins
+	cargo build --locked --workspace --bins --tests
 	scripts/test-env cargo test --locked -p mcps-tests --test it peers:: $(ARGS)
 
 lint: tools ## Formatting, clippy, documentation, licences, crates
