@@ -6,6 +6,7 @@ mod outward;
 use std::sync::Arc;
 
 use mcps_client::announce::Announcement;
+use mcps_client::connect::SESSION_ENV;
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
@@ -104,6 +105,14 @@ pub async fn run(
         "wrapping as {} ({:?}, callers from {} on): {}",
         identity.passport()?.agent_name(), options.mode, options.min_level, relay::shown(&options.command),
     );
+    let enforces = options.mode == Mode::Enforce && options.min_level > TrustLevel::L0;
+    if options.session.is_none() && enforces {
+        tracing::warn!(
+            "{SESSION_ENV} is not in the environment, so what was signed before this process could remember it is refused, \
+             the first message of whoever started it too; pass it on: `docker run -i -e {SESSION_ENV} …`, \
+             or `mcps connect -- sh -c 'exec ssh HOST {SESSION_ENV}=${SESSION_ENV} mcps-wrap …'`"
+        );
+    }
     let wrap = Wrap {
         announcement: Announcement {
             carrier: options.carrier,

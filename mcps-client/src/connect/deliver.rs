@@ -179,6 +179,12 @@ impl Connect {
             let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
             *unproven = refused.refusal.clone();
         }
+        if !known && refused.refusal == Refusal::Unsigned {
+            tracing::error!(
+                "the server does not sign with the {} carrier; put `mcps-wrap --` in front of its command, with the same --carrier",
+                self.carrier
+            );
+        }
         match waiting {
             // Whoever asked because of our question is told in its place.
             Some(id) if self.answers_probe(Some(id), Opening::NotSent) => {}

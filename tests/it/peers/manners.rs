@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::left_over;
 use super::path::Path as Signed;
-use super::session::Session;
+use super::session::{INITIALIZE, Session};
 use crate::world::World;
 
 /// Reads a line at a time; `$id` is its id and `$method` its method. Answers `initialize`; what
@@ -318,7 +318,7 @@ fn a_server_may_speak_before_it_answers() {
     std::fs::write(&file, server).unwrap();
     let words = vec!["bash".to_owned(), file.display().to_string()];
     let mut session = Session::start(&stage.path.command(&words), stage.dir());
-    session.write(r#"{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#);
+    session.write(INITIALIZE);
     assert_eq!(session.read()["params"]["data"], "up");
     assert_eq!(session.read()["method"], "ping");
     session.write(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
@@ -365,7 +365,7 @@ fn noise_in_front_of_the_wrapper_does_not_let_messages_out_early() {
     let noisy = "echo 'npm notice'; echo '{\"id\":7}'; exec \"$@\"";
     words.splice(wrap..wrap, ["bash", "-c", noisy, "bash"].map(str::to_owned));
     let mut session = Session::start(&words, stage.dir());
-    session.write(r#"{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#);
+    session.write(INITIALIZE);
     session.write(&call(7));
     assert_eq!(session.read()["id"], "init");
     assert_eq!(
@@ -404,6 +404,47 @@ fn a_flood_of_calls_that_nobody_reads_for_a_while_is_answered_whole() {
     }
     assert_eq!(progressed, 3 * CALLS);
     session.close();
+    stage.end();
+}
+
+#[test]
+fn a_wrapper_that_is_not_told_the_session_says_what_to_pass_on() {
+    let stage = Stage::set();
+    let server = stage.script("tools/call) answer '{}' ;;");
+    let behind = |hop: &[&str]| {
+        let mut words = stage.path.command(&server);
+        let wrap = words.iter().position(|word| word.ends_with("/mcps-wrap"));
+        let wrap = wrap.unwrap();
+        words.splice(wrap..wrap, hop.iter().map(|word| (*word).to_owned()));
+        Session::start(&words, stage.dir())
+    };
+    let mut session = behind(&["env", "-u", "MCPS_SESSION"]);
+    assert_refused(&session.initialize(), json!("init"), "MCPS-006");
+    session.close();
+    let said = std::fs::read_to_string(stage.dir().join("said.txt")).unwrap();
+    assert!(said.contains("docker run -i -e MCPS_SESSION"), "{said}");
+    let again = "exec env -i MCPS_SESSION=$MCPS_SESSION \"$@\"";
+    let mut session = behind(&["sh", "-c", again, "sh"]);
+    assert_eq!(session.initialize()["result"]["serverInfo"]["name"], "s");
+    session.close();
+    stage.end();
+}
+
+#[test]
+fn a_server_that_does_not_sign_is_refused_and_named() {
+    let stage = Stage::set();
+    let server = stage.script("tools/call) answer '{}' ;;");
+    let mut words = stage.path.command(&server);
+    let wrap = words.iter().position(|word| word.ends_with("/mcps-wrap"));
+    words.splice(wrap.unwrap().., server);
+    let mut session = Session::start(&words, stage.dir());
+    session.write(INITIALIZE);
+    session.write(&call(1));
+    assert_refused(&session.read(), json!("init"), "MCPS-026");
+    assert_refused(&session.read(), json!(1), "MCPS-026");
+    session.close();
+    let said = std::fs::read_to_string(stage.dir().join("said.txt")).unwrap();
+    assert!(said.contains("put `mcps-wrap --` in front"), "{said}");
     stage.end();
 }
 

@@ -12,6 +12,9 @@ use serde_json::Value;
 /// How long a line may take on a busy machine. What never comes is noticed only after this.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How a client of the older era begins.
+pub(super) const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+
 /// A running path and both its ends. Closed and waited for when dropped.
 pub(super) struct Session {
     process: Child,
@@ -82,9 +85,7 @@ impl Session {
     /// `initialize` and `notifications/initialized`; the server's answer.
     #[track_caller]
     pub(super) fn initialize(&mut self) -> Value {
-        let answer = self.ask(
-            r#"{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#,
-        );
+        let answer = self.ask(INITIALIZE);
         self.write(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         answer
     }
