@@ -313,7 +313,14 @@ impl TrustSource {
             return self.judge(last.as_ref());
         }
         if let Err(error) = self.ask(id).await {
-            tracing::warn!(passport_id = %id, error = %error, "no status from the trust authority for {id}: {error}");
+            let advice = match &error {
+                // Produced just now, in its own words.
+                ClientError::Refused(Refusal::StatusTooOld { .. }) => {
+                    "; set the clocks of both machines (NTP)"
+                }
+                _ => "",
+            };
+            tracing::warn!(passport_id = %id, error = %error, "no status from the trust authority for {id}: {error}{advice}");
             self.note(id, |heard| heard.failed_at = Some(now));
         }
         // Judged by all that was heard: terminal words outlive any silence, and any contradiction.

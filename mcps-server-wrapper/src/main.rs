@@ -63,13 +63,22 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let home = Home::new(
         dir.context("there is no home directory to find a key in; name one with --home DIR")?,
     );
+    let session = environment(SESSION_ENV);
+    if session
+        .as_deref()
+        .is_some_and(|session| !wrap::is_session(session))
+    {
+        anyhow::bail!(
+            "{SESSION_ENV} is not a session; `mcps connect` sets it for the mcps-wrap that it starts, so unset it"
+        );
+    }
     let options = WrapOptions {
         carrier: cli.link.carrier,
         window: cli.link.window(),
         freshness: cli.link.freshness(),
         mode: cli.mode,
         min_level: cli.min_level,
-        session: environment(SESSION_ENV),
+        session,
         command: cli.command,
     };
     let ending = wrap::run(

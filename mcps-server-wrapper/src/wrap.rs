@@ -59,6 +59,13 @@ pub struct WrapOptions {
     pub session: Option<String>,
 }
 
+/// Whether this is what `mcps connect` gives as a session: 128 random bits in lower-case hex.
+#[must_use]
+pub fn is_session(text: &str) -> bool {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == 32 && text.bytes().all(hex) && text.bytes().any(|byte| byte != b'0')
+}
+
 /// Runs until the client or the server ends.
 ///
 /// # Errors

@@ -68,7 +68,8 @@ impl<'b> Seen<'b> {
             (true, false, false) if self.ids.is_empty() => Some(Kind::Notification),
             (true, false, false) => Some(Kind::Request),
             (false, true, false) => Some(Kind::Response),
-            (false, false, true) => Some(Kind::Error),
+            // With a result beside it, it is an answer all the same, and not a good one.
+            (false, _, true) => Some(Kind::Error),
             _ => None,
         };
         Outline { kind, id }
