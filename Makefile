@@ -50,7 +50,9 @@ fuzz: tools ## Each fuzz target for FUZZ_SECONDS (60)
 	scripts/cargo-tool cargo-fuzz 0.13.2
 	@for target in $$(RUSTC_BOOTSTRAP=1 cargo fuzz list); do \
 		echo "Fuzzing $$target for $(FUZZ_SECONDS) s"; \
-		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096; \
+		mkdir -p "fuzz/corpus/$$target"; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" "fuzz/corpus/$$target" "fuzz/seeds/$$target" -- \
+			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096; \
 	done
 
 clean: ## Remove what was built and what the tests installed

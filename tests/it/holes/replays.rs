@@ -139,7 +139,7 @@ async fn an_opening_to_anybody_is_not_accepted_by_a_second_server() {
 #[tokio::test]
 async fn a_wrapper_without_a_session_refuses_what_an_earlier_one_may_have_served() {
     let stage = Stage::set();
-    let mut agent = Hand::of(&stage.agent).to_server(&stage.server);
+    let mut agent = Hand::of(&stage.agent).speaking_to(&stage.server);
     let early = agent.seal(INITIALIZE);
     for _ in 0..2 {
         let behind = Puppet::new(&stage.world);

@@ -155,23 +155,23 @@ async fn a_status_of_another_passport_is_not_used() {
 
 #[tokio::test]
 async fn a_status_of_another_time_or_authority_is_not_used() {
-    let (mut served, meddler, founder) = behind_meddler(&[]);
-    let name = founder.name.clone();
-    let shift = |status: &mut Status, ms: i64| {
-        let moved = |at: Timestamp| Timestamp::from_millis(at.as_millis() + ms);
-        status.produced_at = moved(status.produced_at);
-        status.fresh_until = moved(status.fresh_until);
+    let shifted = |ms: i64| {
+        move |status: &mut Status| {
+            let moved = |at: Timestamp| Timestamp::from_millis(at.as_millis() + ms);
+            status.produced_at = moved(status.produced_at);
+            status.fresh_until = moved(status.fresh_until);
+        }
     };
-    let changes: [Box<dyn Fn(&mut Status) + Send>; 3] = [
-        Box::new(move |status| shift(status, -600_000)),
-        Box::new(move |status| shift(status, 600_000)),
-        Box::new(move |status| status.authority = format!("{name}x")),
+    type Change = Box<dyn Fn(&mut Status) + Send>;
+    let changes: [Change; 3] = [
+        Box::new(shifted(-600_000)),
+        Box::new(shifted(600_000)),
+        Box::new(|status| status.authority.push('x')),
     ];
-    let mut founder = Some(founder);
+    let (mut served, meddler, _) = behind_meddler(&[]);
     for change in changes {
-        let own = founder.take().unwrap();
-        founder = Some(Founder::of(&served.stage.world, &served.stage.agent));
-        always(&meddler, own, change);
+        let founder = Founder::of(&served.stage.world, &served.stage.agent);
+        always(&meddler, founder, change);
         let line = served.agent.seal(INITIALIZE);
         assert_eq!(served.refuses(&line).await, Code::AuthorityUnreachable);
     }
@@ -179,7 +179,7 @@ async fn a_status_of_another_time_or_authority_is_not_used() {
 
 #[tokio::test]
 async fn a_suspended_passport_may_come_back_and_a_revoked_one_may_not() {
-    let (mut served, meddler, founder) = behind_meddler(&[]);
+    let (mut served, meddler, _) = behind_meddler(&[]);
     served.open().await;
     let states = [
         (State::Suspended, Some(Code::PassportRevoked)),
@@ -188,11 +188,9 @@ async fn a_suspended_passport_may_come_back_and_a_revoked_one_may_not() {
         (State::Revoked, Some(Code::PassportRevoked)),
         (State::Good, Some(Code::PassportRevoked)),
     ];
-    let mut founder = Some(founder);
     for (state, refused) in states {
-        let own = founder.take().unwrap();
-        founder = Some(Founder::of(&served.stage.world, &served.stage.agent));
-        always(&meddler, own, move |status| status.state = state);
+        let founder = Founder::of(&served.stage.world, &served.stage.agent);
+        always(&meddler, founder, move |status| status.state = state);
         match refused {
             None => served.still_serves().await,
             Some(code) => {

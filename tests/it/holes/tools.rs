@@ -113,16 +113,16 @@ async fn a_changed_tool_is_not_pinned_by_looking_twice() {
     let changed_tool = changed(TOOL, "Keeps a note", "Keeps a note for me");
     let second = signed(&facing.server, &changed_tool);
     assert_eq!(
-        names(&shown(&mut facing, 900, &[first.clone()]).await),
+        names(&shown(&mut facing, 900, std::slice::from_ref(&first)).await),
         ["jot"]
     );
     for id in 901..904 {
-        let list = shown(&mut facing, id, &[second.clone()]).await;
+        let list = shown(&mut facing, id, std::slice::from_ref(&second)).await;
         assert_eq!(list, serde_json::json!([]), "look {id}");
     }
     // Not even as it was before: nobody has looked at the change.
     assert_eq!(
-        shown(&mut facing, 904, &[first.clone()]).await,
+        shown(&mut facing, 904, std::slice::from_ref(&first)).await,
         serde_json::json!([])
     );
     is_withheld(&mut facing, "jot").await;

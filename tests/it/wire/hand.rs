@@ -64,7 +64,7 @@ impl Hand {
     }
 
     /// Speaks as a client to the server of that home.
-    pub(crate) fn to_server(mut self, home: &Path) -> Self {
+    pub(crate) fn speaking_to(mut self, home: &Path) -> Self {
         self.aud = format!("stdio:{}", Home::new(home).passport().unwrap().id());
         self
     }

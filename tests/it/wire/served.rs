@@ -29,7 +29,7 @@ impl Served {
     /// The same for another agent.
     pub(crate) fn start_for(stage: Stage, agent: Hand, options: &[&str]) -> Self {
         let behind = Puppet::new(&stage.world);
-        let agent = agent.to_server(&stage.server);
+        let agent = agent.speaking_to(&stage.server);
         let wrap = stage.wrap(&stage.server, &agent.session, options, &behind.command());
         Self {
             stage,

@@ -40,7 +40,11 @@ fn tells_the_kinds_apart() {
     for (text, kind, id) in [
         (r#"{"method":1}"#, Some(Kind::Notification), None),
         (r#"{"id":null,"error":{}}"#, Some(Kind::Error), None),
-        (r#"{"id":1,"result":1,"error":1}"#, Some(Kind::Error), Some("1")),
+        (
+            r#"{"id":1,"result":1,"error":1}"#,
+            Some(Kind::Error),
+            Some("1"),
+        ),
         (r#"{"id":1,"level":30}"#, None, Some("1")),
         (r#"{"id":1,"id":2,"method":"m"}"#, Some(Kind::Request), None),
         (
