@@ -140,6 +140,11 @@ impl Process {
         self.input = None;
     }
 
+    /// Closes its standard output.
+    pub(crate) fn close_output(&mut self) {
+        self.output = None;
+    }
+
     /// Reads what it still writes and waits for its end: the exit code.
     pub(crate) async fn exit(&mut self) -> i32 {
         while self.read_to_end().await.is_some() {}
@@ -151,5 +156,10 @@ impl Process {
             }
             Err(_) => panic!("{} does not end; it said: {}", self.name, self.words()),
         }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it has ended")
     }
 }

@@ -65,6 +65,14 @@ impl Puppet {
         written.expect("the client does not read").unwrap();
     }
 
+    /// Writes one line to the client, if that still reads.
+    pub(crate) async fn try_write(&mut self, line: &str) -> bool {
+        let output = self.connected().await;
+        let line = format!("{line}\n");
+        let written = tokio::time::timeout(PATIENCE, output.write_all(line.as_bytes())).await;
+        written.expect("the client does not read").is_ok()
+    }
+
     /// Writes one line to the client.
     pub(crate) async fn write(&mut self, line: &str) {
         self.write_bytes(format!("{line}\n").as_bytes()).await;
@@ -88,5 +96,13 @@ impl Puppet {
         let path = self.dir.join("down");
         let input = OpenOptions::new().open_receiver(path).unwrap();
         self.input = BufReader::new(input).lines();
+    }
+
+    /// Ends the server's output, as its death would.
+    pub(crate) async fn hang_up(&mut self) {
+        self.connected().await;
+        // Another try to connect must not succeed.
+        std::fs::remove_file(self.dir.join("up")).unwrap();
+        self.output = None;
     }
 }
