@@ -43,7 +43,9 @@ lint: tools ## Formatting, clippy, documentation, licences, crates
 	cargo deny --locked check bans licenses sources
 
 bench: tools ## Measure the hot paths (ARGS go to criterion)
-	cargo bench --locked --workspace --benches -- $(ARGS)
+	cargo build --release --locked --workspace --bins
+	cargo build --release --locked -p mcps-transport --examples
+	scripts/test-env cargo bench --locked --workspace --benches -- $(ARGS)
 	scripts/instructions
 
 fuzz: tools ## Each fuzz target for FUZZ_SECONDS (60)

@@ -52,7 +52,13 @@ async fn run(args: &Serve) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let running = serve(config, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
-    announce(&running, &data_dir, key_file.as_deref())?;
+    // Whoever started us may have stopped reading; the log and the ready file say the same.
+    if let Err(error) = announce(&running, &data_dir, key_file.as_deref()) {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "nobody reads the start messages: {error}"
+        );
+    }
     if let Some(path) = &args.ready_file {
         write_ready(path, &running.url())
             .with_context(|| format!("cannot write --ready-file {}", path.display()))?;

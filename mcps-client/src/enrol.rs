@@ -122,6 +122,8 @@ pub async fn renew(
         .renew(old.id(), &challenge.challenge, &proof, ttl_s)
         .await?;
     check_issued(&passport, &bundle, signer)?;
+    // The passport may be signed by a key that the authority took up since.
+    home.write("trust.json", bundle.text())?;
     home.write("passport.json", passport.text())?;
     Ok(passport)
 }

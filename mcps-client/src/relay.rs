@@ -140,37 +140,45 @@ pub async fn run(
         ended = &mut down => Ended::Down(ended),
         () = held_up => Ended::Up(Ok(())),
     };
-    let ending = match ended {
-        Ended::Signal(cause) => {
-            drop(child.terminate().await);
-            return Ok(Ending::Signal(cause));
+    // From here on everything waits for somebody; a signal still cuts it short.
+    let in_order = async {
+        let ending = match ended {
+            Ended::Signal(cause) => return Ending::Signal(cause),
+            Ended::Up(Ok(())) => {
+                // The server sees the end of its input and may still answer what it was asked, so
+                // its output is read on meanwhile.
+                let finished = async { tokio::join!(server.outbox.finish(), &mut down) };
+                drop(tokio::time::timeout(DRAIN, finished).await);
+                Ending::Client
+            }
+            // Somebody stopped reading. If it is the server, its output ends too.
+            Ended::Up(Err(error)) => {
+                tracing::debug!(error = %error, "one side stopped reading: {error}");
+                drop(tokio::time::timeout(limits.exit_grace, &mut down).await);
+                left(error.is_of(Peer::Client), &mut child, limits).await
+            }
+            Ended::Down(Err(error)) if error.is_of(Peer::Client) => {
+                tracing::debug!(error = %error, "the client stopped reading: {error}");
+                Ending::Client
+            }
+            Ended::Down(_) => left(false, &mut child, limits).await,
+        };
+        if matches!(ending, Ending::Server(_)) {
+            // The client may be gone too; then there is nobody to tell.
+            drop(relay.server_gone(&ends).await);
         }
-        Ended::Up(Ok(())) => {
-            // The server sees the end of its input and may still answer what it was asked, so its
-            // output is read on meanwhile.
-            let finished = async { tokio::join!(server.outbox.finish(), &mut down) };
-            drop(tokio::time::timeout(DRAIN, finished).await);
-            Ending::Client
-        }
-        // Somebody stopped reading. If it is the server, its output ends too.
-        Ended::Up(Err(error)) => {
-            tracing::debug!(error = %error, "one side stopped reading: {error}");
-            drop(tokio::time::timeout(limits.exit_grace, &mut down).await);
-            left(error.is_of(Peer::Client), &mut child, limits).await
-        }
-        Ended::Down(Err(error)) if error.is_of(Peer::Client) => {
-            tracing::debug!(error = %error, "the client stopped reading: {error}");
-            Ending::Client
-        }
-        Ended::Down(_) => left(false, &mut child, limits).await,
+        drop(child.shutdown().await);
+        // What was queued for the client still goes out, as far as it reads.
+        drop(client.outbox.finish().await);
+        ending
     };
-    if matches!(ending, Ending::Server(_)) {
-        // The client may be gone too; then there is nobody to tell.
-        drop(relay.server_gone(&ends).await);
+    let ending = tokio::select! {
+        ending = in_order => ending,
+        cause = stop.requested() => Ending::Signal(cause),
+    };
+    if matches!(ending, Ending::Signal(_)) {
+        drop(child.terminate().await);
     }
-    drop(child.shutdown().await);
-    // What was queued for the client still goes out, as far as it reads.
-    drop(client.outbox.finish().await);
     Ok(ending)
 }
 

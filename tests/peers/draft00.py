@@ -12,6 +12,7 @@ import copy
 import datetime
 import json
 import sys
+import time
 
 from mcp_secure import core
 
@@ -56,6 +57,14 @@ def verify_message(envelope, pem):
     return core.verify_message(envelope, pem)
 
 
+def verify_rate(text, pem, times):
+    """Seconds of the processor for verifying that text so many times, from text to verdict."""
+    start = time.process_time()
+    for _ in range(times):
+        assert core.verify_message(json.loads(text), pem)["valid"]
+    return time.process_time() - start
+
+
 def verify_passport(passport, pem):
     return {
         "format": core.validate_passport_format(passport),
@@ -84,6 +93,7 @@ DO = {
         sign_message,
         sign_tool,
         verify_message,
+        verify_rate,
         verify_passport,
         verify_chain,
         verify_tool,
