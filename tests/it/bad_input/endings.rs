@@ -85,6 +85,20 @@ async fn signals_end_both_programs_and_the_server() {
 }
 
 #[tokio::test]
+async fn a_signal_cuts_an_ending_short_that_waits_for_the_server() {
+    let mut chain = Chain::opened().await;
+    chain.client.write(&call(900)).await;
+    chain.behind.read().await;
+    chain.client.close_input();
+    // Both ends have begun to end, and the server goes on as if it had not heard.
+    assert_eq!(chain.behind.read_to_end().await, None);
+    let id = chain.client.id().to_string();
+    let sent = Command::new("kill").args(["-s", "TERM", &id]).status();
+    assert!(sent.unwrap().success());
+    assert_eq!(chain.client.exit().await, 143);
+}
+
+#[tokio::test]
 async fn the_last_words_of_a_server_are_delivered() {
     let mut chain = Chain::opened().await;
     chain.client.write(&call(900)).await;
