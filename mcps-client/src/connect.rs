@@ -33,6 +33,9 @@ use crate::{renewal, tools};
 /// The environment variable that tells `mcps-wrap` the session of the one client that started it.
 pub const SESSION_ENV: &str = "MCPS_SESSION";
 
+/// Why a line is no message.
+const NO_LINE: &str = "a line that is too long, broken off, or holds a line end";
+
 /// What `mcps connect` was asked to do.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
@@ -158,15 +161,12 @@ impl Relay for Connect {
     async fn client_wrote(&self, incoming: Incoming, ends: &Ends) -> Result<(), TransportError> {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
-            Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } => {
-                return self
-                    .answer(
-                        None,
-                        Code::Malformed,
-                        &format!("a line of {bytes} bytes"),
-                        ends,
-                    )
-                    .await;
+            Incoming::TooLong { bytes, outline } | Incoming::CarriageReturn { bytes, outline } => {
+                tracing::warn!(
+                    bytes,
+                    "the client wrote a line of {bytes} bytes that cannot be sent"
+                );
+                return self.unsent(outline, &Refusal::Message(NO_LINE), ends).await;
             }
             Incoming::Truncated { bytes } => {
                 tracing::warn!(bytes, "the client closed in the middle of a line; dropped");

@@ -4,7 +4,7 @@ mod edit;
 mod outline;
 
 pub use edit::{insert_first, remove};
-pub use outline::{Outline, id_of};
+pub use outline::{Outline, Sketch, id_of};
 
 use std::fmt;
 

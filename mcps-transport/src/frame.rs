@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use mcps_core::message::Outline;
+
 use crate::error::TransportError;
 
 mod reader;
@@ -76,7 +78,8 @@ impl fmt::Debug for Frame {
 }
 
 /// What a reader met: a frame, or a line that cannot be one. The latter are the peer's fault and
-/// do not end the connection; what was in them is discarded and only counted.
+/// do not end the connection; of what was in them only the outline is kept, so that whoever waits
+/// for it can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
     /// A message.
@@ -86,12 +89,16 @@ pub enum Incoming {
     TooLong {
         /// How long it was.
         bytes: u64,
+        /// What it was meant to be.
+        outline: Outline,
     },
     /// A line with a carriage return inside. Some readers take that for a line end and would see
     /// two messages where we judged one. The next line is read as usual.
     CarriageReturn {
         /// How long it was.
         bytes: u64,
+        /// What it was meant to be.
+        outline: Outline,
     },
     /// The stream ended inside a line: the peer died, or was cut off, while writing. What came is
     /// not a message even if it parses. Nothing follows.

@@ -1,5 +1,5 @@
 //! Bytes ⇄ frames. What carries MCP messages, and nothing that looks into them: no policy, no
-//! signatures, no JSON. The caller hands every frame to `mcps_core::json` itself.
+//! signatures, no JSON but the outline of a line that is too long to keep. The caller hands every frame to `mcps_core::json` itself.
 //!
 //! This is the stdio binding of MCP (specification 2025-11-25 and 2026-07-28, *Transports: stdio*):
 //! one message a line. Between the client that started us and a server that we start:

@@ -4,12 +4,12 @@ use std::sync::PoisonError;
 
 use mcps_core::code::Code;
 use mcps_core::json::Value;
-use mcps_core::message::{Id, Kind, Message};
+use mcps_core::message::{Id, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 
-use super::{Connect, Opening};
+use super::{Connect, NO_LINE, Opening};
 use crate::error::ClientError;
 use crate::link::{Asked, Opened, Refused};
 use crate::relay::{self, Ends};
@@ -23,17 +23,11 @@ impl Connect {
     ) -> Result<(), TransportError> {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
-            Incoming::TooLong { bytes }
-            | Incoming::CarriageReturn { bytes }
-            | Incoming::Truncated { bytes } => {
-                tracing::error!(
-                    bytes,
-                    "the server sent a line of {bytes} bytes that cannot be a message"
-                );
-                let refused = Refused::unread(Refusal::Message(
-                    "a line that is too long, broken off, or holds a line end",
-                ));
-                return self.refuse(refused, ends).await;
+            Incoming::TooLong { bytes, outline } | Incoming::CarriageReturn { bytes, outline } => {
+                return self.refuse_line(bytes, outline, ends).await;
+            }
+            Incoming::Truncated { bytes } => {
+                return self.refuse_line(bytes, Outline::default(), ends).await;
             }
         };
         if self.is_broken() {
@@ -47,6 +41,20 @@ impl Connect {
             Ok(opened) => self.pass(opened, ends).await,
             Err(refused) => self.refuse(*refused, ends).await,
         }
+    }
+
+    async fn refuse_line(
+        &self,
+        bytes: u64,
+        outline: Outline,
+        ends: &Ends,
+    ) -> Result<(), TransportError> {
+        tracing::error!(
+            bytes,
+            "the server sent a line of {bytes} bytes that cannot be a message"
+        );
+        let refused = Refused::unread(Refusal::Message(NO_LINE), outline);
+        self.refuse(refused, ends).await
     }
 
     fn is_broken(&self) -> bool {

@@ -41,13 +41,13 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Of something that could not be read at all.
+    /// Of something that could not be read, as far as its shape could.
     #[must_use]
-    pub fn unread(refusal: Refusal) -> Self {
+    pub fn unread(refusal: Refusal, Outline { kind, id }: Outline) -> Self {
         Self {
             refusal,
-            kind: None,
-            id: None,
+            kind,
+            id,
             req: None,
             authentic: false,
             message: None,
@@ -55,11 +55,11 @@ impl Refused {
     }
 
     fn of(refusal: Refusal, message: &Message) -> Self {
-        Self {
+        let outline = Outline {
             kind: Some(message.kind()),
             id: message.id().cloned(),
-            ..Self::unread(refusal)
-        }
+        };
+        Self::unread(refusal, outline)
     }
 
     fn of_sealed(refusal: Refusal, sealed: Sealed, authentic: bool) -> Box<Self> {
@@ -94,12 +94,7 @@ impl Link {
         let message = match Message::parse_with(line.clone(), crate::link::line_limits()) {
             Ok(message) => message,
             Err(refusal) => {
-                let Outline { kind, id } = Outline::of(&line);
-                return Err(Box::new(Refused {
-                    kind,
-                    id,
-                    ..Refused::unread(refusal)
-                }));
+                return Err(Box::new(Refused::unread(refusal, Outline::of(&line))));
             }
         };
         let sealed = match Sealed::read(message.clone(), self.carrier()) {

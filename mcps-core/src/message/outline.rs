@@ -6,6 +6,8 @@ use super::{Id, Kind};
 
 /// Longest id that is guessed, in bytes.
 const MAX_ID: usize = 1024;
+/// Longest name of a member that matters.
+const LONGEST_NAME: usize = "method".len();
 
 /// The shape of a JSON object that strict JSON or JSON-RPC refuses: a number out of range or a
 /// repeated member somewhere inside does not hide what it was meant to be. A guess, to answer
@@ -23,11 +25,9 @@ impl Outline {
     /// else.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let mut seen = Seen::default();
-        match (Reader { rest: bytes }).object(&mut seen) {
-            Some(()) => seen.outline(),
-            None => Self::default(),
-        }
+        let mut sketch = Sketch::default();
+        sketch.add(bytes);
+        sketch.finish()
     }
 }
 
@@ -37,19 +37,149 @@ pub fn id_of(bytes: &[u8]) -> Option<Id> {
     Outline::of(bytes).id
 }
 
-/// The members that matter, as they stand.
-#[derive(Default)]
-struct Seen<'b> {
-    ids: Vec<&'b [u8]>,
+/// An outline that is drawn while the bytes go by: of a line too long to keep. Holds a name and
+/// an id at most.
+#[derive(Clone, Default)]
+pub struct Sketch {
+    place: Place,
+    string: Quoted,
+    depth: usize,
+    name: Vec<u8>,
+    value: Vec<u8>,
+    seen: Seen,
+}
+
+/// Where in the outermost object the next byte stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Start,
+    /// Before the first name, where the object may end too.
+    First,
+    Name,
+    Colon,
+    Value,
+    End,
+    /// It is no object.
+    Lost,
+}
+
+/// Whether the next byte stands in a string.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Quoted {
+    #[default]
+    No,
+    Yes,
+    /// Behind a backslash.
+    Escaped,
+}
+
+/// The members that matter.
+#[derive(Clone, Default)]
+struct Seen {
+    ids: usize,
+    id: Option<Id>,
     method: bool,
     result: bool,
     error: bool,
 }
 
-impl<'b> Seen<'b> {
-    fn note(&mut self, name: &[u8], value: &'b [u8]) {
+impl Sketch {
+    /// The next bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if self.place == Place::Lost {
+                return;
+            }
+            self.step(*byte);
+        }
+    }
+
+    /// What it came to, if it was a whole object.
+    #[must_use]
+    pub fn finish(self) -> Outline {
+        match self.place {
+            Place::End => self.seen.outline(),
+            _ => Outline::default(),
+        }
+    }
+
+    fn step(&mut self, byte: u8) {
+        if self.string != Quoted::No {
+            return self.quoted(byte);
+        }
+        let space = byte.is_ascii_whitespace();
+        self.place = match (self.place, byte) {
+            (Place::Value, _) => return self.value(byte),
+            (place, _) if space => place,
+            (Place::Start, b'{') => Place::First,
+            (Place::First, b'}') => Place::End,
+            (Place::First | Place::Name, b'"') => {
+                self.name.clear();
+                self.string = Quoted::Yes;
+                Place::Name
+            }
+            (Place::Colon, b':') => {
+                self.value.clear();
+                Place::Value
+            }
+            _ => Place::Lost,
+        };
+    }
+
+    /// A byte of a string, the closing quote included.
+    fn quoted(&mut self, byte: u8) {
+        self.string = match (self.string, byte) {
+            (Quoted::Yes, b'"') => Quoted::No,
+            (Quoted::Yes, b'\\') => Quoted::Escaped,
+            _ => Quoted::Yes,
+        };
+        if self.place == Place::Value {
+            self.keep(byte);
+        } else if self.string == Quoted::No {
+            self.place = Place::Colon;
+        } else if self.name.len() <= LONGEST_NAME {
+            self.name.push(byte);
+        }
+    }
+
+    /// A byte of a value outside its strings.
+    fn value(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.string = Quoted::Yes,
+            b'{' | b'[' => self.depth += 1,
+            b',' | b'}' | b']' if self.depth == 0 => {
+                self.seen.note(&self.name, &self.value);
+                self.place = match byte {
+                    b',' => Place::Name,
+                    b'}' => Place::End,
+                    _ => Place::Lost,
+                };
+                return;
+            }
+            b'}' | b']' => self.depth -= 1,
+            _ => {}
+        }
+        self.keep(byte);
+    }
+
+    fn keep(&mut self, byte: u8) {
+        // One more than is read, so that what is cut off counts as too long.
+        if self.name == b"id" && self.value.len() <= MAX_ID {
+            self.value.push(byte);
+        }
+    }
+}
+
+impl Seen {
+    fn note(&mut self, name: &[u8], value: &[u8]) {
         match name {
-            b"id" => self.ids.push(value),
+            b"id" => {
+                self.ids += 1;
+                let short = (self.ids == 1 && value.len() <= MAX_ID).then(|| value.trim_ascii());
+                let id = short.and_then(|id| Document::parse(id).ok());
+                self.id = id.and_then(|id| Id::from_value(id.root()));
+            }
             b"method" => self.method = true,
             b"result" => self.result = true,
             b"error" => self.error = true,
@@ -57,100 +187,25 @@ impl<'b> Seen<'b> {
         }
     }
 
-    fn outline(&self) -> Outline {
-        let id = match self.ids.as_slice() {
-            [id] if id.len() <= MAX_ID => Document::parse(*id)
-                .ok()
-                .and_then(|id| Id::from_value(id.root())),
-            _ => None,
-        };
+    fn outline(self) -> Outline {
         let kind = match (self.method, self.result, self.error) {
-            (true, false, false) if self.ids.is_empty() => Some(Kind::Notification),
+            (true, false, false) if self.ids == 0 => Some(Kind::Notification),
             (true, false, false) => Some(Kind::Request),
             (false, true, false) => Some(Kind::Response),
             // With a result beside it, it is an answer all the same, and not a good one.
             (false, _, true) => Some(Kind::Error),
             _ => None,
         };
-        Outline { kind, id }
+        Outline { kind, id: self.id }
     }
 }
 
-/// Walks over JSON without checking more of it than where strings and brackets end.
-struct Reader<'b> {
-    rest: &'b [u8],
-}
-
-impl<'b> Reader<'b> {
-    fn object(&mut self, seen: &mut Seen<'b>) -> Option<()> {
-        self.eat(b'{')?;
-        if self.eat(b'}').is_none() {
-            loop {
-                let name = self.string()?;
-                self.eat(b':')?;
-                let value = self.value()?;
-                seen.note(name, value);
-                if self.eat(b',').is_none() {
-                    self.eat(b'}')?;
-                    break;
-                }
-            }
-        }
-        self.skip_space();
-        self.rest.is_empty().then_some(())
-    }
-
-    fn skip_space(&mut self) {
-        self.rest = self.rest.trim_ascii_start();
-    }
-
-    fn eat(&mut self, byte: u8) -> Option<()> {
-        self.skip_space();
-        self.rest = self.rest.strip_prefix(&[byte])?;
-        Some(())
-    }
-
-    /// What stands between the quotes.
-    fn string(&mut self) -> Option<&'b [u8]> {
-        self.eat(b'"')?;
-        let mut escaped = false;
-        let end = self.rest.iter().position(|byte| {
-            let ends = *byte == b'"' && !escaped;
-            escaped = *byte == b'\\' && !escaped;
-            ends
-        })?;
-        let (string, rest) = self.rest.split_at_checked(end)?;
-        self.rest = rest.get(1..)?;
-        Some(string)
-    }
-
-    /// Everything up to the comma or bracket that ends it.
-    fn value(&mut self) -> Option<&'b [u8]> {
-        self.skip_space();
-        let from = self.rest;
-        let mut depth = 0_usize;
-        loop {
-            match self.rest.first()? {
-                b'"' => _ = self.string()?,
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.step()?;
-                }
-                b',' | b'}' | b']' if depth == 0 => break,
-                b'}' | b']' => {
-                    depth -= 1;
-                    self.step()?;
-                }
-                _ => self.step()?,
-            }
-        }
-        from.get(..from.len() - self.rest.len())
-            .map(<[u8]>::trim_ascii)
-    }
-
-    fn step(&mut self) -> Option<()> {
-        self.rest = self.rest.get(1..)?;
-        Some(())
+/// Shows no bytes: they may be arguments.
+impl std::fmt::Debug for Sketch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sketch")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }
 

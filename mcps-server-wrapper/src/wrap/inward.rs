@@ -19,13 +19,13 @@ impl Wrap {
     ) -> Result<(), TransportError> {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
-            Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } => {
+            Incoming::TooLong { bytes, outline } | Incoming::CarriageReturn { bytes, outline } => {
                 tracing::warn!(
                     bytes,
                     "the client sent a line of {bytes} bytes that cannot be a message"
                 );
                 let why = Refusal::Message("a line that is too long or holds a line end");
-                return self.refuse(Refused::unread(why), ends).await;
+                return self.refuse(Refused::unread(why, outline), ends).await;
             }
             Incoming::Truncated { bytes } => {
                 tracing::warn!(bytes, "the client closed in the middle of a line; dropped");

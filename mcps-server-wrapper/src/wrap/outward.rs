@@ -19,14 +19,12 @@ impl Wrap {
     ) -> Result<(), TransportError> {
         let bytes = match incoming {
             Incoming::Frame(frame) => frame.into_bytes(),
-            Incoming::TooLong { bytes } | Incoming::CarriageReturn { bytes } => {
+            Incoming::TooLong { bytes, outline } | Incoming::CarriageReturn { bytes, outline } => {
                 tracing::error!(
                     bytes,
-                    "the server wrote a line of {bytes} bytes, which cannot be passed on; every call in flight fails, since it may answer any of them"
+                    "the server wrote a line of {bytes} bytes, which cannot be passed on"
                 );
-                return self
-                    .fail(self.link.serving(), Code::UpstreamUnavailable, ends)
-                    .await;
+                return self.unpassed(outline, ends).await;
             }
             Incoming::Truncated { bytes } => {
                 tracing::error!(bytes, "the server ended in the middle of a line");
@@ -57,6 +55,20 @@ impl Wrap {
                     .await
             }
         }
+    }
+
+    /// The same for a line that is too long to be read. If it does not say what it is, it may be
+    /// the answer to any call in flight.
+    async fn unpassed(&self, outline: Outline, ends: &Ends) -> Result<(), TransportError> {
+        if outline == Outline::default() {
+            let serving = self.link.serving();
+            tracing::error!(
+                waiting = serving.len(),
+                "it may answer any call in flight, so all of them fail"
+            );
+            return self.fail(serving, Code::UpstreamUnavailable, ends).await;
+        }
+        self.unsent(outline, Code::UpstreamUnavailable, ends).await
     }
 
     /// Tells whoever waits for something that does not go out: the client for an answer, the

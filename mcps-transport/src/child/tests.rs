@@ -1,5 +1,6 @@
 use std::{fs, time::Duration};
 
+use mcps_core::message::Outline;
 use tokio::process::{ChildStdin, ChildStdout};
 
 use super::{Child, Command, Exit};
@@ -94,7 +95,10 @@ async fn a_line_of_5_mib_does_not_end_the_connection() {
     let (_child, mut link) = shell(script, &patient());
     assert_eq!(
         next(&mut link).await,
-        Some(Incoming::TooLong { bytes: 5 << 20 })
+        Some(Incoming::TooLong {
+            bytes: 5 << 20,
+            outline: Outline::default()
+        })
     );
     assert_eq!(next_text(&mut link).await, "{}");
     link.outgoing.send(&frame("[1]")).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::{io::BufRead as _, mem};
 
+use mcps_core::message::{Outline, Sketch};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 
 use super::{Frame, Incoming};
@@ -24,8 +25,8 @@ pub struct FrameReader<R> {
 /// The line that is being read. It lives in the reader, so that a dropped `next()` loses nothing.
 enum Line {
     Kept(Vec<u8>),
-    /// Too long to keep: only counted until it ends.
-    Discarded(u64),
+    /// Too long to keep: only counted and sketched until it ends.
+    Discarded(u64, Box<Sketch>),
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
@@ -86,8 +87,16 @@ impl Line {
             Self::Kept(kept) if kept.len() + line.len() <= limit.saturating_add(1) => {
                 kept.extend_from_slice(line);
             }
-            Self::Kept(kept) => *self = Self::Discarded(count(kept.len()) + count(line.len())),
-            Self::Discarded(bytes) => *bytes = bytes.saturating_add(count(line.len())),
+            Self::Kept(kept) => {
+                let mut sketch = Box::new(Sketch::default());
+                sketch.add(kept);
+                sketch.add(line);
+                *self = Self::Discarded(count(kept.len()) + count(line.len()), sketch);
+            }
+            Self::Discarded(bytes, sketch) => {
+                *bytes = bytes.saturating_add(count(line.len()));
+                sketch.add(line);
+            }
         }
         (line.len() + end, end == 1)
     }
@@ -100,7 +109,10 @@ impl Line {
     fn finished(self, limit: usize) -> Option<Incoming> {
         let mut line = match self {
             Self::Kept(line) => line,
-            Self::Discarded(bytes) => return Some(Incoming::TooLong { bytes }),
+            Self::Discarded(bytes, sketch) => {
+                let outline = sketch.finish();
+                return Some(Incoming::TooLong { bytes, outline });
+            }
         };
         while line.last() == Some(&b'\r') {
             line.pop();
@@ -109,9 +121,11 @@ impl Line {
         if line.is_empty() {
             None
         } else if line.len() > limit {
-            Some(Incoming::TooLong { bytes })
+            let outline = Outline::of(&line);
+            Some(Incoming::TooLong { bytes, outline })
         } else if line.contains(&b'\r') {
-            Some(Incoming::CarriageReturn { bytes })
+            let outline = Outline::of(&line);
+            Some(Incoming::CarriageReturn { bytes, outline })
         } else {
             Some(Incoming::Frame(Frame(line)))
         }
@@ -121,7 +135,7 @@ impl Line {
     fn truncated(self) -> Option<Incoming> {
         let bytes = match self {
             Self::Kept(line) => count(line.len()),
-            Self::Discarded(bytes) => bytes,
+            Self::Discarded(bytes, _) => bytes,
         };
         (bytes > 0).then_some(Incoming::Truncated { bytes })
     }
@@ -131,7 +145,7 @@ impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Kept(line) => write!(f, "Kept({} bytes)", line.len()),
-            Self::Discarded(bytes) => write!(f, "Discarded({bytes} bytes)"),
+            Self::Discarded(bytes, _) => write!(f, "Discarded({bytes} bytes)"),
         }
     }
 }

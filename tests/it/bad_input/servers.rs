@@ -140,10 +140,22 @@ async fn a_server_that_writes_five_mebibytes_fails_its_calls_and_goes_on() {
     let mut chain = Chain::opened().await;
     chain.client.write(&call(900)).await;
     chain.behind.read().await;
+    chain.client.write(&call(901)).await;
+    chain.behind.read().await;
     let long = result(900).replace("noted", &"x".repeat(5 << 20));
     chain.behind.write(&long).await;
+    let told = chain.client.read().await;
+    assert_eq!(code_of(&told), Some(Code::UpstreamUnavailable), "{told}");
+    assert!(told.contains(r#""id":900"#), "{told}");
+    // The other call is none of its business.
+    chain.behind.write(&result(901)).await;
+    assert_eq!(chain.client.read().await, result(901));
+    // What does not say what it is may be the answer to any.
+    chain.client.write(&call(902)).await;
+    chain.behind.read().await;
+    chain.behind.write(&"x".repeat(5 << 20)).await;
     assert_eq!(chain.client.refusal().await, Code::UpstreamUnavailable);
-    chain.still_works(901).await;
+    chain.still_works(903).await;
 }
 
 #[tokio::test]

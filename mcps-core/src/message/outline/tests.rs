@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::Outline;
+use super::{Outline, Sketch};
 use crate::message::{Kind, Message};
 
 fn outline(text: &str) -> (Option<Kind>, Option<String>) {
@@ -152,4 +152,31 @@ proptest! {
     fn survives_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         let _ = Outline::of(&bytes);
     }
+}
+
+proptest! {
+    #[test]
+    fn is_the_same_however_the_bytes_come(
+        text in r#"[ {}\[\]:,"\\a-e0-9idmethodresult]{0,60}"#, cut in 0_usize..61,
+    ) {
+        let (head, tail) = text.as_bytes().split_at(cut.min(text.len()));
+        let mut sketch = Sketch::default();
+        sketch.add(head);
+        sketch.add(tail);
+        prop_assert_eq!(sketch.finish(), Outline::of(text.as_bytes()));
+    }
+}
+
+#[test]
+fn keeps_little_of_what_goes_by() {
+    let mut sketch = Sketch::default();
+    sketch.add(br#"{"params":""#);
+    for _ in 0..64 {
+        sketch.add(&[b'x'; 1 << 16]);
+    }
+    sketch.add(br#"","method":"m","id":"#);
+    sketch.add(b"7}");
+    assert!(sketch.name.capacity() + sketch.value.capacity() < 4096);
+    let Outline { kind, id } = sketch.finish();
+    assert_eq!((kind, id.unwrap().as_str()), (Some(Kind::Request), "7"));
 }

@@ -3,6 +3,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use mcps_core::message::{Kind, Outline};
 use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf, duplex, repeat};
 
 use super::{CHUNK, FrameReader, Line};
@@ -71,7 +72,16 @@ async fn skips_empty_lines_and_drops_carriage_returns_at_line_ends() {
 #[tokio::test]
 async fn reports_a_carriage_return_inside_a_line() {
     let met = all(reader(&b"{}\r{}\n3\n"[..], 100)).await;
-    assert_eq!(met, [Incoming::CarriageReturn { bytes: 5 }, frame(b"3")]);
+    assert_eq!(
+        met,
+        [
+            Incoming::CarriageReturn {
+                bytes: 5,
+                outline: Outline::default()
+            },
+            frame(b"3")
+        ]
+    );
 }
 
 #[tokio::test]
@@ -100,7 +110,7 @@ async fn the_limit_counts_neither_line_feed_nor_carriage_return() {
     for line in [&b"12345"[..], b"12345\r"] {
         let met = all(reader(&[line, b"\n5\n"].concat()[..], 4)).await;
         assert!(
-            matches!(met[0], Incoming::TooLong { bytes: 5 | 6 }),
+            matches!(met[0], Incoming::TooLong { bytes: 5 | 6, .. }),
             "{met:?}"
         );
         assert_eq!(met[1..], [frame(b"5")]);
@@ -128,7 +138,13 @@ async fn goes_on_after_a_line_of_5_mib() {
     let reader = FrameReader::new(&text[..], Peer::Client, &Limits::default());
     assert_eq!(
         all(reader).await,
-        [Incoming::TooLong { bytes: 5 << 20 }, frame(b"{}")]
+        [
+            Incoming::TooLong {
+                bytes: 5 << 20,
+                outline: Outline::default()
+            },
+            frame(b"{}")
+        ]
     );
 }
 
@@ -138,7 +154,7 @@ async fn holds_no_more_of_an_endless_line_than_the_limit() {
     // It never ends, but lets others have their turn now and then.
     let endless = tokio::time::timeout(std::time::Duration::from_millis(20), reader.next());
     assert!(endless.await.is_err());
-    assert!(matches!(reader.line, Line::Discarded(bytes) if bytes > CHUNK as u64));
+    assert!(matches!(reader.line, Line::Discarded(bytes, _) if bytes > CHUNK as u64));
 }
 
 #[tokio::test]
@@ -156,4 +172,22 @@ async fn a_dropped_call_has_lost_nothing() {
         pin!(reader.next()).await.unwrap(),
         Some(frame(b"{\"a\":1}"))
     );
+}
+
+#[tokio::test]
+async fn a_line_too_long_to_keep_says_what_it_was_meant_to_be() {
+    let text = format!(
+        "{{\"method\":\"m\",\"params\":\"{}\",\"id\":7}}\n",
+        "x".repeat(100_000)
+    );
+    let limits = Limits {
+        frame_bytes: 1000,
+        ..Limits::default()
+    };
+    let mut reader = FrameReader::new(text.as_bytes(), Peer::Client, &limits);
+    let Some(Incoming::TooLong { outline, .. }) = reader.next().await.unwrap() else {
+        panic!("it is too long");
+    };
+    assert_eq!(outline.kind, Some(Kind::Request));
+    assert_eq!(outline.id.unwrap().as_str(), "7");
 }
