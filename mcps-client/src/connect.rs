@@ -63,7 +63,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Ending, ClientError> {
-    let identity = Arc::new(Identity::load(home)?);
+    let identity = Arc::new(Identity::load(home, End::Client)?);
     let trust = Arc::new(TrustSource::load(
         home,
         options.freshness,

@@ -10,6 +10,7 @@ use mcps_core::signer::Signer;
 
 use crate::error::ClientError;
 use crate::home::Home;
+use crate::link::End;
 
 /// A key and its current passport. Earlier passports of this process stay known, since peers may
 /// still address them.
@@ -36,16 +37,26 @@ impl Identity {
         Ok(identity)
     }
 
-    /// From a home directory.
+    /// From a home directory, for that end of a link.
     ///
     /// # Errors
-    /// What [`Home::key`] and [`Home::passport`] say, and a passport for another key.
-    pub fn load(home: &Home) -> Result<Self, ClientError> {
-        let identity = Self::new(Arc::new(home.key()?), &home.passport()?);
-        identity.map_err(|refusal| ClientError::Content {
+    /// What [`Home::key`] and [`Home::passport`] say, a passport for another key, and one of a
+    /// kind that no peer accepts from this end.
+    pub fn load(home: &Home, end: End) -> Result<Self, ClientError> {
+        let unusable = |why| ClientError::Content {
             path: home.path("passport.json"),
-            why: refusal.to_string(),
-        })
+            why,
+        };
+        let (key, passport) = (home.key()?, home.passport()?);
+        let (kinds, kind) = (end.speaks(), passport.ext().map(|ext| ext.kind));
+        if let Some(kind) = kind.filter(|kind| !kinds.contains(kind)) {
+            let [usual, other] = kinds;
+            return Err(unusable(format!(
+                "it is of kind {kind}, and here one of kind {usual} or {other} is needed; name another home with \
+                 --home DIR or MCPS_HOME, or make one: mcps --home DIR passport request --kind {usual} …",
+            )));
+        }
+        Self::new(Arc::new(key), &passport).map_err(|refusal| unusable(refusal.to_string()))
     }
 
     /// Takes a renewed passport into use.

@@ -52,6 +52,14 @@ pub enum End {
 }
 
 impl End {
+    /// What passports this end may have.
+    pub(crate) const fn speaks(self) -> [Kind; 2] {
+        match self {
+            Self::Client => [Kind::Agent, Kind::Gateway],
+            Self::Server => [Kind::Server, Kind::Gateway],
+        }
+    }
+
     /// Whose passports are accepted from the other end.
     const fn expects(self) -> &'static [Kind] {
         match self {

@@ -77,7 +77,7 @@ pub async fn run(
     random: Arc<dyn Random>,
 ) -> Result<Ending, ClientError> {
     let boot = clock.now();
-    let identity = Arc::new(Identity::load(home)?);
+    let identity = Arc::new(Identity::load(home, End::Server)?);
     let trust = Arc::new(TrustSource::load(
         home,
         options.freshness,

@@ -136,7 +136,7 @@ impl Wire {
         let link = Link::new(LinkParts {
             end: End::Client,
             carrier: Carrier::Native,
-            identity: Arc::new(Identity::load(&home)?),
+            identity: Arc::new(Identity::load(&home, End::Client)?),
             verifier: Verifier {
                 trust: Arc::new(trust),
                 replay: Arc::new(ReplayGuard::since(

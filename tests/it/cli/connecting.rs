@@ -98,4 +98,12 @@ fn what_keeps_them_from_starting_is_said_in_one_line() {
         missing.starts_with("mcps-wrap: ") && missing.contains("mcps keygen"),
         "{missing}"
     );
+
+    // As happens where both find their home in one MCPS_HOME.
+    let mut wrap = world.program("mcps-wrap");
+    let agents = run(wrap.env("MCPS_HOME", &agent).args(["--", "true"])).failed(3);
+    assert_one_line(&agents, "it is of kind agent, and here one of kind server");
+    let server = world.enrol("server", "notes", 1);
+    let servers = run(&mut mcps(&world, &server, &["connect", "--", "true"]));
+    assert_one_line(&servers.failed(3), "--kind agent");
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
+use mcps_client::link::End;
 use mcps_core::clock::Timestamp;
 use mcps_core::envelope::{self, Carrier, Fields};
 use mcps_core::message::Message;
@@ -40,7 +41,7 @@ impl<'a> Signing<'a> {
     }
 
     fn sign(&self, message: &str) -> String {
-        let identity = Identity::load(&Home::new(self.home)).unwrap();
+        let identity = Identity::load(&Home::new(self.home), End::Client).unwrap();
         let passport = identity.passport().unwrap();
         let fields = Fields {
             passport_id: passport.id().clone(),
@@ -246,7 +247,7 @@ fn a_passport_by_id_only_is_found_where_there_is_one() {
 #[test]
 fn the_audience_is_this_home_or_who_was_named() {
     let scene = Scene::set();
-    let own = Identity::load(&Home::new(&scene.looker))
+    let own = Identity::load(&Home::new(&scene.looker), End::Client)
         .unwrap()
         .id()
         .unwrap();
