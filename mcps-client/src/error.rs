@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use mcps_core::key::KeyError;
+use mcps_core::passport::Kind;
 use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
 
@@ -43,6 +44,16 @@ pub enum ClientError {
         path: PathBuf,
         /// What is wrong.
         why: String,
+    },
+    /// A passport of a kind that no peer accepts from this end.
+    #[error("{} is of kind {kind}, and here one of kind {} or {} is needed; name another home with --home DIR or MCPS_HOME, or make one: mcps --home DIR passport request --kind {} …", path.display(), may[0], may[1], may[0])]
+    WrongKind {
+        /// Which file.
+        path: PathBuf,
+        /// What it is.
+        kind: Kind,
+        /// What it may be, the usual first.
+        may: [Kind; 2],
     },
     /// A private key others can read.
     #[error("{} can be read by others (mode {mode:o}); run: chmod 600 {}", path.display(), path.display())]

@@ -68,7 +68,7 @@ impl Exit {
     pub const fn of(error: &ClientError) -> Self {
         match error {
             ClientError::Missing { .. } => Self::NotFound,
-            ClientError::Address(_) => Self::Usage,
+            ClientError::Address(_) | ClientError::WrongKind { .. } => Self::Usage,
             ClientError::Problem { status, .. } => match status {
                 404 => Self::NotFound,
                 401 | 403 | 409 => Self::Denied,
@@ -118,6 +118,7 @@ pub fn explain(error: &ClientError) -> String {
         | ClientError::Missing { .. }
         | ClientError::Exists { .. }
         | ClientError::KeyMode { .. }
+        | ClientError::WrongKind { .. }
         | ClientError::Unreachable { .. }
         | ClientError::Key(_)
         | ClientError::Random(_) => return error.to_string(),

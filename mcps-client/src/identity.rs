@@ -43,20 +43,16 @@ impl Identity {
     /// What [`Home::key`] and [`Home::passport`] say, a passport for another key, and one of a
     /// kind that no peer accepts from this end.
     pub fn load(home: &Home, end: End) -> Result<Self, ClientError> {
-        let unusable = |why| ClientError::Content {
-            path: home.path("passport.json"),
-            why,
-        };
         let (key, passport) = (home.key()?, home.passport()?);
-        let (kinds, kind) = (end.speaks(), passport.ext().map(|ext| ext.kind));
-        if let Some(kind) = kind.filter(|kind| !kinds.contains(kind)) {
-            let [usual, other] = kinds;
-            return Err(unusable(format!(
-                "it is of kind {kind}, and here one of kind {usual} or {other} is needed; name another home with \
-                 --home DIR or MCPS_HOME, or make one: mcps --home DIR passport request --kind {usual} …",
-            )));
+        let path = home.path("passport.json");
+        let (may, kind) = (end.speaks(), passport.ext().map(|ext| ext.kind));
+        if let Some(kind) = kind.filter(|kind| !may.contains(kind)) {
+            return Err(ClientError::WrongKind { path, kind, may });
         }
-        Self::new(Arc::new(key), &passport).map_err(|refusal| unusable(refusal.to_string()))
+        Self::new(Arc::new(key), &passport).map_err(|refusal| ClientError::Content {
+            path,
+            why: refusal.to_string(),
+        })
     }
 
     /// Takes a renewed passport into use.

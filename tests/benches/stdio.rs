@@ -8,7 +8,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::disallowed_methods,
     clippy::indexing_slicing,
     reason = "a benchmark prints and stops when something is wrong"
 )]
