@@ -23,7 +23,7 @@ use crate::announce::{self, Announcement};
 use crate::error::ClientError;
 use crate::home::Home;
 use crate::identity::Identity;
-use crate::link::{End, Link, LinkParts, Plain};
+use crate::link::{End, Link, LinkParts, Plain, Wire};
 use crate::peers::{self, Peers};
 use crate::relay::{self, Ending, Ends, Relay};
 use crate::trust_source::{Freshness, TrustSource};
@@ -84,6 +84,7 @@ pub async fn run(
     };
     let link = Link::new(LinkParts {
         end: End::Client,
+        wire: Wire::Stdio,
         carrier: options.carrier,
         identity: Arc::clone(&identity),
         verifier: Verifier {

@@ -1,13 +1,17 @@
 //! One connection to one peer, seen from either end: what goes out is signed, counted and bound;
 //! what comes in is verified, in order, and bound to what was asked.
 //!
-//! A link is used by two tasks, one per direction. [`Link::seal`] is called under the lock that
-//! also writes, so that the stream is signed in the order in which it is sent.
+//! Over stdio a link is used by two tasks, one per direction. [`Link::seal`] is called under the
+//! lock that also writes, so that the stream is signed in the order in which it is sent. Over HTTP
+//! what is posted stands by itself ([`Link::seal_post`], [`Link::open_post`]) and each response is a
+//! stream ([`Body`], [`Link::seal_into`], [`Link::open_from`]).
 
+mod body;
 mod opened;
 mod outgoing;
 mod state;
 
+pub use body::Body;
 pub use opened::{Opened, Plain, Refused};
 pub use state::{Asked, Peer};
 
@@ -69,10 +73,31 @@ impl End {
     }
 }
 
+/// What carries the messages, which decides whom a client's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Wire {
+    /// Standard input and output: the server is named by its passport.
+    #[default]
+    Stdio,
+    /// HTTP: the server is named by its canonical URI. A client names the first; a server answers
+    /// to all of them.
+    Http(Vec<String>),
+}
+
+impl Wire {
+    fn uri(&self) -> Option<&str> {
+        match self {
+            Self::Stdio => None,
+            Self::Http(uris) => uris.first().map(String::as_str),
+        }
+    }
+}
+
 /// One connection's signing and verifying.
 #[derive(Debug)]
 pub struct Link {
     end: End,
+    wire: Wire,
     carrier: Carrier,
     identity: Arc<Identity>,
     verifier: Verifier,
@@ -86,6 +111,8 @@ pub struct Link {
 pub struct LinkParts {
     /// Which end we are.
     pub end: End,
+    /// What carries the messages.
+    pub wire: Wire,
     /// How envelopes travel.
     pub carrier: Carrier,
     /// Who we are.
@@ -106,6 +133,7 @@ impl Link {
     pub fn new(parts: LinkParts) -> Self {
         Self {
             end: parts.end,
+            wire: parts.wire,
             carrier: parts.carrier,
             identity: parts.identity,
             verifier: parts.verifier,
@@ -221,17 +249,21 @@ impl Link {
     }
 
     /// Whether a message for `aud` is for us. Requests and notifications to a stdio server name
-    /// `stdio:` and its passport, the `first` alone may say `stdio:*`; everything else names the
-    /// receiver's passport, except the error of a server that could not read who asked.
+    /// `stdio:` and its passport, the `first` alone may say `stdio:*`, and those to one over HTTP name
+    /// its URI; everything else names the receiver's passport, except the error of a server that could not read who asked.
     fn is_addressed(&self, kind: message::Kind, aud: &str, first: bool) -> bool {
         match (self.end, kind) {
             // Bare draft-00 messages name nobody.
             _ if aud.is_empty() => self.carrier == Carrier::Draft00,
-            (End::Server, message::Kind::Request | message::Kind::Notification) => {
-                let id = aud.strip_prefix("stdio:");
-                id.is_some_and(|id| self.identity.is_own(id) || (first && id == "*"))
-            }
-            (End::Client, message::Kind::Error) if aud == ANYBODY => true,
+            (End::Server, message::Kind::Request | message::Kind::Notification) => match &self.wire
+            {
+                Wire::Http(uris) => uris.iter().any(|uri| uri == aud),
+                Wire::Stdio => {
+                    let id = aud.strip_prefix("stdio:");
+                    id.is_some_and(|id| self.identity.is_own(id) || (first && id == "*"))
+                }
+            },
+            (End::Client, message::Kind::Error) if aud == self.anybody() => true,
             _ => self.identity.is_own(aud),
         }
     }
@@ -240,11 +272,17 @@ impl Link {
     fn audience(&self, kind: message::Kind, peer: Option<&PassportId>) -> String {
         match (self.end, kind, peer) {
             (End::Client, message::Kind::Request | message::Kind::Notification, Some(id)) => {
-                format!("stdio:{id}")
+                let uri = self.wire.uri().map(str::to_owned);
+                uri.unwrap_or_else(|| format!("stdio:{id}"))
             }
             (_, _, Some(id)) => id.to_string(),
-            (_, _, None) => ANYBODY.to_owned(),
+            (_, _, None) => self.anybody().to_owned(),
         }
+    }
+
+    /// The audience where the other's passport is not known: over HTTP whoever uses the URI.
+    fn anybody(&self) -> &str {
+        self.wire.uri().unwrap_or(ANYBODY)
     }
 }
 

@@ -10,7 +10,7 @@ use mcps_client::connect::SESSION_ENV;
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
-use mcps_client::link::{End, Link, LinkParts};
+use mcps_client::link::{End, Link, LinkParts, Wire};
 use mcps_client::relay::{self, Ending, Ends, Relay};
 use mcps_client::renewal;
 use mcps_client::trust_source::{Freshness, TrustSource};
@@ -95,6 +95,7 @@ pub async fn run(
     };
     let link = Link::new(LinkParts {
         end: End::Server,
+        wire: Wire::Stdio,
         carrier: options.carrier,
         identity: Arc::clone(&identity),
         verifier: Verifier {

@@ -66,6 +66,7 @@ impl Connect {
             message,
             trust,
             asked,
+            ..
         } = opened;
         self.answered.send_replace(true);
         if self.answers_probe(message.id(), Opening::Sent) {

@@ -6,8 +6,9 @@ use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::{Id, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
 
+use super::body::Incoming;
 use super::state::{Asked, Peer, State, progress_of};
-use super::{End, Link};
+use super::{Body, End, Link};
 use crate::verify::Verified;
 
 /// A message to be passed on: as its writer wrote it.
@@ -19,6 +20,10 @@ pub struct Opened {
     pub trust: Option<Effective>,
     /// Of an answer: what had been asked.
     pub asked: Option<Asked>,
+    /// How it names itself; absent when it came unsigned.
+    pub req: Option<Req>,
+    /// It showed its signer's whole passport.
+    pub introduced: bool,
 }
 
 /// A message that is not passed on, and what is needed to say so.
@@ -91,6 +96,43 @@ impl Link {
         need: TrustLevel,
         plain: Plain,
     ) -> Result<Opened, Box<Refused>> {
+        self.open_at(line, need, plain, Incoming::Connection).await
+    }
+
+    /// Verifies what was posted.
+    ///
+    /// # Errors
+    /// As [`Link::open`].
+    pub async fn open_post(
+        &self,
+        text: Vec<u8>,
+        need: TrustLevel,
+        plain: Plain,
+    ) -> Result<Opened, Box<Refused>> {
+        self.open_at(text, need, plain, Incoming::Post).await
+    }
+
+    /// Verifies the next message of a response.
+    ///
+    /// # Errors
+    /// As [`Link::open`].
+    pub async fn open_from(
+        &self,
+        body: &mut Body,
+        text: Vec<u8>,
+        need: TrustLevel,
+        plain: Plain,
+    ) -> Result<Opened, Box<Refused>> {
+        self.open_at(text, need, plain, Incoming::Body(body)).await
+    }
+
+    async fn open_at(
+        &self,
+        line: Vec<u8>,
+        need: TrustLevel,
+        plain: Plain,
+        mut place: Incoming<'_>,
+    ) -> Result<Opened, Box<Refused>> {
         let message = match Message::parse_with(line.clone(), crate::link::line_limits()) {
             Ok(message) => message,
             Err(refusal) => {
@@ -102,14 +144,15 @@ impl Link {
             Err(Refusal::Unsigned) => return self.open_plain(message, plain),
             Err(refusal) => return Err(Box::new(Refused::of(refusal, &message))),
         };
-        let verified = match self.verify(sealed).await {
-            Ok(verified) => verified,
-            Err(refused) => return Err(refused),
-        };
-        self.accept(verified, need)
+        let verified = self.verify(sealed, &mut place).await?;
+        self.accept(verified, need, place)
     }
 
-    async fn verify(&self, sealed: Sealed) -> Result<Verified, Box<Refused>> {
+    async fn verify(
+        &self,
+        sealed: Sealed,
+        place: &mut Incoming<'_>,
+    ) -> Result<Verified, Box<Refused>> {
         let kind = sealed.message().kind();
         let first = self.peer().is_none() && is_opening(sealed.message());
         let copy = sealed.clone();
@@ -119,7 +162,7 @@ impl Link {
             .verify(sealed, addressed, self.end.expects())
             .await;
         verified.map_err(|refusal| {
-            let last = self.takes_its_place(&refusal, &copy);
+            let last = self.takes_its_place(&refusal, &copy, place);
             Refused::of_sealed(refusal, copy, last)
         })
     }
@@ -127,7 +170,12 @@ impl Link {
     /// Whether a message that was not verified is the other end's next one all the same, refused
     /// for what the sender's passport or clock is worth now. It then counts as received: the
     /// stream goes on behind it, and it is not served when it comes again.
-    fn takes_its_place(&self, refusal: &Refusal, sealed: &Sealed) -> bool {
+    fn takes_its_place(
+        &self,
+        refusal: &Refusal,
+        sealed: &Sealed,
+        place: &mut Incoming<'_>,
+    ) -> bool {
         if matches!(refusal, Refusal::WrongAudience | Refusal::Replayed) {
             return false;
         }
@@ -143,11 +191,20 @@ impl Link {
         {
             return false;
         }
-        let incoming = state.incoming_of(&fields.session);
-        if fields.position != Some(incoming.next()) || !self.verifier.spend(sealed) {
+        let due = match place {
+            Incoming::Connection => Some(state.incoming_of(&fields.session).next()),
+            Incoming::Post => None,
+            Incoming::Body(body) if body.req != fields.req => return false,
+            Incoming::Body(body) => Some(body.stream.next()),
+        };
+        if fields.position != due || !self.verifier.spend(sealed) {
             return false;
         }
-        incoming.advance(*sealed.digest());
+        match place {
+            Incoming::Connection => state.incoming_of(&fields.session).advance(*sealed.digest()),
+            Incoming::Post => {}
+            Incoming::Body(body) => body.stream.advance(*sealed.digest()),
+        }
         if state.peer.is_none() {
             state.stranger = Some(signer.id().clone());
         }
@@ -182,18 +239,25 @@ impl Link {
             message,
             trust: None,
             asked,
+            req: None,
+            introduced: false,
         })
     }
 
     /// The checks that need the link's memory: same subject, same session, next in the stream,
     /// bound to what was asked, level.
-    fn accept(&self, verified: Verified, need: TrustLevel) -> Result<Opened, Box<Refused>> {
+    fn accept(
+        &self,
+        verified: Verified,
+        need: TrustLevel,
+        mut place: Incoming<'_>,
+    ) -> Result<Opened, Box<Refused>> {
         let mut state = self.state();
-        if let Err(refusal) = self.belongs(&state, &verified) {
+        if let Err(refusal) = self.belongs(&state, &verified, &place) {
             return Err(Refused::of_sealed(refusal, verified.into_sealed(), false));
         }
         let met = state.peer.is_some();
-        let placed = self.place(&mut state, &verified);
+        let placed = self.place(&mut state, &verified, &mut place);
         let trust = verified.trust();
         if let Err(refusal) = placed.and_then(|()| verified.require(need)) {
             return Err(Refused::of_sealed(refusal, verified.into_sealed(), true));
@@ -209,10 +273,17 @@ impl Link {
         };
         let unstripped = failed(Refusal::Envelope("added"), sealed.message());
         let (bare, named) = (sealed.fields().aud.is_empty(), sealed.fields().req.clone());
+        let introduced = sealed.fields().passport.is_some();
+        // What a body holds is bound to the request that the body answers.
+        let of_body = matches!(place, Incoming::Body(_)) && sealed.message().method().is_some();
         let Ok(message) = sealed.strip() else {
             return Err(unstripped);
         };
-        let bound = bind(&mut state, &message, named.as_ref(), bare, met);
+        let bound = if of_body {
+            Ok(None)
+        } else {
+            bind(&mut state, &message, named.as_ref(), bare, met)
+        };
         let asked = bound.map_err(|refusal| {
             let mut refused = failed(refusal, &message);
             refused.message = Some(message.clone());
@@ -227,12 +298,19 @@ impl Link {
             message,
             trust: Some(trust),
             asked,
+            req: Some(req),
+            introduced,
         })
     }
 
     /// Whether a message is this connection's: by its one subject, in its one session, bound to
     /// it if one was before.
-    fn belongs(&self, state: &State, verified: &Verified) -> Result<(), Refusal> {
+    fn belongs(
+        &self,
+        state: &State,
+        verified: &Verified,
+        place: &Incoming<'_>,
+    ) -> Result<(), Refusal> {
         let fields = verified.sealed().fields();
         let other =
             |peer: &Peer| !peer.is_same_subject(verified.passport(), verified.is_recognised());
@@ -254,17 +332,47 @@ impl Link {
                 "session is another than this connection's",
             ));
         }
+        if let Incoming::Body(body) = place
+            && body.req != fields.req
+            // Who could not read the request cannot name it; `bind` says when that is admitted.
+            && (fields.req.is_some() || verified.sealed().message().kind() != Kind::Error)
+        {
+            return Err(Refusal::NotBound("its response answers another request"));
+        }
         Ok(())
     }
 
     /// The next message of the stream, and from now on its sender is whom we speak to.
-    fn place(&self, state: &mut State, verified: &Verified) -> Result<(), Refusal> {
+    fn place(
+        &self,
+        state: &mut State,
+        verified: &Verified,
+        place: &mut Incoming<'_>,
+    ) -> Result<(), Refusal> {
         let sealed = verified.sealed();
         let fields = sealed.fields();
         if !fields.aud.is_empty() {
-            let incoming = state.incoming_of(&fields.session);
-            incoming.check(fields.position)?;
-            incoming.advance(*sealed.digest());
+            match place {
+                Incoming::Connection => {
+                    let incoming = state.incoming_of(&fields.session);
+                    incoming.check(fields.position)?;
+                    incoming.advance(*sealed.digest());
+                }
+                Incoming::Post if fields.position.is_some() => {
+                    return Err(Refusal::StreamBroken("what is posted is no part of one"));
+                }
+                Incoming::Post => {}
+                Incoming::Body(body) if body.ended => {
+                    return Err(Refusal::StreamBroken("a message came after the last"));
+                }
+                Incoming::Body(body) => {
+                    body.stream.check(fields.position)?;
+                    body.stream.advance(*sealed.digest());
+                    body.ended = fields.last;
+                    // Whoever names our request knows the passport it was signed with.
+                    state.shown = body.req.as_ref().map(|req| req.passport_id.clone());
+                }
+            }
             state.bound = true;
             if self.end == End::Server {
                 state.session.get_or_insert_with(|| fields.session.clone());

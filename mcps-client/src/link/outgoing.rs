@@ -8,8 +8,9 @@ use mcps_core::passport::PassportId;
 use mcps_core::random::hex16;
 use mcps_core::refusal::Refusal;
 
+use super::body::Outgoing;
 use super::state::{Asked, State, cancelled_by, keepable};
-use super::{End, Link, Refused};
+use super::{Body, End, Link, Refused};
 
 /// The session of a refusal to somebody whose session could not be read.
 const NO_SESSION: &str = "00000000000000000000000000000000";
@@ -25,20 +26,59 @@ impl Link {
     /// message that carries an envelope already; [`Refusal::Full`]. Nothing was sent then, and the
     /// stream goes on.
     pub fn seal(&self, message: Message) -> Result<String, Refusal> {
+        self.seal_at(message, Outgoing::Connection)
+            .map(|(text, _)| text)
+    }
+
+    /// Signs one message to be posted, and makes ready for the body of what answers it.
+    ///
+    /// # Errors
+    /// As [`Link::seal`].
+    pub fn seal_post(&self, message: Message) -> Result<(String, Body), Refusal> {
+        let (text, req) = self.seal_at(message, Outgoing::Post)?;
+        Ok((text, Body::answering(req, false)))
+    }
+
+    /// Signs the next message of a response, and says whether it is the `last`.
+    ///
+    /// # Errors
+    /// As [`Link::seal`]; [`Refusal::NotBound`] for the answer to another request than the one
+    /// that this body answers.
+    pub fn seal_into(
+        &self,
+        message: Message,
+        body: &mut Body,
+        last: bool,
+    ) -> Result<String, Refusal> {
+        self.seal_at(message, Outgoing::Body(body, last))
+            .map(|(text, _)| text)
+    }
+
+    fn seal_at(
+        &self,
+        message: Message,
+        place: Outgoing<'_>,
+    ) -> Result<(String, Option<Req>), Refusal> {
         let mut state = self.state();
         let (kind, id) = (message.kind(), message.id().cloned());
-        let req = match (kind, &id) {
-            (Kind::Response | Kind::Error, Some(id)) => match state.serving.get(id) {
+        let req = match (kind, &id, &place) {
+            (Kind::Response | Kind::Error, Some(id), _) => match state.serving.get(id) {
                 Some((req, _)) => req.clone(),
                 None => return Err(Refusal::NotBound("it answers nothing that was asked")),
             },
-            (Kind::Response | Kind::Error, None) => None,
-            (Kind::Request | Kind::Notification, _) => state.serving.behind(&message),
+            (Kind::Response | Kind::Error, None, _) => None,
+            (_, _, Outgoing::Body(body, _)) => body.req.clone(),
+            (Kind::Request | Kind::Notification, _, _) => state.serving.behind(&message),
         };
+        if let Outgoing::Body(body, _) = &place
+            && body.req != req
+        {
+            return Err(Refusal::NotBound("it answers another request"));
+        }
         let cancels = cancelled_by(&message);
         if state.plain && state.peer.is_none() {
             state.sent(kind, id, cancels);
-            return Ok(message.into_text());
+            return Ok((message.into_text(), None));
         }
         let asked = (kind == Kind::Request).then(|| Asked::of(&message));
         if let (Some(_), Some(id)) = (&asked, &id) {
@@ -49,27 +89,19 @@ impl Link {
                 ));
             }
         }
-        let fields = self.fields(&state, kind, req, None)?;
-        let own = Req {
-            hash: mcps_core::digest::Digest::from_bytes([0; 32]),
-            nonce: fields.nonce.clone(),
-            passport_id: fields.passport_id.clone(),
-        };
+        let fields = self.fields(&state, kind, req, None, &place)?;
         let signed = envelope::seal(message, self.carrier, &fields, self.identity.signer())?;
+        let own = Req {
+            hash: signed.digest,
+            nonce: fields.nonce,
+            passport_id: fields.passport_id,
+        };
         if let (Some(asked), Some(id)) = (asked, &id) {
-            state.asked.insert(
-                id.clone(),
-                Req {
-                    hash: signed.digest,
-                    ..own
-                },
-                asked,
-            )?;
+            state.asked.insert(id.clone(), own.clone(), asked)?;
         }
         state.sent(kind, id, cancels);
-        state.outgoing.advance(signed.digest);
-        state.shown = Some(fields.passport_id);
-        Ok(signed.text)
+        took(&mut state, place, &own);
+        Ok((signed.text, Some(own)))
     }
 
     /// The signed error that tells the other end of a refusal: the code's number and title, and
@@ -82,6 +114,29 @@ impl Link {
     /// # Errors
     /// When even that cannot be signed.
     pub fn seal_refused(&self, refused: &Refused, decision_id: &str) -> Result<String, Refusal> {
+        self.seal_refused_at(refused, decision_id, Outgoing::Connection)
+    }
+
+    /// The same as the one message of the response to what was posted.
+    ///
+    /// # Errors
+    /// When even that cannot be signed.
+    pub fn seal_refused_post(
+        &self,
+        refused: &Refused,
+        decision_id: &str,
+    ) -> Result<String, Refusal> {
+        let req = refused.req.clone().filter(|_| refused.authentic);
+        let mut body = Body::answering(req, true);
+        self.seal_refused_at(refused, decision_id, Outgoing::Body(&mut body, true))
+    }
+
+    fn seal_refused_at(
+        &self,
+        refused: &Refused,
+        decision_id: &str,
+        place: Outgoing<'_>,
+    ) -> Result<String, Refusal> {
         let extra = if refused.refusal.wants_passport() {
             r#","want":"passport""#
         } else {
@@ -96,6 +151,7 @@ impl Link {
             refused.refusal.code(),
             decision_id,
             extra,
+            place,
         )
     }
 
@@ -105,7 +161,23 @@ impl Link {
     /// When it cannot be signed.
     pub fn seal_failure(&self, id: &Id, code: Code, decision_id: &str) -> Result<String, Refusal> {
         let req = self.state().serving.remove(id).and_then(|(req, _)| req);
-        self.seal_error(Some(id), req, code, decision_id, "")
+        self.seal_error(Some(id), req, code, decision_id, "", Outgoing::Connection)
+    }
+
+    /// The same as the last message of the response.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn seal_failure_into(
+        &self,
+        id: &Id,
+        code: Code,
+        decision_id: &str,
+        body: &mut Body,
+    ) -> Result<String, Refusal> {
+        let req = self.state().serving.remove(id).and_then(|(req, _)| req);
+        let place = Outgoing::Body(body, true);
+        self.seal_error(Some(id), req, code, decision_id, "", place)
     }
 
     fn seal_error(
@@ -115,6 +187,7 @@ impl Link {
         code: Code,
         decision_id: &str,
         extra: &str,
+        place: Outgoing<'_>,
     ) -> Result<String, Refusal> {
         let mut state = self.state();
         let text = message::error_text(id, code, decision_id, extra);
@@ -122,15 +195,19 @@ impl Link {
             return Ok(text);
         }
         let aud = req.as_ref().map(|req| req.passport_id.clone());
-        let fields = self.fields(&state, Kind::Error, req, aud)?;
+        let fields = self.fields(&state, Kind::Error, req, aud, &place)?;
         let signed = envelope::seal(
             Message::parse(text)?,
             self.carrier,
             &fields,
             self.identity.signer(),
         )?;
-        state.outgoing.advance(signed.digest);
-        state.shown = Some(fields.passport_id);
+        let own = Req {
+            hash: signed.digest,
+            nonce: fields.nonce,
+            passport_id: fields.passport_id,
+        };
+        took(&mut state, place, &own);
         Ok(signed.text)
     }
 
@@ -140,6 +217,7 @@ impl Link {
         kind: Kind,
         req: Option<Req>,
         aud: Option<PassportId>,
+        place: &Outgoing<'_>,
     ) -> Result<Fields, Refusal> {
         let passport = self.identity.passport()?;
         let peer = aud
@@ -147,7 +225,16 @@ impl Link {
             .or_else(|| state.peer.as_ref().map(|peer| peer.passport.id()))
             .or(state.stranger.as_ref());
         let now = self.clock.now();
-        let shown = state.shown.as_ref() == Some(passport.id());
+        let known = state.shown.as_ref() == Some(passport.id());
+        let (shown, position, last) = match place {
+            Outgoing::Connection => (known, Some(state.outgoing.next()), false),
+            Outgoing::Post => (known, None, false),
+            Outgoing::Body(body, last) => {
+                let position = body.stream.next();
+                let introduces = body.introduces && position.seq == 1;
+                (!introduces, Some(position), *last)
+            }
+        };
         let nonce = hex16(self.random.as_ref())
             .map_err(|_| Refusal::Envelope("no randomness for a nonce"))?;
         Ok(Fields {
@@ -162,11 +249,24 @@ impl Link {
                 .unwrap_or_else(|| NO_SESSION.to_owned()),
             passport: (!shown).then(|| Box::new(passport.as_ref().clone())),
             req,
-            position: Some(state.outgoing.next()),
-            last: false,
+            position,
+            last,
             act: None,
             ath: None,
         })
+    }
+
+    /// Makes ready for the response to a message that [`Link::open_post`] returned.
+    #[must_use]
+    pub fn respond(&self, opened: &super::Opened) -> Body {
+        let mut state = self.state();
+        let own = self.identity.id().ok();
+        if opened.introduced {
+            state.shown.clone_from(&own);
+        }
+        // Who showed a passport may not know ours; nor does who met us under an earlier one.
+        let introduces = opened.introduced || state.shown != own;
+        Body::answering(opened.req.clone(), introduces)
     }
 
     /// Shows the whole passport again with the next message: the other end asked for it.
@@ -180,6 +280,22 @@ impl Link {
             (_, Some(expected)) if expected == session => false,
             (End::Client, _) => session != NO_SESSION,
             (End::Server, expected) => expected.is_some(),
+        }
+    }
+}
+
+/// Takes note of what was signed for this place.
+fn took(state: &mut State, place: Outgoing<'_>, own: &Req) {
+    match place {
+        Outgoing::Connection => {
+            state.outgoing.advance(own.hash);
+            state.shown = Some(own.passport_id.clone());
+        }
+        // Whether the other end knows our passport shows when it answers.
+        Outgoing::Post => {}
+        Outgoing::Body(body, last) => {
+            body.stream.advance(own.hash);
+            body.ended |= last;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Two ends of one connection, in one process, with a clock that stands still.
 
+mod bodies;
 mod standing;
 mod turned_down;
 
@@ -20,7 +21,7 @@ use mcps_core::signer::Signer;
 use mcps_core::status::{State, Status};
 use mcps_core::trust::{Anchor, TrustStore};
 
-use super::{End, Link, LinkParts, Opened, Plain, Refused};
+use super::{End, Link, LinkParts, Opened, Plain, Refused, Wire};
 use crate::identity::Identity;
 use crate::trust_source::{Freshness, TrustSource};
 use crate::verify::{Verifier, Window};
@@ -93,6 +94,10 @@ impl Pair {
     }
 
     fn with(carrier: Carrier) -> Self {
+        Self::over(carrier, Wire::Stdio)
+    }
+
+    fn over(carrier: Carrier, wire: Wire) -> Self {
         let random = Arc::new(SeededRandom::new(7));
         let clock = Arc::new(ManualClock::new(
             Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap(),
@@ -144,6 +149,7 @@ impl Pair {
         let link = |end, key: SecretKey, passport: &Passport, session: Option<String>| {
             Link::new(LinkParts {
                 end,
+                wire: wire.clone(),
                 carrier,
                 identity: Arc::new(Identity::new(Arc::new(key), passport).unwrap()),
                 verifier: Verifier {
@@ -177,6 +183,7 @@ impl Pair {
     fn link_of(&self, identity: Arc<Identity>) -> Link {
         Link::new(LinkParts {
             end: End::Client,
+            wire: Wire::Stdio,
             carrier: Carrier::Native,
             identity,
             verifier: Verifier {
@@ -344,6 +351,7 @@ async fn a_line_for_one_server_is_refused_by_another() {
     let link = Link::new(LinkParts {
         identity: Arc::new(Identity::new(Arc::new(host), &passport).unwrap()),
         end: End::Server,
+        wire: Wire::Stdio,
         carrier: Carrier::Native,
         verifier: other.server.verifier,
         clock: other.clock,

@@ -13,7 +13,7 @@ use mcps_core::status::State;
 
 use super::{CALL, INIT, Pair, code, good, message, passport};
 use crate::identity::Identity;
-use crate::link::{End, Link, LinkParts, Plain};
+use crate::link::{End, Link, LinkParts, Plain, Wire};
 
 #[tokio::test]
 async fn refuses_messages_outside_the_window() {
@@ -67,6 +67,7 @@ async fn an_unreachable_authority_is_not_taken_as_good() {
     );
     let link = Link::new(LinkParts {
         end: End::Client,
+        wire: Wire::Stdio,
         identity: Arc::new(Identity::new(Arc::new(stranger), &passport).unwrap()),
         carrier: Carrier::Native,
         verifier: pair.client.verifier,
@@ -155,6 +156,7 @@ async fn a_servers_passport_does_not_speak_as_a_client() {
         .preload(&passport, good(&passport, State::Good, pair.clock.now()));
     let link = Link::new(LinkParts {
         end: End::Client,
+        wire: Wire::Stdio,
         identity: Arc::new(Identity::new(Arc::new(key), &passport).unwrap()),
         carrier: Carrier::Native,
         verifier: pair.client.verifier,
