@@ -54,6 +54,30 @@ pub enum TransportError {
         /// Where the first line end is.
         offset: usize,
     },
+    /// The peer's fault: a line of its event stream is longer than we take.
+    #[error("a line of the event stream is longer than {limit} bytes")]
+    LineTooLong {
+        /// The most we take.
+        limit: usize,
+    },
+    /// The peer's fault: an event of its stream is longer than we take.
+    #[error("an event of the event stream is longer than {limit} bytes")]
+    EventTooLong {
+        /// The most we take.
+        limit: usize,
+    },
+    /// The peer's fault: its event stream ended inside an event, which was not delivered.
+    #[error("the event stream ended inside an event, of which {bytes} bytes had come")]
+    EventTruncated {
+        /// How much of it came.
+        bytes: usize,
+    },
+    /// Our own fault: the name or id of an event holds a line end, or an id NUL.
+    #[error("byte {offset} cannot stand in the name or id of an event")]
+    NotAFieldValue {
+        /// Where it is.
+        offset: usize,
+    },
     /// The configuration's fault: there is no such command.
     #[error(
         "the server command {program:?} was not found: install it, correct its spelling, or give its full path"

@@ -46,6 +46,7 @@ pub mod limits;
 pub mod peer;
 pub mod pipe;
 pub mod shutdown;
+pub mod sse;
 pub mod stdio;
 
 #[cfg(test)]
