@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::Duration};
 
+use http::HeaderName;
+
 use crate::peer::Peer;
 
 /// A failure of the transport. None of them carries content of a message.
@@ -78,6 +80,32 @@ pub enum TransportError {
         /// Where it is.
         offset: usize,
     },
+    /// The peer's fault: a header that may stand only once is there several times.
+    #[error("the header {name} is repeated")]
+    HeaderRepeated {
+        /// Which header.
+        name: HeaderName,
+    },
+    /// The peer's fault: the value of a header is not of its form.
+    #[error("the value of the header {name} is malformed")]
+    HeaderMalformed {
+        /// Which header.
+        name: HeaderName,
+    },
+    /// The fault of a tool's author: no header can be named like that.
+    #[error("a tool argument is to be mirrored to a header whose name is not a token")]
+    HeaderName,
+    /// The configuration's fault: the address of a server is not a URL.
+    #[error(
+        "the server's address is not an absolute URL in ASCII: write https://host[:port]/path, other scripts in Punycode"
+    )]
+    UrlMalformed,
+    /// The configuration's fault: the address of a server has a scheme we do not speak.
+    #[error("the server's address must begin with https:// or http://")]
+    UrlScheme,
+    /// The configuration's fault: the address of a server has credentials in it.
+    #[error("the server's address must not contain a user name or password")]
+    UrlUserinfo,
     /// The configuration's fault: there is no such command.
     #[error(
         "the server command {program:?} was not found: install it, correct its spelling, or give its full path"

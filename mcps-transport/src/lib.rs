@@ -42,6 +42,7 @@
 pub mod child;
 pub mod error;
 pub mod frame;
+pub mod http;
 pub mod limits;
 pub mod peer;
 pub mod pipe;
