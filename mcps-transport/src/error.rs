@@ -1,8 +1,15 @@
 //! What can go wrong between bytes and frames, and whose doing it was.
 
-use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::HeaderName;
+use rustls::pki_types::pem;
 
 use crate::peer::Peer;
 
@@ -106,6 +113,23 @@ pub enum TransportError {
     /// The configuration's fault: the address of a server has credentials in it.
     #[error("the server's address must not contain a user name or password")]
     UrlUserinfo,
+    /// The system's fault: the listener is unusable.
+    #[error("listening for connections failed")]
+    Listen(#[source] Arc<io::Error>),
+    /// The configuration's fault: a file with certificates or a key is missing, unreadable or holds
+    /// none.
+    #[error("{path:?} could not be read as PEM, or holds nothing of what it should hold")]
+    PemFile {
+        /// The file as configured.
+        path: PathBuf,
+        /// What was wrong with it.
+        #[source]
+        source: Arc<pem::Error>,
+    },
+    /// The configuration's fault: a certificate and key do not belong together, or there are no
+    /// roots to trust.
+    #[error("TLS could not be set up")]
+    Tls(#[source] Arc<rustls::Error>),
     /// The configuration's fault: there is no such command.
     #[error(
         "the server command {program:?} was not found: install it, correct its spelling, or give its full path"
@@ -196,6 +220,19 @@ impl TransportError {
                 source: Arc::new(source),
             },
         }
+    }
+
+    /// The failure to read a PEM file.
+    pub(crate) fn pem_file(path: &Path, source: pem::Error) -> Self {
+        Self::PemFile {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// The failure to set up TLS.
+    pub(crate) fn tls(source: rustls::Error) -> Self {
+        Self::Tls(Arc::new(source))
     }
 
     /// The failure of a read from `peer`.

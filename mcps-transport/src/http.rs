@@ -7,7 +7,10 @@
 //! exchange at a time, so that a client that leaves is a connection that closes.
 //!
 //! Modules: [`headers`] (what travels beside a message), [`uri`] (the one spelling of a server's
-//! address).
+//! address), [`server`] (a listener).
 
 pub mod headers;
+mod media;
+pub mod server;
+mod tls;
 pub mod uri;
