@@ -1,6 +1,15 @@
 //! What can go wrong between bytes and frames, and whose doing it was.
 
-use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::{HeaderName, StatusCode};
+use rustls::pki_types::pem;
 
 use crate::peer::Peer;
 
@@ -54,6 +63,117 @@ pub enum TransportError {
         /// Where the first line end is.
         offset: usize,
     },
+    /// The peer's fault: a line of its event stream is longer than we take.
+    #[error("a line of the event stream is longer than {limit} bytes")]
+    LineTooLong {
+        /// The most we take.
+        limit: usize,
+    },
+    /// The peer's fault: an event of its stream is longer than we take.
+    #[error("an event of the event stream is longer than {limit} bytes")]
+    EventTooLong {
+        /// The most we take.
+        limit: usize,
+    },
+    /// The peer's fault: its event stream ended inside an event, which was not delivered.
+    #[error("the event stream ended inside an event, of which {bytes} bytes had come")]
+    EventTruncated {
+        /// How much of it came.
+        bytes: usize,
+    },
+    /// Our own fault: the name or id of an event holds a line end, or an id NUL.
+    #[error("byte {offset} cannot stand in the name or id of an event")]
+    NotAFieldValue {
+        /// Where it is.
+        offset: usize,
+    },
+    /// The peer's fault: a header that may stand only once is there several times.
+    #[error("the header {name} is repeated")]
+    HeaderRepeated {
+        /// Which header.
+        name: HeaderName,
+    },
+    /// The peer's fault: the value of a header is not of its form.
+    #[error("the value of the header {name} is malformed")]
+    HeaderMalformed {
+        /// Which header.
+        name: HeaderName,
+    },
+    /// The fault of a tool's author: no header can be named like that.
+    #[error("a tool argument is to be mirrored to a header whose name is not a token")]
+    HeaderName,
+    /// The configuration's fault: the address of a server is not a URL.
+    #[error(
+        "the server's address is not an absolute URL in ASCII: write https://host[:port]/path, other scripts in Punycode"
+    )]
+    UrlMalformed,
+    /// The configuration's fault: the address of a server has a scheme we do not speak.
+    #[error("the server's address must begin with https:// or http://")]
+    UrlScheme,
+    /// The configuration's fault: the address of a server has credentials in it.
+    #[error("the server's address must not contain a user name or password")]
+    UrlUserinfo,
+    /// The server's fault, or the network's: no connection was made, so nothing was sent.
+    #[error("no connection to {host} could be made")]
+    Connect {
+        /// The server's host.
+        host: String,
+        /// Why: its name, the network, its certificate, or the time it took.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server's fault, or the network's: an exchange broke off. What was sent may have been
+    /// acted on.
+    #[error("the connection broke before the answer was complete")]
+    Exchange(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The server's fault: it took too long. What was sent may have been acted on.
+    #[error("{waiting} took longer than {} ms", after.as_millis())]
+    TimedOut {
+        /// What was waited for.
+        waiting: Waiting,
+        /// How long.
+        after: Duration,
+    },
+    /// The server's fault: it sent us elsewhere, which is not followed, for the credentials' sake.
+    #[error(
+        "the server redirects ({status}{}), which is not followed: configure the address it means",
+        host.as_ref().map_or(String::new(), |host| format!(" to {host}"))
+    )]
+    Redirected {
+        /// The status.
+        status: StatusCode,
+        /// To which host, if it said so.
+        host: Option<String>,
+    },
+    /// The server's fault: what it answered is neither JSON nor an event stream, or is compressed.
+    #[error("the server answered {status} with something that is neither JSON nor an event stream")]
+    UnexpectedContent {
+        /// The status.
+        status: StatusCode,
+    },
+    /// The server's fault: its answer is longer than we take.
+    #[error("the server's answer is longer than {limit} bytes")]
+    BodyTooLong {
+        /// The most we take.
+        limit: usize,
+    },
+    /// The system's fault: the listener is unusable.
+    #[error("listening for connections failed")]
+    Listen(#[source] Arc<io::Error>),
+    /// The configuration's fault: a file with certificates or a key is missing, unreadable or holds
+    /// none.
+    #[error("{path:?} could not be read as PEM, or holds nothing of what it should hold")]
+    PemFile {
+        /// The file as configured.
+        path: PathBuf,
+        /// What was wrong with it.
+        #[source]
+        source: Arc<pem::Error>,
+    },
+    /// The configuration's fault: a certificate and key do not belong together, or there are no
+    /// roots to trust.
+    #[error("TLS could not be set up")]
+    Tls(#[source] Arc<rustls::Error>),
     /// The configuration's fault: there is no such command.
     #[error(
         "the server command {program:?} was not found: install it, correct its spelling, or give its full path"
@@ -121,6 +241,27 @@ pub enum TransportError {
     OwnStdioTaken,
 }
 
+/// What can take too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// The head of an answer.
+    Answer,
+    /// The body of an answer.
+    Body,
+    /// The next bytes of an event stream.
+    Event,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answer => "the server's answer",
+            Self::Body => "the rest of the server's answer",
+            Self::Event => "the next event of the server",
+        })
+    }
+}
+
 impl TransportError {
     /// Whether the failure is of the connection to this peer.
     #[must_use]
@@ -144,6 +285,29 @@ impl TransportError {
                 source: Arc::new(source),
             },
         }
+    }
+
+    /// An exchange that broke off.
+    pub(crate) fn exchange(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Exchange(Arc::new(source))
+    }
+
+    /// A wait that was given up.
+    pub(crate) fn timed_out(waiting: Waiting, after: Duration) -> Self {
+        Self::TimedOut { waiting, after }
+    }
+
+    /// The failure to read a PEM file.
+    pub(crate) fn pem_file(path: &Path, source: pem::Error) -> Self {
+        Self::PemFile {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// The failure to set up TLS.
+    pub(crate) fn tls(source: rustls::Error) -> Self {
+        Self::Tls(Arc::new(source))
     }
 
     /// The failure of a read from `peer`.
