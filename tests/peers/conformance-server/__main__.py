@@ -21,11 +21,13 @@ from mcp.shared.exceptions import MCPDeprecationWarning
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+import jobs  # noqa: F401  registers its tools
 import prompts
 import resources
 import tools
 from events import RecentEvents
 from sessions import Sessions
+from tasks import Tasks, background
 
 _NAME = "conformance-server"
 _PATH = "/mcp"
@@ -36,11 +38,13 @@ _RETRY = 100
 def build() -> Server:
     bus = InMemorySubscriptionBus()
     sessions = Sessions()
-    offered = tools.Tools(bus, sessions)
+    tasks = Tasks()
+    offered = tools.Tools(bus, sessions, tasks)
     server = Server(
         _NAME,
         version="1.0.0",
         cache_hints={method: CacheHint(ttl_ms=1000, scope="public") for method in CACHEABLE_METHODS},
+        lifespan=background,
         get_tool_input_schema=tools.schema_of,
         on_list_tools=offered.on_list,
         on_call_tool=offered.on_call,
@@ -55,6 +59,7 @@ def build() -> Server:
         on_completion=prompts.on_complete,
         on_set_logging_level=sessions.on_set_level,
     )
+    tasks.register(server)
     server.middleware.append(RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=_NAME))
     return server
 

@@ -19,10 +19,12 @@ import resources
 import samples
 from asking import Context, InputRequired, ask, can, demand, described, form, modern, roots, sample
 from sessions import Sessions
+from tasks import Tasks
 
 Params = types.CallToolRequestParams
 Content = list[types.ContentBlock]
-Handler = Callable[["Tools", Context, Params], Awaitable[Content]]
+Handler = Callable[["Tools", Context, Params], Awaitable[Content | dict[str, Any]]]
+"""What a tool does. A dictionary is a result of its own kind: a task."""
 
 # What is worth waiting for between two notifications, in seconds.
 _PAUSE = 0.05
@@ -31,7 +33,7 @@ _HANDLERS: dict[str, tuple[types.Tool, Handler]] = {}
 
 
 def tool(
-    name: str, description: str, schema: dict[str, Any] | None = None, **properties: Any
+    name: str, description: str, /, schema: dict[str, Any] | None = None, **properties: Any
 ) -> Callable[[Handler], Handler]:
     """Registers a tool; its properties are all required."""
     if schema is None:
@@ -56,17 +58,24 @@ class ToolError(Exception):
     """What becomes a result with `isError`."""
 
 
+def failed(error: ToolError) -> types.CallToolResult:
+    return types.CallToolResult(content=[_text(str(error))], is_error=True)
+
+
 class Tools:
     """The tools of one server, with what they share."""
 
-    def __init__(self, bus: InMemorySubscriptionBus, sessions: Sessions) -> None:
+    def __init__(self, bus: InMemorySubscriptionBus, sessions: Sessions, tasks: Tasks) -> None:
         self.bus = bus
         self.sessions = sessions
+        self.tasks = tasks
 
     async def on_list(self, _ctx: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[each for each, _ in _HANDLERS.values()])
 
-    async def on_call(self, ctx: Context, params: Params) -> types.CallToolResult | types.InputRequiredResult:
+    async def on_call(
+        self, ctx: Context, params: Params
+    ) -> types.CallToolResult | types.InputRequiredResult | dict[str, Any]:
         if params.name not in _HANDLERS:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name}")
         listed, handler = _HANDLERS[params.name]
@@ -75,11 +84,12 @@ class Tools:
         if missing:
             raise MCPError(types.INVALID_PARAMS, f"Missing arguments: {', '.join(missing)}")
         try:
-            return types.CallToolResult(content=await handler(self, ctx, params))
+            made = await handler(self, ctx, params)
+            return made if isinstance(made, dict) else types.CallToolResult(content=made)
         except InputRequired as needed:
             return needed.result
         except ToolError as error:
-            return types.CallToolResult(content=[_text(str(error))], is_error=True)
+            return failed(error)
 
     async def changed(self, ctx: Context, event: ServerEvent) -> None:
         """Tells those who listen, and in the older era the caller's session."""
