@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 from asking import Context, Question, modern
 
@@ -36,9 +36,9 @@ class TaskParams(types.RequestParams):
 
 
 class TaskUpdateParams(TaskParams):
-    """Answers to what a task asked."""
+    """Answers to what a task asked; what it did not ask may be anything, and is ignored."""
 
-    input_responses: types.InputResponses = Field(alias="inputResponses")
+    input_responses: dict[str, Any] = Field(alias="inputResponses")
 
 
 def _now() -> str:
@@ -73,10 +73,12 @@ class Task:
         return self.answers
 
     def answer(self, given: dict[str, Any]) -> None:
-        for name, answer in given.items():
-            if name in self.asked and isinstance(answer, self.asked[name].answer):
-                self.answers[name] = answer
-                del self.asked[name]
+        try:
+            known = {name: self.asked[name].answer.model_validate(given[name]) for name in self.asked.keys() & given}
+        except ValidationError as error:
+            raise MCPError(types.INVALID_PARAMS, "Not an answer to what was asked") from error
+        self.answers |= known
+        self.asked = {name: question for name, question in self.asked.items() if name not in known}
         if not self.asked:
             self.answered.set()
 
