@@ -1,10 +1,11 @@
-// Loaded before a server that listens on all interfaces (`node --require`): keeps it to loopback.
+// Loaded before what listens on all interfaces (`node --require`): keeps it to loopback. The public `listen` with a
+// host would be ready only later, and the suite asks for the port at once.
 "use strict";
 
-const net = require("node:net");
+const { Server } = require("node:net");
 
-const listen = net.Server.prototype.listen;
-net.Server.prototype.listen = function (port, ...rest) {
-  if (typeof port === "object") throw new Error("loopback.cjs: listen(port) is the only form it knows");
-  return listen.call(this, port, "127.0.0.1", ...rest.filter((each) => typeof each !== "string"));
+const bind = Server.prototype._listen2;
+if (typeof bind !== "function") throw new Error("loopback.cjs: this Node.js has no net.Server.prototype._listen2");
+Server.prototype._listen2 = function (address, port, ...rest) {
+  return bind.call(this, address || "127.0.0.1", port, ...rest);
 };
