@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint bench interop fuzz clean tools
+.PHONY: help quickstart test lint bench interop conformance fuzz clean tools
 
 # cargo puts its output there; set it to keep the checkout clean.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -18,7 +18,7 @@ PRODUCT := mcps mcps-authority mcps-wrap mcps-demo-server
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 quickstart: tools ## Build MCPS and start all of it on this machine (ARGS go to `mcps dev`)
 	@echo 'Building $(PRODUCT), optimised. The first time takes some minutes, later ones seconds.'
@@ -34,6 +34,9 @@ test: tools ## Install what the tests need and run all of them (ARGS go to `carg
 interop: tools ## Only the sessions with MCP servers and SDKs of others, direct and through MCPS
 	cargo build --locked --workspace --bins --tests
 	scripts/test-env cargo test --locked -p mcps-tests --test it peers:: $(ARGS)
+
+conformance: ## The MCP conformance suite against our fixture, both revisions (ARGS go to scripts/conformance)
+	scripts/conformance $(ARGS)
 
 lint: tools ## Formatting, clippy, documentation, licences, crates
 	cargo fmt --all --check
