@@ -1,6 +1,15 @@
 //! What can go wrong between bytes and frames, and whose doing it was.
 
-use std::{ffi::OsString, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::HeaderName;
+use rustls::pki_types::pem;
 
 use crate::peer::Peer;
 
@@ -54,6 +63,73 @@ pub enum TransportError {
         /// Where the first line end is.
         offset: usize,
     },
+    /// The peer's fault: a line of its event stream is longer than we take.
+    #[error("a line of the event stream is longer than {limit} bytes")]
+    LineTooLong {
+        /// The most we take.
+        limit: usize,
+    },
+    /// The peer's fault: an event of its stream is longer than we take.
+    #[error("an event of the event stream is longer than {limit} bytes")]
+    EventTooLong {
+        /// The most we take.
+        limit: usize,
+    },
+    /// The peer's fault: its event stream ended inside an event, which was not delivered.
+    #[error("the event stream ended inside an event, of which {bytes} bytes had come")]
+    EventTruncated {
+        /// How much of it came.
+        bytes: usize,
+    },
+    /// Our own fault: the name or id of an event holds a line end, or an id NUL.
+    #[error("byte {offset} cannot stand in the name or id of an event")]
+    NotAFieldValue {
+        /// Where it is.
+        offset: usize,
+    },
+    /// The peer's fault: a header that may stand only once is there several times.
+    #[error("the header {name} is repeated")]
+    HeaderRepeated {
+        /// Which header.
+        name: HeaderName,
+    },
+    /// The peer's fault: the value of a header is not of its form.
+    #[error("the value of the header {name} is malformed")]
+    HeaderMalformed {
+        /// Which header.
+        name: HeaderName,
+    },
+    /// The fault of a tool's author: no header can be named like that.
+    #[error("a tool argument is to be mirrored to a header whose name is not a token")]
+    HeaderName,
+    /// The configuration's fault: the address of a server is not a URL.
+    #[error(
+        "the server's address is not an absolute URL in ASCII: write https://host[:port]/path, other scripts in Punycode"
+    )]
+    UrlMalformed,
+    /// The configuration's fault: the address of a server has a scheme we do not speak.
+    #[error("the server's address must begin with https:// or http://")]
+    UrlScheme,
+    /// The configuration's fault: the address of a server has credentials in it.
+    #[error("the server's address must not contain a user name or password")]
+    UrlUserinfo,
+    /// The system's fault: the listener is unusable.
+    #[error("listening for connections failed")]
+    Listen(#[source] Arc<io::Error>),
+    /// The configuration's fault: a file with certificates or a key is missing, unreadable or holds
+    /// none.
+    #[error("{path:?} could not be read as PEM, or holds nothing of what it should hold")]
+    PemFile {
+        /// The file as configured.
+        path: PathBuf,
+        /// What was wrong with it.
+        #[source]
+        source: Arc<pem::Error>,
+    },
+    /// The configuration's fault: a certificate and key do not belong together, or there are no
+    /// roots to trust.
+    #[error("TLS could not be set up")]
+    Tls(#[source] Arc<rustls::Error>),
     /// The configuration's fault: there is no such command.
     #[error(
         "the server command {program:?} was not found: install it, correct its spelling, or give its full path"
@@ -144,6 +220,19 @@ impl TransportError {
                 source: Arc::new(source),
             },
         }
+    }
+
+    /// The failure to read a PEM file.
+    pub(crate) fn pem_file(path: &Path, source: pem::Error) -> Self {
+        Self::PemFile {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// The failure to set up TLS.
+    pub(crate) fn tls(source: rustls::Error) -> Self {
+        Self::Tls(Arc::new(source))
     }
 
     /// The failure of a read from `peer`.

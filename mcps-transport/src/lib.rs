@@ -42,10 +42,12 @@
 pub mod child;
 pub mod error;
 pub mod frame;
+pub mod http;
 pub mod limits;
 pub mod peer;
 pub mod pipe;
 pub mod shutdown;
+pub mod sse;
 pub mod stdio;
 
 #[cfg(test)]

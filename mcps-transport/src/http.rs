@@ -1,0 +1,16 @@
+//! The Streamable HTTP binding of MCP: bytes of bodies and headers, and nothing that looks into a
+//! message. One endpoint, to which a client POSTs each message and which answers with a JSON
+//! document or with an event stream; in revisions 2025-03-26 to 2025-11-25 also GET (a stream of
+//! the server's own messages) and DELETE (the end of a session).
+//!
+//! HTTP/1.1 only: none of the protocol's SDKs asks for more, and one connection then carries one
+//! exchange at a time, so that a client that leaves is a connection that closes.
+//!
+//! Modules: [`headers`] (what travels beside a message), [`uri`] (the one spelling of a server's
+//! address), [`server`] (a listener).
+
+pub mod headers;
+mod media;
+pub mod server;
+mod tls;
+pub mod uri;
