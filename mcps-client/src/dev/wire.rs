@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use mcps_client::connect::SESSION_ENV;
 use mcps_client::identity::Identity;
-use mcps_client::link::{End, Link, LinkParts, Opened, Plain, Refused, Wire};
+use mcps_client::link::{End, Link, LinkParts, Opened, Plain, Refused};
 use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_client::verify::{Verifier, Window};
 use mcps_core::clock::Timestamp;
@@ -135,7 +135,7 @@ impl Wire {
         )?;
         let link = Link::new(LinkParts {
             end: End::Client,
-            wire: Wire::Stdio,
+            wire: mcps_client::link::Wire::Stdio,
             carrier: Carrier::Native,
             identity: Arc::new(Identity::load(&home, End::Client)?),
             verifier: Verifier {
