@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use mcps_client::connect::{self, ConnectOptions};
+use mcps_client::connect::{self, ConnectOptions, Terms};
 use mcps_client::exit;
 use mcps_client::options::LinkOptions;
 use mcps_core::level::TrustLevel;
@@ -40,11 +40,13 @@ pub(crate) struct Connect {
 impl Connect {
     pub(crate) async fn run(self, machine: &Machine) -> Result<ExitCode, CliError> {
         let options = ConnectOptions {
-            carrier: self.link.carrier,
-            window: self.link.window(),
-            freshness: self.link.freshness(),
-            min_server_level: self.min_server_level,
-            allow_unsigned: self.allow_unsigned,
+            terms: Terms {
+                carrier: self.link.carrier,
+                window: self.link.window(),
+                freshness: self.link.freshness(),
+                min_server_level: self.min_server_level,
+                allow_unsigned: self.allow_unsigned,
+            },
             command: self.command,
         };
         let (clock, random) = (Arc::clone(&machine.clock), Arc::clone(&machine.random));
