@@ -1,8 +1,13 @@
 //! `mcps connect`: an MCP server on our standard input and output for any unmodified client. What
-//! the client writes goes out signed; what comes back is verified before the client sees it.
+//! the client writes goes out signed; what comes back is verified before the client sees it. The
+//! signed server is a process that we start, here, or one over HTTP ([`remote`]).
 
+mod address;
 mod deliver;
 mod guard;
+mod remote;
+
+pub use address::Address;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,10 +42,19 @@ const NO_LINE: &str = "a line that is too long, broken off, or holds a line end"
 /// What `mcps connect` was asked to do.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    /// The command of the signed server and its arguments.
-    pub command: Vec<String>,
+    /// Where the signed server is.
+    pub server: Place,
     /// On what terms.
     pub terms: Terms,
+}
+
+/// Where a signed server is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A process that we start: its command and arguments.
+    Command(Vec<String>),
+    /// At a URL, over Streamable HTTP.
+    Url(Address),
 }
 
 /// What is asked of a server, whatever carries the messages.
@@ -61,14 +75,15 @@ pub struct Terms {
 /// Runs until the client or the server ends.
 ///
 /// # Errors
-/// A home that has not enrolled, a command that cannot be started.
+/// A home that has not enrolled, a command that cannot be started, a session that the server over
+/// HTTP ended.
 pub async fn run(
     home: &Home,
     options: ConnectOptions,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Ending, ClientError> {
-    let terms = &options.terms;
+    let ConnectOptions { server, terms } = options;
     let identity = Arc::new(Identity::load(home, End::Client)?);
     let trust = Arc::new(TrustSource::load(
         home,
@@ -77,31 +92,41 @@ pub async fn run(
         Arc::clone(&random),
     )?);
     let session = hex16(random.as_ref())?;
-    let limits = Limits::default();
-    let command = relay::command(&options.command).env(SESSION_ENV, &session);
+    let (wire, key, shown) = match &server {
+        Place::Command(words) => (Wire::Stdio, peers::stdio_key(words), relay::shown(words)),
+        Place::Url(address) => {
+            let uri = address.as_str().to_owned();
+            (Wire::Http(vec![uri.clone()]), uri, address.shown())
+        }
+    };
     let parts = GuardParts {
         home,
         identity: Arc::clone(&identity),
         trust: Arc::clone(&trust),
-        wire: Wire::Stdio,
-        key: peers::stdio_key(&options.command),
-        session,
+        wire,
+        key,
+        session: session.clone(),
         clock: Arc::clone(&clock),
         random,
     };
-    let connect = Connect {
-        guard: Guard::new(parts, terms)?,
-        sending: AsyncMutex::new(()),
-        opening: Mutex::new(Opening::NotSent),
-        answered: watch::Sender::new(false),
-        broken: Mutex::new(false),
-    };
+    let guard = Guard::new(parts, &terms)?;
     tracing::info!(
         passport_id = %identity.id()?, carrier = %terms.carrier,
-        "signing as {} for: {}", identity.passport()?.agent_name(), relay::shown(&options.command),
+        "signing as {} for: {shown}", identity.passport()?.agent_name(),
     );
+    let limits = Limits::default();
+    let relaying = async {
+        match server {
+            Place::Command(words) => {
+                let command = relay::command(&words).env(SESSION_ENV, &session);
+                let connect = Connect::new(guard);
+                Ok(relay::run(&connect, command, &limits).await?)
+            }
+            Place::Url(address) => remote::run(guard, &address, &limits).await,
+        }
+    };
     tokio::select! {
-        ending = relay::run(&connect, command, &limits) => Ok(ending?),
+        ending = relaying => ending,
         () = renewal::keep(home.clone(), identity, Arc::clone(&clock)) => Err(Refusal::Passport("none is loaded").into()),
         never = trust.follow(home) => match never {},
     }
@@ -184,6 +209,16 @@ impl Relay for Connect {
 }
 
 impl Connect {
+    fn new(guard: Guard) -> Self {
+        Self {
+            guard,
+            sending: AsyncMutex::new(()),
+            opening: Mutex::new(Opening::NotSent),
+            answered: watch::Sender::new(false),
+            broken: Mutex::new(false),
+        }
+    }
+
     async fn answer(
         &self,
         id: Option<&Id>,

@@ -164,6 +164,20 @@ impl Link {
         self.seal_error(Some(id), req, code, decision_id, "", Outgoing::Connection)
     }
 
+    /// The same to be posted.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn seal_failure_post(
+        &self,
+        id: &Id,
+        code: Code,
+        decision_id: &str,
+    ) -> Result<String, Refusal> {
+        let req = self.state().serving.remove(id).and_then(|(req, _)| req);
+        self.seal_error(Some(id), req, code, decision_id, "", Outgoing::Post)
+    }
+
     /// The same as the last message of the response.
     ///
     /// # Errors
