@@ -2,13 +2,13 @@
 
 use std::{
     ffi::OsString,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 use rustls::pki_types::pem;
 
 use crate::peer::Peer;
@@ -113,6 +113,50 @@ pub enum TransportError {
     /// The configuration's fault: the address of a server has credentials in it.
     #[error("the server's address must not contain a user name or password")]
     UrlUserinfo,
+    /// The server's fault, or the network's: no connection was made, so nothing was sent.
+    #[error("no connection to {host} could be made")]
+    Connect {
+        /// The server's host.
+        host: String,
+        /// Why: its name, the network, its certificate, or the time it took.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server's fault, or the network's: an exchange broke off. What was sent may have been
+    /// acted on.
+    #[error("the connection broke before the answer was complete")]
+    Exchange(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The server's fault: it took too long. What was sent may have been acted on.
+    #[error("{waiting} took longer than {} ms", after.as_millis())]
+    TimedOut {
+        /// What was waited for.
+        waiting: Waiting,
+        /// How long.
+        after: Duration,
+    },
+    /// The server's fault: it sent us elsewhere, which is not followed, for the credentials' sake.
+    #[error(
+        "the server redirects ({status}{}), which is not followed: configure the address it means",
+        host.as_ref().map_or(String::new(), |host| format!(" to {host}"))
+    )]
+    Redirected {
+        /// The status.
+        status: StatusCode,
+        /// To which host, if it said so.
+        host: Option<String>,
+    },
+    /// The server's fault: what it answered is neither JSON nor an event stream, or is compressed.
+    #[error("the server answered {status} with something that is neither JSON nor an event stream")]
+    UnexpectedContent {
+        /// The status.
+        status: StatusCode,
+    },
+    /// The server's fault: its answer is longer than we take.
+    #[error("the server's answer is longer than {limit} bytes")]
+    BodyTooLong {
+        /// The most we take.
+        limit: usize,
+    },
     /// The system's fault: the listener is unusable.
     #[error("listening for connections failed")]
     Listen(#[source] Arc<io::Error>),
@@ -197,6 +241,27 @@ pub enum TransportError {
     OwnStdioTaken,
 }
 
+/// What can take too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// The head of an answer.
+    Answer,
+    /// The body of an answer.
+    Body,
+    /// The next bytes of an event stream.
+    Event,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answer => "the server's answer",
+            Self::Body => "the rest of the server's answer",
+            Self::Event => "the next event of the server",
+        })
+    }
+}
+
 impl TransportError {
     /// Whether the failure is of the connection to this peer.
     #[must_use]
@@ -220,6 +285,16 @@ impl TransportError {
                 source: Arc::new(source),
             },
         }
+    }
+
+    /// An exchange that broke off.
+    pub(crate) fn exchange(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Exchange(Arc::new(source))
+    }
+
+    /// A wait that was given up.
+    pub(crate) fn timed_out(waiting: Waiting, after: Duration) -> Self {
+        Self::TimedOut { waiting, after }
     }
 
     /// The failure to read a PEM file.

@@ -7,8 +7,10 @@
 //! exchange at a time, so that a client that leaves is a connection that closes.
 //!
 //! Modules: [`headers`] (what travels beside a message), [`uri`] (the one spelling of a server's
-//! address), [`server`] (a listener).
+//! address), [`server`] (a listener), [`client`]
+//! (the client of one server).
 
+pub mod client;
 pub mod headers;
 mod media;
 pub mod server;

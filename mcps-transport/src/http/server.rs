@@ -222,4 +222,4 @@ async fn follow(tls: Tls, every: Duration) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::http) mod tests;

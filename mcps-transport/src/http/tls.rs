@@ -111,7 +111,7 @@ fn read(certificate: &Path, key: &Path) -> Result<ServerConfig, TransportError> 
 }
 
 /// At least one.
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TransportError> {
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TransportError> {
     let failed = |source| TransportError::pem_file(file, source);
     let found = CertificateDer::pem_file_iter(file).map_err(failed)?;
     let found: Vec<_> = found.collect::<Result<_, _>>().map_err(failed)?;
@@ -129,6 +129,6 @@ fn look(certificate: &Path, key: &Path) -> Seen {
     Some([look(certificate)?, look(key)?])
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

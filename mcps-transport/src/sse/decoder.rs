@@ -84,10 +84,10 @@ impl Decoder {
     /// # Errors
     /// [`TransportError::EventTruncated`] when there is such a rest: the peer died or was cut off
     /// while writing. The failure of an earlier call again, if there was one.
-    pub fn finish(self) -> Result<(), TransportError> {
+    pub fn finish(&self) -> Result<(), TransportError> {
         let held = self.block.len() + self.bom.unwrap_or(0);
-        match self.broken {
-            Some(error) => Err(error),
+        match &self.broken {
+            Some(error) => Err(error.clone()),
             None if held == 0 => Ok(()),
             None => Err(TransportError::EventTruncated { bytes: held }),
         }

@@ -24,7 +24,7 @@ mod patience;
 mod streams;
 
 /// What reached the endpoint, and where the answer goes.
-pub(super) enum Call {
+pub(in crate::http) enum Call {
     Post(Post, oneshot::Sender<Reply>),
     Get(Get, oneshot::Sender<Reply>),
     Delete(Delete, oneshot::Sender<Reply>),
@@ -55,28 +55,28 @@ impl Endpoint for Scripted {
 }
 
 /// A listener that serves.
-pub(super) struct Running {
-    pub(super) address: SocketAddr,
-    pub(super) calls: mpsc::UnboundedReceiver<Call>,
+pub(in crate::http) struct Running {
+    pub(in crate::http) address: SocketAddr,
+    pub(in crate::http) calls: mpsc::UnboundedReceiver<Call>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinSet<Result<(), TransportError>>,
 }
 
 impl Running {
-    pub(super) async fn start() -> Self {
+    pub(in crate::http) async fn start() -> Self {
         Self::with(HttpLimits::default(), Edge::default(), None).await
     }
 
-    pub(super) async fn limited(limits: HttpLimits) -> Self {
+    pub(in crate::http) async fn limited(limits: HttpLimits) -> Self {
         Self::with(limits, Edge::default(), None).await
     }
 
-    pub(super) async fn with(limits: HttpLimits, edge: Edge, tls: Option<Tls>) -> Self {
+    pub(in crate::http) async fn with(limits: HttpLimits, edge: Edge, tls: Option<Tls>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         Self::on(listener, limits, edge, tls)
     }
 
-    pub(super) fn on(
+    pub(in crate::http) fn on(
         listener: TcpListener,
         limits: HttpLimits,
         edge: Edge,
@@ -103,14 +103,14 @@ impl Running {
         }
     }
 
-    pub(super) async fn post(&mut self) -> (Post, oneshot::Sender<Reply>) {
+    pub(in crate::http) async fn post(&mut self) -> (Post, oneshot::Sender<Reply>) {
         match soon("a call", self.calls.recv()).await.unwrap() {
             Call::Post(post, answer) => (post, answer),
             _ => panic!("another method"),
         }
     }
 
-    pub(super) async fn get(&mut self) -> (Get, oneshot::Sender<Reply>) {
+    pub(in crate::http) async fn get(&mut self) -> (Get, oneshot::Sender<Reply>) {
         match soon("a call", self.calls.recv()).await.unwrap() {
             Call::Get(get, answer) => (get, answer),
             _ => panic!("another method"),
@@ -118,27 +118,27 @@ impl Running {
     }
 
     /// Answers the next POST with its own body.
-    pub(super) async fn echo(&mut self) -> Post {
+    pub(in crate::http) async fn echo(&mut self) -> Post {
         let (post, answer) = self.post().await;
         answer.send(json(post.body.clone())).unwrap();
         post
     }
 
     /// Fails when anything reached the endpoint that the test did not take.
-    pub(super) fn untouched(&mut self) {
+    pub(in crate::http) fn untouched(&mut self) {
         assert!(self.calls.try_recv().is_err(), "the endpoint was called");
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(in crate::http) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    pub(super) async fn ended(&mut self) {
+    pub(in crate::http) async fn ended(&mut self) {
         let ended = soon("the end of the listener", self.served.join_next()).await;
         ended.unwrap().unwrap().unwrap();
     }
 
-    pub(super) async fn connect(&self) -> Raw<TcpStream> {
+    pub(in crate::http) async fn connect(&self) -> Raw<TcpStream> {
         Raw(TcpStream::connect(self.address).await.unwrap())
     }
 
@@ -152,7 +152,7 @@ impl Running {
     }
 }
 
-pub(super) fn json(body: impl Into<Bytes>) -> Reply {
+pub(in crate::http) fn json(body: impl Into<Bytes>) -> Reply {
     Reply::Json {
         status: StatusCode::OK,
         headers: HeaderMap::new(),
@@ -188,7 +188,7 @@ fn request(lines: &[&str], body: &str) -> Vec<u8> {
 }
 
 /// A client that writes what it likes.
-pub(super) struct Raw<S>(pub(super) S);
+pub(in crate::http) struct Raw<S>(pub(in crate::http) S);
 
 /// Status, head and body of an answer.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl Answered {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
-    pub(super) async fn send(&mut self, bytes: &[u8]) {
+    pub(in crate::http) async fn send(&mut self, bytes: &[u8]) {
         soon("sending", self.0.write_all(bytes)).await.unwrap();
     }
 
