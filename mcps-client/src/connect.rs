@@ -309,11 +309,7 @@ impl Connect {
     /// Whether the server may be told that something of the client's does not come.
     async fn may_hear(&self) -> bool {
         let broken = *self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        !broken
-            && matches!(
-                self.guard.link.holds(self.guard.min_server_level).await,
-                Some(Ok(()))
-            )
+        !broken && self.guard.may_hear().await
     }
 
     /// The first message alone may go out before the server's passport is known, if it is one that

@@ -163,6 +163,11 @@ impl Guard {
         }
     }
 
+    /// Whether the server may be told that something of the client's does not come.
+    pub(super) async fn may_hear(&self) -> bool {
+        matches!(self.link.holds(self.min_server_level).await, Some(Ok(())))
+    }
+
     /// Takes note of why the server has not proven itself.
     pub(super) fn is_unproven(&self, refusal: &Refusal) {
         let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);

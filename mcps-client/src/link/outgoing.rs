@@ -173,9 +173,10 @@ impl Link {
         id: &Id,
         code: Code,
         decision_id: &str,
-    ) -> Result<String, Refusal> {
+    ) -> Result<(String, Body), Refusal> {
         let req = self.state().serving.remove(id).and_then(|(req, _)| req);
-        self.seal_error(Some(id), req, code, decision_id, "", Outgoing::Post)
+        let text = self.seal_error(Some(id), req, code, decision_id, "", Outgoing::Post)?;
+        Ok((text, Body::answering(None, false)))
     }
 
     /// The same as the last message of the response.

@@ -28,7 +28,12 @@ fn plain_http_stays_within_the_machine_unless_somebody_decides_otherwise() {
         );
         assert!(Address::parse(url, true).is_ok(), "{url}");
     }
-    for url in ["server.example/mcp", "ftp://x/", "https://a:b@x/", "https://"] {
+    for url in [
+        "server.example/mcp",
+        "ftp://x/",
+        "https://a:b@x/",
+        "https://",
+    ] {
         let refused = Address::parse(url, true);
         assert!(matches!(refused, Err(ClientError::Transport(_))), "{url}");
     }
