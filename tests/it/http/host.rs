@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcps_client::fetch;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
 use mcps_client::link::{Body, End, Link, LinkParts, Opened, Plain, Wire};
 use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_client::verify::{Verifier, Window};
+use mcps_client::{announce, fetch};
 use mcps_core::clock::{Clock, SystemClock, Timestamp};
 use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
@@ -74,10 +74,9 @@ impl Host {
         let asked = self.next().await;
         assert_eq!(asked.header("mcp-session-id"), None);
         let (opened, mut body) = self.read(&asked).await;
-        assert_eq!(
-            opened.message.text().replace(",\"extensions\":{}", ""),
-            announced_by_client(),
-        );
+        let (message, announced_too) = announce::take(opened.message).unwrap();
+        assert!(announced_too.is_some());
+        assert_eq!(message.text(), INITIALIZE);
         let answer = self.seal(&mut body, &announced(), true);
         let headers = session.map_or(String::new(), |id| format!("Mcp-Session-Id: {id}\r\n"));
         asked.json(200, &headers, &answer).await;
@@ -206,15 +205,6 @@ fn server_end(stage: &Stage, url: &str) -> Link {
         random,
         session: None,
     })
-}
-
-/// What the client's first message is when it has our announcement in it.
-fn announced_by_client() -> String {
-    INITIALIZE.replacen(
-        r#""capabilities":{"#,
-        r#""capabilities":{"extensions":{"dev.mcps/signing":{"version":"1.0"},"created":true}"#,
-        1,
-    )
 }
 
 /// The first answer as an honest wrapper writes it.
