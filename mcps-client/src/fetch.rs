@@ -1,40 +1,56 @@
-//! How a GET or a DELETE over HTTP says who asks: neither has a body, so what is signed for it is a
-//! notification in a header, for this server, this method and this session.
+//! What a GET or DELETE of Streamable HTTP asks for, as a message that can be signed: neither has a
+//! body, and whoever read a session's id must not be able to listen to it or to end it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mcps_core::json::quote;
+use mcps_core::json::Value;
+use mcps_core::message::{Kind, Message};
+use mcps_core::refusal::Refusal;
 
-/// The header that carries the signed notification, in base64url without padding.
+/// The header that carries the signed message, in base64url without padding (RFC 4648 §5).
 pub const HEADER: &str = "mcps-envelope";
-/// The notification's method.
-pub const METHOD: &str = "dev.mcps/fetch";
+/// Its method.
+const METHOD: &str = "dev.mcps/fetch";
 
-/// The notification to be signed: for a request with this HTTP method, in this session, after this
-/// event.
-#[must_use]
-pub fn notification(method: &str, session: Option<&str>, last_event_id: Option<&str>) -> String {
-    let mut params = String::from(r#"{"method":"#);
-    quote(method, &mut params);
-    for (name, value) in [("session", session), ("lastEventId", last_event_id)] {
-        if let Some(value) = value {
-            params.push_str(&format!(r#","{name}":"#));
-            quote(value, &mut params);
+/// One such request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// `GET` or `DELETE`.
+    pub method: String,
+    /// `Mcp-Session-Id`.
+    pub session: String,
+    /// `Last-Event-ID`, where a stream is resumed.
+    pub last_event_id: Option<String>,
+}
+
+impl Fetch {
+    /// As a notification, to be sealed as if it were posted.
+    ///
+    /// # Errors
+    /// Never for a session id and an event id that a header can hold.
+    pub fn message(&self) -> Result<Message, Refusal> {
+        let mut params = serde_json::json!({"method": self.method, "session": self.session});
+        if let (Some(id), Some(params)) = (&self.last_event_id, params.as_object_mut()) {
+            params.insert("lastEventId".to_owned(), id.as_str().into());
         }
+        let message = serde_json::json!({"jsonrpc": "2.0", "method": METHOD, "params": params});
+        Message::parse(message.to_string())
     }
-    format!(r#"{{"jsonrpc":"2.0","method":"{METHOD}","params":{params}}}}}"#)
-}
 
-/// The header's value for a signed notification.
-#[must_use]
-pub fn encode(sealed: &str) -> String {
-    URL_SAFE_NO_PAD.encode(sealed)
-}
-
-/// The signed notification in a header's value; `None` when it is not base64url.
-#[must_use]
-pub fn decode(value: &[u8]) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(value).ok()
+    /// From the message that came; `None` for any other.
+    #[must_use]
+    pub fn read(message: &Message) -> Option<Self> {
+        let is_one =
+            message.kind() == Kind::Notification && message.method().as_deref() == Some(METHOD);
+        let params = message.params().filter(|_| is_one)?.as_object()?;
+        let text = |name: &str| {
+            let value = params.get(name).and_then(Value::as_str);
+            value.map(std::borrow::Cow::into_owned)
+        };
+        Some(Self {
+            method: text("method")?,
+            session: text("session")?,
+            last_event_id: text("lastEventId"),
+        })
+    }
 }
 
 #[cfg(test)]

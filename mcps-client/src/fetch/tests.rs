@@ -1,29 +1,22 @@
-use mcps_core::message::{Kind, Message};
-
-use super::{decode, encode, notification};
-
-#[test]
-fn says_what_is_fetched_whatever_stands_in_it() {
-    let text = notification("GET", Some("s\"1"), Some("é\\"));
-    let message = Message::parse(text.clone()).unwrap();
-    assert_eq!(message.kind(), Kind::Notification);
-    assert_eq!(message.method().unwrap(), "dev.mcps/fetch");
-    let param = |name: &str| {
-        let value = message.params().unwrap().get(name).unwrap();
-        value.as_str().unwrap().into_owned()
-    };
-    assert_eq!(
-        [param("method"), param("session"), param("lastEventId")],
-        ["GET", "s\"1", "é\\"]
-    );
-    assert_eq!(decode(encode(&text).as_bytes()).unwrap(), text.as_bytes());
-    assert_eq!(decode(b"a=="), None);
-}
+use super::Fetch;
+use mcps_core::message::Message;
 
 #[test]
-fn what_is_not_there_is_left_out() {
-    assert_eq!(
-        notification("DELETE", None, None),
-        r#"{"jsonrpc":"2.0","method":"dev.mcps/fetch","params":{"method":"DELETE"}}"#
-    );
+fn is_read_as_it_was_written_and_nothing_else_is() {
+    for last_event_id in [None, Some("7-\u{e9}\"".to_owned())] {
+        let fetch = Fetch {
+            method: "GET".to_owned(),
+            session: "s".to_owned(),
+            last_event_id,
+        };
+        assert_eq!(Fetch::read(&fetch.message().unwrap()), Some(fetch));
+    }
+    for text in [
+        r#"{"jsonrpc":"2.0","method":"dev.mcps/fetch"}"#,
+        r#"{"jsonrpc":"2.0","method":"dev.mcps/fetch","params":{"method":"GET"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"dev.mcps/fetch","params":{"method":"GET","session":"s"}}"#,
+        r#"{"jsonrpc":"2.0","method":"ping","params":{"method":"GET","session":"s"}}"#,
+    ] {
+        assert_eq!(Fetch::read(&Message::parse(text).unwrap()), None, "{text}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mcps_client::fetch::Fetch;
 use serde_json::Value;
 
 use super::Host;
@@ -24,12 +25,12 @@ async fn a_session_from_its_opening_to_its_end() {
     assert_eq!(standing.header("mcp-session-id"), Some(SESSION));
     assert_eq!(standing.header("mcp-protocol-version"), Some("2025-11-25"));
     let (fetched, mut own) = host.read_fetch(&standing).await;
-    assert_eq!(
-        fetched.message.text(),
-        format!(
-            r#"{{"jsonrpc":"2.0","method":"dev.mcps/fetch","params":{{"method":"GET","session":"{SESSION}"}}}}"#
-        )
-    );
+    let fetch = Fetch {
+        method: "GET".to_owned(),
+        session: SESSION.to_owned(),
+        last_event_id: None,
+    };
+    assert_eq!(Fetch::read(&fetched.message), Some(fetch));
     let mut own_events = standing.events("").await;
 
     // One call is answered in JSON, the next with events that come before its answer.
@@ -73,7 +74,8 @@ async fn a_session_from_its_opening_to_its_end() {
     assert_eq!(ended.method, "DELETE");
     assert_eq!(ended.header("mcp-session-id"), Some(SESSION));
     let (fetched, _) = host.read_fetch(&ended).await;
-    assert!(fetched.message.text().contains(r#""method":"DELETE""#));
+    let fetch = Fetch::read(&fetched.message).unwrap();
+    assert_eq!([fetch.method, fetch.session], ["DELETE", SESSION]);
     ended.empty(200, "").await;
     assert_eq!(host.connect.exit().await, 0, "{}", host.connect.words());
 }

@@ -1,6 +1,9 @@
 //! Servers that cannot be reached, do not sign, or answer with something else.
 
+use mcps_client::link::Plain;
 use mcps_core::code::Code;
+use mcps_core::level::TrustLevel;
+use mcps_core::refusal::Refusal;
 use tokio::net::TcpListener;
 
 use super::Host;
@@ -148,11 +151,49 @@ async fn a_session_that_the_server_forgot_ends_everything() {
 }
 
 #[tokio::test]
+async fn a_server_that_forgot_our_passport_is_shown_it_again() {
+    let mut host = Host::opened().await;
+    host.restart();
+    host.connect.write(&call(1)).await;
+    let asked = host.next().await;
+    let text = asked.body.clone();
+    let refused = host.link.open_post(text, TrustLevel::L1, Plain::Refuse);
+    let refused = refused.await.unwrap_err();
+    assert_eq!(refused.refusal, Refusal::PassportWanted);
+    let told = host.link.seal_refused_post(&refused, "d").unwrap();
+    asked.json(401, "", &told).await;
+    // Whether it was served nobody can say for certain but the client, who asks again if it will.
+    assert_eq!(host.refused(1).await, Code::InvalidPassport);
+    host.still_delivers(2).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_in_pieces_is_whole_at_its_end() {
+    let mut host = Host::opened().await;
+    let (asked, mut body) = host.ask(&call(1)).await;
+    let answer = host.seal(&mut body, &result(1), true);
+    let mut events = asked.events("").await;
+    for byte in format!("data: {answer}\r\n\r\n").chars() {
+        events.text(&byte.to_string()).await;
+    }
+    assert_eq!(host.connect.read().await, result(1));
+    events.end().await;
+
+    let (asked, mut body) = host.ask(&call(2)).await;
+    let answer = host.seal(&mut body, &result(2), true);
+    let length = answer.len() + 1;
+    asked
+        .raw(&format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{answer}"))
+        .await;
+    assert_eq!(host.refused(2).await, Code::UpstreamUnavailable);
+    host.still_delivers(100).await;
+}
+
+#[tokio::test]
 async fn a_signal_ends_it_at_once_and_the_end_of_the_input_lets_it_finish() {
     let mut host = Host::opened().await;
     let (asked, mut body) = host.ask(&call(1)).await;
     host.connect.close_input();
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     asked
         .json(200, "", &host.seal(&mut body, &result(1), true))
         .await;

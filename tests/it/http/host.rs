@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
 use mcps_client::link::{Body, End, Link, LinkParts, Opened, Plain, Wire};
@@ -97,6 +99,11 @@ impl Host {
         asked.empty(202, "").await;
     }
 
+    /// The server starts anew and remembers nobody.
+    pub(super) fn restart(&mut self) {
+        self.link = server_end(&self.stage, &self.url);
+    }
+
     /// The next request that reaches the server.
     pub(super) async fn next(&self) -> Asked {
         let accepted = tokio::time::timeout(PATIENCE, self.listener.accept()).await;
@@ -121,7 +128,7 @@ impl Host {
     /// Verifies what a GET or DELETE carries, and makes ready for its response.
     pub(super) async fn read_fetch(&self, asked: &Asked) -> (Opened, Body) {
         let header = asked.header(fetch::HEADER).expect("it is not signed");
-        self.read_text(fetch::decode(header.as_bytes()).unwrap())
+        self.read_text(URL_SAFE_NO_PAD.decode(header).unwrap())
             .await
     }
 

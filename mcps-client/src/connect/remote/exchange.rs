@@ -92,14 +92,14 @@ impl Remote {
         }
     }
 
-    /// Nothing came back, or nothing that could be read.
+    /// Nothing came back, or nothing that could be read. Whether the server has acted on it nobody can
+    /// say, unless no connection was made.
     async fn unreached(&self, hearing: &mut Hearing, error: &TransportError) -> Result<(), End> {
         let reason = exit::chain(error);
         let refusal = match error {
             TransportError::BodyTooLong { .. } => Refusal::Message("it is longer than we take"),
             _ => Refusal::Upstream,
         };
-        tracing::error!(reason, "the server was not reached: {reason}");
         self.fail(hearing, &refusal, &reason).await
     }
 

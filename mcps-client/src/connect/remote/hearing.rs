@@ -165,7 +165,19 @@ impl Remote {
             );
             return Ok(Flow::Next);
         }
-        self.fail(hearing, &refusal, &refusal.to_string()).await?;
+        // An end that could not read a request cannot name it. That it refused, and with what, is
+        // its own word all the same.
+        let told = message
+            .filter(|_| authentic)
+            .as_ref()
+            .and_then(refused_with);
+        match told.filter(|_| matches!(refusal, Refusal::NotBound(_))) {
+            Some(code) => {
+                let reason = "the server's end refused it, without naming what it refused";
+                self.fail_with(hearing, code, reason).await?;
+            }
+            None => self.fail(hearing, &refusal, &refusal.to_string()).await?,
+        }
         Ok(Flow::Stop)
     }
 
@@ -189,8 +201,17 @@ impl Remote {
         let waiting = hearing.id.as_ref().filter(|id| link.abandon(id));
         match waiting {
             // Whoever asked because of our question is told in its place.
-            Some(_) if hearing.probe || !hearing.wanted.is_so() => {
-                tracing::debug!(code = code.id(), reason, "not answered: {reason}");
+            Some(_) if hearing.probe => {
+                tracing::warn!(
+                    code = code.id(),
+                    reason,
+                    "the server has not said who it is, {}: {reason}",
+                    code.id()
+                );
+                Ok(())
+            }
+            Some(_) if !hearing.wanted.is_so() => {
+                tracing::debug!(code = code.id(), reason, "not told: {reason}");
                 Ok(())
             }
             Some(id) => {
@@ -201,7 +222,7 @@ impl Remote {
                 tracing::error!(
                     code = code.id(),
                     reason,
-                    "refused what the server sent, {}: {reason}",
+                    "an exchange with the server failed, {}: {reason}",
                     code.id()
                 );
                 Ok(())
@@ -236,11 +257,16 @@ impl Remote {
     }
 }
 
-/// The code of a refusal of ours that names no request.
-fn unread(message: &Message) -> Option<Code> {
+/// The code of a refusal of the server's end.
+fn refused_with(message: &Message) -> Option<Code> {
     let number = message.error()?.get("code").and_then(Value::as_i64)?;
+    Code::from_jsonrpc(number)
+}
+
+/// The code of one that names no request.
+fn unread(message: &Message) -> Option<Code> {
     let nobody = message.kind() == Kind::Error && message.id().is_none();
-    Code::from_jsonrpc(number).filter(|_| nobody)
+    refused_with(message).filter(|_| nobody)
 }
 
 /// A message as one line. Outside of strings, where they are escaped, line ends are whitespace.

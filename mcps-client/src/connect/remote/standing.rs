@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use mcps_core::message::Message;
 use mcps_core::refusal::Refusal;
 use mcps_transport::http::client::Response;
 
@@ -13,8 +14,9 @@ use super::crew::End;
 use super::exchange::resumable;
 use super::hearing::{Flow, Hearing};
 use super::patience::Patience;
+use crate::exit;
+use crate::fetch::{self, Fetch};
 use crate::link::Body;
-use crate::{exit, fetch};
 
 impl Remote {
     /// Follows the server's own stream as long as there is one.
@@ -94,11 +96,15 @@ impl Remote {
     ) -> Result<(HeaderMap, Body), Refusal> {
         let session = self.session.id();
         let session = session.as_ref().and_then(|id| id.to_str().ok());
-        let text = fetch::notification(method, session, last_event_id);
-        let (sealed, body) = self.guard.link.seal_post(Message::parse(text)?)?;
+        let fetch = Fetch {
+            method: method.to_owned(),
+            session: session.unwrap_or_default().to_owned(),
+            last_event_id: last_event_id.map(str::to_owned),
+        };
+        let (sealed, body) = self.guard.link.seal_post(fetch.message()?)?;
         let mut headers = self.session.headers();
         if !self.guard.link.is_plain() {
-            let value = HeaderValue::from_str(&fetch::encode(&sealed))
+            let value = HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(sealed))
                 .map_err(|_| Refusal::Envelope("no header holds it"))?;
             headers.insert(HeaderName::from_static(fetch::HEADER), value);
         }
