@@ -46,6 +46,9 @@ use session::{Session, is_modern};
 const IN_ORDER: Duration = Duration::from_secs(5);
 /// Answers and notifications of the client that are on their way at a time.
 const MAX_POSTS: usize = 64;
+/// Requests that the server has at a time, each on a connection of its own; more wait for their
+/// turn.
+const MAX_REQUESTS: usize = 128;
 /// How long the server may take to end the session.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -58,6 +61,7 @@ pub(super) struct Remote {
     mirrors: Mirrors,
     flights: Arc<Flights>,
     posts: Arc<Semaphore>,
+    requests: Semaphore,
     /// Openings whose answer may yet prove who the server is.
     openings: Arc<watch::Sender<usize>>,
 }
@@ -102,6 +106,7 @@ pub(super) async fn run(
         mirrors: Mirrors::default(),
         flights: Arc::default(),
         posts: Arc::new(Semaphore::new(MAX_POSTS)),
+        requests: Semaphore::new(MAX_REQUESTS),
         openings: Arc::new(watch::Sender::new(0)),
     });
     let crew = Crew::new();
@@ -266,7 +271,10 @@ impl Remote {
         let request = (message.kind() == Kind::Request).then(|| message.id().cloned());
         let flight = request
             .flatten()
-            .map(|id| self.flights.begin(&id, is_modern(&message)))
+            .map(|id| {
+                let bytes = message.text().len();
+                self.flights.begin(&id, is_modern(&message), bytes)
+            })
             .transpose()?;
         let opening = is_opening(&message).then(|| Opening::begin(&self.openings));
         let headers = self.session.headers_for(&message, &self.mirrors);

@@ -35,6 +35,11 @@ impl Remote {
         let Some(flight) = posting.flight.take() else {
             return self.converse(posting).await;
         };
+        let in_turn = async {
+            // It is never closed.
+            let _place = self.requests.acquire().await;
+            self.converse(posting).await
+        };
         tokio::select! {
             biased;
             () = flight.closed() => {
@@ -42,7 +47,7 @@ impl Remote {
                 tracing::debug!(waited, "the client gave up on a request; its response is closed");
                 Ok(())
             }
-            done = self.converse(posting) => done,
+            done = in_turn => done,
         }
     }
 

@@ -8,16 +8,25 @@ use mcps_core::message::Id;
 use mcps_core::refusal::Refusal;
 use tokio::sync::watch;
 
-/// Requests at a time. Each has a connection to the server.
-const MAX_FLIGHTS: usize = 512;
+use crate::link::MAX_IN_FLIGHT;
+
+/// Bytes of requests at a time, whether they were sent or wait for their turn.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// All that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Flights(Mutex<HashMap<Id, Entry>>);
+pub(super) struct Flights(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    entries: HashMap<Id, Entry>,
+    bytes: usize,
+}
 
 #[derive(Debug)]
 struct Entry {
     modern: bool,
+    bytes: usize,
     cancelled: watch::Sender<bool>,
 }
 
@@ -35,22 +44,29 @@ impl Flights {
     ///
     /// # Errors
     /// [`Refusal::Full`]; [`Refusal::Message`] when one with this id is under way.
-    pub(super) fn begin(self: &Arc<Self>, id: &Id, modern: bool) -> Result<Flight, Refusal> {
-        let mut flights = self.entries();
-        if flights.contains_key(id) {
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        id: &Id,
+        modern: bool,
+        bytes: usize,
+    ) -> Result<Flight, Refusal> {
+        let mut held = self.held();
+        if held.entries.contains_key(id) {
             return Err(Refusal::Message(
                 "a request with this `id` is still in flight",
             ));
         }
-        if flights.len() >= MAX_FLIGHTS {
+        if held.entries.len() >= MAX_IN_FLIGHT || bytes > MAX_BYTES - held.bytes {
             return Err(Refusal::Full("the table of requests in flight"));
         }
         let (sender, cancelled) = watch::channel(false);
         let entry = Entry {
             modern,
+            bytes,
             cancelled: sender,
         };
-        flights.insert(id.clone(), entry);
+        held.bytes += bytes;
+        held.entries.insert(id.clone(), entry);
         Ok(Flight {
             flights: Arc::clone(self),
             id: id.clone(),
@@ -62,13 +78,13 @@ impl Flights {
     /// The client gave up on a request. Whether that was one of 2026-07-28; `None` when there is no
     /// such request.
     pub(super) fn cancel(&self, id: &Id) -> Option<bool> {
-        let flights = self.entries();
-        let entry = flights.get(id)?;
+        let held = self.held();
+        let entry = held.entries.get(id)?;
         entry.cancelled.send_replace(true);
         Some(entry.modern)
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Id, Entry>> {
+    fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -96,7 +112,10 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.flights.entries().remove(&self.id);
+        let mut held = self.flights.held();
+        if let Some(entry) = held.entries.remove(&self.id) {
+            held.bytes -= entry.bytes;
+        }
     }
 }
 
