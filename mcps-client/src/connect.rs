@@ -9,6 +9,7 @@ mod remote;
 
 pub use address::Address;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcps_core::clock::Clock;
@@ -54,7 +55,12 @@ pub enum Place {
     /// A process that we start: its command and arguments.
     Command(Vec<String>),
     /// At a URL, over Streamable HTTP.
-    Url(Address),
+    Url {
+        /// Which.
+        address: Address,
+        /// Certificates that are trusted beside the machine's own, PEM.
+        extra_roots: Option<PathBuf>,
+    },
 }
 
 /// What is asked of a server, whatever carries the messages.
@@ -94,7 +100,7 @@ pub async fn run(
     let session = hex16(random.as_ref())?;
     let (wire, key, shown) = match &server {
         Place::Command(words) => (Wire::Stdio, peers::stdio_key(words), relay::shown(words)),
-        Place::Url(address) => {
+        Place::Url { address, .. } => {
             let uri = address.as_str().to_owned();
             (Wire::Http(vec![uri.clone()]), uri, address.shown())
         }
@@ -122,7 +128,10 @@ pub async fn run(
                 let connect = Connect::new(guard);
                 Ok(relay::run(&connect, command, &limits).await?)
             }
-            Place::Url(address) => remote::run(guard, &address, &limits).await,
+            Place::Url {
+                address,
+                extra_roots,
+            } => remote::run(guard, &address, extra_roots.as_deref(), &limits).await,
         }
     };
     tokio::select! {

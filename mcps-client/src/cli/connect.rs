@@ -1,5 +1,6 @@
 //! `mcps connect`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -43,6 +44,9 @@ pub(crate) struct Connect {
     /// signatures only keep them from changing one.
     #[arg(long, requires = "url")]
     allow_insecure_http: bool,
+    /// Trust the certificates in this PEM file too, beside this machine's own, for the server's TLS.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca_cert: Option<PathBuf>,
     /// The command of the signed server, for example `mcps-wrap --home DIR -- SERVER`.
     #[arg(last = true, required_unless_present = "url", value_name = "COMMAND")]
     command: Vec<String>,
@@ -51,7 +55,10 @@ pub(crate) struct Connect {
 impl Connect {
     pub(crate) async fn run(self, machine: &Machine) -> Result<ExitCode, CliError> {
         let server = match self.url {
-            Some(url) => Place::Url(Address::parse(&url, self.allow_insecure_http)?),
+            Some(url) => Place::Url {
+                address: Address::parse(&url, self.allow_insecure_http)?,
+                extra_roots: self.ca_cert,
+            },
             None => Place::Command(self.command),
         };
         let options = ConnectOptions {

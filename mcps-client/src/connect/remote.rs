@@ -14,6 +14,7 @@ mod patience;
 mod session;
 mod standing;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,10 +94,11 @@ enum Ended {
 pub(super) async fn run(
     guard: Guard,
     address: &Address,
+    extra_roots: Option<&Path>,
     limits: &Limits,
 ) -> Result<Ending, ClientError> {
     let mut stop = Shutdown::listen()?;
-    let http = Client::new(address.as_str(), ClientLimits::default(), None)?;
+    let http = Client::new(address.as_str(), ClientLimits::default(), extra_roots)?;
     let mut client = stdio::own(limits)?.into_pipe(limits);
     let remote = Arc::new(Remote {
         guard,
