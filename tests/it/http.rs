@@ -4,6 +4,7 @@
 mod calls;
 mod cancelling;
 mod failures;
+mod guarding;
 mod host;
 mod resuming;
 mod tampering;

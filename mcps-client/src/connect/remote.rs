@@ -50,6 +50,9 @@ const MAX_POSTS: usize = 64;
 /// Requests that the server has at a time, each on a connection of its own; more wait for their
 /// turn.
 const MAX_REQUESTS: usize = 128;
+/// How long an answer may take. Over pipes nothing bounds it but the client, which gives up when it
+/// has waited for long enough; a connection that is dead is found out sooner.
+const ANSWER: Duration = Duration::from_secs(3600);
 /// How long the server may take to end the session.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -98,7 +101,11 @@ pub(super) async fn run(
     limits: &Limits,
 ) -> Result<Ending, ClientError> {
     let mut stop = Shutdown::listen()?;
-    let http = Client::new(address.as_str(), ClientLimits::default(), extra_roots)?;
+    let within = ClientLimits {
+        answer: ANSWER,
+        ..ClientLimits::default()
+    };
+    let http = Client::new(address.as_str(), within, extra_roots)?;
     let mut client = stdio::own(limits)?.into_pipe(limits);
     let remote = Arc::new(Remote {
         guard,
@@ -247,12 +254,23 @@ impl Remote {
     async fn notify(self: &Arc<Self>, message: Message, crew: &Crew) -> Result<(), Refusal> {
         let ready = message.method().as_deref() == Some("notifications/initialized");
         let mut posting = self.posting(message, false)?;
-        let (accepted, taken) = oneshot::channel();
+        let (accepted, mut taken) = oneshot::channel();
         posting.accepted = Some(accepted);
         self.post(posting, crew).await;
-        let taken = matches!(tokio::time::timeout(IN_ORDER, taken).await, Ok(Ok(())));
-        if ready && taken && self.session.is_legacy() {
-            crew.stream(Arc::clone(self).stand());
+        let in_time = tokio::time::timeout(IN_ORDER, &mut taken).await;
+        if ready && self.session.is_legacy() {
+            let remote = Arc::clone(self);
+            crew.stream(async move {
+                let taken = match in_time {
+                    Ok(taken) => taken,
+                    Err(_) => taken.await,
+                };
+                match taken {
+                    Ok(()) => remote.stand().await,
+                    // It was refused, and whoever sent it knows why.
+                    Err(_) => Ok(()),
+                }
+            });
         }
         Ok(())
     }

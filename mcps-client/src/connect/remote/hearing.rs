@@ -87,7 +87,6 @@ impl Remote {
             asked,
             ..
         } = opened;
-        hearing.opening = None;
         if wants_passport(&message) {
             self.guard.link.show_passport();
         }
@@ -104,6 +103,8 @@ impl Remote {
         let id = message.id().cloned();
         let answer = hearing.is_answer(Some(message.kind()), id.as_ref());
         hearing.answered |= answer;
+        // Others wait for it, and for what is agreed on in it.
+        let opening = hearing.opening.take_if(|_| answer);
         if answer && hearing.probe {
             return Ok(());
         }
@@ -122,6 +123,7 @@ impl Remote {
                         _ => {}
                     }
                 }
+                drop(opening);
                 relay::send(&self.client, line(message)).await
             }
             Err(refusal) => {

@@ -24,9 +24,12 @@ struct Agreed {
     id: Option<HeaderValue>,
 }
 
-/// The session, once there is one.
+/// The session, once there is one, or the version that the client's messages name by themselves.
 #[derive(Debug, Default)]
-pub(super) struct Session(Mutex<Option<Agreed>>);
+pub(super) struct Session {
+    agreed: Mutex<Option<Agreed>>,
+    modern: Mutex<Option<String>>,
+}
 
 impl Session {
     /// Takes note of the verified answer to `initialize`, and of the session that came with it.
@@ -36,11 +39,11 @@ impl Session {
             .and_then(|result| result.get("protocolVersion"))
             .and_then(Value::as_str);
         let version = version.and_then(|version| HeaderValue::from_str(&version).ok());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Agreed { version, id });
+        *self.agreed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Agreed { version, id });
     }
 
     fn agreed(&self) -> Option<Agreed> {
-        let agreed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let agreed = self.agreed.lock().unwrap_or_else(PoisonError::into_inner);
         agreed.clone()
     }
 
@@ -66,10 +69,22 @@ impl Session {
 
     /// The headers that go with a message.
     pub(super) fn headers_for(&self, message: &Message, mirrors: &Mirrors) -> HeaderMap {
+        let mut modern = self.modern.lock().unwrap_or_else(PoisonError::into_inner);
         match (message.method(), version(message)) {
-            (Some(method), Some(version)) => mirrored(message, &method, &version, mirrors),
+            (Some(method), Some(version)) => {
+                let headers = mirrored(message, &method, &version, mirrors);
+                *modern = Some(version);
+                headers
+            }
             // It begins a session.
             (Some(method), None) if method == "initialize" => HeaderMap::new(),
+            // A notification need not name the version; its headers do.
+            (Some(method), None) if !self.is_legacy() => {
+                let version = modern.as_deref();
+                version.map_or_else(HeaderMap::new, |version| {
+                    mirrored(message, &method, version, mirrors)
+                })
+            }
             _ => self.headers(),
         }
     }

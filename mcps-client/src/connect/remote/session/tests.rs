@@ -39,3 +39,15 @@ fn a_legacy_message_names_the_session_and_its_version() {
     // What begins a session names none.
     assert!(of(&session, INITIALIZE).is_empty());
 }
+
+#[test]
+fn a_modern_notification_goes_under_the_version_of_the_requests_before_it() {
+    const NOTICE: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#;
+    let session = Session::default();
+    assert!(of(&session, NOTICE).is_empty());
+    of(&session, CALL);
+    let headers = of(&session, NOTICE);
+    assert_eq!(headers["mcp-protocol-version"], "2026-07-28");
+    assert_eq!(headers["mcp-method"], "notifications/progress");
+    assert_eq!(headers.len(), 2);
+}
