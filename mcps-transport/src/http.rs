@@ -3,12 +3,11 @@
 //! document or with an event stream; in revisions 2025-03-26 to 2025-11-25 also GET (a stream of
 //! the server's own messages) and DELETE (the end of a session).
 //!
-//! HTTP/1.1 only: none of the protocol's SDKs asks for more, and one connection then carries one
-//! exchange at a time, so that a client that leaves is a connection that closes.
+//! HTTP/1.1 only: all of the protocol's SDKs speak it, and one connection then carries one exchange
+//! at a time, so that a client that leaves is a connection that closes.
 //!
-//! Modules: [`headers`] (what travels beside a message), [`uri`] (the one spelling of a server's
-//! address), [`server`] (a listener), [`client`]
-//! (the client of one server).
+//! Modules: [`server`] (a listener), [`client`] (the client of one server), [`headers`] (what
+//! travels beside a message), [`uri`] (the one spelling of a server's address).
 
 pub mod client;
 pub mod headers;

@@ -1,8 +1,10 @@
 //! Bytes ⇄ frames. What carries MCP messages, and nothing that looks into them: no policy, no
 //! signatures, no JSON but the outline of a line that is too long to keep. The caller hands every frame to `mcps_core::json` itself.
 //!
-//! This is the stdio binding of MCP (specification 2025-11-25 and 2026-07-28, *Transports: stdio*):
-//! one message a line. Between the client that started us and a server that we start:
+//! [`http`] is the Streamable HTTP binding of MCP: a listener and a client, whose streams are read
+//! and written by [`sse`]. The rest is the stdio binding (specification 2025-11-25 and 2026-07-28,
+//! *Transports: stdio*): one message a line. Between the client that started us and a server that
+//! we start:
 //!
 //! ```no_run
 //! use mcps_transport::{child::Command, frame::Incoming, limits::Limits, shutdown::Shutdown, stdio};
@@ -37,7 +39,8 @@
 //!
 //! Modules: [`frame`] (a line, and reading and writing lines), [`pipe`] (queues and the tasks that
 //! fill and empty them), [`stdio`] (our own standard input and output), [`child`] (a server
-//! process and all it starts), [`shutdown`] (the signals that end us), [`limits`], [`error`].
+//! process and all it starts), [`shutdown`] (the signals that end us), [`limits`], [`http`], [`sse`],
+//! [`error`].
 
 pub mod child;
 pub mod error;

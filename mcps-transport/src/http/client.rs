@@ -104,6 +104,7 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(limits.idle)
+            .pool_max_idle_per_host(limits.idle_connections)
             .http1_max_headers(limits.headers)
             .http1_max_buf_size(limits.header_bytes.max(8192))
             .build(Connector::new(tls, limits.connect));

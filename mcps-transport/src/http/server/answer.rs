@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::{
     sync::mpsc,
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep},
 };
 
 use super::{limits::HttpLimits, stage::Exchange};
@@ -114,7 +114,7 @@ impl Stream {
             },
         };
         if let Some((after, timer)) = &mut self.silence {
-            timer.as_mut().reset(Instant::now() + *after);
+            timer.set(sleep(*after));
         }
         if event.encoded_len() > self.limit {
             tracing::error!(

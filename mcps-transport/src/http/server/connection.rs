@@ -41,7 +41,7 @@ const UNREACHED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much of what a client still sends after its last answer is read and thrown away, and how
 /// long that may take: closing with bytes unread would take the answer from it (RFC 9112 §9.6).
-const LINGER_BYTES: u64 = 256 * 1024;
+const LINGER_BYTES: u64 = 8 * 1024 * 1024;
 const LINGER: Duration = Duration::from_millis(500);
 
 /// What all connections of a listener share.

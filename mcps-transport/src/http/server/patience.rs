@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep},
 };
 
 use super::{
@@ -60,7 +60,7 @@ impl<S> Patience<S> {
             .get_or_insert_with(|| (count, Box::pin(sleep(allowed))));
         if *for_wait != count {
             *for_wait = count;
-            timer.as_mut().reset(Instant::now() + allowed);
+            timer.set(sleep(allowed));
         }
         timer.as_mut().poll(cx).map(|()| Err(timed_out()))
     }

@@ -82,7 +82,8 @@ impl Drop for Exchange {
 /// in earlier ones it says nothing about the request (*Sending messages to the server*).
 ///
 /// A disconnect is seen at once while an endpoint works or an event stream is open, unless the
-/// client had already sent bytes of its next request; then it is seen when something is written.
+/// client had already sent bytes of its next request; then it is seen when something is written. A
+/// client that only closes its sending side counts as gone too.
 #[derive(Debug, Clone)]
 pub struct Gone(watch::Receiver<()>);
 

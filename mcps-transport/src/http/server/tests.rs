@@ -124,6 +124,15 @@ impl Running {
         post
     }
 
+    /// Answers every POST with its own body, for ever.
+    async fn echo_all(&mut self) {
+        while let Some(call) = self.calls.recv().await {
+            if let Call::Post(post, answer) = call {
+                let _ = answer.send(json(post.body.clone()));
+            }
+        }
+    }
+
     /// Fails when anything reached the endpoint that the test did not take.
     pub(in crate::http) fn untouched(&mut self) {
         assert!(self.calls.try_recv().is_err(), "the endpoint was called");

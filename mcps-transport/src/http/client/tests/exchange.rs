@@ -226,3 +226,18 @@ async fn many_requests_at_once_are_answered_each_with_its_own() {
     };
     soon("all answers", async { tokio::join!(ask, serve) }).await;
 }
+
+#[tokio::test]
+async fn is_told_that_a_message_is_too_large_for_the_server() {
+    let mut server = Running::start().await;
+    let client = client(server.address);
+    for _ in 0..20 {
+        let large = vec![b'x'; 8 << 20];
+        let response = soon("an answer", client.post(large, HeaderMap::new())).await;
+        assert!(
+            matches!(response, Ok(Response::Refused { status, .. }) if status == 413),
+            "{response:?}"
+        );
+    }
+    server.untouched();
+}

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Edge, HttpLimits, Raw, Running, Tls, request};
-use crate::{error::TransportError, witness::soon};
+use super::{Edge, HttpLimits, Raw, Reply, Running, Tls, request};
+use crate::{error::TransportError, sse::Event, witness::soon};
 
 /// Writes a certificate for localhost and its key.
 fn issue(folder: &Path) -> CertificateDer<'static> {
@@ -131,4 +131,46 @@ async fn speaks_no_plain_http_beside_tls() {
     let rest = raw.rest().await;
     assert!(!rest.starts_with(b"HTTP"), "an alert at most: {rest:?}");
     server.untouched();
+}
+
+#[tokio::test(start_paused = true)]
+async fn closes_a_handshake_that_does_not_come() {
+    let folder = TempDir::new().unwrap();
+    issue(folder.path());
+    let tls = load(&folder).unwrap();
+    let limits = HttpLimits::default();
+    let mut server = Running::with(limits, Edge::default(), Some(tls)).await;
+    let start = tokio::time::Instant::now();
+    let mut raw = server.connect().await;
+    raw.send(b"\x16\x03\x01").await;
+    assert!(raw.rest().await.is_empty());
+    assert_eq!(start.elapsed(), limits.header_read);
+    server.untouched();
+}
+
+#[tokio::test(start_paused = true)]
+async fn cuts_off_a_client_that_does_not_read_under_tls() {
+    let folder = TempDir::new().unwrap();
+    let trusted = issue(folder.path());
+    let tls = load(&folder).unwrap();
+    let limits = HttpLimits {
+        keep_alive: None,
+        ..HttpLimits::default()
+    };
+    let mut server = Running::with(limits, Edge::default(), Some(tls)).await;
+    let mut raw = connect(&server, &trusted).await.unwrap();
+    raw.send(&request(&[], "{}")).await;
+    let (post, answer) = server.post().await;
+    let (send, events) = tokio::sync::mpsc::channel(1);
+    let headers = http::HeaderMap::new();
+    answer.send(Reply::Events { headers, events }).unwrap();
+    let start = tokio::time::Instant::now();
+    let event = Event::message(&[b'x'; 256 * 1024]);
+    let mut sent = 0;
+    while send.send(event.clone()).await.is_ok() {
+        sent += 1;
+        assert!(sent < 200, "nobody holds this much");
+    }
+    assert_eq!(start.elapsed(), limits.write, "after {sent} events");
+    post.gone.wait().await;
 }

@@ -249,3 +249,53 @@ async fn a_client_that_asks_first_is_told_to_go_on_only_if_its_body_is_wanted() 
     let large = ["Expect: 100-continue", "Content-Length: 104857600"];
     assert_eq!(server.refused(&request(&large, "")).await.status, 413);
 }
+
+#[tokio::test]
+async fn no_bytes_end_the_listener() {
+    let limits = HttpLimits {
+        body_bytes: 10_000,
+        ..HttpLimits::default()
+    };
+    let mut server = Running::limited(limits).await;
+    let seed = request(
+        &["Transfer-Encoding: chunked", "Origin: http://localhost"],
+        "2;a=b\r\n{}\r\n0\r\nT: u\r\n\r\n",
+    );
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    for _ in 0..500 {
+        let mut bytes = seed.clone();
+        for _ in 0..=random(4) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = random(bytes.len());
+            match random(4) {
+                0 => bytes[at] = u8::try_from(random(256)).unwrap(),
+                1 => drop(bytes.remove(at)),
+                2 => bytes.insert(at, b"\r\n\0:; \t\xff"[random(8)]),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        let mut raw = server.connect().await;
+        raw.send(&bytes).await;
+        let _ = raw.0.shutdown().await;
+        // What is still a request may arrive. Where bytes follow it, it is not seen that its client
+        // has left, until it is answered.
+        tokio::select! {
+            _ = raw.rest() => {}
+            () = server.echo_all() => {}
+        }
+    }
+    let mut raw = server.connect().await;
+    raw.send(&request(&[], "{}")).await;
+    tokio::select! {
+        answered = raw.answer() => assert_eq!(answered.status, 200),
+        () = server.echo_all() => {}
+    }
+}

@@ -174,3 +174,31 @@ async fn exchanges_that_do_not_end_are_aborted_after_the_drain() {
     assert_eq!(seconds(start), 10);
     assert!(post.gone.is_so());
 }
+
+#[tokio::test(start_paused = true)]
+async fn waits_for_ever_when_told_to() {
+    let ever = Duration::MAX;
+    let limits = HttpLimits {
+        header_read: ever,
+        body_read: ever,
+        idle: ever,
+        write: ever,
+        keep_alive: Some(ever),
+        drain: ever,
+        ..HttpLimits::default()
+    };
+    let mut server = Running::limited(limits).await;
+    let mut raw = server.connect().await;
+    for _ in 0..2 {
+        sleep(Duration::from_secs(3600)).await;
+        raw.send(&request(&[], "{}")).await;
+        let (_, answer) = server.post().await;
+        let (send, events) = mpsc::channel(1);
+        let headers = HeaderMap::new();
+        answer.send(Reply::Events { headers, events }).unwrap();
+        send.send(Event::message(b"{}")).await.unwrap();
+        drop(send);
+        assert_eq!(raw.head().await.status, 200);
+        while !raw.chunk().await.is_empty() {}
+    }
+}
