@@ -51,6 +51,30 @@ async fn a_stream_with_ids_is_taken_up_where_it_broke() {
 }
 
 #[tokio::test]
+async fn a_server_may_be_asked_again_and_again_until_it_has_an_answer() {
+    let mut host = Host::opened().await;
+    let (asked, mut body) = host.ask(&call(1)).await;
+    let mut events = asked.events("").await;
+    events.text("id: 0\nretry: 10\ndata:\n\n").await;
+    events.end().await;
+    for turn in 0..8 {
+        let again = host.next().await;
+        let last = format!("{turn}");
+        assert_eq!(again.header("last-event-id"), Some(last.as_str()));
+        let mut events = again.events("").await;
+        events.text(&format!("id: {}\ndata:\n\n", turn + 1)).await;
+        events.end().await;
+    }
+    let again = host.next().await;
+    let mut events = again.events("").await;
+    events
+        .event_with("9", &host.seal(&mut body, &result(1), true))
+        .await;
+    events.end().await;
+    assert_eq!(host.connect.read().await, result(1));
+}
+
+#[tokio::test]
 async fn what_is_left_out_of_a_resumed_stream_is_noticed() {
     let mut host = Host::opened().await;
     let (asked, mut body) = host.ask(&call(1)).await;

@@ -171,13 +171,14 @@ impl Remote {
                     return Ok(Flow::Next);
                 }
             };
+            // Whatever came: servers may close a stream again and again before they have an answer.
+            patience.renew();
             patience.wait(event.retry());
             let message = event
                 .name()
                 .is_none_or(|name| name.is_empty() || name == b"message");
             let data = event.data().filter(|data| message && !data.is_empty());
             if let Some(data) = data {
-                patience.renew();
                 if self.hear(hearing, data.to_vec()).await? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }

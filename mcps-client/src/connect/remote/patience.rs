@@ -6,7 +6,9 @@ use std::time::Duration;
 const TRIES: u32 = 5;
 /// Before the first try; doubled before each further one.
 const FIRST: Duration = Duration::from_millis(500);
-/// The longest pause, whatever a server asks for.
+/// The shortest pause, whatever a server asks for.
+const SHORTEST: Duration = Duration::from_millis(10);
+/// The longest.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The tries that are left, and the pause before the next one.
@@ -40,7 +42,7 @@ impl Patience {
             Some(asked) => asked.max(grown),
             None => grown,
         };
-        Some(pause.min(LONGEST))
+        Some(pause.clamp(SHORTEST, LONGEST))
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Duration, LONGEST, Patience, TRIES};
+use super::{Duration, LONGEST, Patience, SHORTEST, TRIES};
 
 #[test]
 fn pauses_grow_and_end() {
@@ -16,6 +16,9 @@ fn a_server_is_left_alone_for_as_long_as_it_asks_within_bounds() {
     patience.wait(Some(Duration::from_millis(10)));
     patience.wait(None);
     assert_eq!(patience.next(), Some(Duration::from_millis(10)));
+    patience.renew();
+    patience.wait(Some(Duration::ZERO));
+    assert_eq!(patience.next(), Some(SHORTEST));
     patience.wait(Some(Duration::from_secs(3600)));
     assert_eq!(patience.next(), Some(LONGEST));
 }
