@@ -69,15 +69,12 @@ impl Crew {
 
     /// Waits until no exchange is under way.
     pub(super) async fn idle(&self) {
-        let done = poll_fn(|cx| {
-            let mut tasks = self
-                .exchanges
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            tasks.poll_join_next(cx)
+        let mut next = poll_fn(|cx| {
+            let exchanges = self.exchanges.lock();
+            let mut exchanges = exchanges.unwrap_or_else(PoisonError::into_inner);
+            exchanges.poll_join_next(cx)
         });
-        let mut done = done;
-        while (&mut done).await.is_some() {}
+        while (&mut next).await.is_some() {}
     }
 
     /// Ends all of them where they are.

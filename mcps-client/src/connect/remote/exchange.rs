@@ -38,7 +38,12 @@ impl Remote {
         let in_turn = async {
             // It is never closed.
             let _place = self.requests.acquire().await;
-            self.converse(posting).await
+            if posting.hearing.wanted.is_so() {
+                return self.converse(posting).await;
+            }
+            let waited = self.guard.link.abandon(flight.id());
+            tracing::debug!(waited, "the client gave up on a request before it was sent");
+            Ok(())
         };
         tokio::select! {
             biased;
@@ -116,20 +121,26 @@ impl Remote {
         status: StatusCode,
         body: Vec<u8>,
     ) -> Result<(), End> {
-        tracing::warn!(
-            status = status.as_u16(),
-            "the server answered with HTTP status {status}"
-        );
+        let logged = || {
+            tracing::warn!(
+                status = status.as_u16(),
+                "the server answered with HTTP status {status}"
+            );
+        };
         // Words that are no message of anybody's are no reason to speak of signatures.
         let is_message = Message::parse_with(body.clone(), crate::link::line_limits())
             .is_ok_and(|message| message.method().is_none());
         if !is_message {
+            logged();
             let reason = format!("HTTP status {status}");
             return self.fail(&mut hearing, &Refusal::Upstream, &reason).await;
         }
         match self.hear(&mut hearing, body).await? {
             Flow::Next => self.close(hearing).await,
-            Flow::Stop => Ok(()),
+            Flow::Stop => {
+                logged();
+                Ok(())
+            }
         }
     }
 
