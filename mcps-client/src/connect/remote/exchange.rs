@@ -189,10 +189,10 @@ impl Remote {
                 .name()
                 .is_none_or(|name| name.is_empty() || name == b"message");
             let data = event.data().filter(|data| message && !data.is_empty());
-            if let Some(data) = data {
-                if self.hear(hearing, data.to_vec()).await? == Flow::Stop {
-                    return Ok(Flow::Stop);
-                }
+            if let Some(data) = data
+                && self.hear(hearing, data.to_vec()).await? == Flow::Stop
+            {
+                return Ok(Flow::Stop);
             }
         }
     }
