@@ -321,11 +321,14 @@ impl Remote {
     /// starts with anything else (as the stateless era allows) waits for a question of our own.
     async fn await_opening(self: &Arc<Self>, message: &Message, crew: &Crew) {
         let link = &self.guard.link;
-        if is_opening(message) || link.peer().is_some() || link.is_plain() {
+        let known = link.peer().is_some() || link.is_plain();
+        // What belongs to a session waits for the answer that begins it, too.
+        let settled = self.session.is_legacy() || is_modern(message);
+        if is_opening(message) || (known && settled) {
             return;
         }
         let mut openings = self.openings.subscribe();
-        if *openings.borrow() == 0 {
+        if !known && *openings.borrow() == 0 {
             let probe = self.guard.probe();
             let posting = probe.and_then(|probe| self.posting(probe, true).ok());
             if let Some(posting) = posting {

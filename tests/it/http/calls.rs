@@ -6,8 +6,8 @@ use mcps_client::fetch::Fetch;
 use serde_json::Value;
 
 use super::Host;
-use super::host::{READY, SESSION};
-use crate::wire::{call, result};
+use super::host::{READY, SESSION, announced};
+use crate::wire::{INITIALIZE, INITIALIZED, call, result};
 
 const PROGRESS: &str =
     r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}"#;
@@ -121,6 +121,32 @@ async fn what_follows_a_notification_waits_until_that_was_accepted() {
     }
     methods.sort();
     assert_eq!(methods, ["GET", "POST"]);
+    assert_eq!(host.connect.read().await, result(1));
+}
+
+#[tokio::test]
+async fn what_is_written_before_the_opening_is_answered_waits_for_its_session() {
+    let mut host = Host::start().await;
+    host.connect.write(INITIALIZE).await;
+    host.connect.write(&call(1)).await;
+    let asked = host.next().await;
+    let (_, mut body) = host.read(&asked).await;
+    let session = format!("Mcp-Session-Id: {SESSION}\r\n");
+    let mut events = asked.events(&session).await;
+    // By now the server is known, but not the session.
+    events.event(&host.seal(&mut body, PROGRESS, false)).await;
+    assert_eq!(host.connect.read().await, PROGRESS);
+    events
+        .event(&host.seal(&mut body, &announced(), true))
+        .await;
+    events.end().await;
+    assert_eq!(host.connect.read().await, INITIALIZED);
+    let asked = host.next().await;
+    assert_eq!(asked.header("mcp-session-id"), Some(SESSION));
+    let (_, mut body) = host.read(&asked).await;
+    asked
+        .json(200, "", &host.seal(&mut body, &result(1), true))
+        .await;
     assert_eq!(host.connect.read().await, result(1));
 }
 
