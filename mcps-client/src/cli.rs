@@ -50,7 +50,8 @@ pub(crate) enum Command {
     /// Look into signed messages.
     #[command(subcommand)]
     Envelope(envelope::Envelope),
-    /// Run an MCP server and speak signed MCP with it, on behalf of an unmodified client.
+    /// Speak signed MCP with a server, one that is started here or one at a URL, on behalf of an
+    /// unmodified client.
     Connect(connect::Connect),
     /// Look at the tools seen so far, and approve changed ones.
     #[command(subcommand)]

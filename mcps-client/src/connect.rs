@@ -1,34 +1,38 @@
 //! `mcps connect`: an MCP server on our standard input and output for any unmodified client. What
-//! the client writes goes out signed; what comes back is verified before the client sees it.
+//! the client writes goes out signed; what comes back is verified before the client sees it. The
+//! signed server is a process that we start, here, or one over HTTP ([`remote`]).
 
+mod address;
 mod deliver;
+mod guard;
+mod remote;
 
-use std::collections::BTreeSet;
+pub use address::Address;
+
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcps_core::clock::Clock;
 use mcps_core::code::Code;
 use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
-use mcps_core::message::{self, Id, Kind, Message, Outline};
+use mcps_core::message::{Id, Kind, Message, Outline};
 use mcps_core::random::{Random, hex16};
 use mcps_core::refusal::Refusal;
-use mcps_core::replay::ReplayGuard;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 use mcps_transport::limits::Limits;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
-use crate::announce::{self, Announcement};
 use crate::error::ClientError;
 use crate::home::Home;
 use crate::identity::Identity;
-use crate::link::{End, Link, LinkParts, Plain, Wire};
-use crate::peers::{self, Peers};
+use crate::link::{End, Wire};
 use crate::relay::{self, Ending, Ends, Relay};
 use crate::trust_source::{Freshness, TrustSource};
-use crate::verify::{Verifier, Window};
-use crate::{renewal, tools};
+use crate::verify::Window;
+use crate::{peers, renewal};
+use guard::{Guard, GuardParts, is_opening};
 
 /// The environment variable that tells `mcps-wrap` the session of the one client that started it.
 pub const SESSION_ENV: &str = "MCPS_SESSION";
@@ -39,8 +43,29 @@ const NO_LINE: &str = "a line that is too long, broken off, or holds a line end"
 /// What `mcps connect` was asked to do.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    /// The command of the signed server and its arguments.
-    pub command: Vec<String>,
+    /// Where the signed server is.
+    pub server: Place,
+    /// On what terms.
+    pub terms: Terms,
+}
+
+/// Where a signed server is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A process that we start: its command and arguments.
+    Command(Vec<String>),
+    /// At a URL, over Streamable HTTP.
+    Url {
+        /// Which.
+        address: Address,
+        /// Certificates that are trusted beside the machine's own, PEM.
+        extra_roots: Option<PathBuf>,
+    },
+}
+
+/// What is asked of a server, whatever carries the messages.
+#[derive(Clone, Debug)]
+pub struct Terms {
     /// How envelopes travel.
     pub carrier: Carrier,
     /// The lowest effective level of a server whose answers are delivered.
@@ -56,73 +81,61 @@ pub struct ConnectOptions {
 /// Runs until the client or the server ends.
 ///
 /// # Errors
-/// A home that has not enrolled, a command that cannot be started.
+/// A home that has not enrolled, a command that cannot be started, a session that the server over
+/// HTTP ended.
 pub async fn run(
     home: &Home,
     options: ConnectOptions,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Ending, ClientError> {
+    let ConnectOptions { server, terms } = options;
     let identity = Arc::new(Identity::load(home, End::Client)?);
     let trust = Arc::new(TrustSource::load(
         home,
-        options.freshness,
+        terms.freshness,
         Arc::clone(&clock),
         Arc::clone(&random),
     )?);
     let session = hex16(random.as_ref())?;
-    let limits = Limits::default();
-    let command = relay::command(&options.command).env(SESSION_ENV, &session);
-    let key = peers::stdio_key(&options.command);
-    let peers = Peers::load(home)?;
-    // Now, not at the first list: what cannot be read now must be mended before anything is pinned.
-    tools::load_pins(home)?;
-    let plain = if options.allow_unsigned && !peers.must_sign(&key, clock.as_ref()) {
-        Plain::Admit
-    } else {
-        Plain::Refuse
+    let (wire, key, shown) = match &server {
+        Place::Command(words) => (Wire::Stdio, peers::stdio_key(words), relay::shown(words)),
+        Place::Url { address, .. } => {
+            let uri = address.as_str().to_owned();
+            (Wire::Http(vec![uri.clone()]), uri, address.shown())
+        }
     };
-    let link = Link::new(LinkParts {
-        end: End::Client,
-        wire: Wire::Stdio,
-        carrier: options.carrier,
+    let parts = GuardParts {
+        home,
         identity: Arc::clone(&identity),
-        verifier: Verifier {
-            trust: Arc::clone(&trust),
-            // Answers are bound to this session, which did not exist before.
-            replay: Arc::new(ReplayGuard::since(
-                options.window.replay_limits(),
-                mcps_core::clock::Timestamp::from_millis(0),
-            )),
-            clock: Arc::clone(&clock),
-            window: options.window,
-        },
+        trust: Arc::clone(&trust),
+        wire,
+        key,
+        session: session.clone(),
         clock: Arc::clone(&clock),
         random,
-        session: Some(session),
-    });
-    let connect = Connect {
-        link,
-        home: home.clone(),
-        clock: Arc::clone(&clock),
-        carrier: options.carrier,
-        min_server_level: options.min_server_level,
-        plain,
-        key,
-        peers: Mutex::new(peers),
-        withheld: Mutex::default(),
-        sending: AsyncMutex::new(()),
-        opening: Mutex::new(Opening::NotSent),
-        answered: watch::Sender::new(false),
-        unproven: Mutex::new(Refusal::Unsigned),
-        broken: Mutex::new(false),
     };
+    let guard = Guard::new(parts, &terms)?;
     tracing::info!(
-        passport_id = %identity.id()?, carrier = %options.carrier,
-        "signing as {} for: {}", identity.passport()?.agent_name(), relay::shown(&options.command),
+        passport_id = %identity.id()?, carrier = %terms.carrier,
+        "signing as {} for: {shown}", identity.passport()?.agent_name(),
     );
+    let limits = Limits::default();
+    let relaying = async {
+        match server {
+            Place::Command(words) => {
+                let command = relay::command(&words).env(SESSION_ENV, &session);
+                let connect = Connect::new(guard);
+                Ok(relay::run(&connect, command, &limits).await?)
+            }
+            Place::Url {
+                address,
+                extra_roots,
+            } => remote::run(guard, &address, extra_roots.as_deref(), &limits).await,
+        }
+    };
     tokio::select! {
-        ending = relay::run(&connect, command, &limits) => Ok(ending?),
+        ending = relaying => ending,
         () = renewal::keep(home.clone(), identity, Arc::clone(&clock)) => Err(Refusal::Passport("none is loaded").into()),
         never = trust.follow(home) => match never {},
     }
@@ -138,23 +151,12 @@ enum Opening {
 }
 
 struct Connect {
-    link: Link,
-    home: Home,
-    clock: Arc<dyn Clock>,
-    carrier: Carrier,
-    min_server_level: TrustLevel,
-    plain: Plain,
-    key: String,
-    peers: Mutex<Peers>,
-    /// Tools that are not as they were pinned; calls to them are refused here.
-    withheld: Mutex<BTreeSet<String>>,
+    guard: Guard,
     /// Held while a message is signed and queued, so that the stream goes out in its order. What
     /// comes from the server must never wait for it: the server may be waiting to be read.
     sending: AsyncMutex<()>,
     opening: Mutex<Opening>,
     answered: watch::Sender<bool>,
-    /// Why the server's first answer was refused.
-    unproven: Mutex<Refusal>,
     broken: Mutex<bool>,
 }
 
@@ -194,7 +196,7 @@ impl Relay for Connect {
 
     async fn server_gone(&self, ends: &Ends) -> Result<(), TransportError> {
         self.answered.send_replace(true);
-        let waiting = self.link.take_asked();
+        let waiting = self.guard.link.take_asked();
         if !waiting.is_empty() {
             tracing::error!(
                 waiting = waiting.len(),
@@ -216,7 +218,16 @@ impl Relay for Connect {
 }
 
 impl Connect {
-    /// Tells the client, unsigned as everything towards it, that a call failed.
+    fn new(guard: Guard) -> Self {
+        Self {
+            guard,
+            sending: AsyncMutex::new(()),
+            opening: Mutex::new(Opening::NotSent),
+            answered: watch::Sender::new(false),
+            broken: Mutex::new(false),
+        }
+    }
+
     async fn answer(
         &self,
         id: Option<&Id>,
@@ -224,20 +235,7 @@ impl Connect {
         reason: &str,
         ends: &Ends,
     ) -> Result<(), TransportError> {
-        let decision_id = self.link.decision_id();
-        tracing::warn!(
-            code = code.id(),
-            decision_id,
-            reason,
-            "refused with {}: {reason}; {}",
-            code.id(),
-            code.advice()
-        );
-        relay::send(
-            &ends.client,
-            message::error_text(id, code, &decision_id, ""),
-        )
-        .await
+        self.guard.answer(id, code, reason, &ends.client).await
     }
 
     /// Tells whoever waits for something that does not go out: the client for the answer to its
@@ -252,9 +250,9 @@ impl Connect {
         match (kind, id) {
             (Some(Kind::Request) | None, id) => self.answer(id.as_ref(), code, &reason, ends).await,
             (Some(Kind::Response | Kind::Error), Some(id))
-                if self.link.served(&id).is_some() && self.may_hear().await =>
+                if self.guard.link.served(&id).is_some() && self.may_hear().await =>
             {
-                let decision_id = self.link.decision_id();
+                let decision_id = self.guard.link.decision_id();
                 tracing::warn!(
                     code = code.id(),
                     decision_id,
@@ -262,7 +260,7 @@ impl Connect {
                     "an answer of the client is not sent: {reason}"
                 );
                 let _order = self.sending.lock().await;
-                match self.link.seal_failure(&id, code, &decision_id) {
+                match self.guard.link.seal_failure(&id, code, &decision_id) {
                     Ok(text) => relay::send(&ends.server, text).await,
                     Err(refusal) => {
                         tracing::error!(error = %refusal, "an error could not be signed: {refusal}");
@@ -295,21 +293,16 @@ impl Connect {
                 Err(refusal)
             });
         }
-        let own = Announcement {
-            carrier: self.carrier,
-            min_level: None,
-            max_age_s: None,
-        };
-        let message = match announce::add(message, own) {
+        let message = match self.guard.announced(message) {
             Ok(message) => message,
             Err(refusal) => return Ok(Err(refusal)),
         };
         self.await_opening(&message, ends).await?;
-        if let Err(refusal) = self.may_read(&message).await {
+        if let Err(refusal) = self.guard.may_read(&message).await {
             return Ok(Err(refusal));
         }
         let _order = self.sending.lock().await;
-        match self.link.seal(message) {
+        match self.guard.link.seal(message) {
             Ok(text) => relay::send(&ends.server, text).await.map(Ok),
             Err(refusal) => Ok(Err(refusal)),
         }
@@ -319,39 +312,13 @@ impl Connect {
         if *self.broken.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(Refusal::StreamBroken("it broke before; connect again"));
         }
-        if message.method().as_deref() != Some(tools::CALL) {
-            return Ok(());
-        }
-        let name = message
-            .params()
-            .and_then(|params| params.get("name"))
-            .and_then(mcps_core::json::Value::as_str);
-        let withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
-        match name {
-            Some(name) if withheld.contains(name.as_ref()) => Err(Refusal::Tool(
-                "its definition is not the one that was pinned",
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the server may read this: only an opening goes to one that has not proven itself,
-    /// and nothing goes to one whose passport does not hold any more.
-    async fn may_read(&self, message: &Message) -> Result<(), Refusal> {
-        match self.link.holds(self.min_server_level).await {
-            Some(held) => held,
-            None if is_opening(message) => Ok(()),
-            None => {
-                let unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
-                Err(unproven.clone())
-            }
-        }
+        self.guard.permits(message)
     }
 
     /// Whether the server may be told that something of the client's does not come.
     async fn may_hear(&self) -> bool {
         let broken = *self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        !broken && matches!(self.link.holds(self.min_server_level).await, Some(Ok(())))
+        !broken && self.guard.may_hear().await
     }
 
     /// The first message alone may go out before the server's passport is known, if it is one that
@@ -381,26 +348,10 @@ impl Connect {
         self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A signed `server/discover` of our own (MCP 2026-07-28): whatever comes back, answer or
-    /// signed error, names the server's passport.
+    /// A signed question of our own, and its id.
     fn probe(&self) -> Option<(Id, String)> {
-        let number = self.link.decision_id();
-        let text = format!(
-            r#"{{"jsonrpc":"2.0","id":"mcps-{number}","method":"server/discover","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"mcps","version":"{}"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#,
-            env!("CARGO_PKG_VERSION"),
-        );
-        let probe = Message::parse(text).ok()?;
+        let probe = self.guard.probe()?;
         let id = probe.id()?.clone();
-        Some((id, self.link.seal(probe).ok()?))
+        Some((id, self.guard.link.seal(probe).ok()?))
     }
-}
-
-/// Whether a message is one that is answered with the server's passport and carries nothing that
-/// only the server may read.
-fn is_opening(message: &Message) -> bool {
-    let negotiates = message
-        .method()
-        .as_deref()
-        .is_some_and(announce::is_negotiation);
-    negotiates && message.kind() == Kind::Request
 }

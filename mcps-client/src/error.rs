@@ -92,6 +92,22 @@ pub enum ClientError {
         /// What was wrong.
         why: String,
     },
+    /// A server elsewhere is to be reached without TLS.
+    #[error(
+        "http:// to {host} has no TLS: whoever is on the way reads every message and token; write https://, or add --allow-insecure-http where the network itself is protected"
+    )]
+    Insecure {
+        /// Its host.
+        host: String,
+    },
+    /// The server over HTTP does not know our session any more.
+    #[error(
+        "{server} ended the session (it was restarted, or the session was idle for too long); start the client again"
+    )]
+    SessionEnded {
+        /// Where the server is.
+        server: String,
+    },
     /// The protocol refused something of ours.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -68,7 +68,14 @@ impl Exit {
     pub const fn of(error: &ClientError) -> Self {
         match error {
             ClientError::Missing { .. } => Self::NotFound,
-            ClientError::Address(_) | ClientError::WrongKind { .. } => Self::Usage,
+            ClientError::Address(_)
+            | ClientError::WrongKind { .. }
+            | ClientError::Insecure { .. }
+            | ClientError::Transport(
+                TransportError::UrlMalformed
+                | TransportError::UrlScheme
+                | TransportError::UrlUserinfo,
+            ) => Self::Usage,
             ClientError::Problem { status, .. } => match status {
                 404 => Self::NotFound,
                 401 | 403 | 409 => Self::Denied,
@@ -85,6 +92,7 @@ impl Exit {
             | ClientError::KeyMode { .. }
             | ClientError::Unreachable { .. }
             | ClientError::Answer { .. }
+            | ClientError::SessionEnded { .. }
             | ClientError::Key(_)
             | ClientError::Random(_)
             | ClientError::Transport(_) => Self::Other,
@@ -120,6 +128,8 @@ pub fn explain(error: &ClientError) -> String {
         | ClientError::KeyMode { .. }
         | ClientError::WrongKind { .. }
         | ClientError::Unreachable { .. }
+        | ClientError::Insecure { .. }
+        | ClientError::SessionEnded { .. }
         | ClientError::Key(_)
         | ClientError::Random(_) => return error.to_string(),
     };
@@ -133,7 +143,8 @@ pub fn explain_refusal(refusal: &Refusal) -> String {
     format!("{code}: {refusal}. {}", code.advice())
 }
 
-fn chain(error: &TransportError) -> String {
+/// A failure with what caused it.
+pub(crate) fn chain(error: &TransportError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,5 +1,5 @@
 //! Servers that once signed: from then on, until the time they named, an unsigned answer from the
-//! same command is refused (as HSTS does for TLS, RFC 6797).
+//! same command or URL is refused (as HSTS does for TLS, RFC 6797).
 
 use std::collections::BTreeMap;
 

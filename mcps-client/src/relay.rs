@@ -94,7 +94,7 @@ impl Ending {
 }
 
 /// How long the server may go on answering after the client closed our standard input.
-const DRAIN: Duration = Duration::from_secs(2);
+pub(crate) const DRAIN: Duration = Duration::from_secs(2);
 
 /// Starts the server and relays until one side ends.
 ///

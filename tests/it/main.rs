@@ -14,6 +14,7 @@ mod bad_input;
 mod cli;
 mod draft00;
 mod holes;
+mod http;
 mod peers;
 mod tour;
 mod wire;

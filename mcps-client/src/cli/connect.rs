@@ -1,10 +1,11 @@
 //! `mcps connect`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use mcps_client::connect::{self, ConnectOptions};
+use mcps_client::connect::{self, Address, ConnectOptions, Place, Terms};
 use mcps_client::exit;
 use mcps_client::options::LinkOptions;
 use mcps_core::level::TrustLevel;
@@ -18,7 +19,11 @@ Put it where your MCP client starts its server:
   after   mcps --home AGENT connect -- mcps-wrap --home SERVER -- npx -y @modelcontextprotocol/server-everything
 AGENT and SERVER are two homes: mcps --home DIR passport request --kind agent or --kind server.
 
-Once the server runs, its exit code is ours.";
+Once the server runs, its exit code is ours.
+
+A server on another machine is reached by its URL:
+  mcps --home AGENT connect --url https://mcps.example.com/mcp
+It must sign too: mcps-wrap --listen stands in front of it.";
 
 /// What `mcps connect` can be told.
 #[derive(Args, Debug)]
@@ -32,20 +37,39 @@ pub(crate) struct Connect {
     /// Deliver answers of servers from this trust level on.
     #[arg(long, value_name = "LEVEL", default_value = "1")]
     min_server_level: TrustLevel,
+    /// The signed server over HTTP, instead of a command: the URL that `mcps-wrap --listen` serves.
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    url: Option<String>,
+    /// Reach another machine over http://. Without TLS whoever is on the way reads every message;
+    /// signatures only keep them from changing one.
+    #[arg(long, requires = "url")]
+    allow_insecure_http: bool,
+    /// Trust the certificates in this PEM file too, beside this machine's own, for the server's TLS.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca_cert: Option<PathBuf>,
     /// The command of the signed server, for example `mcps-wrap --home DIR -- SERVER`.
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "url", value_name = "COMMAND")]
     command: Vec<String>,
 }
 
 impl Connect {
     pub(crate) async fn run(self, machine: &Machine) -> Result<ExitCode, CliError> {
+        let server = match self.url {
+            Some(url) => Place::Url {
+                address: Address::parse(&url, self.allow_insecure_http)?,
+                extra_roots: self.ca_cert,
+            },
+            None => Place::Command(self.command),
+        };
         let options = ConnectOptions {
-            carrier: self.link.carrier,
-            window: self.link.window(),
-            freshness: self.link.freshness(),
-            min_server_level: self.min_server_level,
-            allow_unsigned: self.allow_unsigned,
-            command: self.command,
+            server,
+            terms: Terms {
+                carrier: self.link.carrier,
+                window: self.link.window(),
+                freshness: self.link.freshness(),
+                min_server_level: self.min_server_level,
+                allow_unsigned: self.allow_unsigned,
+            },
         };
         let (clock, random) = (Arc::clone(&machine.clock), Arc::clone(&machine.random));
         let ending = connect::run(&machine.home()?, options, clock, random).await?;

@@ -9,11 +9,10 @@ use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 
+use super::guard::wants_passport;
 use super::{Connect, NO_LINE, Opening};
-use crate::error::ClientError;
-use crate::link::{Asked, Opened, Refused};
+use crate::link::{Opened, Refused};
 use crate::relay::{self, Ends};
-use crate::{announce, tools};
 
 impl Connect {
     pub(super) async fn deliver(
@@ -34,8 +33,9 @@ impl Connect {
             return Ok(());
         }
         match self
+            .guard
             .link
-            .open(bytes, self.min_server_level, self.plain)
+            .open(bytes, self.guard.min_server_level, self.guard.plain)
             .await
         {
             Ok(opened) => self.pass(opened, ends).await,
@@ -79,12 +79,12 @@ impl Connect {
             return Ok(());
         }
         if wants_passport(&message) {
-            self.link.show_passport();
+            self.guard.link.show_passport();
         }
         let id = message.id().cloned();
         let checked = match (&asked, trust) {
             (Some(asked), Some(_)) if message.kind() == Kind::Response => {
-                self.check_answer(message, asked)
+                self.guard.check_answer(message, asked)
             }
             _ => Ok(message),
         };
@@ -107,74 +107,16 @@ impl Connect {
         ours
     }
 
-    /// A signed answer to a negotiation must announce signing; one to a list has its tools checked.
-    fn check_answer(&self, message: Message, asked: &Asked) -> Result<Message, Refusal> {
-        if announce::is_negotiation(&asked.method) {
-            let (message, announced) = announce::take(message)?;
-            let announced = announced.ok_or(Refusal::NoMutualVersion)?;
-            self.remember(announced.max_age_s);
-            return Ok(message);
-        }
-        if asked.method == tools::LIST {
-            return self.check_tools(message);
-        }
-        Ok(message)
-    }
-
-    fn remember(&self, max_age_s: u64) {
-        let Some(peer) = self.link.peer() else { return };
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let remembered = peers.remember(
-            &self.key,
-            peer.passport.agent_name(),
-            max_age_s,
-            self.clock.as_ref(),
-        );
-        if let Err(error) = remembered {
-            tracing::warn!(error = %error, "cannot remember that this server signs: {error}");
-        }
-    }
-
-    fn check_tools(&self, message: Message) -> Result<Message, Refusal> {
-        let Some(peer) = self.link.peer() else {
-            return Err(Refusal::Unsigned);
-        };
-        let now = self.clock.now();
-        let checked = tools::change_pins(&self.home, |pins| {
-            Ok(tools::check_list(message, &peer.passport, pins, now)?)
-        });
-        let checked = checked.map_err(|error| match error {
-            ClientError::Refused(refusal) => refusal,
-            // A pin that is not kept would be taken anew next time, from whoever then answers.
-            error => {
-                tracing::error!(error = %error, "pins cannot be kept: {error}");
-                Refusal::Tool("pins cannot be kept")
-            }
-        })?;
-        let mut names = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in &checked.passed {
-            names.remove(name);
-        }
-        for tool in &checked.withheld {
-            tracing::error!(
-                tool = tool.name, code = tool.refusal.code().id(), reason = %tool.refusal,
-                "tool {:?} is withheld, {}: {}; look at it with: mcps tool list", tool.name, tool.refusal.code().id(), tool.refusal,
-            );
-            names.insert(tool.name.clone());
-        }
-        Ok(checked.message)
-    }
-
     /// Nothing that is not verified reaches the client; whoever waits for it is told.
     async fn refuse(&self, refused: Refused, ends: &Ends) -> Result<(), TransportError> {
         let (code, reason) = (refused.refusal.code(), refused.refusal.to_string());
-        let known = self.link.peer().is_some();
+        let known = self.guard.link.peer().is_some();
         let answers = refused
             .kind
             .is_none_or(|kind| matches!(kind, Kind::Response | Kind::Error));
         let twice = refused.refusal == Refusal::Replayed;
         let id = refused.id.as_ref().filter(|_| answers && !twice);
-        let waiting = id.filter(|id| self.link.abandon(id));
+        let waiting = id.filter(|id| self.guard.link.abandon(id));
         if twice || (!known && waiting.is_none() && refused.refusal != Refusal::Unsigned) {
             // Programs that start servers print to standard output before they do.
             tracing::warn!(
@@ -185,13 +127,12 @@ impl Connect {
             return Ok(());
         }
         if !known {
-            let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
-            *unproven = refused.refusal.clone();
+            self.guard.is_unproven(&refused.refusal);
         }
         if !known && refused.refusal == Refusal::Unsigned {
             tracing::error!(
                 "the server does not sign with the {} carrier; put `mcps-wrap --` in front of its command, with the same --carrier",
-                self.carrier
+                self.guard.link.carrier()
             );
         }
         match waiting {
@@ -218,7 +159,7 @@ impl Connect {
         tracing::error!(
             "the connection to the server was tampered with; nothing more is delivered, connect again"
         );
-        for id in self.link.take_asked() {
+        for id in self.guard.link.take_asked() {
             self.answer(Some(&id), Code::StreamBroken, "the stream broke", ends)
                 .await?;
         }
@@ -242,13 +183,4 @@ fn is_unread(message: &Message) -> bool {
     message.kind() == Kind::Error
         && message.id().is_none()
         && number.and_then(Code::from_jsonrpc).is_some()
-}
-
-/// The server's end forgot our passport and asks for the whole of it.
-fn wants_passport(message: &Message) -> bool {
-    let data = message.error().and_then(|error| error.get("data"));
-    let want = data
-        .and_then(|data| data.get("want"))
-        .and_then(Value::as_str);
-    message.kind() == Kind::Error && want.as_deref() == Some("passport")
 }

@@ -164,6 +164,21 @@ impl Link {
         self.seal_error(Some(id), req, code, decision_id, "", Outgoing::Connection)
     }
 
+    /// The same to be posted.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn seal_failure_post(
+        &self,
+        id: &Id,
+        code: Code,
+        decision_id: &str,
+    ) -> Result<(String, Body), Refusal> {
+        let req = self.state().serving.remove(id).and_then(|(req, _)| req);
+        let text = self.seal_error(Some(id), req, code, decision_id, "", Outgoing::Post)?;
+        Ok((text, Body::answering(None, false)))
+    }
+
     /// The same as the last message of the response.
     ///
     /// # Errors

@@ -1,0 +1,12 @@
+//! Signed MCP over Streamable HTTP: the real programs between a client and a server that are the
+//! test's.
+
+mod calls;
+mod cancelling;
+mod failures;
+mod guarding;
+mod host;
+mod resuming;
+mod tampering;
+
+use host::Host;
