@@ -35,8 +35,9 @@ interop: tools ## Only the sessions with MCP servers and SDKs of others, direct 
 	cargo build --locked --workspace --bins --tests
 	scripts/test-env cargo test --locked -p mcps-tests --test it peers:: $(ARGS)
 
-conformance: ## The MCP conformance suite against our fixture, both revisions (ARGS go to scripts/conformance)
-	scripts/conformance $(ARGS)
+conformance: tools ## The MCP conformance suite, directly and through the signed path (ARGS replace scripts/conformance's)
+	cargo build --locked --workspace --bins
+	scripts/conformance $(or $(ARGS),--differential -- scripts/signed-path {port} {stdio})
 
 lint: tools ## Formatting, clippy, documentation, licences, crates
 	cargo fmt --all --check

@@ -1,6 +1,6 @@
 //! `mcps connect`: an MCP server on our standard input and output for any unmodified client. What
 //! the client writes goes out signed; what comes back is verified before the client sees it. The
-//! signed server is a process that we start, here, or one over HTTP ([`remote`]).
+//! signed server is a process that we start, here, or one over HTTP (`remote`).
 
 mod address;
 mod deliver;

@@ -14,6 +14,7 @@ pub mod home;
 pub mod identity;
 pub mod link;
 pub mod logging;
+pub mod mirror;
 pub mod options;
 pub mod peers;
 pub mod relay;

@@ -219,6 +219,13 @@ impl Link {
         self.state().serving.get(id).map(|(_, asked)| asked.clone())
     }
 
+    /// The request being served that a message of the server's belongs to, where the message says
+    /// so: by its progress token.
+    #[must_use]
+    pub fn about(&self, message: &message::Message) -> Option<Id> {
+        self.state().serving.with_token_of(message)
+    }
+
     /// Takes note of a message that was refused but is passed on by an observer, and returns it.
     /// An answer to it is then bound to it, or goes unsigned to a peer that never signed.
     #[must_use]

@@ -98,7 +98,7 @@ impl Verified {
 }
 
 /// Verifies what one process receives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Verifier {
     /// Whom to believe.
     pub trust: Arc<TrustSource>,

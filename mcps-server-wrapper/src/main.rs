@@ -1,20 +1,24 @@
 //! `mcps-wrap`: signed MCP in front of an MCP server that knows nothing of it.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Args, Parser};
 use mcps_client::connect::SESSION_ENV;
 use mcps_client::error::ClientError;
 use mcps_client::exit::{self, Exit};
 use mcps_client::home::Home;
-use mcps_client::options::{HomeOptions, LinkOptions, LogOptions};
+use mcps_client::options::{HomeOptions, LinkOptions, LogOptions, duration};
 use mcps_client::terminal::printable;
 use mcps_core::clock::SystemClock;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::SystemRandom;
+use mcps_server_wrapper::listen::{self, ListenOptions};
 use mcps_server_wrapper::wrap::{self, Mode, WrapOptions};
 
 /// Runs an MCP server: verifies each message before the server sees it, and signs its answers.
@@ -33,9 +37,53 @@ struct Cli {
     /// Admit callers from this trust level on; at 0 unsigned ones too.
     #[arg(long, value_name = "LEVEL", default_value = "1")]
     min_level: TrustLevel,
+    #[command(flatten)]
+    listen: Listen,
     /// The server's command, for example `npx -y @modelcontextprotocol/server-everything`.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+/// How callers reach the server over HTTP.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Streamable HTTP")]
+struct Listen {
+    /// Listen for callers over Streamable HTTP at this address, as in 127.0.0.1:8080 (the endpoint is
+    /// /mcp), instead of speaking to one on standard input and output.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The URL under which callers reach us, which is what they sign for; may be given again. The
+    /// address itself needs no mention.
+    #[arg(long, value_name = "URL", requires = "listen")]
+    public_url: Vec<String>,
+    /// Let pages of this origin call, as in `https://app.example.com`; may be given again.
+    #[arg(long, value_name = "ORIGIN", requires = "listen")]
+    allow_origin: Vec<String>,
+    /// Serve HTTPS with this certificate chain, PEM; read again when it changes.
+    #[arg(long, value_name = "FILE", requires_all = ["listen", "tls_key"])]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The most sessions at a time; each has a server process of its own.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    max_sessions: usize,
+    /// End a session, and its server process, after this long without use.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    session_idle: Duration,
+}
+
+impl Listen {
+    fn options(self) -> Option<ListenOptions> {
+        Some(ListenOptions {
+            address: self.listen?,
+            public_urls: self.public_url,
+            origins: self.allow_origin,
+            tls: self.tls_cert.zip(self.tls_key),
+            max_sessions: self.max_sessions,
+            session_idle: self.session_idle,
+        })
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -81,14 +129,17 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         session,
         command: cli.command,
     };
-    let ending = wrap::run(
-        &home,
-        options,
-        Arc::new(SystemClock),
-        Arc::new(SystemRandom),
-    )
-    .await?;
-    Ok(ending.exit_code().into())
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let Some(at) = cli.listen.options() else {
+        let ending = wrap::run(&home, options, clock, random).await?;
+        return Ok(ending.exit_code().into());
+    };
+    let ready = |url: &str| {
+        // For whoever started us; the log says the same.
+        let _ = writeln!(io::stdout(), "listening on {url}");
+    };
+    let cause = listen::run(&home, options, at, clock, random, ready).await?;
+    Ok(cause.exit_code().into())
 }
 
 #[expect(

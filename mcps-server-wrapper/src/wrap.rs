@@ -5,7 +5,6 @@ mod outward;
 
 use std::sync::Arc;
 
-use mcps_client::announce::Announcement;
 use mcps_client::connect::SESSION_ENV;
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
@@ -27,8 +26,7 @@ use mcps_transport::frame::Incoming;
 use mcps_transport::limits::Limits;
 use tokio::sync::{Mutex, watch};
 
-/// How long a client remembers that this server signs: 30 days.
-const MAX_AGE_S: u64 = 30 * 24 * 3600;
+use crate::desk::Desk;
 
 /// Whether refusals bite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -122,15 +120,8 @@ pub async fn run(
         );
     }
     let wrap = Wrap {
-        announcement: Announcement {
-            carrier: options.carrier,
-            min_level: Some(options.min_level),
-            max_age_s: Some(MAX_AGE_S),
-        },
+        desk: Desk::new(&options, &identity, &clock),
         link,
-        clock: Arc::clone(&clock),
-        mode: options.mode,
-        min_level: options.min_level,
         sending: Mutex::new(()),
         met: watch::Sender::new(false),
     };
@@ -143,10 +134,7 @@ pub async fn run(
 
 struct Wrap {
     link: Link,
-    clock: Arc<dyn Clock>,
-    announcement: Announcement,
-    mode: Mode,
-    min_level: TrustLevel,
+    desk: Desk,
     /// Held while a message is signed and queued, so that the stream goes out in its order.
     sending: Mutex<()>,
     /// Whether the client has spoken: before that there is nobody to address.

@@ -15,6 +15,7 @@ mod cli;
 mod draft00;
 mod holes;
 mod http;
+mod listen;
 mod peers;
 mod tour;
 mod wire;

@@ -9,7 +9,6 @@ mod crew;
 mod exchange;
 mod flight;
 mod hearing;
-mod mirror;
 mod patience;
 mod session;
 mod standing;
@@ -35,12 +34,12 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use super::guard::{Guard, is_opening};
 use super::{Address, NO_LINE};
 use crate::error::ClientError;
+use crate::mirror::Mirrors;
 use crate::relay::{DRAIN, Ending};
 use crew::{Crew, End};
 use exchange::Posting;
 use flight::Flights;
 use hearing::Hearing;
-use mirror::Mirrors;
 use session::{Session, is_modern};
 
 /// How long a notification may take to be accepted before the next message follows all the same.

@@ -1,6 +1,7 @@
 //! Verifying what comes in.
 
 use mcps_core::binding::Req;
+use mcps_core::clock::Timestamp;
 use mcps_core::envelope::Sealed;
 use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::{Id, Kind, Message, Outline};
@@ -24,6 +25,8 @@ pub struct Opened {
     pub req: Option<Req>,
     /// It showed its signer's whole passport.
     pub introduced: bool,
+    /// When it was signed; absent when it was not.
+    pub stamped: Option<Timestamp>,
 }
 
 /// A message that is not passed on, and what is needed to say so.
@@ -241,6 +244,7 @@ impl Link {
             asked,
             req: None,
             introduced: false,
+            stamped: None,
         })
     }
 
@@ -274,6 +278,7 @@ impl Link {
         let unstripped = failed(Refusal::Envelope("added"), sealed.message());
         let (bare, named) = (sealed.fields().aud.is_empty(), sealed.fields().req.clone());
         let introduced = sealed.fields().passport.is_some();
+        let stamped = sealed.fields().stamped;
         // What a body holds is bound to the request that the body answers.
         let of_body = matches!(place, Incoming::Body(_)) && sealed.message().method().is_some();
         let Ok(message) = sealed.strip() else {
@@ -300,6 +305,7 @@ impl Link {
             asked,
             req: Some(req),
             introduced,
+            stamped: Some(stamped),
         })
     }
 

@@ -284,6 +284,12 @@ impl Link {
         Body::answering(opened.req.clone(), introduces)
     }
 
+    /// The same for a caller that does not sign.
+    #[must_use]
+    pub fn respond_plain(&self) -> Body {
+        Body::answering(None, false)
+    }
+
     /// Shows the whole passport again with the next message: the other end asked for it.
     pub fn show_passport(&self) {
         self.state().shown = None;

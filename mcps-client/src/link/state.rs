@@ -134,6 +134,14 @@ impl Serving {
         self.requests.keys().cloned().collect()
     }
 
+    /// The request whose progress a notification of ours tells.
+    pub(super) fn with_token_of(&self, message: &Message) -> Option<Id> {
+        let token = progress_of(message)?;
+        let mut all = self.requests.iter();
+        let found = all.find(|(_, (_, asked))| asked.token.as_ref() == Some(&token));
+        found.map(|(id, _)| id.clone())
+    }
+
     /// The request that a notification or request of ours belongs to: by progress token, else the
     /// only one there is.
     pub(super) fn behind(&self, message: &Message) -> Option<Req> {

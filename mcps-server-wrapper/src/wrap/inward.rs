@@ -1,7 +1,7 @@
 //! From the client to the server.
 
 use mcps_client::announce;
-use mcps_client::link::{Opened, Plain, Refused};
+use mcps_client::link::{Opened, Refused};
 use mcps_client::relay::{self, Ends};
 use mcps_core::level::TrustLevel;
 use mcps_core::message::{self, Kind, Message};
@@ -32,19 +32,10 @@ impl Wrap {
                 return Ok(());
             }
         };
-        let plain = if self.min_level == TrustLevel::L0 || self.mode == Mode::Observe {
-            Plain::Admit
-        } else {
-            Plain::Refuse
-        };
-        let need = if self.mode == Mode::Observe {
-            TrustLevel::L0
-        } else {
-            self.min_level
-        };
+        let (need, plain) = (self.desk.need(), self.desk.plain());
         match self.link.open(bytes, need, plain).await {
             Ok(opened) => self.pass(opened, ends).await,
-            Err(refused) if self.mode == Mode::Observe => self.observe(*refused, ends).await,
+            Err(refused) if self.desk.mode == Mode::Observe => self.observe(*refused, ends).await,
             Err(refused) => self.refuse(*refused, ends).await,
         }
     }
@@ -56,14 +47,7 @@ impl Wrap {
             .method()
             .map(|method| method.into_owned())
             .unwrap_or_default();
-        if self.mode == Mode::Observe && level < self.min_level {
-            let code = Refusal::TrustTooLow {
-                have: level,
-                need: self.min_level,
-            }
-            .code();
-            tracing::warn!(code = code.id(), method, %level, "would refuse with {}: level {level}", code.id());
-        }
+        self.desk.remark(level, &method);
         tracing::debug!(method, %level, kind = message.kind().as_str(), "verified");
         self.forward(message, ends).await
     }

@@ -1,8 +1,6 @@
 //! From the server to the client.
 
-use mcps_client::link::Asked;
 use mcps_client::relay::{self, Ends};
-use mcps_client::{announce, tools};
 use mcps_core::code::Code;
 use mcps_core::message::{self, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
@@ -105,7 +103,7 @@ impl Wrap {
         let asked = message.id().and_then(|id| self.link.served(id));
         let message =
             match asked.filter(|_| message.kind() == Kind::Response && !self.link.is_plain()) {
-                Some(asked) => self.complete(message, &asked),
+                Some(asked) => self.desk.complete(message, &asked),
                 None => Ok(message),
             };
         let message = match message {
@@ -117,22 +115,5 @@ impl Wrap {
             Ok(text) => relay::send(&ends.client, text).await.map(Ok),
             Err(refusal) => Ok(Err(refusal)),
         }
-    }
-
-    /// What this end adds to answers: the announcement, and a signature to every tool.
-    fn complete(&self, message: Message, asked: &Asked) -> Result<Message, Refusal> {
-        if announce::is_negotiation(&asked.method) {
-            return announce::add(message, self.announcement);
-        }
-        if asked.method == tools::LIST {
-            let identity = self.link.identity();
-            return tools::sign_list(
-                message,
-                identity.passport()?.as_ref(),
-                identity.signer(),
-                self.clock.now(),
-            );
-        }
-        Ok(message)
     }
 }

@@ -11,7 +11,7 @@ use mcps_transport::http::headers::{
     MCP_METHOD, MCP_NAME, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, mirrored_member, value,
 };
 
-use super::mirror::Mirrors;
+use crate::mirror::Mirrors;
 use crate::tools;
 
 /// Where 2026-07-28 puts the protocol version in each request.

@@ -60,3 +60,40 @@ fn a_later_list_replaces_what_was_learnt() {
     mirrors.learn(&list(r#"{"a":{}}"#));
     assert!(headers(&mirrors, r#"{"a":"1"}"#).is_empty());
 }
+
+#[test]
+fn a_call_whose_headers_say_otherwise_is_told_so() {
+    let mirrors = Mirrors::default();
+    mirrors.learn(&list(
+        r#"{"region":{"type":"string","x-mcp-header":"Region"}}"#,
+    ));
+    let check = |arguments: &str, sent: &[&str]| {
+        let mut raw = HeaderMap::new();
+        for text in sent {
+            raw.append("mcp-param-region", text.parse().unwrap());
+        }
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{arguments}}}}}"#
+        );
+        let call = Message::parse(text).unwrap();
+        mirrors.check(call.params().unwrap(), &raw.into())
+    };
+    for (arguments, sent) in [
+        (r#"{"region":"eu"}"#, &["eu"][..]),
+        (r#"{"region":"eu"}"#, &["=?base64?ZXU=?="]),
+        (r#"{"region":null}"#, &[]),
+        ("{}", &[]),
+    ] {
+        assert_eq!(check(arguments, sent), Ok(()), "{arguments} {sent:?}");
+    }
+    for (arguments, sent) in [
+        (r#"{"region":"eu"}"#, &[][..]),
+        (r#"{"region":"eu"}"#, &["us"]),
+        (r#"{"region":"eu"}"#, &["eu", "eu"]),
+        (r#"{"region":"eu"}"#, &["=?base64?ZXU?="]),
+        (r#"{"region":"eu"}"#, &["=?base64?Z%U=?="]),
+        ("{}", &["eu"]),
+    ] {
+        assert!(check(arguments, sent).is_err(), "{arguments} {sent:?}");
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mcps_core::json::Value;
 use mcps_core::message::Message;
-use mcps_transport::http::headers::{param_header, value};
+use mcps_transport::http::headers::{McpHeaders, param_header, value};
 
 /// The annotation in a property's schema.
 const ANNOTATION: &str = "x-mcp-header";
@@ -25,11 +25,11 @@ struct Mirror {
 
 /// What the tools that were listed ask for.
 #[derive(Debug, Default)]
-pub(super) struct Mirrors(Mutex<HashMap<String, Vec<Mirror>>>);
+pub struct Mirrors(Mutex<HashMap<String, Vec<Mirror>>>);
 
 impl Mirrors {
     /// Takes note of a list of tools that the client may see.
-    pub(super) fn learn(&self, list: &Message) {
+    pub fn learn(&self, list: &Message) {
         let tools = list.result().and_then(|result| result.get("tools"));
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for tool in tools.and_then(Value::as_array).into_iter().flatten() {
@@ -47,7 +47,7 @@ impl Mirrors {
 
     /// Adds the headers of a call of `tool` with these parameters. What is absent or `null` has
     /// none.
-    pub(super) fn add(&self, params: Value<'_>, headers: &mut HeaderMap) {
+    pub fn add(&self, params: Value<'_>, headers: &mut HeaderMap) {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let name = params.get("name").and_then(Value::as_str);
         let Some(mirrors) = name.and_then(|name| known.get(name.as_ref())) else {
@@ -64,6 +64,33 @@ impl Mirrors {
                 headers.insert(mirror.header.clone(), text);
             }
         }
+    }
+
+    /// Holds the headers of a call against its arguments.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the caller.
+    pub fn check(&self, params: Value<'_>, headers: &McpHeaders) -> Result<(), &'static str> {
+        let mut due = HeaderMap::new();
+        self.add(params, &mut due);
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = params.get("name").and_then(Value::as_str);
+        let Some(mirrors) = name.and_then(|name| known.get(name.as_ref())) else {
+            return Ok(());
+        };
+        for Mirror { header, .. } in mirrors {
+            let mut sent = headers.raw().get_all(header).iter();
+            let (sent, more) = (sent.next(), sent.next());
+            let decode = |text: &HeaderValue| {
+                let text = value::decode(header, text.as_bytes());
+                text.map_err(|_| "a header Mcp-Param-* is malformed")
+            };
+            let (sent, due) = (sent.map(decode), due.get(header).map(decode));
+            if more.is_some() || sent.transpose()? != due.transpose()? {
+                return Err("a header Mcp-Param-* is not what the body says");
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,187 @@
+//! `mcps-wrap --listen`: a server that speaks standard input and output, reached over Streamable
+//! HTTP by callers that sign. Each caller's session has a server process of its own.
+
+mod alias;
+mod exchange;
+mod horizon;
+mod hub;
+mod mirror;
+mod session;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcps_client::error::ClientError;
+use mcps_client::home::Home;
+use mcps_client::identity::Identity;
+use mcps_client::link::End;
+use mcps_client::relay;
+use mcps_client::renewal;
+use mcps_client::trust_source::TrustSource;
+use mcps_client::verify::Verifier;
+use mcps_core::clock::Clock;
+use mcps_core::random::Random;
+use mcps_core::refusal::Refusal;
+use mcps_core::replay::ReplayGuard;
+use mcps_transport::error::TransportError;
+use mcps_transport::http::server::{Edge, Server, Tls};
+use mcps_transport::http::uri::canonical;
+use mcps_transport::limits::Limits;
+use mcps_transport::shutdown::{Cause, Shutdown};
+use tokio::net::TcpListener;
+
+use crate::desk::Desk;
+use crate::wrap::WrapOptions;
+use horizon::Horizon;
+use hub::{Hub, Parts};
+
+/// The path of the endpoint.
+const PATH: &str = "/mcp";
+/// How often sessions are looked at that nobody uses.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Where and for whom to listen.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Under which URLs callers reach us, beside the address itself: the audience they sign for.
+    pub public_urls: Vec<String>,
+    /// Pages of these origins may call.
+    pub origins: Vec<String>,
+    /// Certificate chain and private key, PEM.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The most sessions, and so server processes, at a time.
+    pub max_sessions: usize,
+    /// After how long without use a session ends.
+    pub session_idle: Duration,
+}
+
+/// Listens until a signal asks it to stop. `ready` is told the URL.
+///
+/// # Errors
+/// A home that has not enrolled or that another listener uses, an address that is taken, URLs and
+/// certificates that are none.
+pub async fn run(
+    home: &Home,
+    options: WrapOptions,
+    listen: ListenOptions,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    ready: impl FnOnce(&str),
+) -> Result<Cause, ClientError> {
+    let identity = Arc::new(Identity::load(home, End::Server)?);
+    let trust = Arc::new(TrustSource::load(
+        home,
+        options.freshness,
+        Arc::clone(&clock),
+        Arc::clone(&random),
+    )?);
+    let horizon = Horizon::load(home)?;
+    let mut stop = Shutdown::listen()?;
+    let bound = async {
+        let listener = TcpListener::bind(listen.address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    let (listener, address) = bound
+        .await
+        .map_err(|error: std::io::Error| TransportError::Listen(Arc::new(error)))?;
+    let scheme = if listen.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let (uris, edge) = names(&listen, scheme, address)?;
+    let desk = Desk::new(&options, &identity, &clock);
+    let replay = ReplayGuard::since(options.window.replay_limits(), horizon.floor());
+    let url = uris.first().cloned().unwrap_or_default();
+    tracing::info!(
+        passport_id = %identity.id()?, carrier = %options.carrier, mode = ?options.mode, min_level = %options.min_level, url,
+        "listening at {url} as {} ({:?}, callers from {} on): {}",
+        identity.passport()?.agent_name(), options.mode, options.min_level, relay::shown(&options.command),
+    );
+    let hub = Hub::new(Parts {
+        desk,
+        carrier: options.carrier,
+        uris,
+        verifier: Verifier {
+            trust: Arc::clone(&trust),
+            replay: Arc::new(replay),
+            clock: Arc::clone(&clock),
+            window: options.window,
+        },
+        random,
+        horizon,
+        command: options.command,
+        max_sessions: listen.max_sessions,
+        limits: Limits::default(),
+    });
+    let mut server = Server::new(listener, hub.clone()).with_edge(edge);
+    if let Some((certificate, key)) = &listen.tls {
+        server = server.with_tls(Tls::load(certificate, key)?);
+    }
+    ready(&url);
+    let mut cause = Cause::Terminate;
+    let serving = server.serve(async {
+        cause = stop.requested().await;
+        tracing::info!("asked to stop; finishing what is under way");
+        hub.hush().await;
+    });
+    let idle_ms = i64::try_from(listen.session_idle.as_millis()).unwrap_or(i64::MAX);
+    let sweeping = async {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            hub.sweep(idle_ms);
+        }
+    };
+    tokio::select! {
+        served = serving => served?,
+        () = sweeping => {}
+        () = renewal::keep(home.clone(), identity, clock) => return Err(Refusal::Passport("none is loaded").into()),
+        never = trust.follow(home) => match never {},
+    }
+    hub.close().await;
+    Ok(cause)
+}
+
+/// Under which names we answer: the URLs that callers may sign for, the first ours to tell, and
+/// what the edge lets through.
+fn names(
+    listen: &ListenOptions,
+    scheme: &str,
+    address: SocketAddr,
+) -> Result<(Vec<String>, Edge), ClientError> {
+    let mut edge = Edge::default().at_path(PATH);
+    let mut uris = Vec::new();
+    for url in &listen.public_urls {
+        let uri = canonical(url)?;
+        let host = uri.split_once("://").map(|(_, rest)| rest);
+        let host = host.and_then(|rest| rest.split(['/', '?']).next());
+        edge = edge.allow_host(host.unwrap_or_default())?;
+        uris.push(uri);
+    }
+    let mut hosts = vec![address.to_string()];
+    if address.ip().is_loopback() {
+        let port = address.port();
+        hosts.extend([
+            format!("127.0.0.1:{port}"),
+            format!("localhost:{port}"),
+            format!("[::1]:{port}"),
+        ]);
+    } else if !address.ip().is_unspecified() {
+        edge = edge.allow_host(&address.to_string())?;
+    }
+    for host in hosts {
+        let uri = canonical(&format!("{scheme}://{host}{PATH}"))?;
+        if !uris.contains(&uri) {
+            uris.push(uri);
+        }
+    }
+    for origin in &listen.origins {
+        edge = edge.allow_origin(origin)?;
+    }
+    Ok((uris, edge))
+}

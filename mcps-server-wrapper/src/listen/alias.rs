@@ -1,0 +1,70 @@
+//! Requests of callers who are nobody's in particular, to one server process that they share: each
+//! under an id and a progress token of ours, so that two callers may choose the same.
+
+use std::ops::Range;
+
+use mcps_core::json::Value;
+use mcps_core::message::Message;
+
+use super::session::SUBSCRIPTION;
+
+/// What a caller called a request, and what the server knows it by.
+pub(super) struct Alias {
+    ours: String,
+    id: String,
+    token: Option<String>,
+}
+
+impl Alias {
+    /// For the request of that number, with its text as the server is to read it; `None` for
+    /// what is no request.
+    pub(super) fn give(message: &Message, number: u64) -> Option<(Self, String)> {
+        let id = message
+            .root()
+            .get("id")
+            .filter(|_| message.method().is_some())?;
+        let token = message.meta().and_then(|meta| meta.get("progressToken"));
+        let alias = Self {
+            ours: format!(r#""mcps-{number}""#),
+            id: id.raw().to_owned(),
+            token: token.map(|token| token.raw().to_owned()),
+        };
+        let mut edits = vec![(id.span(), alias.ours.as_str())];
+        edits.extend(token.map(|token| (token.span(), alias.ours.as_str())));
+        let text = replaced(message.text(), edits);
+        Some((alias, text))
+    }
+
+    /// A message of the server's as the caller is to read it.
+    pub(super) fn reveal(&self, text: String) -> String {
+        let Ok(message) = Message::parse(text.clone()) else {
+            return text;
+        };
+        let is_ours = |value: &Value<'_>| value.raw() == self.ours;
+        let (root, params) = (message.root(), message.params());
+        let subscription = message.meta().and_then(|meta| meta.get(SUBSCRIPTION));
+        let of_id = [root.get("id"), subscription];
+        let of_token = params.and_then(|params| params.get("progressToken"));
+        let mut edits = Vec::new();
+        for value in of_id.into_iter().flatten().filter(is_ours) {
+            edits.push((value.span(), self.id.as_str()));
+        }
+        if let (Some(value), Some(token)) = (of_token.filter(is_ours), &self.token) {
+            edits.push((value.span(), token.as_str()));
+        }
+        replaced(message.text(), edits)
+    }
+}
+
+/// The text with each span replaced.
+fn replaced(text: &str, mut edits: Vec<(Range<usize>, &str)>) -> String {
+    edits.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
+    let mut text = text.to_owned();
+    for (span, new) in edits {
+        text.replace_range(span, new);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

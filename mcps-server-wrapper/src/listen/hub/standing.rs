@@ -1,0 +1,78 @@
+//! GET and DELETE, which have no body to sign: what they ask for is signed in a header.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, StatusCode};
+use mcps_client::fetch::{self, Fetch};
+use mcps_client::link::{Body, Refused};
+use mcps_core::message::Outline;
+use mcps_core::refusal::Refusal;
+use mcps_transport::http::headers::McpHeaders;
+use mcps_transport::http::server::Reply;
+
+use super::reply::{bad_request, empty, not_found};
+use super::{Hub, Key};
+use crate::listen::mirror;
+use crate::listen::session::Session;
+
+impl Hub {
+    /// Opens the stream of what a session's server says by itself, or goes on with one that broke.
+    pub(super) async fn stand(&self, headers: McpHeaders) -> Result<Reply, Box<Reply>> {
+        let (session, body) = self.fetched(&headers, "GET").await?;
+        let last_event_id = headers.last_event_id().map_err(|_| bad_request())?;
+        let events = match last_event_id {
+            Some(id) => session.resume(id).await.ok_or_else(bad_request)?,
+            None => session.listen(body, mirror::resumes(&headers)).await,
+        };
+        Ok(Reply::Events {
+            headers: HeaderMap::new(),
+            events,
+        })
+    }
+
+    /// Ends a session.
+    pub(super) async fn leave(&self, headers: McpHeaders) -> Result<Reply, Box<Reply>> {
+        let (session, _) = self.fetched(&headers, "DELETE").await?;
+        session.end();
+        Ok(*empty(StatusCode::NO_CONTENT))
+    }
+
+    /// The session that such a request is about, if its caller asks.
+    async fn fetched(
+        &self,
+        headers: &McpHeaders,
+        method: &'static str,
+    ) -> Result<(Arc<Session>, Body), Box<Reply>> {
+        let assigned = headers.session_id().map_err(|_| bad_request())?;
+        let Some(id) = assigned else {
+            // Without one there is nothing to stand for (2026-07-28 has neither).
+            return Err(empty(StatusCode::METHOD_NOT_ALLOWED));
+        };
+        let known = self.sessions().get(&Key::Assigned(id.to_owned())).cloned();
+        let session = known.ok_or_else(not_found)?;
+        let last_event_id = headers.last_event_id().map_err(|_| bad_request())?;
+        let wanted = Fetch {
+            method: method.to_owned(),
+            session: id.to_owned(),
+            last_event_id: last_event_id.map(str::to_owned),
+        };
+        let sealed = headers.raw().get(fetch::HEADER);
+        let Some(sealed) = sealed.and_then(|value| value.to_str().ok()) else {
+            if session.link.is_plain() {
+                return Ok((Arc::clone(&session), session.link.respond_plain()));
+            }
+            let refused = Refused::unread(Refusal::Unsigned, Outline::default());
+            return Err(self.refuse(&session.link, &refused));
+        };
+        let text = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| bad_request())?;
+        let opened = self.admit(&session.link, text.into()).await?;
+        if Fetch::read(&opened.message).as_ref() != Some(&wanted) {
+            tracing::warn!("refused a {method} whose signed words are other than its headers");
+            return Err(bad_request());
+        }
+        session.touch();
+        Ok((Arc::clone(&session), session.link.respond(&opened)))
+    }
+}

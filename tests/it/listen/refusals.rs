@@ -1,0 +1,181 @@
+//! What is refused, each with its code, and nothing of it reaches a server.
+
+use mcps_core::code::Code;
+use mcps_core::message::Message;
+use reqwest::{Method, StatusCode};
+
+use super::caller::{Caller, messages};
+use super::{Scene, modern, read_note};
+use crate::wire::INITIALIZE;
+
+async fn code(response: reqwest::Response) -> Option<Code> {
+    let texts = messages(response).await;
+    let text = String::from_utf8(texts.first()?.clone()).unwrap();
+    crate::wire::code_of(&text)
+}
+
+#[tokio::test]
+async fn what_is_not_signed_or_no_message_is_refused() {
+    let scene = Scene::set().await;
+    let caller = scene.caller();
+    for (text, status, refusal) in [
+        (
+            INITIALIZE,
+            StatusCode::UNAUTHORIZED,
+            Code::SignatureRequired,
+        ),
+        (
+            &read_note(1),
+            StatusCode::UNAUTHORIZED,
+            Code::SignatureRequired,
+        ),
+        ("{}", StatusCode::BAD_REQUEST, Code::Malformed),
+        ("[]", StatusCode::BAD_REQUEST, Code::Malformed),
+        ("\u{feff}{}", StatusCode::BAD_REQUEST, Code::Malformed),
+        ("", StatusCode::BAD_REQUEST, Code::Malformed),
+    ] {
+        let response = caller.post(text.to_owned()).await;
+        assert_eq!(response.status(), status, "{text}");
+        assert_eq!(code(response).await, Some(refusal), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_or_repeated_post_is_refused() {
+    let scene = Scene::set().await;
+    let mut caller = scene.caller();
+    caller.open_session().await;
+    let seal = |id| {
+        let message = Message::parse(read_note(id)).unwrap();
+        caller.link.seal_post(message).unwrap().0
+    };
+    let text = seal(1);
+    let changed = caller.post(text.replace("welcome", "secrets")).await;
+    assert_eq!(changed.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(code(changed).await, Some(Code::InvalidSignature));
+    assert_eq!(caller.post(text.clone()).await.status(), StatusCode::OK);
+    let again = caller.post(text).await;
+    assert_eq!(again.status(), StatusCode::CONFLICT);
+    assert_eq!(code(again).await, Some(Code::Replayed));
+}
+
+#[tokio::test]
+async fn a_post_for_another_server_is_refused() {
+    let scene = Scene::set().await;
+    let other = Caller::of(&scene.stage.agent, "http://127.0.0.1:1/mcp");
+    let message = Message::parse(INITIALIZE).unwrap();
+    let (text, _) = other.link.seal_post(message).unwrap();
+    let response = scene.caller().post(text).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(code(response).await, Some(Code::WrongAudience));
+}
+
+#[tokio::test]
+async fn nobody_uses_the_session_of_another() {
+    let scene = Scene::set().await;
+    let mut owner = scene.caller();
+    owner.open_session().await;
+    let session = owner.session().to_owned();
+    let home = scene.stranger();
+    let mut thief = Caller::of(&home, &scene.url);
+    thief.headers.clone_from(&owner.headers);
+    let (posted, _) = thief.tell(&read_note(1)).await;
+    assert_eq!(code(posted).await, Some(Code::InvalidPassport));
+    for method in [Method::GET, Method::DELETE] {
+        let (fetched, _) = thief.fetch(method.clone(), &session).await;
+        assert_eq!(code(fetched).await, Some(Code::InvalidPassport));
+        // Nor who signs nothing, or something else.
+        let bare = [("accept", "text/event-stream")];
+        let fetched = owner.send(method.clone(), &bare, String::new()).await;
+        assert_eq!(code(fetched).await, Some(Code::SignatureRequired));
+        let (other, _) = owner.fetch(method, "another").await;
+        assert_eq!(other.status(), StatusCode::BAD_REQUEST);
+    }
+    // Nor its owner in another run of theirs.
+    let mut later = scene.caller();
+    later.headers.clone_from(&owner.headers);
+    let (posted, _) = later.tell(&read_note(1)).await;
+    assert!(code(posted).await.is_some());
+    owner.ask(&read_note(2)).await;
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_opened_is_not_found() {
+    let scene = Scene::set().await;
+    let mut caller = scene.caller();
+    caller.headers = vec![("mcp-session-id".to_owned(), "nobodys".to_owned())];
+    let (response, _) = caller.tell(&read_note(1)).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    let (response, _) = caller.fetch(Method::GET, "nobodys").await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn headers_that_disagree_with_the_body_are_refused_and_signed() {
+    let scene = Scene::set().await;
+    let mut caller = scene.caller();
+    let good = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "server/discover"),
+    ];
+    for bad in [0, 1] {
+        let mut headers = good;
+        headers[bad].1 = "tools/call";
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        caller.headers = headers.map(own).to_vec();
+        let text = modern(7, "server/discover", "");
+        let (response, mut body) = caller.tell(&text).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        let texts = messages(response).await;
+        let opened = caller.open(&mut body, texts[0].clone()).await.unwrap();
+        assert!(opened.message.text().contains("-32020"));
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_agent_is_refused_on_an_open_session() {
+    let scene = Scene::set().await;
+    let mut caller = scene.caller();
+    caller.open_session().await;
+    scene.stage.revoke(&scene.stage.agent);
+    let (status, refusal) = caller.refused(&read_note(1)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(refusal, Some(Code::PassportRevoked));
+}
+
+#[tokio::test]
+async fn more_sessions_than_allowed_are_refused() {
+    let scene = Scene::with(&["--max-sessions", "2"]).await;
+    let mut callers = [scene.caller(), scene.caller()];
+    for caller in &mut callers {
+        caller.open_session().await;
+    }
+    let (status, refusal) = scene.caller().refused(INITIALIZE).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refusal, Some(Code::RateLimited));
+    let [first, _] = &callers;
+    first.ask(&read_note(1)).await;
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_accepted_is_refused_by_a_later_one() {
+    let mut scene = Scene::set().await;
+    let caller = scene.caller();
+    let message = Message::parse(INITIALIZE).unwrap();
+    let (text, _) = caller.link.seal_post(message).unwrap();
+    assert_eq!(caller.post(text.clone()).await.status(), StatusCode::OK);
+    scene.restart().await;
+    let again = caller.post(text).await;
+    assert_eq!(again.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(code(again).await, Some(Code::OutOfWindow));
+}
+
+#[tokio::test]
+async fn two_may_not_listen_with_one_home() {
+    let scene = Scene::set().await;
+    let mut wrap = scene.stage.world.program("mcps-wrap");
+    wrap.arg("--home").arg(&scene.stage.server);
+    wrap.args(["--listen", "127.0.0.1:0", "--", "true"]);
+    let refused = crate::world::run(&mut wrap).failed(1);
+    assert!(refused.contains("another mcps-wrap listens"), "{refused}");
+}
