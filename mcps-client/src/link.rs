@@ -213,6 +213,11 @@ impl Link {
         self.state().asked.remove(id).is_some()
     }
 
+    /// Stops serving one request of the other end: it wants no answer any more.
+    pub fn forget(&self, id: &Id) {
+        self.state().serving.remove(id);
+    }
+
     /// What one request of the other end asks, while it is being served.
     #[must_use]
     pub fn served(&self, id: &Id) -> Option<Asked> {

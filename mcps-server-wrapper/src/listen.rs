@@ -55,6 +55,8 @@ pub struct ListenOptions {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// The most sessions, and so server processes, at a time.
     pub max_sessions: usize,
+    /// The most sessions of one signing caller.
+    pub max_sessions_each: usize,
     /// After how long without use a session ends.
     pub session_idle: Duration,
 }
@@ -103,6 +105,12 @@ pub async fn run(
         "listening at {url} as {} ({:?}, callers from {} on): {}",
         identity.passport()?.agent_name(), options.mode, options.min_level, relay::shown(&options.command),
     );
+    if listen.tls.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(
+            "others can read what is said here: signatures keep nobody from that; give --tls-cert and --tls-key, \
+             or let something in front of this speak HTTPS"
+        );
+    }
     let hub = Hub::new(Parts {
         desk,
         carrier: options.carrier,
@@ -117,6 +125,7 @@ pub async fn run(
         horizon,
         command: options.command,
         max_sessions: listen.max_sessions,
+        max_sessions_each: listen.max_sessions_each,
         limits: Limits::default(),
     });
     let mut server = Server::new(listener, hub.clone()).with_edge(edge);

@@ -68,6 +68,9 @@ struct Listen {
     /// The most sessions at a time; each has a server process of its own.
     #[arg(long, value_name = "NUMBER", default_value_t = 64)]
     max_sessions: usize,
+    /// The most sessions of one caller that signs.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    max_sessions_per_caller: usize,
     /// End a session, and its server process, after this long without use.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     session_idle: Duration,
@@ -81,6 +84,7 @@ impl Listen {
             origins: self.allow_origin,
             tls: self.tls_cert.zip(self.tls_key),
             max_sessions: self.max_sessions,
+            max_sessions_each: self.max_sessions_per_caller,
             session_idle: self.session_idle,
         })
     }

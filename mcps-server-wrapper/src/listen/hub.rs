@@ -15,6 +15,7 @@ use mcps_client::verify::Verifier;
 use mcps_core::code::Code;
 use mcps_core::envelope::{Carrier, Sealed};
 use mcps_core::message::Message;
+use mcps_core::passport::Passport;
 use mcps_core::random::{Random, hex16};
 use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::Reply;
@@ -49,6 +50,7 @@ pub(super) struct Parts {
     pub(super) horizon: Horizon,
     pub(super) command: Vec<String>,
     pub(super) max_sessions: usize,
+    pub(super) max_sessions_each: usize,
     pub(super) limits: Limits,
 }
 
@@ -134,6 +136,16 @@ impl Hub {
             // Two first messages of one run at the same time: the other one was sooner.
             return Err((link, Code::RateLimited));
         }
+        let caller = link.peer().map(|peer| subject(&peer.passport));
+        let same = sessions.values().filter(|session| session.caller == caller);
+        if caller.is_some() && same.count() >= self.parts.max_sessions_each {
+            tracing::warn!(
+                caller,
+                "refused a session: this caller has {} already; --max-sessions-per-caller allows more",
+                self.parts.max_sessions_each
+            );
+            return Err((link, Code::RateLimited));
+        }
         if sessions.len() >= self.parts.max_sessions {
             tracing::warn!(
                 sessions = sessions.len(),
@@ -157,6 +169,7 @@ impl Hub {
             *link,
             desk,
             server.outbox.sender(),
+            caller,
             key == Key::Shared,
         ));
         sessions.insert(key.clone(), Arc::clone(&session));
@@ -234,6 +247,12 @@ impl Hub {
         };
         Ok(Found::Shared(session, alias, text))
     }
+}
+
+/// Who signs, whatever passport they have at the moment.
+fn subject(passport: &Passport) -> String {
+    let tenant = passport.ext().map_or("", |ext| ext.tenant.as_str());
+    format!("{}/{tenant}/{}", passport.issuer(), passport.agent_name())
 }
 
 /// A session, or what one will be made of.

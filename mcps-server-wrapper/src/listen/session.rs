@@ -23,8 +23,10 @@ use super::alias::Alias;
 use super::exchange::{self, Exchange, First};
 use crate::desk::Desk;
 
-/// Messages of the server that wait for somebody to listen; the oldest goes when there are more.
+/// Messages of the server that wait for somebody to listen; the oldest go when there are more.
 const WAITING: usize = 256;
+/// And their bytes.
+const WAITING_BYTES: usize = 1024 * 1024;
 /// Answers that are kept of a session whose streams can be resumed.
 const ANSWERED: usize = 16;
 
@@ -42,6 +44,8 @@ pub(super) enum Stream {
 pub(super) struct Session {
     pub(super) link: Link,
     desk: Desk,
+    /// Whose it is; absent when they do not sign.
+    pub(super) caller: Option<String>,
     /// Callers who have nothing to do with each other use it.
     shared: bool,
     to_server: Sender,
@@ -70,7 +74,13 @@ impl State {
 }
 
 impl Session {
-    pub(super) fn new(link: Link, desk: Desk, to_server: Sender, shared: bool) -> Self {
+    pub(super) fn new(
+        link: Link,
+        desk: Desk,
+        to_server: Sender,
+        caller: Option<String>,
+        shared: bool,
+    ) -> Self {
         let state = State {
             exchanges: Vec::new(),
             standing: None,
@@ -82,6 +92,7 @@ impl Session {
         Self {
             link,
             desk,
+            caller,
             shared,
             to_server,
             state: Mutex::new(state),
@@ -178,6 +189,8 @@ impl Session {
         if self.take(id).is_none() {
             return;
         }
+        // No answer is waited for, so its id may be used again.
+        self.link.forget(id);
         let text = format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the client closed the response"}}}}"#
         );

@@ -158,6 +158,22 @@ async fn more_sessions_than_allowed_are_refused() {
 }
 
 #[tokio::test]
+async fn one_caller_does_not_take_all_sessions() {
+    let scene = Scene::with(&["--max-sessions-per-caller", "2"]).await;
+    let mut callers = [scene.caller(), scene.caller()];
+    for caller in &mut callers {
+        caller.open_session().await;
+    }
+    let (status, refusal) = scene.caller().refused(INITIALIZE).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refusal, Some(Code::RateLimited));
+    let home = scene.stranger();
+    let mut stranger = Caller::of(&home, &scene.url);
+    stranger.open_session().await;
+    stranger.ask(&read_note(1)).await;
+}
+
+#[tokio::test]
 async fn what_an_earlier_process_accepted_is_refused_by_a_later_one() {
     let mut scene = Scene::set().await;
     let caller = scene.caller();

@@ -29,6 +29,9 @@ impl Hub {
             && let Err(error) = self.parts.horizon.cover(stamped)
         {
             tracing::error!(error = %error, "what is accepted cannot be written down, so nothing is: {error}");
+            if let Some(id) = opened.message.id() {
+                link.forget(id);
+            }
             return Err(unavailable());
         }
         let level = opened.trust.map_or(TrustLevel::L0, Effective::level);

@@ -1,5 +1,6 @@
 //! From the server to whoever waits for it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mcps_client::{relay, tools};
@@ -7,7 +8,7 @@ use mcps_core::code::Code;
 use mcps_core::message::{self, Id, Kind, Message, Outline};
 use mcps_transport::frame::Incoming;
 
-use super::{Session, WAITING};
+use super::{Session, WAITING, WAITING_BYTES};
 use crate::listen::exchange::Exchange;
 
 /// Where 2026-07-28 names the subscription that a notification belongs to.
@@ -137,7 +138,10 @@ impl Session {
     fn keep(&self, message: Message) {
         let mut state = self.state();
         state.waiting.push_back(message);
-        if state.waiting.len() > WAITING {
+        let bytes = |waiting: &VecDeque<Message>| -> usize {
+            waiting.iter().map(|message| message.text().len()).sum()
+        };
+        while state.waiting.len() > WAITING || bytes(&state.waiting) > WAITING_BYTES {
             state.waiting.pop_front();
             tracing::debug!("nobody listens to the server; its oldest message is dropped");
         }
