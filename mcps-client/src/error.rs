@@ -63,6 +63,19 @@ pub enum ClientError {
         /// Its permission bits.
         mode: u32,
     },
+    /// The address to listen at cannot be had.
+    #[error("cannot listen at {address}: {source}; choose another with --listen")]
+    Listen {
+        /// Address and port.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Callers could not know whom to sign for.
+    #[error(
+        "{0} names no machine that callers could sign for; say under which URL they reach us: --public-url https://HOST[:PORT]/mcp"
+    )]
+    NoPublicUrl(std::net::SocketAddr),
     /// The authority's address is not one.
     #[error("`{0}` is not an http:// or https:// address of a trust authority")]
     Address(String),

@@ -70,6 +70,7 @@ impl Exit {
             ClientError::Missing { .. } => Self::NotFound,
             ClientError::Address(_)
             | ClientError::WrongKind { .. }
+            | ClientError::NoPublicUrl(_)
             | ClientError::Insecure { .. }
             | ClientError::Transport(
                 TransportError::UrlMalformed
@@ -90,6 +91,7 @@ impl Exit {
             | ClientError::Exists { .. }
             | ClientError::Content { .. }
             | ClientError::KeyMode { .. }
+            | ClientError::Listen { .. }
             | ClientError::Unreachable { .. }
             | ClientError::Answer { .. }
             | ClientError::SessionEnded { .. }
@@ -127,6 +129,8 @@ pub fn explain(error: &ClientError) -> String {
         | ClientError::Exists { .. }
         | ClientError::KeyMode { .. }
         | ClientError::WrongKind { .. }
+        | ClientError::Listen { .. }
+        | ClientError::NoPublicUrl(_)
         | ClientError::Unreachable { .. }
         | ClientError::Insecure { .. }
         | ClientError::SessionEnded { .. }

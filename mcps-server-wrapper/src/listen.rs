@@ -25,7 +25,6 @@ use mcps_core::clock::Clock;
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::replay::ReplayGuard;
-use mcps_transport::error::TransportError;
 use mcps_transport::http::server::{Edge, Server, Tls};
 use mcps_transport::http::uri::canonical;
 use mcps_transport::limits::Limits;
@@ -83,14 +82,21 @@ pub async fn run(
     )?);
     let horizon = Horizon::load(home)?;
     let mut stop = Shutdown::listen()?;
+    if listen.address.ip().is_unspecified() && listen.public_urls.is_empty() {
+        return Err(ClientError::NoPublicUrl(listen.address));
+    }
+    let tls = listen.tls.as_ref();
+    let tls = tls.map(|(certificate, key)| Tls::load(certificate, key));
+    let tls = tls.transpose()?;
     let bound = async {
         let listener = TcpListener::bind(listen.address).await?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
-    let (listener, address) = bound
-        .await
-        .map_err(|error: std::io::Error| TransportError::Listen(Arc::new(error)))?;
+    let (listener, address) = bound.await.map_err(|source| ClientError::Listen {
+        address: listen.address,
+        source,
+    })?;
     let scheme = if listen.tls.is_some() {
         "https"
     } else {
@@ -129,8 +135,8 @@ pub async fn run(
         limits: Limits::default(),
     });
     let mut server = Server::new(listener, hub.clone()).with_edge(edge);
-    if let Some((certificate, key)) = &listen.tls {
-        server = server.with_tls(Tls::load(certificate, key)?);
+    if let Some(tls) = tls {
+        server = server.with_tls(tls);
     }
     ready(&url);
     let mut cause = Cause::Terminate;
@@ -172,7 +178,10 @@ fn names(
         edge = edge.allow_host(host.unwrap_or_default())?;
         uris.push(uri);
     }
-    let mut hosts = vec![address.to_string()];
+    let mut hosts = Vec::new();
+    if !address.ip().is_unspecified() {
+        hosts.push(address.to_string());
+    }
     if address.ip().is_loopback() {
         let port = address.port();
         hosts.extend([

@@ -195,3 +195,41 @@ async fn two_may_not_listen_with_one_home() {
     let refused = crate::world::run(&mut wrap).failed(1);
     assert!(refused.contains("another mcps-wrap listens"), "{refused}");
 }
+
+#[tokio::test]
+async fn what_keeps_it_from_listening_is_said_with_what_to_do() {
+    let scene = Scene::set().await;
+    let home = scene.stage.world.enrol("server", "second", 2);
+    let taken = scene.url.strip_prefix("http://").unwrap();
+    let taken = taken.strip_suffix("/mcp").unwrap();
+    for (options, code, said) in [
+        (&["--listen", taken][..], 1, "choose another with --listen"),
+        (&["--listen", "0.0.0.0:0"], 2, "--public-url"),
+        (
+            &["--listen", "127.0.0.1:0", "--public-url", "x"],
+            2,
+            "absolute URL",
+        ),
+        (
+            &[
+                "--listen",
+                "127.0.0.1:0",
+                "--tls-cert",
+                "/x",
+                "--tls-key",
+                "/x",
+            ],
+            1,
+            "could not be read as PEM",
+        ),
+    ] {
+        let mut wrap = scene.stage.world.program("mcps-wrap");
+        wrap.arg("--home")
+            .arg(&home)
+            .args(options)
+            .args(["--", "true"]);
+        let refused = crate::world::run(&mut wrap).failed(code);
+        assert!(refused.contains(said), "{refused}");
+        assert!(!refused.contains("listening at"), "{refused}");
+    }
+}
