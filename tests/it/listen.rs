@@ -67,7 +67,10 @@ async fn listening_at(stage: &Stage, address: &str, options: &[&str]) -> (Proces
     wrap.arg("--home")
         .arg(&stage.server)
         .args(["--listen", address]);
-    wrap.args(["--status-refresh", "0"]).args(options).arg("--");
+    if !options.contains(&"--status-refresh") {
+        wrap.args(["--status-refresh", "0"]);
+    }
+    wrap.args(options).arg("--");
     wrap.arg(bin("mcps-demo-server"));
     let mut wrap = Process::start(&stage.world, wrap);
     let line = wrap.read().await;
