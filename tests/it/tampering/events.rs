@@ -152,3 +152,51 @@ async fn an_event_that_nobody_signed_ends_the_response() {
     }
     client.still_works().await;
 }
+
+#[tokio::test]
+async fn nothing_is_delivered_of_what_the_server_says_after_the_break() {
+    let (_scene, mut client) = Scene::opened().await;
+    let (asked, sent) = client.ask(1).await;
+    let mut reply = sent.reply().await;
+    let mut stream = client.play(asked, &[]).await;
+    stream.text(&reply.event().await.unwrap()).await;
+    client.behind.write(&progress(1, 1)).await;
+    stream.text(&reply.event().await.unwrap()).await;
+    assert_eq!(client.connect.read().await, progress(1, 1));
+    client.behind.write(&progress(1, 2)).await;
+    let _dropped = reply.event().await.unwrap();
+    for line in [progress(1, 3), result(1)] {
+        client.behind.write(&line).await;
+        stream.text(&reply.event().await.unwrap()).await;
+    }
+    assert_eq!(client.refused(1).await, Code::StreamBroken);
+    stream.closed().await;
+    client.still_works().await;
+}
+
+#[tokio::test]
+async fn an_event_dropped_from_the_servers_own_stream_ends_that_stream() {
+    let mut scene = Scene::set().await;
+    let mut client = scene.client();
+    let standing = client.begin().await;
+    let mut reply = client.proxy.forward(&standing).reply().await;
+    let said = |number: u32| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"info","data":{number}}}}}"#
+        )
+    };
+    let mut e = vec![reply.event().await.unwrap()];
+    for number in 1..=3 {
+        client.behind.write(&said(number)).await;
+        e.push(reply.event().await.unwrap());
+    }
+    let stream = client.play(standing, &[&e[0], &e[1], &e[3]]).await;
+    assert_eq!(client.connect.read().await, said(1));
+    stream.closed().await;
+    // What comes next is a stream of its own, and the calls go on.
+    let fresh = client.proxy.next().await;
+    assert_eq!(fresh.method, "GET");
+    assert_eq!(fresh.header("last-event-id"), None);
+    fresh.empty(405, "").await;
+    client.still_works().await;
+}

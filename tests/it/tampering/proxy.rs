@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Method, Response, StatusCode};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::http::Asked;
 use crate::wire::PATIENCE;
@@ -55,13 +55,15 @@ impl Proxy {
                 request = request.header(name, value);
             }
         }
-        Forwarded(tokio::spawn(async move {
+        let mut sending = JoinSet::new();
+        sending.spawn(async move {
             let response = request.send().await.unwrap();
             Reply {
                 response,
                 rest: Vec::new(),
             }
-        }))
+        });
+        Forwarded(sending)
     }
 }
 
@@ -90,13 +92,14 @@ impl Letter {
 }
 
 /// A request that was sent and whose answer did not begin yet.
-pub(super) struct Forwarded(JoinHandle<Reply>);
+pub(super) struct Forwarded(JoinSet<Reply>);
 
 impl Forwarded {
     /// The beginning of its answer.
-    pub(super) async fn reply(self) -> Reply {
-        let reply = tokio::time::timeout(PATIENCE, self.0).await;
-        reply.expect("the wrapper does not answer").unwrap()
+    pub(super) async fn reply(mut self) -> Reply {
+        let reply = tokio::time::timeout(PATIENCE, self.0.join_next()).await;
+        let reply = reply.expect("the wrapper does not answer");
+        reply.unwrap().unwrap()
     }
 }
 

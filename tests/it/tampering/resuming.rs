@@ -2,6 +2,7 @@
 
 use mcps_core::code::Code;
 
+use super::proxy::Letter;
 use super::{Client, Scene, progress};
 use crate::http::Asked;
 use crate::wire::result;
@@ -61,6 +62,27 @@ async fn a_stream_resumed_with_the_events_of_another_ends() {
     // They have the same places in their stream, and their own is still under way.
     let code = client.breaks(again, &[&other[2], &other[3]], 2, 0).await;
     assert_eq!(code, Code::NotBound);
+    drop(other_asked);
+    assert_eq!(client.refused(1).await, Code::UpstreamUnavailable);
+    client.still_works().await;
+}
+
+#[tokio::test]
+async fn a_question_for_the_rest_of_a_stream_is_not_led_to_another() {
+    let (_scene, mut client) = Scene::opened().await;
+    let (other_asked, other) = client.recorded(1).await;
+    let (asked, e) = client.recorded(2).await;
+    drop(client.play(asked, &[&e[0], &e[1]]).await);
+    assert_eq!(client.connect.read().await, progress(2, 1));
+    let again = client.proxy.next().await;
+    let mut letter = Letter::of(&again);
+    let id = other[1].lines().find_map(|line| line.strip_prefix("id: "));
+    letter.set("last-event-id", id.unwrap());
+    // What is asked for is signed.
+    let reply = client.proxy.send(letter).reply().await;
+    assert_eq!(reply.status(), 400);
+    again.json(400, "", &reply.document().await).await;
+    assert_eq!(client.refused(2).await, Code::StreamBroken);
     drop(other_asked);
     assert_eq!(client.refused(1).await, Code::UpstreamUnavailable);
     client.still_works().await;

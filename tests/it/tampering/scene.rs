@@ -118,6 +118,11 @@ pub(super) struct Client {
 impl Client {
     /// Opens a session of 2025-11-25 whose server has no stream of its own.
     pub(super) async fn open(&mut self) {
+        self.begin().await.empty(405, "").await;
+    }
+
+    /// Opens a session of 2025-11-25, up to the question for the server's own stream.
+    pub(super) async fn begin(&mut self) -> Asked {
         self.connect.write(INITIALIZE).await;
         let asked = self.proxy.next().await;
         let sent = self.proxy.forward(&asked);
@@ -134,7 +139,7 @@ impl Client {
         asked.empty(reply.status().as_u16(), "").await;
         let standing = self.proxy.next().await;
         assert_eq!(standing.method, "GET");
-        standing.empty(405, "").await;
+        standing
     }
 
     /// Asks, and the server has the question.
