@@ -10,3 +10,4 @@ mod resuming;
 mod tampering;
 
 use host::Host;
+pub(crate) use host::{Asked, READY, Stream, connect};

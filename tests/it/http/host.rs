@@ -28,7 +28,7 @@ const ANNOUNCEMENT: &str = r#""capabilities":{"extensions":{"dev.mcps/signing":{
 /// The session that the server gives.
 pub(super) const SESSION: &str = "session-1";
 /// How a client of 2025-11-25 ends the opening.
-pub(super) const READY: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+pub(crate) const READY: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// A server, and the client before it.
 pub(super) struct Host {
@@ -177,7 +177,7 @@ impl Host {
 }
 
 /// `mcps connect OPTIONS --url URL` for the agent's home.
-pub(super) fn connect(stage: &Stage, url: &str, options: &[&str]) -> Process {
+pub(crate) fn connect(stage: &Stage, url: &str, options: &[&str]) -> Process {
     let mut mcps = stage.world.mcps(&stage.agent);
     mcps.args(["connect", "--status-refresh", "0", "--url", url])
         .args(options);
@@ -220,15 +220,16 @@ pub(super) fn announced() -> String {
 }
 
 /// One request, and the connection that waits for its answer.
-pub(super) struct Asked {
-    pub(super) method: String,
-    headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     socket: TcpStream,
 }
 
 impl Asked {
-    async fn read(mut socket: TcpStream) -> Self {
+    /// Reads one request to its end.
+    pub(crate) async fn read(mut socket: TcpStream) -> Self {
         let mut bytes = Vec::new();
         let end = loop {
             let mut chunk = [0; 4096];
@@ -267,7 +268,7 @@ impl Asked {
     }
 
     /// The one header of that name.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut named = self.headers.iter().filter(|(is, _)| is == name);
         let (_, value) = named.next()?;
         assert!(named.next().is_none(), "{name} is repeated");
@@ -275,14 +276,14 @@ impl Asked {
     }
 
     /// Answers with these bytes and closes.
-    pub(super) async fn raw(mut self, text: &str) {
+    pub(crate) async fn raw(mut self, text: &str) {
         // Who was asked may have given up.
         drop(self.socket.write_all(text.as_bytes()).await);
         drop(self.socket.shutdown().await);
     }
 
     /// Answers with a JSON document and closes.
-    pub(super) async fn json(self, status: u16, headers: &str, body: &str) {
+    pub(crate) async fn json(self, status: u16, headers: &str, body: &str) {
         let length = body.len();
         self.raw(&format!(
             "HTTP/1.1 {status} X\r\n{headers}Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
@@ -291,7 +292,7 @@ impl Asked {
     }
 
     /// Answers without a body and closes.
-    pub(super) async fn empty(self, status: u16, headers: &str) {
+    pub(crate) async fn empty(self, status: u16, headers: &str) {
         self.raw(&format!(
             "HTTP/1.1 {status} X\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n"
         ))
@@ -299,7 +300,7 @@ impl Asked {
     }
 
     /// Begins an event stream.
-    pub(super) async fn events(mut self, headers: &str) -> Stream {
+    pub(crate) async fn events(mut self, headers: &str) -> Stream {
         let head = format!(
             "HTTP/1.1 200 OK\r\n{headers}Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         );
@@ -309,34 +310,34 @@ impl Asked {
 }
 
 /// An event stream that the server writes. Dropping it cuts it.
-pub(super) struct Stream(TcpStream);
+pub(crate) struct Stream(TcpStream);
 
 impl Stream {
     /// Sends one event.
-    pub(super) async fn event(&mut self, data: &str) {
+    pub(crate) async fn event(&mut self, data: &str) {
         self.text(&format!("data: {data}\n\n")).await;
     }
 
     /// Sends one event with an id.
-    pub(super) async fn event_with(&mut self, id: &str, data: &str) {
+    pub(crate) async fn event_with(&mut self, id: &str, data: &str) {
         self.text(&format!("id: {id}\ndata: {data}\n\n")).await;
     }
 
     /// Sends something.
-    pub(super) async fn text(&mut self, text: &str) {
+    pub(crate) async fn text(&mut self, text: &str) {
         let chunk = format!("{:x}\r\n{text}\r\n", text.len());
         // Who was asked may have given up.
         drop(self.0.write_all(chunk.as_bytes()).await);
     }
 
     /// Ends the stream as HTTP ends a body.
-    pub(super) async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         drop(self.0.write_all(b"0\r\n\r\n").await);
         drop(self.0.shutdown().await);
     }
 
     /// Waits until whoever asked has closed the connection.
-    pub(super) async fn closed(mut self) {
+    pub(crate) async fn closed(mut self) {
         let mut byte = [0];
         let read = tokio::time::timeout(PATIENCE, self.0.read(&mut byte)).await;
         assert!(matches!(read, Ok(Ok(0) | Err(_))), "it is still open");
