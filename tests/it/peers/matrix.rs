@@ -124,7 +124,12 @@ fn outcome(driver: Driver, plan: Plan, pair: &str, peers: &Path, world: &World) 
         let session = || {
             let standing = path.map(|path| path.open(&server, &dir));
             let command = standing.as_ref().map_or(&server, |open| &open.command);
-            driver.run(peers, plan, &dir, command).record
+            let session = driver.run(peers, plan, &dir, command);
+            let said = session.said + &standing.map(|open| open.said()).unwrap_or_default();
+            // The Inspector keeps to itself what a command says.
+            let signed = said.is_empty() || said.contains("verified");
+            assert!(path.is_none() || signed, "not signed: {said}");
+            session.record
         };
         // A driver that gives up fails a test; here it is an outcome.
         catch_unwind(AssertUnwindSafe(session)).map_err(|why| reason(&*why))
