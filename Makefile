@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint bench interop conformance fuzz clean tools
+.PHONY: help quickstart test lint bench interop matrix conformance fuzz clean tools
 
 # cargo puts its output there; set it to keep the checkout clean.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -34,6 +34,9 @@ test: tools ## Install what the tests need and run all of them (ARGS go to `carg
 interop: tools ## Only the sessions with MCP servers and SDKs of others, direct and through MCPS
 	cargo build --locked --workspace --bins --tests
 	scripts/test-env cargo test --locked -p mcps-tests --test it peers:: $(ARGS)
+
+matrix: tools ## Every client with every server, and the table in docs/compatibility.md (ARGS: only these pairs)
+	scripts/matrix $(ARGS)
 
 conformance: tools ## The MCP conformance suite, directly and through the signed path (ARGS replace scripts/conformance's)
 	cargo build --locked --workspace --bins

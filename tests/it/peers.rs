@@ -1,5 +1,5 @@
-//! Real peers: unmodified clients, through `mcps connect` and `mcps-wrap`, to unmodified servers. What
-//! a client's user sees must be what the same client shows when it talks to the server directly.
+//! Real peers: unmodified clients, through `mcps connect` and `mcps-wrap`, to unmodified servers, over
+//! standard input and output and over Streamable HTTP. What a client's user sees must be what the same client shows when it talks to the server directly.
 //!
 //! `tests/peers/README.md` says which clients and servers, and what their plans leave out.
 
@@ -14,7 +14,9 @@
 mod difference;
 mod driver;
 mod left_over;
+mod listening;
 mod manners;
+mod matrix;
 mod path;
 mod plan;
 mod rust_sdk;
@@ -107,6 +109,25 @@ fn rust_sdk() {
     ]);
 }
 
+/// Each client once with the server that has every kind of message, and in the stateless era.
+#[test]
+fn over_http() {
+    let [typescript_1, typescript_2] = ["typescript-1", "typescript-2"].map(Driver::command);
+    let [python_1, python_2] = ["python-1", "python-2"].map(Driver::command);
+    let pairs = [
+        pair(typescript_1, Plan::Everything, LEGACY),
+        pair(typescript_2, Plan::Everything, LEGACY),
+        pair(typescript_2.beginning("auto"), Plan::Time, STATELESS),
+        pair(python_1, Plan::Everything, LEGACY),
+        pair(python_2, Plan::Everything, LEGACY),
+        pair(python_2, Plan::Time, STATELESS),
+        pair(Driver::RustSdk("initialize"), Plan::Everything, LEGACY),
+        pair(Driver::RustSdk("auto"), Plan::Time, STATELESS),
+    ];
+    let heard = compare_with(&pairs, |world, plan| Signed::new(world, plan).over_http());
+    verified(&pairs, heard);
+}
+
 #[test]
 fn both_eras_in_the_draft_carrier() {
     let pairs = [
@@ -154,7 +175,11 @@ fn a_plain_client_where_level_zero_is_enough() {
 }
 
 fn compare(pairs: &[Pair]) {
-    let heard = compare_with(pairs, Signed::new);
+    verified(pairs, compare_with(pairs, Signed::new));
+}
+
+/// That every session was a signed one, by what the path's programs said.
+fn verified(pairs: &[Pair], heard: Vec<String>) {
     for (pair, said) in pairs.iter().zip(heard) {
         pair.began_as_it_must(&said);
         assert!(!said.contains("refused with"), "{said}");
@@ -191,9 +216,9 @@ impl Pair {
         self.plan.lay_out(peers, &dir);
         let direct = self.driver.run(peers, self.plan, &dir, &server);
         self.plan.lay_out(peers, &dir);
-        let through = self
-            .driver
-            .run(peers, self.plan, &dir, &path.command(&server));
+        let standing = path.open(&server, &dir);
+        let mut through = self.driver.run(peers, self.plan, &dir, &standing.command);
+        through.said += &standing.said();
         let found = self
             .is_complete(&direct.record)
             .err()

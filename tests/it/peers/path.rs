@@ -2,15 +2,34 @@
 
 use std::path::{Path as FilePath, PathBuf};
 
+use super::listening::Listening;
 use super::plan::Plan;
 use crate::world::{World, bin};
 
-/// `mcps connect -- mcps-wrap -- SERVER`, or `mcps-wrap -- SERVER` for a plain client.
+/// `mcps connect -- mcps-wrap -- SERVER`, or `mcps-wrap -- SERVER` for a plain client, or
+/// `mcps connect --url` to `mcps-wrap --listen -- SERVER`.
 pub(super) struct Path {
     agent: Option<PathBuf>,
     server: PathBuf,
     connect: Vec<String>,
     wrap: Vec<String>,
+    http: bool,
+}
+
+/// A path that stands: what the client is to start, and what runs beside it.
+pub(super) struct Standing {
+    pub(super) command: Vec<String>,
+    listening: Option<Listening>,
+}
+
+impl Standing {
+    /// What the programs beside the client's own have logged.
+    pub(super) fn said(&self) -> String {
+        self.listening
+            .as_ref()
+            .map(Listening::said)
+            .unwrap_or_default()
+    }
 }
 
 impl Path {
@@ -34,6 +53,7 @@ impl Path {
             server: home("server", server),
             connect: Vec::new(),
             wrap: Vec::new(),
+            http: false,
         }
     }
 
@@ -57,16 +77,55 @@ impl Path {
         self
     }
 
-    /// The whole command, as words.
+    /// Over Streamable HTTP instead of standard input and output.
+    pub(super) fn over_http(mut self) -> Self {
+        self.http = true;
+        self
+    }
+
+    /// The command that the client starts, after what has to run before it; that works in `dir`.
+    pub(super) fn open(&self, server: &[String], dir: &FilePath) -> Standing {
+        if !self.http {
+            return Standing {
+                command: self.command(server),
+                listening: None,
+            };
+        }
+        let wrap = self.wrapped(&["--listen", "127.0.0.1:0"], server);
+        let listening = Listening::start(&wrap, dir);
+        let mut command = self.connect();
+        command.extend(["--url".to_owned(), listening.url().to_owned()]);
+        Standing {
+            command,
+            listening: Some(listening),
+        }
+    }
+
+    /// The whole command over standard input and output, as words.
     pub(super) fn command(&self, server: &[String]) -> Vec<String> {
+        let mut words = self.connect();
+        if !words.is_empty() {
+            words.push("--".to_owned());
+        }
+        words.extend(self.wrapped(&[], server));
+        words
+    }
+
+    /// `mcps connect` and its options; nothing for a plain client.
+    fn connect(&self) -> Vec<String> {
         let mut words = Vec::new();
         if let Some(agent) = &self.agent {
             words.extend(program("mcps", agent));
             words.push("connect".to_owned());
             words.extend(self.connect.iter().cloned());
-            words.push("--".to_owned());
         }
-        words.extend(program("mcps-wrap", &self.server));
+        words
+    }
+
+    /// `mcps-wrap` with its options, `more` of them, and the server.
+    fn wrapped(&self, more: &[&str], server: &[String]) -> Vec<String> {
+        let mut words = Vec::from(program("mcps-wrap", &self.server));
+        words.extend(more.iter().map(|word| (*word).to_owned()));
         // What was verified, one line a message.
         words.extend([
             "--log-level".to_owned(),

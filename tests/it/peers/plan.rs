@@ -36,6 +36,10 @@ pub(super) enum Plan {
     Filesystem,
     Git,
     Time,
+    // Of these, only `scripts/matrix` has the servers.
+    Memory,
+    Fetch,
+    Sqlite,
 }
 
 impl fmt::Display for Plan {
@@ -51,6 +55,9 @@ impl Plan {
             Self::Filesystem => "filesystem",
             Self::Git => "git",
             Self::Time => "time",
+            Self::Memory => "memory",
+            Self::Fetch => "fetch",
+            Self::Sqlite => "sqlite",
         }
     }
 
@@ -58,8 +65,13 @@ impl Plan {
     pub(super) fn server(self, peers: &Path, dir: &Path) -> Vec<String> {
         let mut words = vec![format!("{}/bin/server-{self}", peers.display())];
         let dir = dir.display();
+        if self == Self::Memory {
+            let file = format!("MEMORY_FILE_PATH={dir}/memory.json");
+            words.splice(0..0, ["env".to_owned(), file]);
+        }
         words.extend(match self {
-            Self::Everything => vec![],
+            Self::Everything | Self::Memory | Self::Fetch => vec![],
+            Self::Sqlite => vec!["--db-path".to_owned(), format!("{dir}/test.db")],
             Self::Filesystem => vec![format!("{dir}/files")],
             Self::Git => vec!["--repository".to_owned(), format!("{dir}/repo")],
             Self::Time => vec!["--local-timezone".to_owned(), "UTC".to_owned()],
@@ -72,6 +84,9 @@ impl Plan {
         std::fs::create_dir_all(dir).unwrap();
         if matches!(self, Self::Filesystem | Self::Git) {
             run(Command::new(peers.join("bin/fixture")).arg(dir)).succeeded();
+        }
+        for file in ["memory.json", "test.db"] {
+            drop(std::fs::remove_file(dir.join(file)));
         }
     }
 
@@ -159,7 +174,9 @@ impl Plan {
                 }),
             ],
             Self::Filesystem => &[("result of 1 MiB", large), ("error", refused)],
-            Self::Git | Self::Time => &[("error", refused)],
+            Self::Git | Self::Time | Self::Memory | Self::Fetch | Self::Sqlite => {
+                &[("error", refused)]
+            }
         }
     }
 }

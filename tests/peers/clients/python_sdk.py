@@ -5,7 +5,6 @@
 
 import argparse
 import json
-import re
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import anyio
 import mcp
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from plan_text import blank, expand
 
 try:  # 2.x
     import mcp_types as types
@@ -174,31 +174,6 @@ def innermost(error):
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def blank(value, pattern):
-    """Blanks out what differs from run to run, in each string of the outcome."""
-    if isinstance(value, str):
-        return re.sub(pattern, "#", value)
-    if isinstance(value, list):
-        return [blank(item, pattern) for item in value]
-    if isinstance(value, dict):
-        return {key: blank(item, pattern) for key, item in value.items()}
-    return value
-
-
-def expand(value, folder):
-    """Fills in `${dir}` and `$repeat`."""
-    if isinstance(value, str):
-        return value.replace("${dir}", folder)
-    if isinstance(value, list):
-        return [expand(item, folder) for item in value]
-    if isinstance(value, dict):
-        if "$repeat" in value:
-            text, times = value["$repeat"]
-            return text * times
-        return {key: expand(item, folder) for key, item in value.items()}
-    return value
 
 
 async def drive(options, plan, record):
