@@ -63,6 +63,16 @@ async fn listening(stage: &Stage, options: &[&str]) -> (Process, String) {
 }
 
 async fn listening_at(stage: &Stage, address: &str, options: &[&str]) -> (Process, String) {
+    let demo = bin("mcps-demo-server").display().to_string();
+    listening_before(stage, address, options, &[demo]).await
+}
+
+async fn listening_before(
+    stage: &Stage,
+    address: &str,
+    options: &[&str],
+    server: &[String],
+) -> (Process, String) {
     let mut wrap = stage.world.program("mcps-wrap");
     wrap.arg("--home")
         .arg(&stage.server)
@@ -70,8 +80,7 @@ async fn listening_at(stage: &Stage, address: &str, options: &[&str]) -> (Proces
     if !options.contains(&"--status-refresh") {
         wrap.args(["--status-refresh", "0"]);
     }
-    wrap.args(options).arg("--");
-    wrap.arg(bin("mcps-demo-server"));
+    wrap.args(options).arg("--").args(server);
     let mut wrap = Process::start(&stage.world, wrap);
     let line = wrap.read().await;
     let url = line.strip_prefix("listening on ").unwrap().to_owned();

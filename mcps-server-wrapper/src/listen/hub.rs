@@ -113,6 +113,13 @@ impl Hub {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// Runs beside everything else; what has ended is cleared away.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
     /// The link of a session before anybody spoke on it.
     fn link(&self) -> Link {
         let parts = &self.parts;
@@ -175,9 +182,7 @@ impl Hub {
         sessions.insert(key.clone(), Arc::clone(&session));
         drop(sessions);
         let (hub, own) = (self.clone(), Arc::clone(&session));
-        let mut tasks = self.tasks();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
+        self.spawn(async move {
             loop {
                 let incoming = tokio::select! {
                     incoming = server.inbox.next() => incoming,
@@ -241,11 +246,10 @@ impl Hub {
             },
         };
         let number = self.shared.fetch_add(1, Ordering::Relaxed);
-        let (alias, text) = match Alias::give(message, number) {
-            Some((alias, text)) => (Some(alias), text),
-            None => (None, message.text().to_owned()),
-        };
-        Ok(Found::Shared(session, alias, text))
+        Ok(match Alias::give(message, number) {
+            Some((alias, text)) => Found::Shared(session, alias, text),
+            None => Found::Unheard,
+        })
     }
 }
 
@@ -259,17 +263,21 @@ fn subject(passport: &Passport) -> String {
 enum Found {
     Old(Arc<Session>),
     /// As old, with the message as its server is to read it.
-    Shared(Arc<Session>, Option<Alias>, String),
+    Shared(Arc<Session>, Alias, String),
+    /// Unsigned and no request: it could speak of the requests of others, and in the era that
+    /// shares a server nobody needs to say such a thing.
+    Unheard,
     New(Key, Box<Link>),
     /// It should be in a session and names none.
     Nobody(Box<Link>),
 }
 
 impl Found {
-    fn link(&self) -> &Link {
+    fn link(&self) -> Option<&Link> {
         match self {
-            Self::Old(session) | Self::Shared(session, ..) => &session.link,
-            Self::New(_, link) | Self::Nobody(link) => link,
+            Self::Old(session) | Self::Shared(session, ..) => Some(&session.link),
+            Self::New(_, link) | Self::Nobody(link) => Some(link),
+            Self::Unheard => None,
         }
     }
 }

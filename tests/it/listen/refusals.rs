@@ -5,8 +5,8 @@ use mcps_core::message::Message;
 use reqwest::{Method, StatusCode};
 
 use super::caller::{Caller, messages};
-use super::{Scene, modern, read_note};
-use crate::wire::INITIALIZE;
+use super::{Scene, listening_before, modern, read_note};
+use crate::wire::{INITIALIZE, Puppet, Stage};
 
 async fn code(response: reqwest::Response) -> Option<Code> {
     let texts = messages(response).await;
@@ -232,4 +232,43 @@ async fn what_keeps_it_from_listening_is_said_with_what_to_do() {
         assert!(refused.contains(said), "{refused}");
         assert!(!refused.contains("listening at"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn who_signs_nothing_cannot_speak_of_the_requests_of_others() {
+    let stage = Stage::set();
+    let mut behind = Puppet::new(&stage.world);
+    let options = ["--min-level", "0"];
+    let (wrap, url) = listening_before(&stage, "127.0.0.1:0", &options, &behind.command()).await;
+    let caller = Caller::of(&stage.agent, &url);
+    let headers = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/list"),
+    ];
+    for text in [
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"mcps-0"}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#,
+    ] {
+        let response = caller.send(Method::POST, &headers, text.to_owned()).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED, "{text}");
+    }
+    let asked = caller.send(Method::POST, &headers, modern(7, "tools/list", ""));
+    let serve = async {
+        // The first that the server hears of all that.
+        let line = behind.read().await;
+        let id = line.split('"').find(|part| part.starts_with("mcps-"));
+        let id = id.unwrap_or_else(|| panic!("{line}"));
+        assert!(line.contains("tools/list"), "{line}");
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":"{id}","result":{{"tools":[]}}}}"#);
+        behind.write(&answer).await;
+    };
+    let (response, ()) = tokio::join!(asked, serve);
+    let told = messages(response).await;
+    let told = String::from_utf8_lossy(&told[0]);
+    assert!(told.contains(r#""id":7"#), "{told}");
+    drop(wrap);
 }

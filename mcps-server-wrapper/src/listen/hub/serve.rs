@@ -51,8 +51,8 @@ impl Hub {
         let mut headers = HeaderMap::new();
         let (session, alias) = match found {
             Found::Old(session) => (session, None),
-            Found::Shared(session, alias, _) => (session, alias),
-            Found::Nobody(_) => return Err(bad_request()),
+            Found::Shared(session, alias, _) => (session, Some(alias)),
+            Found::Nobody(_) | Found::Unheard => return Err(bad_request()),
             Found::New(key, link) => {
                 if let Key::Assigned(id) = &key {
                     let id = HeaderValue::from_str(id).map_err(|_| unavailable())?;
@@ -75,7 +75,8 @@ impl Hub {
             Found::Shared(_, _, text) => text.clone().into(),
             _ => post.body.clone(),
         };
-        let opened = self.admit(found.link(), body).await?;
+        let link = found.link().ok_or_else(|| empty(StatusCode::ACCEPTED))?;
+        let opened = self.admit(link, body).await?;
         if matches!(found, Found::Nobody(_)) {
             return Err(bad_request());
         }
@@ -83,7 +84,7 @@ impl Hub {
         let mirrors = &self.parts.desk.mirrors;
         match mirror::check(&opened.message, &post.headers, era, mirrors) {
             Ok(()) => Ok((opened, era)),
-            Err(wrong) => Err(self.wrong(found.link(), &opened, wrong)),
+            Err(wrong) => Err(self.wrong(link, &opened, wrong)),
         }
     }
 
@@ -163,7 +164,7 @@ impl Hub {
     /// Cancels a request whose response was closed before its end.
     fn watch(&self, session: &Arc<Session>, id: Id, gone: Gone) {
         let session = Arc::clone(session);
-        self.tasks().spawn(async move {
+        self.spawn(async move {
             tokio::select! {
                 () = gone.wait() => session.cancel(&id).await,
                 () = session.wait_for_end() => {}
@@ -181,7 +182,7 @@ fn revealed(reply: Reply, found: &Found) -> Reply {
                 headers,
                 body,
             },
-            Found::Shared(_, Some(alias), _),
+            Found::Shared(_, alias, _),
         ) => Reply::Json {
             status,
             headers,
