@@ -63,9 +63,7 @@ impl Exchange {
     ) -> (Self, oneshot::Receiver<First>) {
         let (first, begun) = oneshot::channel();
         let Some(number) = number else {
-            let mut exchange = Self::new(body, Out::Open(first), None);
-            exchange.response.get_mut().alias = alias;
-            return (exchange, begun);
+            return (Self::new(body, Out::Open(first), None, alias), begun);
         };
         let (exchange, events) = Self::stream(body, Some(number), 0);
         // The reader is at hand.
@@ -81,7 +79,7 @@ impl Exchange {
         ahead: usize,
     ) -> (Self, mpsc::Receiver<Event>) {
         let (events, read) = mpsc::channel(QUEUE + ahead);
-        let exchange = Self::new(body, Out::Stream(events.clone()), number);
+        let exchange = Self::new(body, Out::Stream(events.clone()), number, None);
         if let Some(number) = number {
             // So that the client can come back even if nothing else reaches it; there is room.
             let _ = events.try_send(history::primer(number));
@@ -89,7 +87,7 @@ impl Exchange {
         (exchange, read)
     }
 
-    fn new(body: Body, out: Out, number: Option<u64>) -> Self {
+    fn new(body: Body, out: Out, number: Option<u64>, alias: Option<Alias>) -> Self {
         let history = number.map(History::new);
         Self {
             number,
@@ -97,7 +95,7 @@ impl Exchange {
                 body,
                 out,
                 history,
-                alias: None,
+                alias,
             }),
         }
     }

@@ -227,9 +227,7 @@ impl Hub {
             None => Found::New(key, Box::new(self.link())),
         })
     }
-}
 
-impl Hub {
     /// The session of all requests that nobody signed. It is there before the first one is judged,
     /// since there is nothing to judge it by.
     fn find_shared(&self, message: &Message) -> Result<Found, Box<Reply>> {
