@@ -148,7 +148,7 @@ pub fn explain_refusal(refusal: &Refusal) -> String {
 }
 
 /// A failure with what caused it.
-pub(crate) fn chain(error: &TransportError) -> String {
+pub fn chain(error: &TransportError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

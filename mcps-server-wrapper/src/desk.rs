@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use mcps_client::announce::{self, Announcement};
 use mcps_client::identity::Identity;
-use mcps_client::link::{Asked, Plain};
+use mcps_client::link::{Asked, Link, Plain};
 use mcps_client::mirror::Mirrors;
 use mcps_client::tools;
 use mcps_core::clock::Clock;
 use mcps_core::level::TrustLevel;
-use mcps_core::message::Message;
+use mcps_core::message::{Kind, Message};
 use mcps_core::refusal::Refusal;
 
 use crate::wrap::{Mode, WrapOptions};
@@ -75,6 +75,24 @@ impl Desk {
             let code = Refusal::TrustTooLow { have, need }.code();
             tracing::warn!(code = code.id(), method, %level, "would refuse with {}: level {level}", code.id());
         }
+    }
+
+    /// An answer of the server's as its caller is to have it: to one who does not sign, and of an
+    /// error, as it is.
+    ///
+    /// # Errors
+    /// [`Refusal::NotBound`] for an answer to nothing that is being served; what signing a tool
+    /// fails with.
+    pub(crate) fn answer(&self, link: &Link, message: Message) -> Result<Message, Refusal> {
+        let unasked = Refusal::NotBound("it answers nothing that was asked");
+        let asked = message.id().and_then(|id| link.served(id)).ok_or(unasked)?;
+        if asked.method == tools::LIST {
+            self.mirrors.learn(&message);
+        }
+        if link.is_plain() || message.kind() == Kind::Error {
+            return Ok(message);
+        }
+        self.complete(message, &asked)
     }
 
     /// What is added to answers: the announcement, and a signature to every tool.

@@ -1,12 +1,18 @@
-//! `mcps-wrap --listen`: a server that speaks standard input and output, reached over Streamable
-//! HTTP by callers that sign. Each caller's session has a server process of its own.
+//! `mcps-wrap --listen`: a server reached over Streamable HTTP by callers that sign. It is a process
+//! that speaks standard input and output, one for each session or one for all, or it is a server
+//! over HTTP itself.
 
 mod alias;
 mod exchange;
 mod horizon;
 mod hub;
 mod mirror;
+mod presence;
+mod process;
 mod session;
+mod upstream;
+
+pub use upstream::UpstreamOptions;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,16 +40,34 @@ use tokio::net::TcpListener;
 use crate::desk::Desk;
 use crate::wrap::WrapOptions;
 use horizon::Horizon;
-use hub::{Hub, Parts};
+use hub::{Behind, Hub, Parts};
+use upstream::Upstream;
 
 /// The path of the endpoint.
 const PATH: &str = "/mcp";
 /// How often sessions are looked at that nobody uses.
 const SWEEP: Duration = Duration::from_secs(10);
 
+/// Where the server is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A process that we start: its command and arguments.
+    Command {
+        /// The words.
+        words: Vec<String>,
+        /// Whether all who speak 2026-07-28 share one process. Earlier revisions have sessions, and
+        /// each of those a process of its own.
+        shared: bool,
+    },
+    /// A server over Streamable HTTP.
+    Upstream(UpstreamOptions),
+}
+
 /// Where and for whom to listen.
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
+    /// The server behind.
+    pub place: Place,
     /// Address and port; port 0 takes a free one.
     pub address: SocketAddr,
     /// Under which URLs callers reach us, beside the address itself: the audience they sign for.
@@ -52,7 +76,7 @@ pub struct ListenOptions {
     pub origins: Vec<String>,
     /// Certificate chain and private key, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// The most sessions, and so server processes, at a time.
+    /// The most sessions at a time, which may each have a server process.
     pub max_sessions: usize,
     /// The most sessions of one signing caller.
     pub max_sessions_each: usize,
@@ -85,6 +109,17 @@ pub async fn run(
     if listen.address.ip().is_unspecified() && listen.public_urls.is_empty() {
         return Err(ClientError::NoPublicUrl(listen.address));
     }
+    let (behind, shown) = match &listen.place {
+        Place::Command { words, shared } => {
+            let (shown, shared) = (relay::shown(words), *shared);
+            let words = words.clone();
+            (Behind::Command { words, shared }, shown)
+        }
+        Place::Upstream(options) => {
+            let upstream = Arc::new(Upstream::new(options)?);
+            (Behind::Url(upstream), options.address.shown())
+        }
+    };
     let tls = listen.tls.as_ref();
     let tls = tls.map(|(certificate, key)| Tls::load(certificate, key));
     let tls = tls.transpose()?;
@@ -108,8 +143,8 @@ pub async fn run(
     let url = uris.first().cloned().unwrap_or_default();
     tracing::info!(
         passport_id = %identity.id()?, carrier = %options.carrier, mode = ?options.mode, min_level = %options.min_level, url,
-        "listening at {url} as {} ({:?}, callers from {} on): {}",
-        identity.passport()?.agent_name(), options.mode, options.min_level, relay::shown(&options.command),
+        "listening at {url} as {} ({:?}, callers from {} on): {shown}",
+        identity.passport()?.agent_name(), options.mode, options.min_level,
     );
     if listen.tls.is_none() && !address.ip().is_loopback() {
         tracing::warn!(
@@ -129,7 +164,7 @@ pub async fn run(
         },
         random,
         horizon,
-        command: options.command,
+        behind,
         max_sessions: listen.max_sessions,
         max_sessions_each: listen.max_sessions_each,
         limits: Limits::default(),

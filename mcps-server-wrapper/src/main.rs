@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser};
-use mcps_client::connect::SESSION_ENV;
+use http::HeaderName;
+use mcps_client::connect::{Address, SESSION_ENV};
 use mcps_client::error::ClientError;
 use mcps_client::exit::{self, Exit};
 use mcps_client::home::Home;
@@ -18,7 +19,7 @@ use mcps_client::terminal::printable;
 use mcps_core::clock::SystemClock;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::SystemRandom;
-use mcps_server_wrapper::listen::{self, ListenOptions};
+use mcps_server_wrapper::listen::{self, ListenOptions, Place, UpstreamOptions};
 use mcps_server_wrapper::wrap::{self, Mode, WrapOptions};
 
 /// Runs an MCP server: verifies each message before the server sees it, and signs its answers.
@@ -39,8 +40,10 @@ struct Cli {
     min_level: TrustLevel,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    upstream: Upstream,
     /// The server's command, for example `npx -y @modelcontextprotocol/server-everything`.
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "upstream_url", value_name = "COMMAND")]
     command: Vec<String>,
 }
 
@@ -65,28 +68,76 @@ struct Listen {
     /// The private key of the certificate, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// The most sessions at a time; each has a server process of its own.
-    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
-    max_sessions: usize,
-    /// The most sessions of one caller that signs.
-    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
-    max_sessions_per_caller: usize,
+    /// One server process for all who speak 2026-07-28, which has no sessions, instead of one for
+    /// each that signs. Use it only with a server that keeps nothing between calls for one caller.
+    #[arg(long, requires = "listen", conflicts_with = "upstream_url")]
+    share_server: bool,
+    /// The most sessions at a time, each of which may have a server process of its own [default: 64,
+    /// or 4096 with --upstream-url].
+    #[arg(long, value_name = "NUMBER")]
+    max_sessions: Option<usize>,
+    /// The most sessions of one caller that signs [default: 16, or 1024 with --upstream-url].
+    #[arg(long, value_name = "NUMBER")]
+    max_sessions_per_caller: Option<usize>,
     /// End a session, and its server process, after this long without use.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     session_idle: Duration,
 }
 
+/// A server over HTTP instead of a command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "A server over HTTP")]
+struct Upstream {
+    /// The server is at this URL, over Streamable HTTP. Nobody else should be able to reach it there.
+    #[arg(long, value_name = "URL", requires = "listen", conflicts_with = "command")]
+    upstream_url: Option<String>,
+    /// Trust the certificates in this PEM file too, beside this machine's own, for the server's TLS.
+    #[arg(long, value_name = "FILE", requires = "upstream_url")]
+    upstream_ca_cert: Option<PathBuf>,
+    /// Reach another machine over http://. Without TLS whoever is on the way reads and changes what
+    /// they want: nothing is signed behind us.
+    #[arg(long, requires = "upstream_url")]
+    allow_insecure_http: bool,
+    /// Pass this header of callers on to the server, as in X-Api-Key; may be given again. Those of MCP,
+    /// Authorization, Accept-Language, User-Agent and trace contexts pass anyhow.
+    #[arg(long, value_name = "NAME", requires = "upstream_url")]
+    forward_header: Vec<HeaderName>,
+}
+
+/// The most sessions, and of one caller, where each has a process.
+const SESSIONS: (usize, usize) = (64, 16);
+/// The same where none has.
+const UPSTREAM_SESSIONS: (usize, usize) = (4096, 1024);
+
 impl Listen {
-    fn options(self) -> Option<ListenOptions> {
+    fn options(self, place: Place) -> Option<ListenOptions> {
+        let (most, each) = match &place {
+            Place::Command { .. } => SESSIONS,
+            Place::Upstream(_) => UPSTREAM_SESSIONS,
+        };
         Some(ListenOptions {
+            place,
             address: self.listen?,
             public_urls: self.public_url,
             origins: self.allow_origin,
             tls: self.tls_cert.zip(self.tls_key),
-            max_sessions: self.max_sessions,
-            max_sessions_each: self.max_sessions_per_caller,
+            max_sessions: self.max_sessions.unwrap_or(most),
+            max_sessions_each: self.max_sessions_per_caller.unwrap_or(each),
             session_idle: self.session_idle,
         })
+    }
+}
+
+impl Upstream {
+    fn place(self, words: Vec<String>, shared: bool) -> Result<Place, ClientError> {
+        let Some(url) = self.upstream_url else {
+            return Ok(Place::Command { words, shared });
+        };
+        Ok(Place::Upstream(UpstreamOptions {
+            address: Address::parse(&url, self.allow_insecure_http)?,
+            extra_roots: self.upstream_ca_cert,
+            headers: self.forward_header,
+        }))
     }
 }
 
@@ -131,11 +182,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         mode: cli.mode,
         min_level: cli.min_level,
         session,
-        command: cli.command,
     };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let Some(at) = cli.listen.options() else {
-        let ending = wrap::run(&home, options, clock, random).await?;
+    let shared = cli.listen.share_server;
+    let place = cli.upstream.place(cli.command.clone(), shared)?;
+    let Some(at) = cli.listen.options(place) else {
+        let ending = wrap::run(&home, options, &cli.command, clock, random).await?;
         return Ok(ending.exit_code().into());
     };
     let ready = |url: &str| {

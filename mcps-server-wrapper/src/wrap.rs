@@ -41,8 +41,6 @@ pub enum Mode {
 /// What `mcps-wrap` was asked to do.
 #[derive(Clone, Debug)]
 pub struct WrapOptions {
-    /// The server's command and its arguments.
-    pub command: Vec<String>,
     /// How envelopes travel.
     pub carrier: Carrier,
     /// Whether refusals bite.
@@ -64,13 +62,14 @@ pub fn is_session(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(hex) && text.bytes().any(|byte| byte != b'0')
 }
 
-/// Runs until the client or the server ends.
+/// Runs the server, with these words for its command, until the client or the server ends.
 ///
 /// # Errors
 /// A home that has not enrolled, a command that cannot be started.
 pub async fn run(
     home: &Home,
     options: WrapOptions,
+    words: &[String],
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Ending, ClientError> {
@@ -83,7 +82,7 @@ pub async fn run(
         Arc::clone(&random),
     )?);
     let limits = Limits::default();
-    let command = relay::command(&options.command);
+    let command = relay::command(words);
     let replay = options.window.replay_limits();
     let replay = match &options.session {
         // Whoever started us told us the session, and every message names it: none of an earlier
@@ -109,7 +108,7 @@ pub async fn run(
     tracing::info!(
         passport_id = %identity.id()?, carrier = %options.carrier, mode = ?options.mode, min_level = %options.min_level,
         "wrapping as {} ({:?}, callers from {} on): {}",
-        identity.passport()?.agent_name(), options.mode, options.min_level, relay::shown(&options.command),
+        identity.passport()?.agent_name(), options.mode, options.min_level, relay::shown(words),
     );
     let enforces = options.mode == Mode::Enforce && options.min_level > TrustLevel::L0;
     if options.session.is_none() && enforces {

@@ -15,8 +15,10 @@
 //! of an event; `eventsource-stream` 0.2 is unmaintained, drops comments and blocks without data,
 //! and has no bound either.
 
+mod backlog;
 mod decoder;
 mod event;
 
+pub use backlog::Backlog;
 pub use decoder::{Decoder, EventLimits};
 pub use event::Event;

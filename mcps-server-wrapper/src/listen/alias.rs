@@ -1,12 +1,13 @@
-//! Requests of callers who are nobody's in particular, to one server process that they share: each
-//! under an id and a progress token of ours, so that two callers may choose the same.
+//! Requests of several callers to one server process that they share: each under an id and a
+//! progress token of ours, so that two callers may choose the same.
 
 use std::ops::Range;
 
 use mcps_core::json::Value;
 use mcps_core::message::Message;
+use mcps_core::refusal::Refusal;
 
-use super::session::SUBSCRIPTION;
+use super::process::SUBSCRIPTION;
 
 /// What a caller called a request, and what the server knows it by.
 pub(super) struct Alias {
@@ -16,9 +17,9 @@ pub(super) struct Alias {
 }
 
 impl Alias {
-    /// For the request of that number, with its text as the server is to read it; `None` for
+    /// For the request of that number, with the message as the server is to read it; `None` for
     /// what is no request.
-    pub(super) fn give(message: &Message, number: u64) -> Option<(Self, String)> {
+    pub(super) fn give(message: &Message, number: u64) -> Option<(Self, Message)> {
         let id = message
             .root()
             .get("id")
@@ -31,15 +32,15 @@ impl Alias {
         };
         let mut edits = vec![(id.span(), alias.ours.as_str())];
         edits.extend(token.map(|token| (token.span(), alias.ours.as_str())));
-        let text = replaced(message.text(), edits);
-        Some((alias, text))
+        let message = Message::parse(replaced(message.text(), edits)).ok()?;
+        Some((alias, message))
     }
 
     /// A message of the server's as the caller is to read it.
-    pub(super) fn reveal(&self, text: String) -> String {
-        let Ok(message) = Message::parse(text.clone()) else {
-            return text;
-        };
+    ///
+    /// # Errors
+    /// When the caller's names make it longer than a message can be.
+    pub(super) fn reveal(&self, message: &Message) -> Result<Message, Refusal> {
         let is_ours = |value: &Value<'_>| value.raw() == self.ours;
         let (root, params) = (message.root(), message.params());
         let subscription = message.meta().and_then(|meta| meta.get(SUBSCRIPTION));
@@ -52,7 +53,7 @@ impl Alias {
         if let (Some(value), Some(token)) = (of_token.filter(is_ours), &self.token) {
             edits.push((value.span(), token.as_str()));
         }
-        replaced(message.text(), edits)
+        Message::parse(replaced(message.text(), edits))
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod history;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use mcps_client::link::{Body, Link};
 use mcps_core::code::Code;
@@ -15,10 +17,13 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::alias::Alias;
 use history::History;
-pub(super) use history::parse;
+pub(super) use history::stream_of;
 
 /// Events that wait for a client that reads slowly. Whoever writes more waits too.
 const QUEUE: usize = 16;
+/// The same where the server has others to speak to, and waits for nobody: a client that has not
+/// read so many is cut off.
+const SHARED_QUEUE: usize = 256;
 
 /// What a request is answered with.
 pub(super) enum First {
@@ -30,8 +35,14 @@ pub(super) enum First {
 
 /// One response under way. It is signed in the order in which it is written.
 pub(super) struct Exchange {
+    /// Whose it is, and who they are.
+    pub(super) link: Arc<Link>,
+    /// Which request of theirs it answers; the stream of what answers nothing has none.
+    id: Option<Id>,
     /// Which stream it is, where it can be resumed.
     number: Option<u64>,
+    /// What the server calls the request, where that is another name than the caller's.
+    alias: Option<Alias>,
     response: Mutex<Response>,
 }
 
@@ -39,8 +50,6 @@ struct Response {
     body: Body,
     out: Out,
     history: Option<History>,
-    /// What the caller called the request, where the server knows it by another name.
-    alias: Option<Alias>,
 }
 
 enum Out {
@@ -57,52 +66,78 @@ impl Exchange {
     /// The response to one request, and where its beginning will be. With a `number` it is a
     /// stream that can be resumed.
     pub(super) fn begin(
+        link: Arc<Link>,
+        id: Id,
         body: Body,
         number: Option<u64>,
         alias: Option<Alias>,
     ) -> (Self, oneshot::Receiver<First>) {
         let (first, begun) = oneshot::channel();
-        let Some(number) = number else {
-            return (Self::new(body, Out::Open(first), None, alias), begun);
+        let (out, history) = match number {
+            None => (Out::Open(first), None),
+            Some(number) => {
+                let (out, history, read) = resumable(number, QUEUE);
+                // The reader is at hand.
+                let _ = first.send(First::Events(read));
+                (out, Some(history))
+            }
         };
-        let (exchange, events) = Self::stream(body, Some(number), 0);
-        // The reader is at hand.
-        let _ = first.send(First::Events(events));
-        (exchange, begun)
+        (Self::new(link, Some(id), body, out, history, number, alias), begun)
     }
 
-    /// A stream from its beginning, with room for so many messages before anybody reads. The
-    /// standing one has no answer at its end.
-    pub(super) fn stream(
+    /// The stream of what answers nothing, with room for so many messages before anybody reads.
+    pub(super) fn standing(
+        link: Arc<Link>,
         body: Body,
         number: Option<u64>,
         ahead: usize,
     ) -> (Self, mpsc::Receiver<Event>) {
-        let (events, read) = mpsc::channel(QUEUE + ahead);
-        let exchange = Self::new(body, Out::Stream(events.clone()), number, None);
-        if let Some(number) = number {
-            // So that the client can come back even if nothing else reaches it; there is room.
-            let _ = events.try_send(history::primer(number));
-        }
-        (exchange, read)
+        let room = QUEUE + ahead;
+        let (out, history, read) = match number {
+            Some(number) => {
+                let (out, history, read) = resumable(number, room);
+                (out, Some(history), read)
+            }
+            None => {
+                let (events, read) = mpsc::channel(room);
+                (Out::Stream(events), None, read)
+            }
+        };
+        (Self::new(link, None, body, out, history, number, None), read)
     }
 
-    fn new(body: Body, out: Out, number: Option<u64>, alias: Option<Alias>) -> Self {
-        let history = number.map(History::new);
+    fn new(
+        link: Arc<Link>,
+        id: Option<Id>,
+        body: Body,
+        out: Out,
+        history: Option<History>,
+        number: Option<u64>,
+        alias: Option<Alias>,
+    ) -> Self {
+        let response = Mutex::new(Response { body, out, history });
         Self {
+            link,
+            id,
             number,
-            response: Mutex::new(Response {
-                body,
-                out,
-                history,
-                alias,
-            }),
+            alias,
+            response,
         }
+    }
+
+    /// Whether the server may wait for this one client to read.
+    const fn waits(&self) -> bool {
+        self.alias.is_none()
     }
 
     /// Which stream it is, where it can be resumed.
     pub(super) const fn number(&self) -> Option<u64> {
         self.number
+    }
+
+    /// The request that it answers, as its caller calls it.
+    pub(super) const fn id(&self) -> Option<&Id> {
+        self.id.as_ref()
     }
 
     /// Whether somebody may still read what is written here.
@@ -116,52 +151,61 @@ impl Exchange {
         }
     }
 
+    /// A message of the server's as the caller is to read it.
+    ///
+    /// # Errors
+    /// As [`Alias::reveal`].
+    pub(super) fn reveal(&self, message: Message) -> Result<Message, Refusal> {
+        match &self.alias {
+            Some(alias) => alias.reveal(&message),
+            None => Ok(message),
+        }
+    }
+
     /// Signs and sends the next message, or the answer. Whether somebody may read it.
     ///
     /// # Errors
     /// What signing fails with; the response goes on.
-    pub(super) async fn write(
-        &self,
-        link: &Link,
-        message: Message,
-        last: bool,
-    ) -> Result<bool, Refusal> {
+    pub(super) async fn write(&self, message: Message, last: bool) -> Result<bool, Refusal> {
         let mut response = self.response.lock().await;
         let error = message.error().and_then(|error| error.get("code"));
         let error = error.and_then(Value::as_i64);
-        let text = link.seal_into(message, &mut response.body, last)?;
-        Ok(response.put(text, last, error).await)
+        let text = self.link.seal_into(message, &mut response.body, last)?;
+        Ok(response.put(text, last, error, self.waits()).await)
     }
 
-    /// Ends it with one of our errors.
-    ///
-    /// # Errors
-    /// When that cannot be signed; then it just ends.
-    pub(super) async fn fail(
-        &self,
-        link: &Link,
-        id: &Id,
-        code: Code,
-        decision_id: &str,
-    ) -> Result<(), Refusal> {
+    /// Ends it with one of our errors, where it answers something.
+    pub(super) async fn fail(&self, code: Code) {
         let mut response = self.response.lock().await;
-        match link.seal_failure_into(id, code, decision_id, &mut response.body) {
+        let Some(id) = &self.id else {
+            response.out = Out::Over;
+            return;
+        };
+        let decision_id = self.link.decision_id();
+        tracing::warn!(
+            code = code.id(),
+            decision_id,
+            "answered with {}; {}",
+            code.id(),
+            code.advice()
+        );
+        let body = &mut response.body;
+        match self.link.seal_failure_into(id, code, &decision_id, body) {
             Ok(text) => {
-                response.put(text, true, None).await;
-                Ok(())
+                response.put(text, true, None, self.waits()).await;
             }
             Err(refusal) => {
                 response.out = Out::Over;
-                Err(refusal)
+                tracing::error!(error = %refusal, "an error could not be signed: {refusal}");
             }
         }
     }
 
-    /// Goes on behind the event of that number, for a reader who came back in place of whoever
-    /// read before. `None` when what follows is not kept any more.
-    pub(super) async fn resume(&self, after: u64) -> Option<mpsc::Receiver<Event>> {
+    /// Goes on behind the event with that id, for a reader who came back in place of whoever read
+    /// before. `None` when what follows is not kept any more.
+    pub(super) async fn resume(&self, id: &str) -> Option<mpsc::Receiver<Event>> {
         let mut response = self.response.lock().await;
-        let missed = response.history.as_ref()?.after(after)?;
+        let missed = response.history.as_ref()?.after(id)?;
         let (events, read) = mpsc::channel(QUEUE.max(missed.len()));
         for event in missed {
             // There is room for all of them.
@@ -179,12 +223,17 @@ impl Exchange {
     }
 }
 
+/// A stream that can be resumed: there is room for the event that says so, even if nothing else
+/// ever reaches the client.
+fn resumable(number: u64, room: usize) -> (Out, History, mpsc::Receiver<Event>) {
+    let (events, read) = mpsc::channel(room);
+    let (history, primer) = History::begin(number);
+    let _ = events.try_send(primer);
+    (Out::Stream(events), history, read)
+}
+
 impl Response {
-    async fn put(&mut self, text: String, last: bool, error: Option<i64>) -> bool {
-        let text = match &self.alias {
-            Some(alias) => alias.reveal(text),
-            None => text,
-        };
+    async fn put(&mut self, text: String, last: bool, error: Option<i64>, waits: bool) -> bool {
         let event = |history: &mut Option<History>| match history {
             Some(history) => history.add(&text),
             None => Event::message(text.as_bytes()),
@@ -196,14 +245,20 @@ impl Response {
                 (Out::Over, sent)
             }
             Out::Open(first) => {
-                let (events, read) = mpsc::channel(QUEUE);
+                let queue = if waits { QUEUE } else { SHARED_QUEUE };
+                let (events, read) = mpsc::channel(queue);
                 // There is room, and the reader is at hand.
                 let kept = events.try_send(event(&mut self.history)).is_ok();
                 let sent = first.send(First::Events(read)).is_ok();
                 (Out::Stream(events), kept && sent)
             }
             Out::Stream(events) => {
-                let sent = events.send(event(&mut self.history)).await.is_ok();
+                let event = event(&mut self.history);
+                let sent = if waits {
+                    events.send(event).await.is_ok()
+                } else {
+                    events.try_send(event).is_ok()
+                };
                 match &self.history {
                     Some(_) if !sent => (Out::Left, true),
                     _ => (Out::Stream(events), sent),

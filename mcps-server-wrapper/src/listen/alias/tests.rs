@@ -4,15 +4,15 @@ use mcps_core::message::Message;
 const ASKED: &str =
     r#"{"jsonrpc":"2.0", "id" : 7,"method":"m","params":{"_meta":{"progressToken":"p","x":7}}}"#;
 
-fn given() -> (Alias, String) {
+fn given() -> (Alias, Message) {
     Alias::give(&Message::parse(ASKED).unwrap(), 3).unwrap()
 }
 
 #[test]
 fn the_server_reads_ours_and_the_caller_theirs() {
-    let (alias, text) = given();
+    let (alias, message) = given();
     assert_eq!(
-        text,
+        message.text(),
         r#"{"jsonrpc":"2.0", "id" : "mcps-3","method":"m","params":{"_meta":{"progressToken":"mcps-3","x":7}}}"#
     );
     for (said, read) in [
@@ -33,7 +33,8 @@ fn the_server_reads_ours_and_the_caller_theirs() {
             r#"{"jsonrpc":"2.0","id":"mcps-4","result":{}}"#,
         ),
     ] {
-        assert_eq!(alias.reveal(said.to_owned()), read);
+        let said = Message::parse(said).unwrap();
+        assert_eq!(alias.reveal(&said).unwrap().text(), read);
     }
 }
 

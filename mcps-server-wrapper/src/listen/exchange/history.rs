@@ -1,15 +1,10 @@
-//! The last events of a stream, for a client that comes back (MCP 2025-11-25, *Resumability and
-//! Redelivery*). Ids are `STREAM-EVENT`, both counted from 0 or 1 within a session.
+//! The last events of a stream of ours. Ids are `STREAM-EVENT`, both counted from 0 or 1 within a
+//! session.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use mcps_transport::sse::Event;
+use mcps_transport::sse::{Backlog, Event};
 
-/// Events kept of one stream.
-const EVENTS: usize = 256;
-/// Bytes kept of one stream; the last event is kept whatever its size.
-const BYTES: usize = 1024 * 1024;
 /// When a client that lost a stream should come back.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -18,14 +13,7 @@ pub(super) struct History {
     stream: u64,
     /// The number of the last event.
     last: u64,
-    events: VecDeque<Event>,
-    bytes: usize,
-}
-
-/// The event before all others: an id to come back with, and nothing to read.
-pub(super) fn primer(stream: u64) -> Event {
-    let event = Event::message(b"").with_retry(RETRY);
-    named(event, stream, 0)
+    events: Backlog,
 }
 
 fn named(event: Event, stream: u64, number: u64) -> Event {
@@ -34,40 +22,38 @@ fn named(event: Event, stream: u64, number: u64) -> Event {
     event.clone().with_id(&id).unwrap_or(event)
 }
 
-/// Stream and event of an id that [`History`] gave.
-pub(in crate::listen) fn parse(id: &str) -> Option<(u64, u64)> {
+/// The stream of an id that [`History`] gave.
+pub(in crate::listen) fn stream_of(id: &str) -> Option<u64> {
     let (stream, event) = id.split_once('-')?;
-    Some((stream.parse().ok()?, event.parse().ok()?))
+    event.parse::<u64>().ok()?;
+    stream.parse().ok()
 }
 
 impl History {
-    pub(super) fn new(stream: u64) -> Self {
-        Self {
+    /// With the event before all others: an id to come back with, and nothing to read.
+    pub(super) fn begin(stream: u64) -> (Self, Event) {
+        let primer = named(Event::message(b"").with_retry(RETRY), stream, 0);
+        let mut events = Backlog::default();
+        events.add(primer.clone());
+        let history = Self {
             stream,
             last: 0,
-            events: VecDeque::new(),
-            bytes: 0,
-        }
+            events,
+        };
+        (history, primer)
     }
 
     /// The next event, kept.
     pub(super) fn add(&mut self, text: &str) -> Event {
         self.last += 1;
         let event = named(Event::message(text.as_bytes()), self.stream, self.last);
-        self.bytes += event.encoded_len();
-        self.events.push_back(event.clone());
-        while self.events.len() > EVENTS || (self.bytes > BYTES && self.events.len() > 1) {
-            let oldest = self.events.pop_front();
-            self.bytes -= oldest.map_or(0, |event| event.encoded_len());
-        }
+        self.events.add(event.clone());
         event
     }
 
     /// What came after an event; `None` when that is not kept any more, or has not been.
-    pub(super) fn after(&self, number: u64) -> Option<Vec<Event>> {
-        let missed = usize::try_from(self.last.checked_sub(number)?).ok()?;
-        let skip = self.events.len().checked_sub(missed)?;
-        Some(self.events.iter().skip(skip).cloned().collect())
+    pub(super) fn after(&self, id: &str) -> Option<Vec<Event>> {
+        self.events.after(id.as_bytes())
     }
 }
 

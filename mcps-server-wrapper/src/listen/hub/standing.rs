@@ -10,22 +10,42 @@ use mcps_client::link::{Body, Refused};
 use mcps_core::message::Outline;
 use mcps_core::refusal::Refusal;
 use mcps_transport::http::headers::McpHeaders;
-use mcps_transport::http::server::Reply;
+use mcps_transport::http::server::{Get, Reply};
 
+use super::remote::Way;
 use super::reply::{bad_request, empty, not_found};
 use super::{Hub, Key};
 use crate::listen::mirror;
-use crate::listen::session::Session;
+use crate::listen::session::{Server, Session};
 
 impl Hub {
     /// Opens the stream of what a session's server says by itself, or goes on with one that broke.
-    pub(super) async fn stand(&self, headers: McpHeaders) -> Result<Reply, Box<Reply>> {
-        let (session, body) = self.fetched(&headers, "GET").await?;
-        let last_event_id = headers.last_event_id().map_err(|_| bad_request())?;
-        let events = match last_event_id {
-            Some(id) => session.resume(id).await.ok_or_else(bad_request)?,
-            None => session.listen(body, mirror::resumes(&headers)).await,
+    pub(super) async fn stand(&self, get: Get) -> Result<Reply, Box<Reply>> {
+        let (session, body) = self.fetched(&get.headers, "GET").await?;
+        let last_event_id = get.headers.last_event_id().map_err(|_| bad_request())?;
+        let process = match &session.server {
+            Server::Own(process) | Server::Shared(process) => process,
+            Server::Remote(passage) => {
+                let session = &session;
+                let way = Way { session, passage };
+                return self.attend(way, &get.headers, body, last_event_id).await;
+            }
         };
+        let events = match last_event_id {
+            Some(id) => process.resume(id).await.ok_or_else(bad_request)?,
+            None => {
+                let resumable = mirror::resumes(&get.headers);
+                process.listen(&session.link, body, resumable).await
+            }
+        };
+        let (busy, process) = (session.presence.enter(), Arc::clone(process));
+        self.spawn(async move {
+            tokio::select! {
+                () = get.gone.wait() => {}
+                () = process.wait_for_end() => {}
+            }
+            drop(busy);
+        });
         Ok(Reply::Events {
             headers: HeaderMap::new(),
             events,
@@ -35,7 +55,12 @@ impl Hub {
     /// Ends a session.
     pub(super) async fn leave(&self, headers: McpHeaders) -> Result<Reply, Box<Reply>> {
         let (session, _) = self.fetched(&headers, "DELETE").await?;
-        session.end();
+        if let Server::Remote(passage) = &session.server {
+            let session = &session;
+            let way = Way { session, passage };
+            return self.part(way, &headers).await;
+        }
+        self.forget(&session);
         Ok(*empty(StatusCode::NO_CONTENT))
     }
 
@@ -72,7 +97,7 @@ impl Hub {
             tracing::warn!("refused a {method} whose signed words are other than its headers");
             return Err(bad_request());
         }
-        session.touch();
+        session.presence.touch();
         Ok((Arc::clone(&session), session.link.respond(&opened)))
     }
 }

@@ -1,0 +1,76 @@
+//! Requests whose server is a process of ours.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use mcps_client::link::Body;
+use mcps_core::message::{Id, Message};
+use mcps_transport::http::server::{Gone, Post, Reply};
+
+use super::Hub;
+use super::reply::unavailable;
+use crate::listen::exchange::First;
+use crate::listen::mirror::{self, Era};
+use crate::listen::process::Process;
+use crate::listen::session::Session;
+
+/// The way of one request.
+pub(super) struct Errand<'a> {
+    pub(super) session: &'a Arc<Session>,
+    pub(super) process: &'a Arc<Process>,
+}
+
+impl Hub {
+    /// Asks the server and waits for the beginning of the answer, with further headers of ours.
+    pub(super) async fn ask(
+        &self,
+        Errand { session, process }: Errand<'_>,
+        message: Message,
+        body: Body,
+        post: Post,
+        era: Era,
+        headers: HeaderMap,
+    ) -> Result<Reply, Box<Reply>> {
+        let resumable = era == Era::Legacy && mirror::resumes(&post.headers);
+        let (link, presence) = (&session.link, &session.presence);
+        let begun = process.ask(link, message, body, resumable, presence).await;
+        let begun = begun.ok_or_else(unavailable)?;
+        let gone = post.gone.clone();
+        let first = tokio::select! {
+            first = begun.first => first,
+            // A session of old goes on without whoever asked; its answer finds nobody.
+            () = gone.wait(), if era == Era::Modern => {
+                process.cancel(&begun.id).await;
+                return Err(unavailable());
+            }
+        };
+        match first {
+            Ok(First::Json(body, error)) => Ok(Reply::Json {
+                status: match era {
+                    Era::Legacy => http::StatusCode::OK,
+                    Era::Modern => mirror::status(error),
+                },
+                headers,
+                body,
+            }),
+            Ok(First::Events(events)) => {
+                if era == Era::Modern {
+                    self.watch(process, begun.id, gone);
+                }
+                Ok(Reply::Events { headers, events })
+            }
+            Err(_) => Err(unavailable()),
+        }
+    }
+
+    /// Cancels a request whose response was closed before its end.
+    fn watch(&self, process: &Arc<Process>, id: Id, gone: Gone) {
+        let process = Arc::clone(process);
+        self.spawn(async move {
+            tokio::select! {
+                () = gone.wait() => process.cancel(&id).await,
+                () = process.wait_for_end() => {}
+            }
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! How sessions begin, and the processes behind them.
+
+use std::sync::Arc;
+
+use mcps_client::link::Link;
+use mcps_client::relay;
+use mcps_core::code::Code;
+use mcps_core::passport::Passport;
+use mcps_transport::child::Child;
+use mcps_transport::pipe::Pipe;
+
+use super::{Behind, Hub, Key};
+use crate::listen::presence::Presence;
+use crate::listen::process::Process;
+use crate::listen::session::{Server, Session};
+use crate::listen::upstream::Passage;
+
+impl Hub {
+    /// Begins a session on a link on which somebody was admitted.
+    ///
+    /// # Errors
+    /// Why there is to be none.
+    pub(super) fn start(&self, key: Key, link: &Arc<Link>) -> Result<Arc<Session>, Code> {
+        let mut sessions = self.sessions();
+        let stateless = matches!(key, Key::Run(_));
+        let own = match &self.parts.behind {
+            Behind::Command { words, shared } => (!(*shared && stateless)).then_some(words),
+            Behind::Url(_) => None,
+        };
+        if sessions.contains_key(&key) {
+            // Two first messages of one run at the same time: the other one was sooner.
+            return match own {
+                Some(_) => Err(Code::RateLimited),
+                None => self.alone(link),
+            };
+        }
+        let caller = link.peer().map(|peer| subject(&peer.passport));
+        let same = sessions.values().filter(|session| session.caller == caller);
+        if caller.is_some() && same.count() >= self.parts.max_sessions_each {
+            tracing::warn!(
+                caller,
+                "refused a session: this caller has {} already; --max-sessions-per-caller allows more",
+                self.parts.max_sessions_each
+            );
+            return Err(Code::RateLimited);
+        }
+        if sessions.len() >= self.parts.max_sessions {
+            tracing::warn!(
+                sessions = sessions.len(),
+                "refused a session: there are {} already; --max-sessions allows more",
+                sessions.len()
+            );
+            return Err(Code::RateLimited);
+        }
+        let (server, running) = match own {
+            None => (self.common()?, None),
+            Some(words) => {
+                let (process, running) = self.launch(words, Some(Arc::clone(link)))?;
+                (Server::Own(process), Some(running))
+            }
+        };
+        let session = Arc::new(Session {
+            link: Arc::clone(link),
+            server,
+            presence: Presence::new(&self.parts.desk.clock),
+            caller,
+        });
+        sessions.insert(key, Arc::clone(&session));
+        drop(sessions);
+        if let Some(running) = running {
+            let (hub, own) = (self.clone(), Arc::clone(&session));
+            self.run(running, move || hub.forget(&own));
+        }
+        Ok(session)
+    }
+
+    /// A session of one request, whose server is one that needs no other.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
+    pub(super) fn alone(&self, link: &Arc<Link>) -> Result<Arc<Session>, Code> {
+        Ok(Arc::new(Session {
+            link: Arc::clone(link),
+            server: self.common()?,
+            presence: Presence::new(&self.parts.desk.clock),
+            caller: None,
+        }))
+    }
+
+    /// The server that sessions have in common: the one over HTTP, or a process.
+    fn common(&self) -> Result<Server, Code> {
+        let words = match &self.parts.behind {
+            Behind::Url(upstream) => return Ok(Server::Remote(Passage::new(upstream))),
+            Behind::Command { words, .. } => words,
+        };
+        let mut shared = self.shared();
+        if let Some(process) = shared.as_ref().filter(|process| !process.is_ended()) {
+            return Ok(Server::Shared(Arc::clone(process)));
+        }
+        let (process, running) = self.launch(words, None)?;
+        *shared = Some(Arc::clone(&process));
+        drop(shared);
+        let (hub, own) = (self.clone(), Arc::clone(&process));
+        self.run(running, move || {
+            let mut shared = hub.shared();
+            if shared.as_ref().is_some_and(|shared| Arc::ptr_eq(shared, &own)) {
+                *shared = None;
+            }
+            drop(shared);
+            // Whoever used it begins anew.
+            hub.sessions().retain(|_, session| {
+                !matches!(&session.server, Server::Shared(process) if Arc::ptr_eq(process, &own))
+            });
+        });
+        Ok(Server::Shared(process))
+    }
+
+    fn launch(
+        &self,
+        words: &[String],
+        owner: Option<Arc<Link>>,
+    ) -> Result<(Arc<Process>, Running), Code> {
+        let limits = &self.parts.limits;
+        let (child, server) = relay::command(words).spawn(limits).map_err(|error| {
+            tracing::error!(error = %error, "the server cannot be started: {error}");
+            Code::UpstreamUnavailable
+        })?;
+        let pipe = server.into_pipe(limits);
+        let desk = self.parts.desk.clone();
+        let process = Arc::new(Process::new(desk, pipe.outbox.sender(), owner));
+        let running = Running {
+            process: Arc::clone(&process),
+            pipe,
+            child,
+        };
+        Ok((process, running))
+    }
+
+    /// Passes on what a process says until it ends or is ended. From then on it must not be found.
+    fn run(&self, running: Running, lose: impl FnOnce() + Send + 'static) {
+        let Running {
+            process,
+            mut pipe,
+            mut child,
+        } = running;
+        self.spawn(async move {
+            loop {
+                let incoming = tokio::select! {
+                    incoming = pipe.inbox.next() => incoming,
+                    () = process.wait_for_end() => break,
+                };
+                match incoming {
+                    Ok(Some(incoming)) => process.server_wrote(incoming).await,
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            process.end();
+            lose();
+            process.server_gone().await;
+            drop(pipe.outbox.finish().await);
+            drop(child.shutdown().await);
+        });
+    }
+}
+
+/// A process that was started.
+struct Running {
+    process: Arc<Process>,
+    pipe: Pipe,
+    child: Child,
+}
+
+/// Who signs, whatever passport they have at the moment.
+fn subject(passport: &Passport) -> String {
+    let tenant = passport.ext().map_or("", |ext| ext.tenant.as_str());
+    format!("{}/{tenant}/{}", passport.issuer(), passport.agent_name())
+}

@@ -1,0 +1,128 @@
+//! A server over HTTP behind the listener: each request of a caller's is one to the server, each
+//! response of the server's one to the caller, signed on the way. Status, stream, event ids and
+//! session stay what the server made of them.
+
+mod headers;
+mod signing;
+mod tail;
+
+pub(super) use headers::back;
+pub(super) use signing::{Signed, Signing};
+pub(super) use tail::{Turn, reader};
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use mcps_client::connect::Address;
+use mcps_client::error::ClientError;
+use mcps_transport::http::client::{Client, ClientLimits};
+
+use tail::Tail;
+
+/// How long an answer may take: whoever asked gives up when they have waited for long enough.
+const ANSWER: Duration = Duration::from_secs(3600);
+/// Streams of a session that can be resumed and are kept for that, complete or not.
+const TAILS: usize = 32;
+
+/// Which server, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct UpstreamOptions {
+    /// Where.
+    pub address: Address,
+    /// Certificates that are trusted beside the machine's own, PEM.
+    pub extra_roots: Option<PathBuf>,
+    /// Headers of callers that the server is to have, beside those of MCP and `Authorization`.
+    pub headers: Vec<HeaderName>,
+}
+
+/// The server of all sessions.
+pub(super) struct Upstream {
+    pub(super) http: Client,
+    headers: Vec<HeaderName>,
+}
+
+impl Upstream {
+    /// # Errors
+    /// When there are no certificates to trust.
+    pub(super) fn new(options: &UpstreamOptions) -> Result<Self, ClientError> {
+        let within = ClientLimits {
+            answer: ANSWER,
+            // What stands between the caller and us ends what is silent for too long.
+            silence: None,
+            idle_connections: 1024,
+            ..ClientLimits::default()
+        };
+        let roots = options.extra_roots.as_deref();
+        Ok(Self {
+            http: Client::new(options.address.as_str(), within, roots)?,
+            headers: options.headers.clone(),
+        })
+    }
+}
+
+/// One session's way to the server.
+pub(super) struct Passage {
+    pub(super) upstream: Arc<Upstream>,
+    /// What the server calls the session (until 2025-11-25).
+    id: OnceLock<HeaderValue>,
+    /// Streams that can be resumed, oldest first.
+    tails: Mutex<VecDeque<Arc<Tail>>>,
+}
+
+impl Passage {
+    pub(super) fn new(upstream: &Arc<Upstream>) -> Self {
+        Self {
+            upstream: Arc::clone(upstream),
+            id: OnceLock::new(),
+            tails: Mutex::default(),
+        }
+    }
+
+    fn tails(&self) -> MutexGuard<'_, VecDeque<Arc<Tail>>> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the server calls the session.
+    pub(super) fn id(&self) -> Option<&HeaderValue> {
+        self.id.get()
+    }
+
+    /// The server has named the session. It does so once.
+    pub(super) fn named(&self, id: Option<&HeaderValue>) {
+        if let Some(id) = id {
+            let _ = self.id.set(id.clone());
+        }
+    }
+
+    /// A response of the server's that is about to begin. One that can be resumed is kept for
+    /// whoever loses it.
+    pub(super) async fn begin(&self, signing: Signing, resumable: bool) -> Turn {
+        let tail = Arc::new(Tail::new(signing));
+        if resumable {
+            let mut tails = self.tails();
+            tails.push_back(Arc::clone(&tail));
+            if tails.len() > TAILS {
+                // A complete one before one that goes on.
+                let at = tails.iter().position(|tail| tail.is_over()).unwrap_or(0);
+                tails.remove(at);
+            }
+        }
+        tail.take().await
+    }
+
+    /// The stream with that event, taken from whoever read it before.
+    pub(super) async fn resume(&self, id: &[u8]) -> Option<Turn> {
+        let found = self.tails().iter().find(|tail| tail.has(id)).cloned();
+        Some(found?.take().await)
+    }
+
+    /// Ends the streams that end by nothing else.
+    pub(super) fn hush(&self) {
+        for tail in self.tails().iter().filter(|tail| tail.is_standing()) {
+            tail.stop();
+        }
+    }
+}
