@@ -43,7 +43,11 @@ struct Cli {
     #[command(flatten)]
     upstream: Upstream,
     /// The server's command, for example `npx -y @modelcontextprotocol/server-everything`.
-    #[arg(last = true, required_unless_present = "upstream_url", value_name = "COMMAND")]
+    #[arg(
+        last = true,
+        required_unless_present = "upstream_url",
+        value_name = "COMMAND"
+    )]
     command: Vec<String>,
 }
 
@@ -89,7 +93,12 @@ struct Listen {
 #[command(next_help_heading = "A server over HTTP")]
 struct Upstream {
     /// The server is at this URL, over Streamable HTTP. Nobody else should be able to reach it there.
-    #[arg(long, value_name = "URL", requires = "listen", conflicts_with = "command")]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "listen",
+        conflicts_with = "command"
+    )]
     upstream_url: Option<String>,
     /// Trust the certificates in this PEM file too, beside this machine's own, for the server's TLS.
     #[arg(long, value_name = "FILE", requires = "upstream_url")]

@@ -3,6 +3,7 @@
 mod caller;
 mod refusals;
 mod sessions;
+mod upstream;
 
 use std::path::PathBuf;
 
@@ -73,6 +74,17 @@ async fn listening_before(
     options: &[&str],
     server: &[String],
 ) -> (Process, String) {
+    let command = [&["--".to_owned()], server].concat();
+    started(stage, address, options, &command).await
+}
+
+/// A wrapper that listens, with these words at its end.
+async fn started(
+    stage: &Stage,
+    address: &str,
+    options: &[&str],
+    server: &[String],
+) -> (Process, String) {
     let mut wrap = stage.world.program("mcps-wrap");
     wrap.arg("--home")
         .arg(&stage.server)
@@ -80,7 +92,7 @@ async fn listening_before(
     if !options.contains(&"--status-refresh") {
         wrap.args(["--status-refresh", "0"]);
     }
-    wrap.args(options).arg("--").args(server);
+    wrap.args(options).args(server);
     let mut wrap = Process::start(&stage.world, wrap);
     let line = wrap.read().await;
     let url = line.strip_prefix("listening on ").unwrap().to_owned();

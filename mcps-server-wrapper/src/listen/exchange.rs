@@ -82,7 +82,10 @@ impl Exchange {
                 (out, Some(history))
             }
         };
-        (Self::new(link, Some(id), body, out, history, number, alias), begun)
+        (
+            Self::new(link, Some(id), body, out, history, number, alias),
+            begun,
+        )
     }
 
     /// The stream of what answers nothing, with room for so many messages before anybody reads.
@@ -103,7 +106,10 @@ impl Exchange {
                 (Out::Stream(events), None, read)
             }
         };
-        (Self::new(link, None, body, out, history, number, None), read)
+        (
+            Self::new(link, None, body, out, history, number, None),
+            read,
+        )
     }
 
     fn new(

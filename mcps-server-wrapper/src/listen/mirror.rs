@@ -106,7 +106,7 @@ pub(super) fn check(
     let name = name.map_err(|_| mismatch("Mcp-Name is malformed"))?;
     let member = match message.method().as_deref() {
         // The extension for tasks (SEP-2663), whose clients need not send it.
-        Some("tasks/get" | "tasks/update" | "tasks/cancel") if name.is_some() => Some("taskId"),
+        Some("tasks/get" | "tasks/update" | "tasks/cancel") if name.is_none() => None,
         method => method.and_then(mirrored_member),
     };
     let Some(member) = member else {

@@ -50,13 +50,14 @@ pub const MCP_PARAM_PREFIX: &str = "mcp-param-";
 /// body; answered with status 400 (2026-07-28, *Server Validation*).
 pub const HEADER_MISMATCH: i32 = -32020;
 
-/// Which member of `params` the header `Mcp-Name` mirrors for this method; `None` when the header
-/// is not required (2026-07-28, *Standard Request Headers*).
+/// Which member of `params` the header `Mcp-Name` mirrors for this method, if any (2026-07-28,
+/// *Standard Request Headers*; for `tasks/*` SEP-2663, where clients may leave it out).
 #[must_use]
 pub fn mirrored_member(method: &str) -> Option<&'static str> {
     match method {
         "tools/call" | "prompts/get" => Some("name"),
         "resources/read" => Some("uri"),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => Some("taskId"),
         _ => None,
     }
 }

@@ -248,3 +248,67 @@ async fn plain_requests_of_the_stateless_era_may_have_the_same_id_at_the_same_ti
         assert!(told.contains(&format!("note-{number}.")), "{told}");
     }
 }
+
+/// How many server processes a wrapper has.
+fn servers(wrap: &crate::wire::Process) -> usize {
+    let id = wrap.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    children.unwrap().split_whitespace().count()
+}
+
+#[tokio::test]
+async fn callers_of_the_stateless_era_share_a_server_where_that_is_wanted() {
+    let mut scene = Scene::with(&["--share-server", "--min-level", "0"]).await;
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "read_note"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut callers = [
+        scene.caller(),
+        scene.caller(),
+        Caller::of(&scene.stranger(), &scene.url),
+    ];
+    for caller in &mut callers {
+        caller.headers = headers.to_vec();
+    }
+    let params = r#""name":"read_note","arguments":{"name":"welcome"},"#;
+    for id in 1..=3 {
+        let call = modern(id, "tools/call", params);
+        // The same id at the same time.
+        let (a, b, c, plain) = tokio::join!(
+            callers[0].ask(&call),
+            callers[1].ask(&call),
+            callers[2].ask(&call),
+            callers[0].post(call.clone()),
+        );
+        let plain = messages(plain).await;
+        let plain = vec![String::from_utf8(plain[0].clone()).unwrap()];
+        for told in [a, b, c, plain] {
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains(&format!(r#""id":{id},"#)), "{told:?}");
+        }
+    }
+    assert_eq!(servers(&scene.wrap), 1);
+    // A session of the older era has a process of its own.
+    let mut older = scene.caller();
+    older.open_session().await;
+    assert_eq!(servers(&scene.wrap), 2);
+    // One that died is started again.
+    let id = scene.wrap.id();
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let first = children.split_whitespace().next().unwrap().to_owned();
+    let killed = std::process::Command::new("kill")
+        .args(["-9", &first])
+        .status();
+    assert!(killed.unwrap().success());
+    crate::wire::eventually("there is a server again", async || {
+        let (response, mut body) = callers[0].tell(&modern(9, "tools/call", params)).await;
+        let text = messages(response).await.pop()?;
+        let opened = callers[0].open(&mut body, text).await.ok()?;
+        opened.message.result().is_some().then_some(())
+    })
+    .await;
+    scene.kill().await;
+}

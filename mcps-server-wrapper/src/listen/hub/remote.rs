@@ -96,19 +96,19 @@ impl Hub {
             headers.remove(MCP_SESSION_ID);
         }
         headers.extend(answered.headers);
-        let is_message = Message::parse(answered.body.to_vec());
-        let is_message = is_message.is_ok_and(|message| message.method().is_none());
-        let signed = if is_message {
-            signing.sign(answered.body.to_vec())
-        } else {
-            signing.fail(Code::UpstreamUnavailable)
+        let text = answered.body.to_vec();
+        let answers = Message::parse(text.clone()).is_ok_and(|message| message.method().is_none());
+        let signed = answers.then(|| signing.sign(text));
+        if let Some(Signed::Last(text)) = signed {
+            return Ok(*json(answered.status, headers, text));
+        }
+        let failure = Code::UpstreamUnavailable;
+        let status = match answered.status {
+            StatusCode::OK => status_of(failure),
+            status => status,
         };
-        let signed = match signed {
-            Signed::Last(text) => Signed::Last(text),
-            Signed::Next(_) | Signed::Dropped => signing.fail(Code::UpstreamUnavailable),
-        };
-        match signed {
-            Signed::Last(text) => Ok(*json(answered.status, headers, text)),
+        match signing.fail(failure) {
+            Signed::Last(text) => Ok(*json(status, headers, text)),
             Signed::Next(_) | Signed::Dropped => Err(unavailable()),
         }
     }
@@ -262,7 +262,14 @@ impl Hub {
             return Ok(*gone);
         }
         let there = way.passage.upstream.there(headers, way.passage.id());
-        match way.passage.upstream.http.delete(there).await.inspect_err(failed) {
+        match way
+            .passage
+            .upstream
+            .http
+            .delete(there)
+            .await
+            .inspect_err(failed)
+        {
             Ok(Response::Refused {
                 status,
                 headers,

@@ -103,7 +103,10 @@ impl Hub {
         let (hub, own) = (self.clone(), Arc::clone(&process));
         self.run(running, move || {
             let mut shared = hub.shared();
-            if shared.as_ref().is_some_and(|shared| Arc::ptr_eq(shared, &own)) {
+            if shared
+                .as_ref()
+                .is_some_and(|shared| Arc::ptr_eq(shared, &own))
+            {
                 *shared = None;
             }
             drop(shared);

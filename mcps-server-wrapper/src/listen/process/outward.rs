@@ -197,4 +197,3 @@ fn token(message: &Message) -> Option<Id> {
     let params = message.params().filter(|_| progress)?;
     params.get("progressToken").and_then(Id::from_value)
 }
-

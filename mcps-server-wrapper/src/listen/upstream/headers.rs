@@ -22,7 +22,11 @@ const BACK: [HeaderName; 3] = [header::WWW_AUTHENTICATE, header::RETRY_AFTER, he
 
 impl Upstream {
     /// What goes on to the server, in the session that it knows by `session`.
-    pub(in crate::listen) fn there(&self, asked: &McpHeaders, session: Option<&HeaderValue>) -> HeaderMap {
+    pub(in crate::listen) fn there(
+        &self,
+        asked: &McpHeaders,
+        session: Option<&HeaderValue>,
+    ) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in asked.raw() {
             let mcp = name.as_str().starts_with("mcp-") && name != MCP_SESSION_ID;

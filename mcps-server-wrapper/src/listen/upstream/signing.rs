@@ -31,7 +31,12 @@ pub(in crate::listen) enum Signed {
 }
 
 impl Signing {
-    pub(in crate::listen) fn new(link: Arc<Link>, desk: Desk, body: Body, asked: Option<Id>) -> Self {
+    pub(in crate::listen) fn new(
+        link: Arc<Link>,
+        desk: Desk,
+        body: Body,
+        asked: Option<Id>,
+    ) -> Self {
         Self {
             link,
             desk,

@@ -162,7 +162,9 @@ impl Turn {
 }
 
 /// Where a stream is read from, with what is in it before.
-pub(in crate::listen) fn reader(missed: Vec<Event>) -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
+pub(in crate::listen) fn reader(
+    missed: Vec<Event>,
+) -> (mpsc::Sender<Event>, mpsc::Receiver<Event>) {
     let (events, read) = mpsc::channel(QUEUE.max(missed.len()));
     for event in missed {
         // There is room for all of them.

@@ -138,6 +138,7 @@ fn knows_which_methods_have_a_name() {
     assert_eq!(mirrored_member("tools/call"), Some("name"));
     assert_eq!(mirrored_member("prompts/get"), Some("name"));
     assert_eq!(mirrored_member("resources/read"), Some("uri"));
+    assert_eq!(mirrored_member("tasks/get"), Some("taskId"));
     assert_eq!(mirrored_member("tools/list"), None);
     assert_eq!(mirrored_member("Tools/Call"), None);
 }

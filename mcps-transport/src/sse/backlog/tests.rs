@@ -30,7 +30,10 @@ fn forgets_the_oldest() {
         backlog.add(event(&number.to_string(), "m"));
     }
     assert!(backlog.after(b"0").is_none());
-    assert_eq!(backlog.after(b"1").map(|events| events.len()), Some(EVENTS - 1));
+    assert_eq!(
+        backlog.after(b"1").map(|events| events.len()),
+        Some(EVENTS - 1)
+    );
 }
 
 #[test]
