@@ -26,6 +26,8 @@ use crate::listen::upstream::{Passage, Signed, Signing, Turn, back, reader};
 pub(super) struct Way<'a> {
     pub(super) session: &'a Arc<Session>,
     pub(super) passage: &'a Passage,
+    /// It names a session of ours (until 2025-11-25).
+    pub(super) in_session: bool,
 }
 
 /// What came back of a request that is not an event stream.
@@ -164,10 +166,16 @@ impl Hub {
             status = status.as_u16(),
             "the server answered with HTTP status {status}"
         );
-        if status == StatusCode::NOT_FOUND && way.passage.id().is_some() {
-            // Its session is over (2025-11-25, *Session Management*).
-            self.forget(way.session);
-        }
+        let status = match (status, way.passage.id()) {
+            (StatusCode::NOT_FOUND, Some(_)) => {
+                // Its session is over (2025-11-25, *Session Management*).
+                self.forget(way.session);
+                status
+            }
+            // It has no sessions; of ours nothing is over.
+            (StatusCode::NOT_FOUND, None) if way.in_session => StatusCode::BAD_REQUEST,
+            _ => status,
+        };
         Answered {
             status,
             headers: back(headers),

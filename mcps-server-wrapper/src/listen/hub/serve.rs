@@ -102,14 +102,23 @@ impl Hub {
             Err(refusal) => return Err(self.turn_away(link, &opened, refusal.code())),
         };
         let asked = id.zip(body);
+        let in_session = era == Era::Legacy;
         match (&session.server, asked) {
             (Server::Remote(passage), Some((id, body))) => {
-                let way = Way { session, passage };
+                let way = Way {
+                    session,
+                    passage,
+                    in_session,
+                };
                 let asked = (id, message);
                 self.request(way, asked, body, post, era, headers).await
             }
             (Server::Remote(passage), None) => {
-                let way = Way { session, passage };
+                let way = Way {
+                    session,
+                    passage,
+                    in_session,
+                };
                 self.tell(way, message, post).await
             }
             (Server::Own(process) | Server::Shared(process), Some((_, body))) => {

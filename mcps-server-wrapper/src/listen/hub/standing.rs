@@ -26,8 +26,11 @@ impl Hub {
         let process = match &session.server {
             Server::Own(process) | Server::Shared(process) => process,
             Server::Remote(passage) => {
-                let session = &session;
-                let way = Way { session, passage };
+                let way = Way {
+                    session: &session,
+                    passage,
+                    in_session: true,
+                };
                 return self.attend(way, &get.headers, body, last_event_id).await;
             }
         };
@@ -56,8 +59,11 @@ impl Hub {
     pub(super) async fn leave(&self, headers: McpHeaders) -> Result<Reply, Box<Reply>> {
         let (session, _) = self.fetched(&headers, "DELETE").await?;
         if let Server::Remote(passage) = &session.server {
-            let session = &session;
-            let way = Way { session, passage };
+            let way = Way {
+                session: &session,
+                passage,
+                in_session: true,
+            };
             return self.part(way, &headers).await;
         }
         self.forget(&session);

@@ -1,12 +1,12 @@
 //! Answers that are none, and servers that are not there.
 
 use mcps_core::code::Code;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
 use super::Back;
 use crate::listen::caller::messages;
 use crate::listen::read_note;
-use crate::wire::{INITIALIZE, code_of};
+use crate::wire::{INITIALIZE, INITIALIZED, code_of};
 
 /// What a caller is told when the server answers with these bytes: the status, and the verified
 /// message.
@@ -94,6 +94,26 @@ async fn a_session_that_the_server_ended_is_over() {
     // It is not even asked any more.
     let (response, _) = caller.tell(&read_note(6)).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_server_without_sessions_ends_none() {
+    let back = Back::set(&[]).await;
+    let mut caller = back.caller();
+    let serve = async {
+        back.next().await.json(200, "", INITIALIZED).await;
+        back.next().await.empty(202, "").await;
+    };
+    tokio::join!(caller.open_session(), serve);
+    let error = r#"{"jsonrpc":"2.0","id":5,"error":{"code":-32601,"message":"no"}}"#;
+    let (status, text) = told(&back, &caller, 5, &json(404, "", error)).await;
+    assert_eq!((status, text.as_str()), (StatusCode::BAD_REQUEST, error));
+    let answer = json(200, "", r#"{"jsonrpc":"2.0","id":6,"result":{}}"#);
+    assert_eq!(told(&back, &caller, 6, &answer).await.0, StatusCode::OK);
+    // Nor is it asked to.
+    let session = caller.session().to_owned();
+    let (ended, _) = caller.fetch(Method::DELETE, &session).await;
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
