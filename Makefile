@@ -38,9 +38,9 @@ interop: tools ## Only the sessions with MCP servers and SDKs of others, direct 
 matrix: tools ## Every client with every server, and the table in docs/compatibility.md (ARGS: only these pairs)
 	scripts/matrix $(ARGS)
 
-conformance: tools ## The MCP conformance suite, directly and through the signed path (ARGS replace scripts/conformance's)
+conformance: tools ## The MCP conformance suite, directly and through the signed path (ARGS: one run of scripts/conformance)
 	cargo build --locked --workspace --bins
-	scripts/conformance $(or $(ARGS),--differential -- scripts/signed-path {port} {stdio})
+	$(if $(ARGS),scripts/conformance $(ARGS),scripts/conformance-all)
 
 lint: tools ## Formatting, clippy, documentation, licences, crates
 	cargo fmt --all --check

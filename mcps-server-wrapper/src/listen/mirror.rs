@@ -19,6 +19,9 @@ const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 /// Revisions whose sessions are ours to keep.
 const LEGACY: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
 
+/// The first revision without them.
+const MODERN: &str = "2026-07-28";
+
 /// Which of the two ways of speaking a message is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Era {
@@ -48,6 +51,12 @@ impl Era {
 /// Whether a client knows events without a message, and comes back for what it missed.
 pub(super) fn resumes(headers: &McpHeaders) -> bool {
     headers.protocol_version().ok().flatten() == Some("2025-11-25")
+}
+
+/// Whether the headers name a revision that we do not know.
+pub(super) fn is_unknown(headers: &McpHeaders) -> bool {
+    let version = headers.protocol_version().ok().flatten();
+    version.is_some_and(|version| version != MODERN && !LEGACY.contains(&version))
 }
 
 /// The status of an answer of the stateless era that is nothing but this error (2026-07-28,

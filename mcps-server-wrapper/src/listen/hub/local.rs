@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use mcps_client::link::Body;
 use mcps_core::message::{Id, Message};
 use mcps_transport::http::server::{Gone, Post, Reply};
@@ -47,7 +47,11 @@ impl Hub {
         match first {
             Ok(First::Json(body, error)) => Ok(Reply::Json {
                 status: match era {
-                    Era::Legacy => http::StatusCode::OK,
+                    Era::Legacy => StatusCode::OK,
+                    // Whatever number the server gives to not knowing the revision.
+                    Era::Modern if error.is_some() && mirror::is_unknown(&post.headers) => {
+                        StatusCode::BAD_REQUEST
+                    }
                     Era::Modern => mirror::status(error),
                 },
                 headers,
