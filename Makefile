@@ -44,7 +44,7 @@ conformance: tools ## The MCP conformance suite, directly and through the signed
 
 lint: tools ## Formatting, clippy, documentation, licences, crates
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
 	scripts/cargo-tool cargo-deny 0.20.2
 	cargo deny --locked check bans licenses sources

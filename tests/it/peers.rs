@@ -16,6 +16,7 @@ mod driver;
 mod left_over;
 mod listening;
 mod manners;
+#[cfg(feature = "matrix")]
 mod matrix;
 mod path;
 mod plan;

@@ -61,7 +61,6 @@ struct Outcome {
 const AT_ONCE: usize = 2;
 
 #[test]
-#[ignore = "some minutes, and needs what scripts/matrix installs"]
 fn matrix() {
     let table = variable("MCPS_MATRIX_TABLE").expect("run this with: scripts/matrix");
     let only = variable("MCPS_MATRIX_ONLY").unwrap_or_default();

@@ -38,7 +38,15 @@ pub(super) enum Plan {
     Time,
     // Of these, only `scripts/matrix` has the servers.
     Memory,
+    #[cfg_attr(
+        not(feature = "matrix"),
+        expect(dead_code, reason = "only the matrix has it")
+    )]
     Fetch,
+    #[cfg_attr(
+        not(feature = "matrix"),
+        expect(dead_code, reason = "only the matrix has it")
+    )]
     Sqlite,
 }
 
