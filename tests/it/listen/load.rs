@@ -3,11 +3,11 @@
 //! what the servers did against what was asked of them: nothing lost, nothing crossed, nothing twice.
 
 mod calls;
-mod connected;
+pub(crate) mod connected;
 mod deaths;
-mod era;
+pub(crate) mod era;
 mod ground;
-mod member;
+pub(crate) mod member;
 mod restarts;
 mod streams;
 
