@@ -197,6 +197,8 @@ impl Hub {
             hub.sessions().remove(&key);
             own.server_gone().await;
             drop(server.outbox.finish().await);
+            // Whoever had found it before is told too; from here on what is sent to it fails.
+            own.server_gone().await;
             drop(child.shutdown().await);
         });
         Ok(session)
