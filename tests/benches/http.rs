@@ -116,8 +116,9 @@ impl Plain {
     }
 }
 
+/// Whoever calls, and what it numbers its calls by.
 enum Caller {
-    Plain(Plain, u64),
+    Plain(Box<Plain>, u64),
     Signed(Box<Member>),
     Connected(Box<Connected>),
 }
@@ -148,7 +149,7 @@ impl Caller {
             Self::Plain(plain, id) => {
                 let first = *id + 1;
                 *id += u64::try_from(MANY_CALLS).unwrap();
-                let plain = &*plain;
+                let plain = &**plain;
                 let calls = stream::iter(first..=*id).map(async |id| plain.call(id).await);
                 calls.buffer_unordered(MANY).count().await;
             }
@@ -201,7 +202,7 @@ impl Way {
     /// Processor time of all that takes part.
     fn used(&self) -> Duration {
         let all = self.processes.iter().copied().chain([std::process::id()]);
-        all.map(|process| used(process)).sum()
+        all.map(used).sum()
     }
 
     async fn one_by_one(&mut self, counts: bool) {
@@ -301,7 +302,7 @@ async fn measure(era: Era, revision: &str) {
     let mut connected = Connected::start(&stage.world, &stage.agent, &url, era);
     connected.open().await.unwrap();
     let connect = connected.process.id();
-    let unsigned = async |url| Caller::Plain(Plain::open(url, era).await, 0);
+    let unsigned = async |url| Caller::Plain(Box::new(Plain::open(url, era).await), 0);
     let member = crew.join(era).await.unwrap();
     let mut paths = [
         Way::new("bare listener", unsigned(&relay_url).await, &[relay.id()]),
