@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint bench interop matrix conformance fuzz clean tools
+.PHONY: help quickstart test lint bench load interop matrix conformance fuzz clean tools
 
 # cargo puts its output there; set it to keep the checkout clean.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -54,6 +54,10 @@ bench: tools ## Measure the hot paths (ARGS go to criterion)
 	cargo build --release --locked -p mcps-transport --examples
 	scripts/test-env cargo bench --locked --workspace --benches -- $(ARGS)
 	scripts/instructions
+
+load: tools ## Hundreds of clients, streams for minutes, servers and wrappers killed meanwhile: five minutes
+	cargo build --release --locked --workspace --bins
+	cargo bench --locked -p mcps-tests --bench load
 
 # No sanitizer: our code has no unsafe block, and without one the targets run faster and with any toolchain.
 fuzz: tools ## Each fuzz target for FUZZ_SECONDS (60)

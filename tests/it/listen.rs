@@ -1,6 +1,7 @@
 //! `mcps-wrap --listen`: signed calls over Streamable HTTP, in both eras, and what is refused.
 
 mod caller;
+pub(crate) mod load;
 mod refusals;
 mod sessions;
 mod upstream;

@@ -79,6 +79,14 @@ impl World {
         self.authority = None;
     }
 
+    /// Lets the authority do nothing for a while, or go on: `STOP` or `CONT`.
+    pub(crate) fn signal_authority(&self, signal: &str) {
+        let authority = self.authority.as_ref().unwrap();
+        let mut kill = Command::new("kill");
+        let sent = kill.args(["-s", signal, &authority.id().to_string()]);
+        assert!(sent.status().unwrap().success());
+    }
+
     /// One of our programs, in an environment that holds nothing of the developer's: `HOME` is
     /// this world's directory.
     pub(crate) fn program(&self, name: &str) -> Command {

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 
 use super::caller::{Caller, messages};
 use super::{Scene, listening_before, modern, read_note};
-use crate::wire::{INITIALIZE, Puppet, Stage};
+use crate::wire::{INITIALIZE, PATIENCE, Puppet, Stage};
 
 async fn code(response: reqwest::Response) -> Option<Code> {
     let texts = messages(response).await;
@@ -271,4 +271,54 @@ async fn who_signs_nothing_cannot_speak_of_the_requests_of_others() {
     let told = String::from_utf8_lossy(&told[0]);
     assert!(told.contains(r#""id":7"#), "{told}");
     drop(wrap);
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_verified_while_its_server_dies_is_answered() {
+    let stage = Stage::set();
+    let mut behind = Puppet::new(&stage.world);
+    let options = ["--log-level", "debug"];
+    let (wrap, url) = listening_before(&stage, "127.0.0.1:0", &options, &behind.command()).await;
+    let mut caller = Caller::of(&stage.agent, &url);
+    let serve = async {
+        let line = behind.read().await;
+        assert!(line.contains("initialize"), "{line}");
+        behind.write(crate::wire::INITIALIZED).await;
+    };
+    tokio::join!(caller.open_session(), serve);
+    // The server stops reading, so that what is written to it waits.
+    let text = "x".repeat(1_000_000);
+    let filler = format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/filler","params":{{"text":"{text}"}}}}"#
+    );
+    assert_eq!(caller.tell(&filler).await.0.status(), StatusCode::ACCEPTED);
+    let mut nobody = Caller::of(&stage.agent, &url);
+    nobody.headers = vec![("mcp-session-id".to_owned(), "nobodys".to_owned())];
+    let (caller, calls) = (&caller, [1, 2].map(read_note));
+    let dying = async {
+        crate::wire::eventually("one waits for the server", async || {
+            (wrap.words().matches("verified").count() == 4).then_some(())
+        })
+        .await;
+        // From here on whoever is to be verified waits for the authority.
+        stage.world.signal_authority("STOP");
+        let late = caller.refused(&calls[1]);
+        let hanging_up = async {
+            for _ in 0..20 {
+                // Answered without it; by then the late one has found its session.
+                let (other, _) = nobody.tell(&calls[0]).await;
+                assert_eq!(other.status(), StatusCode::NOT_FOUND);
+                assert_eq!(nobody.link.take_asked().len(), 1);
+            }
+            behind.hang_up().await;
+            wrap.says("answered with MCPS-027").await;
+            stage.world.signal_authority("CONT");
+        };
+        let late = tokio::time::timeout(PATIENCE, late);
+        tokio::join!(late, hanging_up).0
+    };
+    let (held, late) = tokio::join!(caller.refused(&calls[0]), dying);
+    assert_eq!(held.1, Some(Code::UpstreamUnavailable), "{held:?}");
+    let late = late.expect("nobody is told");
+    assert_eq!(late.1, Some(Code::UpstreamUnavailable), "{late:?}");
 }

@@ -95,6 +95,14 @@ impl Process {
         written.await.expect("it does not read").unwrap();
     }
 
+    /// Writes one line to a program that may have ended.
+    pub(crate) async fn try_write(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("its input was closed");
+        let line = format!("{line}\n");
+        let written = tokio::time::timeout(PATIENCE, input.write_all(line.as_bytes()));
+        drop(written.await.expect("it does not read"));
+    }
+
     /// Writes one line.
     pub(crate) async fn write(&mut self, line: &str) {
         self.write_bytes(format!("{line}\n").as_bytes()).await;
@@ -156,6 +164,11 @@ impl Process {
             }
             Err(_) => panic!("{} does not end; it said: {}", self.name, self.words()),
         }
+    }
+
+    /// Ends it at once, with no time for anything.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Its process id.

@@ -47,6 +47,10 @@ impl Authority {
         Self { process, url }
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(super) fn url(&self) -> &str {
         &self.url
     }

@@ -161,6 +161,8 @@ impl Hub {
             lose();
             process.server_gone().await;
             drop(pipe.outbox.finish().await);
+            // Whoever had found it before is told too; from here on what is sent to it fails.
+            process.server_gone().await;
             drop(child.shutdown().await);
         });
     }

@@ -1,0 +1,376 @@
+//! What signing adds to one `tools/call` over Streamable HTTP, in both eras:
+//! `cargo bench -p mcps-tests --bench http`, after `cargo build --release --bins` and
+//! `cargo build --release -p mcps-transport --examples`.
+//!
+//! Four paths to servers of one kind are asked in turn: through a listener that looks at nothing but
+//! ids, through `mcps-wrap --listen` from a client that does not sign and from one in this process
+//! that does, and through `mcps connect --url` before that. First with one call in flight, then
+//! with sixteen. Beside them stands what the two signatures and two verifications of a call cost in
+//! bare aws-lc-rs, measured in the same rounds.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a benchmark prints and stops when something is wrong"
+)]
+
+#[expect(dead_code, unused_imports, reason = "the tests use more of it")]
+#[path = "../it"]
+mod it {
+    pub(crate) mod listen;
+    pub(crate) mod wire;
+    pub(crate) mod world;
+}
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt as _};
+use it::listen::load::connected::Connected;
+use it::listen::load::era::Era;
+use it::listen::load::member::{Crew, Member};
+use it::wire::{Process, Stage};
+use it::world::bin;
+use it::{listen, wire, world};
+use mcps_core::digest::Digest;
+use mcps_core::key::SecretKey;
+use mcps_core::random::SystemRandom;
+use mcps_core::signer::Signer as _;
+use mcps_transport::http::client::{Client, ClientLimits, Response};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+const TOOL: &str = "list_files";
+const ROUNDS: usize = 40;
+const CALLS: usize = 50;
+/// Calls in flight, when there are many.
+const MANY: usize = 16;
+/// Calls of a block then.
+const MANY_CALLS: usize = 400;
+const MANY_ROUNDS: usize = 10;
+
+/// A client that does not sign.
+struct Plain {
+    http: Client,
+    era: Era,
+    session: Option<HeaderValue>,
+}
+
+impl Plain {
+    async fn open(url: &str, era: Era) -> Self {
+        let mut plain = Self {
+            http: Client::new(url, ClientLimits::default(), None).unwrap(),
+            era,
+            session: None,
+        };
+        if era == Era::Legacy {
+            let (_, headers) = plain.post(wire::INITIALIZE.to_owned(), "initialize").await;
+            plain.session = headers.get("mcp-session-id").cloned();
+            let ready = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+            plain.post(ready.to_owned(), "").await;
+        }
+        plain
+    }
+
+    async fn call(&self, id: u64) {
+        let call = self.era.call(id, TOOL, "");
+        let (text, _) = self.post(call, "tools/call").await;
+        assert!(text.contains(r#""result""#), "{text}");
+        assert!(text.contains(&format!(r#""id":{id},"#)), "{text}");
+    }
+
+    async fn post(&self, text: String, method: &str) -> (String, HeaderMap) {
+        let mut headers = HeaderMap::new();
+        let name = (method == "tools/call").then_some(TOOL);
+        for (header, value) in self.era.mirrored(method, name) {
+            let value = HeaderValue::from_str(value).unwrap();
+            headers.insert(HeaderName::from_static(header), value);
+        }
+        if let Some(session) = &self.session {
+            headers.insert("mcp-session-id", session.clone());
+            let version = HeaderValue::from_static("2025-11-25");
+            headers.insert("mcp-protocol-version", version);
+        }
+        match self.http.post(text, headers).await.unwrap() {
+            Response::Json { body, headers } => {
+                let text = String::from_utf8(body.to_vec()).unwrap();
+                (text, headers.raw().clone())
+            }
+            Response::Events {
+                mut events,
+                headers,
+            } => {
+                let mut text = String::new();
+                // To its end, so that the connection is good for the next one.
+                while let Some(event) = events.next().await.unwrap() {
+                    text += std::str::from_utf8(&event.data().unwrap_or_default()).unwrap();
+                }
+                (text, headers.raw().clone())
+            }
+            Response::Accepted { headers } => (String::new(), headers.raw().clone()),
+            refused @ Response::Refused { .. } => panic!("{refused:?}"),
+        }
+    }
+}
+
+/// Whoever calls, and what it numbers its calls by.
+enum Caller {
+    Plain(Box<Plain>, u64),
+    Signed(Box<Member>),
+    Connected(Box<Connected>),
+}
+
+impl Caller {
+    /// One after the other, and how long each took.
+    async fn one_by_one(&mut self) -> Vec<Duration> {
+        let mut taken = Vec::with_capacity(CALLS);
+        for _ in 0..CALLS {
+            let start = Instant::now();
+            match self {
+                Self::Plain(plain, id) => {
+                    *id += 1;
+                    plain.call(*id).await;
+                }
+                Self::Signed(member) => drop(member.use_tool(TOOL, "").await.unwrap()),
+                Self::Connected(connected) => drop(connected.use_tool(TOOL, "").await.unwrap()),
+            }
+            taken.push(start.elapsed());
+        }
+        taken
+    }
+
+    /// Many at a time, and how long all took.
+    async fn side_by_side(&mut self) -> Duration {
+        let start = Instant::now();
+        match self {
+            Self::Plain(plain, id) => {
+                let first = *id + 1;
+                *id += u64::try_from(MANY_CALLS).unwrap();
+                let plain = &**plain;
+                let calls = stream::iter(first..=*id).map(async |id| plain.call(id).await);
+                calls.buffer_unordered(MANY).count().await;
+            }
+            Self::Signed(member) => {
+                let calls = stream::iter(0..MANY_CALLS);
+                let calls = calls.map(async |_| drop(member.use_tool(TOOL, "").await.unwrap()));
+                calls.buffer_unordered(MANY).count().await;
+            }
+            Self::Connected(connected) => {
+                for sent in 0..MANY_CALLS {
+                    connected.begin(TOOL, "").await;
+                    if sent >= MANY {
+                        connected.next().await.unwrap();
+                    }
+                }
+                for _ in 0..MANY {
+                    connected.next().await.unwrap();
+                }
+            }
+        }
+        start.elapsed()
+    }
+}
+
+/// A way to a server, and what was measured of it.
+struct Way {
+    name: &'static str,
+    caller: Caller,
+    /// Processes on the way, beside ours.
+    processes: Vec<u32>,
+    taken: Vec<Duration>,
+    cpu: Duration,
+    many_taken: Duration,
+    many_cpu: Duration,
+}
+
+impl Way {
+    fn new(name: &'static str, caller: Caller, processes: &[u32]) -> Self {
+        Self {
+            name,
+            caller,
+            processes: processes.to_vec(),
+            taken: Vec::new(),
+            cpu: Duration::ZERO,
+            many_taken: Duration::ZERO,
+            many_cpu: Duration::ZERO,
+        }
+    }
+
+    /// Processor time of all that takes part.
+    fn used(&self) -> Duration {
+        let all = self.processes.iter().copied().chain([std::process::id()]);
+        all.map(used).sum()
+    }
+
+    async fn one_by_one(&mut self, counts: bool) {
+        let before = self.used();
+        let taken = self.caller.one_by_one().await;
+        if counts {
+            self.cpu += self.used() - before;
+            self.taken.extend(taken);
+        }
+    }
+
+    async fn side_by_side(&mut self, counts: bool) {
+        let before = self.used();
+        let taken = self.caller.side_by_side().await;
+        if counts {
+            self.many_cpu += self.used() - before;
+            self.many_taken += taken;
+        }
+    }
+}
+
+/// Processor time of a process and, unless it is ours, of those that it started.
+fn used(process: u32) -> Duration {
+    let own = ticks(process).unwrap();
+    if process == std::process::id() {
+        return own;
+    }
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
+    let children = children
+        .split_whitespace()
+        .filter_map(|id| ticks(id.parse().unwrap()));
+    own + children.sum::<Duration>()
+}
+
+fn ticks(process: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?;
+    let nanos = stat.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
+}
+
+async fn listening(stage: &Stage, mut command: Command) -> (Process, String) {
+    command.env("MCPS_LOG", "error");
+    let mut process = Process::start(&stage.world, command);
+    let line = process.read().await;
+    let url = line.strip_prefix("listening on ").unwrap().to_owned();
+    (process, url)
+}
+
+fn wrap(stage: &Stage, home: &Path, options: &[&str]) -> Command {
+    let mut wrap = stage.world.program("mcps-wrap");
+    wrap.arg("--home")
+        .arg(home)
+        .args(["--listen", "127.0.0.1:0"]);
+    wrap.args(options).arg("--").arg(bin("mcps-demo-server"));
+    wrap
+}
+
+fn relay() -> Command {
+    let mut relay = Command::new(bin("examples/http_relay"));
+    relay.arg(bin("mcps-demo-server"));
+    relay
+}
+
+/// Two signatures and two verifications.
+fn crypto(key: &SecretKey, digest: &Digest) -> Duration {
+    let start = Instant::now();
+    for _ in 0..2 {
+        let signature = key.sign(digest).unwrap();
+        key.public_key().verify(digest, &signature).unwrap();
+    }
+    start.elapsed()
+}
+
+fn percentile(taken: &mut [Duration], percent: usize) -> f64 {
+    taken.sort_unstable();
+    taken[(taken.len() - 1) * percent / 100].as_secs_f64() * 1e6
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        // Run as a test, the commands beside it are of another profile.
+        return;
+    }
+    for (era, revision) in [(Era::Legacy, "2025-11-25"), (Era::Modern, "2026-07-28")] {
+        measure(era, revision).await;
+    }
+}
+
+async fn measure(era: Era, revision: &str) {
+    let stage = &Stage::set();
+    let other = stage.world.enrol("server", "plain", 2);
+    let (relay, relay_url) = listening(stage, relay()).await;
+    let (plain, plain_url) = listening(stage, wrap(stage, &other, &["--min-level", "0"])).await;
+    let (signed, url) = listening(stage, wrap(stage, &stage.server, &[])).await;
+    let crew = Crew::of(&stage.agent, &url);
+    let mut connected = Connected::start(&stage.world, &stage.agent, &url, era);
+    connected.open().await.unwrap();
+    let connect = connected.process.id();
+    let unsigned = async |url| Caller::Plain(Box::new(Plain::open(url, era).await), 0);
+    let member = crew.join(era).await.unwrap();
+    let mut paths = [
+        Way::new("bare listener", unsigned(&relay_url).await, &[relay.id()]),
+        Way::new(
+            "mcps-wrap, unsigned",
+            unsigned(&plain_url).await,
+            &[plain.id()],
+        ),
+        Way::new(
+            "mcps-wrap, signed",
+            Caller::Signed(Box::new(member)),
+            &[signed.id()],
+        ),
+        Way::new(
+            "mcps connect + mcps-wrap",
+            Caller::Connected(Box::new(connected)),
+            &[connect, signed.id()],
+        ),
+    ];
+    let key = SecretKey::generate(&SystemRandom).unwrap();
+    let digest = Digest::of(b"a message");
+    let mut bare = Vec::new();
+    // The first round warms up.
+    for round in 0..=ROUNDS {
+        for path in &mut paths {
+            path.one_by_one(round > 0).await;
+        }
+        bare.extend((0..CALLS).map(|_| crypto(&key, &digest)));
+    }
+    for round in 0..=MANY_ROUNDS {
+        for path in &mut paths {
+            path.side_by_side(round > 0).await;
+        }
+    }
+    report(revision, &mut paths, percentile(&mut bare, 50));
+}
+
+fn report(revision: &str, paths: &mut [Way], crypto: f64) {
+    println!(
+        "{revision}: {} calls a path, one in flight, µs;",
+        ROUNDS * CALLS
+    );
+    println!(
+        "then {} calls a path, {MANY} in flight",
+        MANY_ROUNDS * MANY_CALLS
+    );
+    println!(
+        "{:<26} {:>6} {:>6} {:>6} {:>12} {:>8} {:>8} | {:>8} {:>8}",
+        "path", "p50", "p90", "p99", "added at p50", "CPU", "calls/s", "calls/s", "CPU"
+    );
+    let direct = percentile(&mut paths[0].taken, 50);
+    for path in &mut *paths {
+        let [p50, p90, p99] = [50, 90, 99].map(|percent| percentile(&mut path.taken, percent));
+        let [calls, many] = [ROUNDS * CALLS, MANY_ROUNDS * MANY_CALLS].map(|calls| calls as f64);
+        let wall = path.taken.iter().sum::<Duration>().as_secs_f64();
+        println!(
+            "{:<26} {p50:>6.0} {p90:>6.0} {p99:>6.0} {:>12.0} {:>8.0} {:>8.0} | {:>8.0} {:>8.0}",
+            path.name,
+            p50 - direct,
+            path.cpu.as_secs_f64() * 1e6 / calls,
+            calls / wall,
+            many / path.many_taken.as_secs_f64(),
+            path.many_cpu.as_secs_f64() * 1e6 / many,
+        );
+    }
+    let added = percentile(&mut paths[2].taken, 50) - direct;
+    println!(
+        "bare signatures of a call  {crypto:>6.0}; their share of what one signed hop adds: {:.2}\n",
+        crypto / added
+    );
+}
