@@ -3,6 +3,7 @@
 mod caller;
 mod refusals;
 mod sessions;
+mod tokens;
 mod upstream;
 
 use std::path::PathBuf;

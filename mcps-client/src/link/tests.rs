@@ -2,6 +2,7 @@
 
 mod bodies;
 mod standing;
+mod tokens;
 mod turned_down;
 
 use std::sync::Arc;

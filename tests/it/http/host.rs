@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
 use mcps_client::link::{Body, End, Link, LinkParts, Opened, Plain, Wire};
+use mcps_client::token::Presented;
 use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_client::verify::{Verifier, Window};
 use mcps_client::{announce, fetch};
@@ -122,20 +123,20 @@ impl Host {
     /// Verifies what was posted, and makes ready for its response.
     pub(super) async fn read(&self, asked: &Asked) -> (Opened, Body) {
         assert_eq!(asked.method, "POST");
-        self.read_text(asked.body.clone()).await
+        self.read_text(asked.body.clone(), asked.token()).await
     }
 
     /// Verifies what a GET or DELETE carries, and makes ready for its response.
     pub(super) async fn read_fetch(&self, asked: &Asked) -> (Opened, Body) {
         let header = asked.header(fetch::HEADER).expect("it is not signed");
-        self.read_text(URL_SAFE_NO_PAD.decode(header).unwrap())
-            .await
+        let text = URL_SAFE_NO_PAD.decode(header).unwrap();
+        self.read_text(text, asked.token()).await
     }
 
-    async fn read_text(&self, text: Vec<u8>) -> (Opened, Body) {
+    async fn read_text(&self, text: Vec<u8>, token: Presented) -> (Opened, Body) {
         let opened = self
             .link
-            .open_post(text, TrustLevel::L1, Plain::Refuse)
+            .open_post(text, token, TrustLevel::L1, Plain::Refuse)
             .await
             .unwrap();
         let body = self.link.respond(&opened);
@@ -273,6 +274,20 @@ impl Asked {
         let (_, value) = named.next()?;
         assert!(named.next().is_none(), "{name} is repeated");
         Some(value)
+    }
+
+    /// The access token that it came with.
+    fn token(&self) -> Presented {
+        let mut headers = reqwest::header::HeaderMap::new();
+        let values = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "authorization");
+        for (_, value) in values {
+            let value = reqwest::header::HeaderValue::from_str(value).unwrap();
+            headers.append(reqwest::header::AUTHORIZATION, value);
+        }
+        Presented::of(&headers)
     }
 
     /// Answers with these bytes and closes.

@@ -65,8 +65,13 @@ impl Scene {
 
     /// A client that said nothing yet.
     pub(super) fn client(&mut self) -> Client {
+        self.client_with(&[])
+    }
+
+    /// The same with options of `mcps connect`.
+    pub(super) fn client_with(&mut self, options: &[&str]) -> Client {
         Client {
-            connect: connect(&self.stage, &self.proxy.url(), &[]),
+            connect: connect(&self.stage, &self.proxy.url(), options),
             behind: self.puppets.remove(0),
             proxy: Arc::clone(&self.proxy),
         }
