@@ -84,6 +84,9 @@ pub enum Refusal {
     /// The answer names another request, or none.
     #[error("answer is not bound to a request of ours: {0}")]
     NotBound(&'static str),
+    /// Authentic, and signed for another run than this connection's, or for none.
+    #[error("not bound to this connection: {0}")]
+    Unbound(&'static str),
     /// The access token that came with a message is not the one that was signed for (`ath`).
     #[error("access token: {0}")]
     AccessToken(&'static str),
@@ -151,7 +154,7 @@ impl Refusal {
             Self::Full(_) => Code::RateLimited,
             Self::WrongAudience => Code::WrongAudience,
             Self::NotBound(_) => Code::NotBound,
-            Self::AccessToken(_) => Code::TranscriptBinding,
+            Self::Unbound(_) | Self::AccessToken(_) => Code::TranscriptBinding,
             Self::StreamBroken(_) => Code::StreamBroken,
             Self::TrustTooLow { .. } => Code::TrustTooLow,
             Self::StatusTooOld { .. } => Code::StatusTooOld,

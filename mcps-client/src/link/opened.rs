@@ -338,6 +338,14 @@ impl Link {
         place: &Incoming<'_>,
     ) -> Result<(), Refusal> {
         let fields = verified.sealed().fields();
+        let kind = verified.sealed().message().kind();
+        // What answers somebody is told apart from what somebody asks or says.
+        let answers = matches!(kind, Kind::Response | Kind::Error);
+        let unbound = match place {
+            Incoming::Body(_) => Refusal::NotBound,
+            Incoming::Connection | Incoming::Post(_) if answers => Refusal::NotBound,
+            Incoming::Connection | Incoming::Post(_) => Refusal::Unbound,
+        };
         let other =
             |peer: &Peer| !peer.is_same_subject(verified.passport(), verified.is_recognised());
         if state.peer.as_ref().is_some_and(other) {
@@ -348,20 +356,18 @@ impl Link {
         if fields.aud.is_empty() {
             // Bare draft-00 messages are good anywhere, so one may be from anywhere.
             return if state.bound {
-                Err(Refusal::Envelope("bindings"))
+                Err(unbound("others before it were bound, and it is not"))
             } else {
                 Ok(())
             };
         }
         if self.is_foreign_session(&fields.session, state.session.as_deref()) {
-            return Err(Refusal::Envelope(
-                "session is another than this connection's",
-            ));
+            return Err(unbound("it is of another session"));
         }
         if let Incoming::Body(body) = place
             && body.req != fields.req
             // Who could not read the request cannot name it; `bind` says when that is admitted.
-            && (fields.req.is_some() || verified.sealed().message().kind() != Kind::Error)
+            && (fields.req.is_some() || kind != Kind::Error)
         {
             return Err(Refusal::NotBound("its response answers another request"));
         }

@@ -1,6 +1,7 @@
 //! Two ends of one connection, in one process, with a clock that stands still.
 
 mod bodies;
+mod runs;
 mod standing;
 mod tokens;
 mod turned_down;

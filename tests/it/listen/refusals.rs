@@ -95,7 +95,7 @@ async fn nobody_uses_the_session_of_another() {
     let mut later = scene.caller();
     later.headers.clone_from(&owner.headers);
     let (posted, _) = later.tell(&read_note(1)).await;
-    assert!(code(posted).await.is_some());
+    assert_eq!(code(posted).await, Some(Code::TranscriptBinding));
     owner.ask(&read_note(2)).await;
 }
 
