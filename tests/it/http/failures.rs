@@ -188,7 +188,7 @@ async fn an_answer_that_comes_in_pieces_is_whole_at_its_end() {
     asked
         .raw(&format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{answer}"))
         .await;
-    assert_eq!(host.refused(2).await, Code::UpstreamUnavailable);
+    assert_eq!(host.refused(2).await, Code::StreamBroken);
     host.still_delivers(100).await;
 }
 
