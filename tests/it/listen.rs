@@ -1,6 +1,8 @@
 //! `mcps-wrap --listen`: signed calls over Streamable HTTP, in both eras, and what is refused.
 
 mod caller;
+mod hostile;
+mod raw;
 mod refusals;
 mod sessions;
 mod tokens;
