@@ -26,6 +26,7 @@ use mcps_core::clock::Clock;
 use mcps_core::random::Random;
 use zeroize::Zeroizing;
 
+pub(crate) use connect::TOKEN_VARIABLE;
 pub(crate) use error::CliError;
 
 /// Signed MCP: an identity for your agent or server, and proof of who wrote what.
@@ -79,6 +80,7 @@ impl Command {
 pub(crate) struct Machine {
     pub(crate) home: Option<PathBuf>,
     pub(crate) operator_key: Option<Zeroizing<String>>,
+    pub(crate) access_token: Option<Zeroizing<String>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }

@@ -29,6 +29,7 @@ use crate::home::Home;
 use crate::identity::Identity;
 use crate::link::{End, Wire};
 use crate::relay::{self, Ending, Ends, Relay};
+use crate::token::TokenSource;
 use crate::trust_source::{Freshness, TrustSource};
 use crate::verify::Window;
 use crate::{peers, renewal};
@@ -60,6 +61,8 @@ pub enum Place {
         address: Address,
         /// Certificates that are trusted beside the machine's own, PEM.
         extra_roots: Option<PathBuf>,
+        /// The access token that goes with each request, if one does.
+        token: Option<TokenSource>,
     },
 }
 
@@ -131,7 +134,8 @@ pub async fn run(
             Place::Url {
                 address,
                 extra_roots,
-            } => remote::run(guard, &address, extra_roots.as_deref(), &limits).await,
+                token,
+            } => remote::run(guard, &address, extra_roots.as_deref(), token, &limits).await,
         }
     };
     tokio::select! {

@@ -113,6 +113,22 @@ pub enum ClientError {
         /// Its host.
         host: String,
     },
+    /// Something else stands where an access token should. It is neither shown nor sent.
+    #[error(
+        "{place} does not hold an access token, which is one line of letters, digits and -._~+/ with = at its end (RFC 6750); put the token there, and nothing else"
+    )]
+    AccessToken {
+        /// The file or variable.
+        place: String,
+    },
+    /// A token would be sent where everybody on the way reads it.
+    #[error(
+        "http:// to {host} has no TLS, and whoever reads an access token can use it (RFC 6750 §5.3); write https://, or reach {host} through a tunnel that begins on this machine"
+    )]
+    TokenInClear {
+        /// The server's host.
+        host: String,
+    },
     /// The server over HTTP does not know our session any more.
     #[error(
         "{server} ended the session (it was restarted, or the session was idle for too long); start the client again"

@@ -72,6 +72,8 @@ impl Exit {
             | ClientError::WrongKind { .. }
             | ClientError::NoPublicUrl(_)
             | ClientError::Insecure { .. }
+            | ClientError::AccessToken { .. }
+            | ClientError::TokenInClear { .. }
             | ClientError::Transport(
                 TransportError::UrlMalformed
                 | TransportError::UrlScheme
@@ -133,6 +135,8 @@ pub fn explain(error: &ClientError) -> String {
         | ClientError::NoPublicUrl(_)
         | ClientError::Unreachable { .. }
         | ClientError::Insecure { .. }
+        | ClientError::AccessToken { .. }
+        | ClientError::TokenInClear { .. }
         | ClientError::SessionEnded { .. }
         | ClientError::Key(_)
         | ClientError::Random(_) => return error.to_string(),

@@ -20,6 +20,7 @@ pub mod peers;
 pub mod relay;
 pub mod renewal;
 pub mod terminal;
+pub mod token;
 pub mod tools;
 pub mod trust_source;
 pub mod verify;

@@ -15,7 +15,7 @@ use mcps_core::clock::SystemClock;
 use mcps_core::random::SystemRandom;
 use zeroize::Zeroizing;
 
-use cli::{Cli, Command, Machine};
+use cli::{Cli, Command, Machine, TOKEN_VARIABLE};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -27,6 +27,7 @@ async fn main() -> ExitCode {
             environment("HOME").map(Into::into),
         ),
         operator_key: environment("MCPS_OPERATOR_KEY").map(Zeroizing::new),
+        access_token: environment(TOKEN_VARIABLE).map(Zeroizing::new),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };
@@ -53,7 +54,7 @@ async fn main() -> ExitCode {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is `main`; an operator's key must not be an argument"
+    reason = "this is `main`; keys and tokens must not be arguments"
 )]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -1,5 +1,5 @@
 //! From a received message to a verified one, in the order that PROTOCOL §4.3 gives: structure,
-//! audience, time, passport, revocation, signature, nonce. One line a stage.
+//! audience, time, passport, revocation, signature, access token, nonce. One line a stage.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use mcps_core::refusal::Refusal;
 use mcps_core::replay::{ReplayGuard, ReplayLimits};
 use mcps_core::trust::Standing;
 
+use crate::token::Presented;
 use crate::trust_source::{Live, TrustSource};
 
 /// How far a message's timestamp may be off.
@@ -113,7 +114,9 @@ pub struct Verifier {
 impl Verifier {
     /// Verifies one message whose envelope was read.
     ///
-    /// `addressed` says whether an audience is us; `kinds` are the subjects that may speak here.
+    /// `addressed` says whether an audience is us; `kinds` are the subjects that may speak here;
+    /// `token` is what came with the message, where a token could have. A wrong one burns no nonce:
+    /// whoever is on the way could have put it there, and the message may yet come as it was sent.
     ///
     /// # Errors
     /// The refusal of the first stage that fails.
@@ -122,6 +125,7 @@ impl Verifier {
         sealed: Sealed,
         addressed: impl Fn(&str) -> bool,
         kinds: &[Kind],
+        token: Option<Presented>,
     ) -> Result<Verified, Refusal> {
         let fields = sealed.fields();
         if !addressed(&fields.aud) {
@@ -134,6 +138,7 @@ impl Verifier {
         may_speak(&passport, kinds)?;
         let live = self.revocation(&passport, standing).await?;
         sealed.verify(passport.public_key())?;
+        token.map_or(Ok(()), |token| token.is_bound(fields.ath.as_ref()))?;
         let now = self.clock.now();
         self.replay.check_and_insert(
             &fields.passport_id,

@@ -31,7 +31,8 @@ pub enum Code {
     RateLimited = 10,
     /// MCPS-011: the passport's origin is not the server's.
     OriginMismatch = 11,
-    /// MCPS-012: the negotiation does not match what both sides signed.
+    /// MCPS-012: the run a message came to, the access token it came with or the negotiation before
+    /// it is not the one that was signed for.
     TranscriptBinding = 12,
     /// MCPS-013: the passport exceeds 8192 bytes.
     PassportTooLarge = 13,
@@ -102,7 +103,7 @@ const TABLE: [Row; 27] = [
     row(Code::TrustTooLow, "MCPS-009", 403, "Insufficient trust level", "Raise the passport's level at the authority, or lower the required level"),
     row(Code::RateLimited, "MCPS-010", 429, "Rate limited", "Wait and try again"),
     row(Code::OriginMismatch, "MCPS-011", 403, "Origin mismatch", "Use a passport that was issued for this server's origin"),
-    row(Code::TranscriptBinding, "MCPS-012", 403, "Transcript binding failed", "The negotiation was changed on the way; connect again over a path you trust"),
+    row(Code::TranscriptBinding, "MCPS-012", 403, "Transcript binding failed", "It was signed for another run, access token or negotiation; find out who on the way put them together"),
     row(Code::PassportTooLarge, "MCPS-013", 413, "Passport too large", "Keep the passport at or below 8192 bytes"),
     row(Code::ChainTooDeep, "MCPS-014", 401, "Issuer chain too deep", "Shorten the chain of issuers"),
     row(Code::NoMutualVersion, "MCPS-015", 400, "No mutually supported version", "Use a peer that speaks profile version 1.0"),

@@ -84,6 +84,12 @@ pub enum Refusal {
     /// The answer names another request, or none.
     #[error("answer is not bound to a request of ours: {0}")]
     NotBound(&'static str),
+    /// Authentic, and signed for another run than this connection's, or for none.
+    #[error("not bound to this connection: {0}")]
+    Unbound(&'static str),
+    /// The access token that came with a message is not the one that was signed for (`ath`).
+    #[error("access token: {0}")]
+    AccessToken(&'static str),
     /// Sequence number or predecessor hash do not continue the stream.
     #[error("stream broken: {0}")]
     StreamBroken(&'static str),
@@ -116,6 +122,9 @@ pub enum Refusal {
     /// The peer does not speak this profile.
     #[error("peer does not announce signing, or not a version we share")]
     NoMutualVersion,
+    /// We are to send an access token and have none.
+    #[error("the access token to send cannot be had")]
+    NoAccessToken,
     /// The server behind us is gone.
     #[error("server behind is unavailable")]
     Upstream,
@@ -145,6 +154,7 @@ impl Refusal {
             Self::Full(_) => Code::RateLimited,
             Self::WrongAudience => Code::WrongAudience,
             Self::NotBound(_) => Code::NotBound,
+            Self::Unbound(_) | Self::AccessToken(_) => Code::TranscriptBinding,
             Self::StreamBroken(_) => Code::StreamBroken,
             Self::TrustTooLow { .. } => Code::TrustTooLow,
             Self::StatusTooOld { .. } => Code::StatusTooOld,
@@ -153,7 +163,7 @@ impl Refusal {
             Self::Quarantined => Code::Quarantined,
             Self::OriginMismatch => Code::OriginMismatch,
             Self::NoMutualVersion => Code::NoMutualVersion,
-            Self::Upstream => Code::UpstreamUnavailable,
+            Self::NoAccessToken | Self::Upstream => Code::UpstreamUnavailable,
         }
     }
 

@@ -126,6 +126,10 @@ pub enum TransportError {
     /// acted on.
     #[error("the connection broke before the answer was complete")]
     Exchange(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The server's fault, or the network's: a document ended too early. What was sent may have been
+    /// acted on.
+    #[error("the answer broke off in the middle of its document")]
+    Cut(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The server's fault: it took too long. What was sent may have been acted on.
     #[error("{waiting} took longer than {} ms", after.as_millis())]
     TimedOut {

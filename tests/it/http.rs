@@ -8,6 +8,7 @@ mod guarding;
 mod host;
 mod resuming;
 mod tampering;
+mod tokens;
 
 use host::Host;
-pub(crate) use host::{Asked, READY, Stream, connect};
+pub(crate) use host::{READY, connect};

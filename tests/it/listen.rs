@@ -1,9 +1,12 @@
 //! `mcps-wrap --listen`: signed calls over Streamable HTTP, in both eras, and what is refused.
 
 mod caller;
+mod hostile;
 pub(crate) mod load;
+mod raw;
 mod refusals;
 mod sessions;
+mod tokens;
 mod upstream;
 
 use std::path::PathBuf;

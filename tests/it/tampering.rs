@@ -11,5 +11,6 @@ mod requests;
 mod responses;
 mod resuming;
 mod scene;
+mod tokens;
 
 use scene::{Client, Scene, asking, progress};

@@ -4,6 +4,7 @@
 //! Nothing here uses the client's own links: what our ends accept and refuse is held against
 //! messages made without them.
 
+mod asked;
 mod facing;
 mod founder;
 mod hand;
@@ -13,6 +14,7 @@ mod puppet;
 mod served;
 mod stage;
 
+pub(crate) use asked::{Asked, Stream};
 pub(crate) use facing::Facing;
 pub(crate) use founder::Founder;
 pub(crate) use hand::{Hand, changed, parsed, time};

@@ -8,9 +8,13 @@ use clap::Args;
 use mcps_client::connect::{self, Address, ConnectOptions, Place, Terms};
 use mcps_client::exit;
 use mcps_client::options::LinkOptions;
+use mcps_client::token::TokenSource;
 use mcps_core::level::TrustLevel;
 
 use super::{CliError, Machine};
+
+/// The variable that may hold an access token.
+pub(crate) const TOKEN_VARIABLE: &str = "MCPS_ACCESS_TOKEN";
 
 /// Where it goes, for `--help`.
 const PLACE: &str = "\
@@ -42,11 +46,15 @@ pub(crate) struct Connect {
     url: Option<String>,
     /// Reach another machine over http://. Without TLS whoever is on the way reads every message;
     /// signatures only keep them from changing one.
-    #[arg(long, requires = "url")]
+    #[arg(long, conflicts_with = "command")]
     allow_insecure_http: bool,
     /// Trust the certificates in this PEM file too, beside this machine's own, for the server's TLS.
-    #[arg(long, value_name = "FILE", requires = "url")]
+    #[arg(long, value_name = "FILE", conflicts_with = "command")]
     ca_cert: Option<PathBuf>,
+    /// File with the OAuth access token to send with everything to --url; read again for each
+    /// message, so it may be replaced at any time [or the token itself in: MCPS_ACCESS_TOKEN].
+    #[arg(long, value_name = "FILE", conflicts_with = "command")]
+    access_token_file: Option<PathBuf>,
     /// The command of the signed server, for example `mcps-wrap --home DIR -- SERVER`.
     #[arg(last = true, required_unless_present = "url", value_name = "COMMAND")]
     command: Vec<String>,
@@ -58,8 +66,16 @@ impl Connect {
             Some(url) => Place::Url {
                 address: Address::parse(&url, self.allow_insecure_http)?,
                 extra_roots: self.ca_cert,
+                token: token(self.access_token_file, machine)?,
             },
-            None => Place::Command(self.command),
+            None => {
+                if machine.access_token.is_some() {
+                    tracing::warn!(
+                        "{TOKEN_VARIABLE} is not used: only what is sent to a --url has a place for it"
+                    );
+                }
+                Place::Command(self.command)
+            }
         };
         let options = ConnectOptions {
             server,
@@ -75,4 +91,15 @@ impl Connect {
         let ending = connect::run(&machine.home()?, options, clock, random).await?;
         Ok(ending.exit_code().into())
     }
+}
+
+/// Where the access token comes from: a file that was named, else the environment, else there is
+/// none.
+fn token(file: Option<PathBuf>, machine: &Machine) -> Result<Option<TokenSource>, CliError> {
+    let source = match (file, &machine.access_token) {
+        (Some(path), _) => TokenSource::from_file(path)?,
+        (None, Some(text)) => TokenSource::from_variable(TOKEN_VARIABLE, text)?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(source))
 }

@@ -18,12 +18,28 @@ impl Address {
     /// [`ClientError::Transport`] for what is no URL of a server; [`ClientError::Insecure`].
     pub fn parse(url: &str, insecure: bool) -> Result<Self, ClientError> {
         let address = Self(uri::canonical(url)?);
-        let host = address.host();
-        if address.0.starts_with("http://") && !is_loopback(host) && !insecure {
-            let host = host.to_owned();
+        if !address.is_confidential() && !insecure {
+            let host = address.host().to_owned();
             return Err(ClientError::Insecure { host });
         }
         Ok(address)
+    }
+
+    /// Whether nobody on the way reads what goes there. That somebody decided to be read
+    /// (`insecure`) is no reason to give away a token, which opens more than it was sent with.
+    ///
+    /// # Errors
+    /// [`ClientError::TokenInClear`].
+    pub fn keeps_tokens(&self) -> Result<(), ClientError> {
+        if self.is_confidential() {
+            return Ok(());
+        }
+        let host = self.host().to_owned();
+        Err(ClientError::TokenInClear { host })
+    }
+
+    fn is_confidential(&self) -> bool {
+        !self.0.starts_with("http://") || is_loopback(self.host())
     }
 
     /// What messages for the server name as their audience.

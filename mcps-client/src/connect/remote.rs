@@ -17,8 +17,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header};
 use mcps_core::code::Code;
+use mcps_core::digest::Digest;
 use mcps_core::message::{Id, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
@@ -36,6 +37,7 @@ use super::{Address, NO_LINE};
 use crate::error::ClientError;
 use crate::mirror::Mirrors;
 use crate::relay::{DRAIN, Ending};
+use crate::token::TokenSource;
 use crew::{Crew, End};
 use exchange::Posting;
 use flight::Flights;
@@ -59,6 +61,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) struct Remote {
     guard: Guard,
     http: Client,
+    token: Option<TokenSource>,
     client: Sender,
     session: Session,
     mirrors: Mirrors,
@@ -97,8 +100,12 @@ pub(super) async fn run(
     guard: Guard,
     address: &Address,
     extra_roots: Option<&Path>,
+    token: Option<TokenSource>,
     limits: &Limits,
 ) -> Result<Ending, ClientError> {
+    if token.is_some() {
+        address.keeps_tokens()?;
+    }
     let mut stop = Shutdown::listen()?;
     let within = ClientLimits {
         answer: ANSWER,
@@ -109,6 +116,7 @@ pub(super) async fn run(
     let remote = Arc::new(Remote {
         guard,
         http,
+        token,
         client: client.outbox.sender(),
         session: Session::default(),
         mirrors: Mirrors::default(),
@@ -296,8 +304,9 @@ impl Remote {
             })
             .transpose()?;
         let opening = is_opening(&message).then(|| Opening::begin(&self.openings));
-        let headers = self.session.headers_for(&message, &self.mirrors);
-        let (text, body) = self.guard.link.seal_post(message)?;
+        let mut headers = self.session.headers_for(&message, &self.mirrors);
+        let ath = self.authorize(&mut headers)?;
+        let (text, body) = self.guard.link.seal_post(message, ath)?;
         let id = flight.as_ref().map(|flight| flight.id().clone());
         let mut hearing = Hearing::of(body, id);
         hearing.probe = probe;
@@ -316,6 +325,20 @@ impl Remote {
         })
     }
 
+    /// Adds the access token of the moment, if one is to be sent: the hash that its message says.
+    fn authorize(&self, headers: &mut HeaderMap) -> Result<Option<Digest>, Refusal> {
+        let Some(source) = &self.token else {
+            return Ok(None);
+        };
+        let token = source.token().map_err(|error| {
+            tracing::error!(error = %error, "nothing is sent without its access token: {error}");
+            Refusal::NoAccessToken
+        })?;
+        let value = token.header().ok_or(Refusal::NoAccessToken)?;
+        headers.insert(header::AUTHORIZATION, value);
+        Ok(Some(token.ath()))
+    }
+
     /// Until the server's passport is known only what it answers with it goes out. A client that
     /// starts with anything else (as the stateless era allows) waits for a question of our own.
     async fn await_opening(self: &Arc<Self>, message: &Message, crew: &Crew) {
@@ -329,9 +352,10 @@ impl Remote {
         let mut openings = self.openings.subscribe();
         if !known && *openings.borrow() == 0 {
             let probe = self.guard.probe();
-            let posting = probe.and_then(|probe| self.posting(probe, true).ok());
-            if let Some(posting) = posting {
-                crew.exchange(Arc::clone(self).exchange(posting));
+            match probe.map(|probe| self.posting(probe, true)) {
+                Some(Ok(posting)) => crew.exchange(Arc::clone(self).exchange(posting)),
+                Some(Err(refusal)) => self.guard.is_unproven(&refusal),
+                None => {}
             }
         }
         // The sender is ours, so this ends with the last opening.
@@ -362,11 +386,16 @@ impl Remote {
                     reason,
                     "an answer of the client is not sent: {reason}"
                 );
-                match self.guard.link.seal_failure_post(&id, code, &decision_id) {
+                let link = &self.guard.link;
+                let mut headers = self.session.headers();
+                let sealed = self
+                    .authorize(&mut headers)
+                    .and_then(|ath| link.seal_failure_post(&id, code, &decision_id, ath));
+                match sealed {
                     Ok((text, body)) => {
                         let posting = Posting {
                             text,
-                            headers: self.session.headers(),
+                            headers,
                             in_session: self.session.id().is_some(),
                             hearing: Hearing::of(body, None),
                             flight: None,

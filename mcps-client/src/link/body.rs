@@ -2,8 +2,11 @@
 //! answers. What is posted is no part of any stream; its nonce alone keeps it from coming again.
 
 use mcps_core::binding::Req;
+use mcps_core::digest::Digest;
 use mcps_core::refusal::Refusal;
 use mcps_core::stream::Stream;
+
+use crate::token::Presented;
 
 /// Either end of a response body. A body that is resumed goes on with the same one.
 #[derive(Clone, Debug)]
@@ -50,8 +53,8 @@ impl Body {
 pub(super) enum Outgoing<'b> {
     /// Next on this connection.
     Connection,
-    /// By itself, in a request.
-    Post,
+    /// By itself, in a request, with the access token of this hash.
+    Post(Option<Digest>),
     /// Next in a response, and whether as its last.
     Body(&'b mut Body, bool),
 }
@@ -60,8 +63,8 @@ pub(super) enum Outgoing<'b> {
 pub(super) enum Incoming<'b> {
     /// Next on this connection.
     Connection,
-    /// By itself, in a request.
-    Post,
+    /// By itself, in a request, and what access token came with it.
+    Post(Presented),
     /// Next in a response.
     Body(&'b mut Body),
 }

@@ -10,6 +10,7 @@ use mcps_core::refusal::Refusal;
 use super::body::Incoming;
 use super::state::{Asked, Peer, State, progress_of};
 use super::{Body, End, Link};
+use crate::token::Presented;
 use crate::verify::Verified;
 
 /// A message to be passed on: as its writer wrote it.
@@ -102,17 +103,19 @@ impl Link {
         self.open_at(line, need, plain, Incoming::Connection).await
     }
 
-    /// Verifies what was posted.
+    /// Verifies what was posted, and that the access token that came with it is the one that was
+    /// signed for.
     ///
     /// # Errors
     /// As [`Link::open`].
     pub async fn open_post(
         &self,
         text: Vec<u8>,
+        token: Presented,
         need: TrustLevel,
         plain: Plain,
     ) -> Result<Opened, Box<Refused>> {
-        self.open_at(text, need, plain, Incoming::Post).await
+        self.open_at(text, need, plain, Incoming::Post(token)).await
     }
 
     /// Verifies the next message of a response.
@@ -144,7 +147,7 @@ impl Link {
         };
         let sealed = match Sealed::read(message.clone(), self.carrier()) {
             Ok(sealed) => sealed,
-            Err(Refusal::Unsigned) => return self.open_plain(message, plain),
+            Err(Refusal::Unsigned) => return self.open_plain(message, plain, &place),
             Err(refusal) => return Err(Box::new(Refused::of(refusal, &message))),
         };
         let verified = self.verify(sealed, &mut place).await?;
@@ -160,9 +163,13 @@ impl Link {
         let first = self.peer().is_none() && is_opening(sealed.message());
         let copy = sealed.clone();
         let addressed = |aud: &str| self.is_addressed(kind, aud, first);
+        let token = match place {
+            Incoming::Post(token) => Some(*token),
+            Incoming::Connection | Incoming::Body(_) => None,
+        };
         let verified = self
             .verifier
-            .verify(sealed, addressed, self.end.expects())
+            .verify(sealed, addressed, self.end.expects(), token)
             .await;
         verified.map_err(|refusal| {
             let last = self.takes_its_place(&refusal, &copy, place);
@@ -179,7 +186,10 @@ impl Link {
         sealed: &Sealed,
         place: &mut Incoming<'_>,
     ) -> bool {
-        if matches!(refusal, Refusal::WrongAudience | Refusal::Replayed) {
+        if matches!(
+            refusal,
+            Refusal::WrongAudience | Refusal::AccessToken(_) | Refusal::Replayed
+        ) {
             return false;
         }
         let Some(signer) = self.verifier.signer(sealed) else {
@@ -196,7 +206,7 @@ impl Link {
         }
         let due = match place {
             Incoming::Connection => Some(state.incoming_of(&fields.session).next()),
-            Incoming::Post => None,
+            Incoming::Post(_) => None,
             Incoming::Body(body) if body.req != fields.req => return false,
             Incoming::Body(body) => Some(body.stream.next()),
         };
@@ -205,7 +215,7 @@ impl Link {
         }
         match place {
             Incoming::Connection => state.incoming_of(&fields.session).advance(*sealed.digest()),
-            Incoming::Post => {}
+            Incoming::Post(_) => {}
             Incoming::Body(body) => body.stream.advance(*sealed.digest()),
         }
         if state.peer.is_none() {
@@ -214,7 +224,12 @@ impl Link {
         true
     }
 
-    fn open_plain(&self, message: Message, plain: Plain) -> Result<Opened, Box<Refused>> {
+    fn open_plain(
+        &self,
+        message: Message,
+        plain: Plain,
+        place: &Incoming<'_>,
+    ) -> Result<Opened, Box<Refused>> {
         let mut state = self.state();
         let refuse = |refusal, message: Message| {
             let refused = Refused::of(refusal, &message);
@@ -225,6 +240,11 @@ impl Link {
         };
         if plain == Plain::Refuse || state.peer.is_some() {
             return Err(refuse(Refusal::Unsigned, message));
+        }
+        if let Incoming::Post(token) = place
+            && let Err(refusal) = token.is_clear()
+        {
+            return Err(refuse(refusal, message));
         }
         state.plain = true;
         let asked = match (message.kind(), message.id()) {
@@ -318,6 +338,14 @@ impl Link {
         place: &Incoming<'_>,
     ) -> Result<(), Refusal> {
         let fields = verified.sealed().fields();
+        let kind = verified.sealed().message().kind();
+        // What answers somebody is told apart from what somebody asks or says.
+        let answers = matches!(kind, Kind::Response | Kind::Error);
+        let unbound = match place {
+            Incoming::Body(_) => Refusal::NotBound,
+            Incoming::Connection | Incoming::Post(_) if answers => Refusal::NotBound,
+            Incoming::Connection | Incoming::Post(_) => Refusal::Unbound,
+        };
         let other =
             |peer: &Peer| !peer.is_same_subject(verified.passport(), verified.is_recognised());
         if state.peer.as_ref().is_some_and(other) {
@@ -328,20 +356,18 @@ impl Link {
         if fields.aud.is_empty() {
             // Bare draft-00 messages are good anywhere, so one may be from anywhere.
             return if state.bound {
-                Err(Refusal::Envelope("bindings"))
+                Err(unbound("others before it were bound, and it is not"))
             } else {
                 Ok(())
             };
         }
         if self.is_foreign_session(&fields.session, state.session.as_deref()) {
-            return Err(Refusal::Envelope(
-                "session is another than this connection's",
-            ));
+            return Err(unbound("it is of another session"));
         }
         if let Incoming::Body(body) = place
             && body.req != fields.req
             // Who could not read the request cannot name it; `bind` says when that is admitted.
-            && (fields.req.is_some() || verified.sealed().message().kind() != Kind::Error)
+            && (fields.req.is_some() || kind != Kind::Error)
         {
             return Err(Refusal::NotBound("its response answers another request"));
         }
@@ -364,10 +390,10 @@ impl Link {
                     incoming.check(fields.position)?;
                     incoming.advance(*sealed.digest());
                 }
-                Incoming::Post if fields.position.is_some() => {
+                Incoming::Post(_) if fields.position.is_some() => {
                     return Err(Refusal::StreamBroken("what is posted is no part of one"));
                 }
-                Incoming::Post => {}
+                Incoming::Post(_) => {}
                 Incoming::Body(body) if body.ended => {
                     return Err(Refusal::StreamBroken("a message came after the last"));
                 }

@@ -2,6 +2,7 @@
 
 use mcps_core::binding::Req;
 use mcps_core::code::Code;
+use mcps_core::digest::Digest;
 use mcps_core::envelope::{self, Fields};
 use mcps_core::message::{self, Id, Kind, Message};
 use mcps_core::passport::PassportId;
@@ -30,12 +31,17 @@ impl Link {
             .map(|(text, _)| text)
     }
 
-    /// Signs one message to be posted, and makes ready for the body of what answers it.
+    /// Signs one message to be posted, with the hash `ath` of the access token that goes with it,
+    /// and makes ready for the body of what answers it.
     ///
     /// # Errors
     /// As [`Link::seal`].
-    pub fn seal_post(&self, message: Message) -> Result<(String, Body), Refusal> {
-        let (text, req) = self.seal_at(message, Outgoing::Post)?;
+    pub fn seal_post(
+        &self,
+        message: Message,
+        ath: Option<Digest>,
+    ) -> Result<(String, Body), Refusal> {
+        let (text, req) = self.seal_at(message, Outgoing::Post(ath))?;
         Ok((text, Body::answering(req, false)))
     }
 
@@ -173,9 +179,11 @@ impl Link {
         id: &Id,
         code: Code,
         decision_id: &str,
+        ath: Option<Digest>,
     ) -> Result<(String, Body), Refusal> {
         let req = self.state().serving.remove(id).and_then(|(req, _)| req);
-        let text = self.seal_error(Some(id), req, code, decision_id, "", Outgoing::Post)?;
+        let place = Outgoing::Post(ath);
+        let text = self.seal_error(Some(id), req, code, decision_id, "", place)?;
         Ok((text, Body::answering(None, false)))
     }
 
@@ -243,7 +251,7 @@ impl Link {
         let known = state.shown.as_ref() == Some(passport.id());
         let (shown, position, last) = match place {
             Outgoing::Connection => (known, Some(state.outgoing.next()), false),
-            Outgoing::Post => (known, None, false),
+            Outgoing::Post(_) => (known, None, false),
             Outgoing::Body(body, last) => {
                 let position = body.stream.next();
                 let introduces = body.introduces && position.seq == 1;
@@ -267,7 +275,10 @@ impl Link {
             position,
             last,
             act: None,
-            ath: None,
+            ath: match place {
+                Outgoing::Post(ath) => *ath,
+                Outgoing::Connection | Outgoing::Body(..) => None,
+            },
         })
     }
 
@@ -313,7 +324,7 @@ fn took(state: &mut State, place: Outgoing<'_>, own: &Req) {
             state.shown = Some(own.passport_id.clone());
         }
         // Whether the other end knows our passport shows when it answers.
-        Outgoing::Post => {}
+        Outgoing::Post(_) => {}
         Outgoing::Body(body, last) => {
             body.stream.advance(own.hash);
             body.ended |= last;

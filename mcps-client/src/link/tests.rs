@@ -1,7 +1,9 @@
 //! Two ends of one connection, in one process, with a clock that stands still.
 
 mod bodies;
+mod runs;
 mod standing;
+mod tokens;
 mod turned_down;
 
 use std::sync::Arc;

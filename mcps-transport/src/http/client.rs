@@ -129,8 +129,8 @@ impl Client {
     /// # Errors
     /// [`TransportError::Connect`] when nothing was sent; [`TransportError::Redirected`],
     /// [`TransportError::UnexpectedContent`], [`TransportError::BodyTooLong`],
-    /// [`TransportError::TimedOut`] and [`TransportError::Exchange`] when the server may have acted
-    /// on it.
+    /// [`TransportError::TimedOut`], [`TransportError::Exchange`] and [`TransportError::Cut`] when
+    /// the server may have acted on it.
     pub async fn post(
         &self,
         body: impl Into<Bytes>,

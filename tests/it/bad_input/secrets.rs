@@ -239,3 +239,63 @@ async fn hostile_session(stage: &Stage) {
     puppet.hang_up().await;
     client.exit().await;
 }
+
+#[tokio::test]
+async fn no_log_at_any_level_holds_an_access_token() {
+    const TOKENS: [&str; 2] = ["hunter2-token", "hunter2-later"];
+    let stage = Stage::set();
+    let trace = ["--log-level", "trace"];
+    let mut wrap = stage.world.program("mcps-wrap");
+    wrap.arg("--home").arg(&stage.server).args(trace);
+    wrap.args(["--listen", "127.0.0.1:0", "--"]);
+    wrap.arg(crate::world::bin("mcps-demo-server"));
+    let mut wrap = Process::start(&stage.world, wrap);
+    let line = wrap.read().await;
+    let url = line.strip_prefix("listening on ").unwrap();
+    let path = stage.world.dir().join("token");
+    fs::write(&path, TOKENS[0]).unwrap();
+    let mut mcps = stage.world.mcps(&stage.agent);
+    mcps.args(trace).args(["connect", "--url", url]);
+    mcps.arg("--access-token-file").arg(&path);
+    let mut client = Process::start(&stage.world, mcps);
+    client.write(INITIALIZE).await;
+    client.read().await;
+    let ready = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    client.write(ready).await;
+    let list =
+        |id: u32| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list","params":{{}}}}"#);
+    for (id, text, good) in [
+        (1, TOKENS[1].to_owned(), true),
+        (2, format!("{} {}", TOKENS[0], TOKENS[1]), false),
+        (3, TOKENS[0].to_owned(), true),
+    ] {
+        fs::write(&path, text).unwrap();
+        client.write(&list(id)).await;
+        let line = client.read().await;
+        assert_eq!(code_of(&line).is_none(), good, "{line}");
+    }
+    // Nor is it in what everybody on the machine can see of a process.
+    let seen = fs::read(format!("/proc/{}/cmdline", client.id())).unwrap();
+    assert!(!String::from_utf8_lossy(&seen).contains("hunter2"));
+    client.close_input();
+    client.exit().await;
+    // Refused with one that nobody signed for, and with two.
+    for tokens in [&TOKENS[..1], &TOKENS] {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut post = http.post(url).header("content-type", "application/json");
+        for token in tokens {
+            post = post.header("authorization", format!("Bearer {token}"));
+        }
+        assert_eq!(post.body(list(4)).send().await.unwrap().status(), 401);
+    }
+    let all = logs(&stage.world);
+    assert!(
+        all.iter()
+            .filter(|(_, text)| text.contains("TRACE"))
+            .count()
+            >= 2
+    );
+    for (name, text) in all {
+        assert!(!text.contains("hunter2"), "{name} says a token: {text}");
+    }
+}

@@ -249,7 +249,20 @@ async fn an_answer_to_somebody_else_is_refused() {
         fields.session = Stage::session();
         facing.server.forge(&answer, &fields)
     };
-    refused_when(other_session, Code::Malformed).await;
+    refused_when(other_session, Code::NotBound).await;
+    // What answers nobody is not bound to what comes before it.
+    let mut facing = Facing::opened().await;
+    let (request, _) = facing.call().await;
+    let mut fields = facing.server.fields_for(&request);
+    fields.session = Stage::session();
+    fields.req = None;
+    let said =
+        r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}"#;
+    let line = facing.server.forge(said, &fields);
+    facing.puppet.write(&line).await;
+    facing.connect.says("MCPS-012").await;
+    assert_eq!(facing.refused(facing.last()).await, Code::StreamBroken);
+    facing.is_broken_off().await;
 }
 
 #[tokio::test]

@@ -36,7 +36,10 @@ fn caused(code: Code) -> Caused {
         ),
         Code::RateLimited => By("bad_input/floods.rs", "requests_in_flight_are_bounded"),
         Code::OriginMismatch => NotYet("the HTTP transport, where an origin is reached"),
-        Code::TranscriptBinding => NotYet("the gateway, which compares both negotiations"),
+        Code::TranscriptBinding => By(
+            "tampering/tokens.rs",
+            "a_token_that_was_swapped_removed_or_doubled_is_refused",
+        ),
         Code::PassportTooLarge | Code::ChainTooDeep => By(
             "holes/passports.rs",
             "a_passport_that_is_too_large_or_of_too_long_a_chain_is_refused",

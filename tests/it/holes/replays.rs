@@ -96,7 +96,11 @@ async fn one_envelope_is_not_accepted_by_two_servers() {
     let line = served.agent.seal(&call(900));
     served.wrap.write(&line).await;
     assert_eq!(served.behind.read().await, call(900));
-    let codes = [Code::WrongAudience, Code::Malformed, Code::OutOfWindow];
+    let codes = [
+        Code::WrongAudience,
+        Code::TranscriptBinding,
+        Code::OutOfWindow,
+    ];
     for (wrap, code) in others.iter_mut().zip(codes) {
         // The agent that names itself by id only is not known there: it brings its passport.
         let mut fields = crate::wire::parsed(&line).fields().clone();
@@ -122,7 +126,7 @@ async fn an_opening_to_anybody_is_not_accepted_by_a_second_server() {
     first.write(&opening).await;
     assert_eq!(puppets[0].read().await, INITIALIZE);
     let mut second = stage.wrap(&other, &Stage::session(), &[], &puppets[1].command());
-    assert_eq!(second.refuses(&opening).await, Code::Malformed);
+    assert_eq!(second.refuses(&opening).await, Code::TranscriptBinding);
     // Nor does anything but an opening go to anybody.
     puppets[0].write(INITIALIZED).await;
     first.read().await;
@@ -155,7 +159,18 @@ async fn a_line_of_another_session_is_refused() {
     let mut fields = served.agent.fields();
     fields.session = Stage::session();
     let line = served.agent.forge(&call(900), &fields);
-    assert_eq!(served.refuses(&line).await, Code::Malformed);
+    assert_eq!(served.refuses(&line).await, Code::TranscriptBinding);
+    served.still_serves().await;
+    // Nor is an answer to the server's own question.
+    let ping = r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#;
+    served.behind.write(ping).await;
+    let asked = crate::wire::parsed(&served.wrap.read().await);
+    let mut fields = served.agent.fields_for(&asked);
+    fields.session = Stage::session();
+    let answer = r#"{"jsonrpc":"2.0","id":"p","result":{}}"#;
+    let line = served.agent.forge(answer, &fields);
+    served.wrap.write(&line).await;
+    served.wrap.says("refused with MCPS-017").await;
     served.still_serves().await;
 }
 

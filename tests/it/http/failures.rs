@@ -1,6 +1,7 @@
 //! Servers that cannot be reached, do not sign, or answer with something else.
 
 use mcps_client::link::Plain;
+use mcps_client::token::Presented;
 use mcps_core::code::Code;
 use mcps_core::level::TrustLevel;
 use mcps_core::refusal::Refusal;
@@ -157,7 +158,9 @@ async fn a_server_that_forgot_our_passport_is_shown_it_again() {
     host.connect.write(&call(1)).await;
     let asked = host.next().await;
     let text = asked.body.clone();
-    let refused = host.link.open_post(text, TrustLevel::L1, Plain::Refuse);
+    let refused = host
+        .link
+        .open_post(text, Presented::Nothing, TrustLevel::L1, Plain::Refuse);
     let refused = refused.await.unwrap_err();
     assert_eq!(refused.refusal, Refusal::PassportWanted);
     let told = host.link.seal_refused_post(&refused, "d").unwrap();
@@ -185,7 +188,7 @@ async fn an_answer_that_comes_in_pieces_is_whole_at_its_end() {
     asked
         .raw(&format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{answer}"))
         .await;
-    assert_eq!(host.refused(2).await, Code::UpstreamUnavailable);
+    assert_eq!(host.refused(2).await, Code::StreamBroken);
     host.still_delivers(100).await;
 }
 

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
 use mcps_client::link::{Body, End, Link, LinkParts, Opened, Plain, Wire};
+use mcps_client::token::Presented;
 use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_client::verify::{Verifier, Window};
 use mcps_client::{announce, fetch};
@@ -17,10 +18,9 @@ use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
 use mcps_core::random::{Random, SystemRandom};
 use mcps_core::replay::ReplayGuard;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use crate::wire::{INITIALIZE, INITIALIZED, PATIENCE, Process, Stage};
+use crate::wire::{Asked, INITIALIZE, INITIALIZED, PATIENCE, Process, Stage};
 
 /// What a server adds to its first answer so that signing counts as announced.
 const ANNOUNCEMENT: &str = r#""capabilities":{"extensions":{"dev.mcps/signing":{"version":"1.0","max_age_s":3600,"created":true}},"#;
@@ -122,20 +122,20 @@ impl Host {
     /// Verifies what was posted, and makes ready for its response.
     pub(super) async fn read(&self, asked: &Asked) -> (Opened, Body) {
         assert_eq!(asked.method, "POST");
-        self.read_text(asked.body.clone()).await
+        self.read_text(asked.body.clone(), asked.token()).await
     }
 
     /// Verifies what a GET or DELETE carries, and makes ready for its response.
     pub(super) async fn read_fetch(&self, asked: &Asked) -> (Opened, Body) {
         let header = asked.header(fetch::HEADER).expect("it is not signed");
-        self.read_text(URL_SAFE_NO_PAD.decode(header).unwrap())
-            .await
+        let text = URL_SAFE_NO_PAD.decode(header).unwrap();
+        self.read_text(text, asked.token()).await
     }
 
-    async fn read_text(&self, text: Vec<u8>) -> (Opened, Body) {
+    async fn read_text(&self, text: Vec<u8>, token: Presented) -> (Opened, Body) {
         let opened = self
             .link
-            .open_post(text, TrustLevel::L1, Plain::Refuse)
+            .open_post(text, token, TrustLevel::L1, Plain::Refuse)
             .await
             .unwrap();
         let body = self.link.respond(&opened);
@@ -217,129 +217,4 @@ fn server_end(stage: &Stage, url: &str) -> Link {
 /// The first answer as an honest wrapper writes it.
 pub(super) fn announced() -> String {
     INITIALIZED.replacen(r#""capabilities":{"#, ANNOUNCEMENT, 1)
-}
-
-/// One request, and the connection that waits for its answer.
-pub(crate) struct Asked {
-    pub(crate) method: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    socket: TcpStream,
-}
-
-impl Asked {
-    /// Reads one request to its end.
-    pub(crate) async fn read(mut socket: TcpStream) -> Self {
-        let mut bytes = Vec::new();
-        let end = loop {
-            let mut chunk = [0; 4096];
-            let read = tokio::time::timeout(PATIENCE, socket.read(&mut chunk)).await;
-            let read = read.unwrap().unwrap();
-            assert!(read > 0, "the request was cut");
-            bytes.extend_from_slice(&chunk[..read]);
-            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-                break end;
-            }
-        };
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let mut lines = head.split("\r\n");
-        let method = lines.next().unwrap().split(' ').next().unwrap().to_owned();
-        let headers: Vec<(String, String)> = lines
-            .map(|line| {
-                let (name, value) = line.split_once(':').unwrap();
-                (name.to_ascii_lowercase(), value.trim().to_owned())
-            })
-            .collect();
-        let mut asked = Self {
-            method,
-            headers,
-            body: bytes[end + 4..].to_vec(),
-            socket,
-        };
-        let length = asked.header("content-length").unwrap_or("0");
-        let length: usize = length.parse().unwrap();
-        let have = asked.body.len();
-        asked.body.resize(length, 0);
-        if have < length {
-            let rest = &mut asked.body[have..];
-            asked.socket.read_exact(rest).await.unwrap();
-        }
-        asked
-    }
-
-    /// The one header of that name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut named = self.headers.iter().filter(|(is, _)| is == name);
-        let (_, value) = named.next()?;
-        assert!(named.next().is_none(), "{name} is repeated");
-        Some(value)
-    }
-
-    /// Answers with these bytes and closes.
-    pub(crate) async fn raw(mut self, text: &str) {
-        // Who was asked may have given up.
-        drop(self.socket.write_all(text.as_bytes()).await);
-        drop(self.socket.shutdown().await);
-    }
-
-    /// Answers with a JSON document and closes.
-    pub(crate) async fn json(self, status: u16, headers: &str, body: &str) {
-        let length = body.len();
-        self.raw(&format!(
-            "HTTP/1.1 {status} X\r\n{headers}Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        ))
-        .await;
-    }
-
-    /// Answers without a body and closes.
-    pub(crate) async fn empty(self, status: u16, headers: &str) {
-        self.raw(&format!(
-            "HTTP/1.1 {status} X\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n"
-        ))
-        .await;
-    }
-
-    /// Begins an event stream.
-    pub(crate) async fn events(mut self, headers: &str) -> Stream {
-        let head = format!(
-            "HTTP/1.1 200 OK\r\n{headers}Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        );
-        self.socket.write_all(head.as_bytes()).await.unwrap();
-        Stream(self.socket)
-    }
-}
-
-/// An event stream that the server writes. Dropping it cuts it.
-pub(crate) struct Stream(TcpStream);
-
-impl Stream {
-    /// Sends one event.
-    pub(crate) async fn event(&mut self, data: &str) {
-        self.text(&format!("data: {data}\n\n")).await;
-    }
-
-    /// Sends one event with an id.
-    pub(crate) async fn event_with(&mut self, id: &str, data: &str) {
-        self.text(&format!("id: {id}\ndata: {data}\n\n")).await;
-    }
-
-    /// Sends something.
-    pub(crate) async fn text(&mut self, text: &str) {
-        let chunk = format!("{:x}\r\n{text}\r\n", text.len());
-        // Who was asked may have given up.
-        drop(self.0.write_all(chunk.as_bytes()).await);
-    }
-
-    /// Ends the stream as HTTP ends a body.
-    pub(crate) async fn end(mut self) {
-        drop(self.0.write_all(b"0\r\n\r\n").await);
-        drop(self.0.shutdown().await);
-    }
-
-    /// Waits until whoever asked has closed the connection.
-    pub(crate) async fn closed(mut self) {
-        let mut byte = [0];
-        let read = tokio::time::timeout(PATIENCE, self.0.read(&mut byte)).await;
-        assert!(matches!(read, Ok(Ok(0) | Err(_))), "it is still open");
-    }
 }

@@ -14,6 +14,7 @@ use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_client::verify::{Verifier, Window};
 use mcps_core::clock::{SystemClock, Timestamp};
 use mcps_core::code::Code;
+use mcps_core::digest::Digest;
 use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
@@ -27,6 +28,8 @@ pub(super) struct Caller {
     pub(super) link: Link,
     http: Client,
     url: String,
+    /// The access token in use, whose hash is signed; sending it is up to `headers`.
+    pub(super) token: Option<&'static str>,
     /// Sent with each request.
     pub(super) headers: Vec<(String, String)>,
 }
@@ -59,6 +62,7 @@ impl Caller {
             link,
             http: Client::builder().build().unwrap(),
             url: url.to_owned(),
+            token: None,
             headers: Vec::new(),
         }
     }
@@ -92,8 +96,12 @@ impl Caller {
     /// Posts a message, signed.
     pub(super) async fn tell(&self, text: &str) -> (Response, Body) {
         let message = Message::parse(text).unwrap();
-        let (text, body) = self.link.seal_post(message).unwrap();
+        let (text, body) = self.link.seal_post(message, self.ath()).unwrap();
         (self.post(text).await, body)
+    }
+
+    fn ath(&self) -> Option<Digest> {
+        self.token.map(|token| Digest::of(token.as_bytes()))
     }
 
     /// Verifies one text of a response.
@@ -174,7 +182,10 @@ impl Caller {
             session: session.to_owned(),
             last_event_id: last_event_id.map(str::to_owned),
         };
-        let (text, body) = self.link.seal_post(fetch.message().unwrap()).unwrap();
+        let (text, body) = self
+            .link
+            .seal_post(fetch.message().unwrap(), self.ath())
+            .unwrap();
         let envelope = URL_SAFE_NO_PAD.encode(text);
         let mut headers = vec![
             ("accept", "text/event-stream"),

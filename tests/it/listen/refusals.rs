@@ -47,7 +47,7 @@ async fn a_changed_or_repeated_post_is_refused() {
     caller.open_session().await;
     let seal = |id| {
         let message = Message::parse(read_note(id)).unwrap();
-        caller.link.seal_post(message).unwrap().0
+        caller.link.seal_post(message, None).unwrap().0
     };
     let text = seal(1);
     let changed = caller.post(text.replace("welcome", "secrets")).await;
@@ -64,7 +64,7 @@ async fn a_post_for_another_server_is_refused() {
     let scene = Scene::set().await;
     let other = Caller::of(&scene.stage.agent, "http://127.0.0.1:1/mcp");
     let message = Message::parse(INITIALIZE).unwrap();
-    let (text, _) = other.link.seal_post(message).unwrap();
+    let (text, _) = other.link.seal_post(message, None).unwrap();
     let response = scene.caller().post(text).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(code(response).await, Some(Code::WrongAudience));
@@ -95,7 +95,7 @@ async fn nobody_uses_the_session_of_another() {
     let mut later = scene.caller();
     later.headers.clone_from(&owner.headers);
     let (posted, _) = later.tell(&read_note(1)).await;
-    assert!(code(posted).await.is_some());
+    assert_eq!(code(posted).await, Some(Code::TranscriptBinding));
     owner.ask(&read_note(2)).await;
 }
 
@@ -178,7 +178,7 @@ async fn what_an_earlier_process_accepted_is_refused_by_a_later_one() {
     let mut scene = Scene::set().await;
     let caller = scene.caller();
     let message = Message::parse(INITIALIZE).unwrap();
-    let (text, _) = caller.link.seal_post(message).unwrap();
+    let (text, _) = caller.link.seal_post(message, None).unwrap();
     assert_eq!(caller.post(text.clone()).await.status(), StatusCode::OK);
     scene.restart().await;
     let again = caller.post(text).await;

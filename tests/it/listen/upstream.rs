@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::caller::Caller;
 use super::started;
-use crate::http::Asked;
+use crate::wire::Asked;
 use crate::wire::{INITIALIZE, INITIALIZED, PATIENCE, Process, Stage};
 
 /// What the server calls a session.

@@ -134,7 +134,7 @@ async fn an_event_of_another_session_of_the_agent_ends_the_response() {
     let code = client
         .breaks(asked, &[&e[0], &e[1], &theirs[2], &e[2], &e[3]], 1, 1)
         .await;
-    assert_eq!(code, Code::Malformed);
+    assert_eq!(code, Code::NotBound);
     client.still_works().await;
     other.still_works().await;
 }

@@ -4,7 +4,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::http::Asked;
+use crate::wire::Asked;
 use crate::wire::PATIENCE;
 
 /// Where clients connect to, and where their requests go.

@@ -36,7 +36,7 @@ async fn an_earlier_response_to_a_request_of_the_same_id_is_refused() {
     later.open().await;
     let (asked, _kept) = later.recorded(1).await;
     let code = later.breaks(asked, &old, 1, 0).await;
-    assert_eq!(code, Code::Malformed);
+    assert_eq!(code, Code::NotBound);
     later.still_works().await;
 }
 

@@ -4,7 +4,7 @@ use mcps_core::code::Code;
 
 use super::proxy::Letter;
 use super::{Client, Scene, progress};
-use crate::http::Asked;
+use crate::wire::Asked;
 use crate::wire::result;
 
 /// A call whose stream breaks behind its first message: what the client asks for the rest with,

@@ -9,7 +9,8 @@ use mcps_core::code::Code;
 use tokio::net::TcpListener;
 
 use super::proxy::{Forwarded, Proxy};
-use crate::http::{Asked, READY, Stream, connect};
+use crate::http::{READY, connect};
+use crate::wire::{Asked, Stream};
 use crate::wire::{INITIALIZE, INITIALIZED, Process, Puppet, Stage, code_of, result};
 
 /// Starts the first of some servers that was not started before.
@@ -65,8 +66,13 @@ impl Scene {
 
     /// A client that said nothing yet.
     pub(super) fn client(&mut self) -> Client {
+        self.client_with(&[])
+    }
+
+    /// The same with options of `mcps connect`.
+    pub(super) fn client_with(&mut self, options: &[&str]) -> Client {
         Client {
-            connect: connect(&self.stage, &self.proxy.url(), &[]),
+            connect: connect(&self.stage, &self.proxy.url(), options),
             behind: self.puppets.remove(0),
             proxy: Arc::clone(&self.proxy),
         }

@@ -11,7 +11,8 @@ fn plain_http_stays_within_the_machine_unless_somebody_decides_otherwise() {
         "http://mcp.localhost:1",
         "HTTP://[::1]:8080/mcp?x",
     ] {
-        assert!(Address::parse(url, false).is_ok(), "{url}");
+        let address = Address::parse(url, false).unwrap();
+        assert!(address.keeps_tokens().is_ok(), "{url}");
     }
     for url in [
         "http://server.example/mcp",
@@ -26,7 +27,13 @@ fn plain_http_stays_within_the_machine_unless_somebody_decides_otherwise() {
             matches!(refused, Err(ClientError::Insecure { .. })),
             "{url}"
         );
-        assert!(Address::parse(url, true).is_ok(), "{url}");
+        // That is a decision about messages, not about tokens.
+        let address = Address::parse(url, true).unwrap();
+        let kept = address.keeps_tokens();
+        assert!(
+            matches!(kept, Err(ClientError::TokenInClear { .. })),
+            "{url}"
+        );
     }
     for url in [
         "server.example/mcp",

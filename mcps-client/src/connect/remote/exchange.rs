@@ -108,6 +108,10 @@ impl Remote {
         let reason = exit::chain(error);
         let refusal = match error {
             TransportError::BodyTooLong { .. } => Refusal::Message("it is longer than we take"),
+            // As of an event stream that broke: of what was signed, the end is missing.
+            TransportError::Cut(_) if !self.guard.link.is_plain() => {
+                Refusal::StreamBroken("it broke off within a message")
+            }
             _ => Refusal::Upstream,
         };
         self.fail(hearing, &refusal, &reason).await

@@ -101,8 +101,9 @@ impl Remote {
             session: session.unwrap_or_default().to_owned(),
             last_event_id: last_event_id.map(str::to_owned),
         };
-        let (sealed, body) = self.guard.link.seal_post(fetch.message()?)?;
         let mut headers = self.session.headers();
+        let ath = self.authorize(&mut headers)?;
+        let (sealed, body) = self.guard.link.seal_post(fetch.message()?, ath)?;
         if !self.guard.link.is_plain() {
             let value = HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(sealed))
                 .map_err(|_| Refusal::Envelope("no header holds it"))?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::link::Body;
+use crate::token::Presented;
 
 const URI: &str = "https://server.example/mcp";
 const PROGRESS: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"n":1}}"#;
@@ -31,12 +32,17 @@ struct Exchange {
 impl Pair {
     async fn posts(&self, text: &str) -> Result<Opened, Box<Refused>> {
         self.server
-            .open_post(text.as_bytes().to_vec(), TrustLevel::L1, Plain::Refuse)
+            .open_post(
+                text.as_bytes().to_vec(),
+                Presented::Nothing,
+                TrustLevel::L1,
+                Plain::Refuse,
+            )
             .await
     }
 
     async fn asks(&self, id: u32) -> Exchange {
-        let (text, client) = self.client.seal_post(message(&call(id))).unwrap();
+        let (text, client) = self.client.seal_post(message(&call(id)), None).unwrap();
         let opened = self.posts(&text).await.unwrap();
         assert_eq!(opened.message.text(), call(id));
         let server = self.server.respond(&opened);
@@ -73,8 +79,8 @@ impl Pair {
 #[tokio::test]
 async fn posts_arrive_in_any_order_and_each_response_is_a_stream() {
     let pair = pair();
-    let (first, mut first_body) = pair.client.seal_post(message(&call(1))).unwrap();
-    let (second, _) = pair.client.seal_post(message(&call(2))).unwrap();
+    let (first, mut first_body) = pair.client.seal_post(message(&call(1)), None).unwrap();
+    let (second, _) = pair.client.seal_post(message(&call(2)), None).unwrap();
     pair.posts(&second).await.unwrap();
     let opened = pair.posts(&first).await.unwrap();
     let mut body = pair.server.respond(&opened);
@@ -99,8 +105,8 @@ async fn posts_arrive_in_any_order_and_each_response_is_a_stream() {
 async fn a_passport_is_shown_until_it_is_known_to_be_known() {
     let pair = pair();
     let shows = |text: &str| text.contains("\"passport\":{");
-    let (unanswered, _) = pair.client.seal_post(message(&call(1))).unwrap();
-    let (text, mut client) = pair.client.seal_post(message(&call(2))).unwrap();
+    let (unanswered, _) = pair.client.seal_post(message(&call(1)), None).unwrap();
+    let (text, mut client) = pair.client.seal_post(message(&call(2)), None).unwrap();
     assert!(shows(&unanswered) && shows(&text));
     let opened = pair.posts(&text).await.unwrap();
     let mut server = pair.server.respond(&opened);
@@ -110,7 +116,7 @@ async fn a_passport_is_shown_until_it_is_known_to_be_known() {
         .unwrap();
     assert!(shows(&answer));
     pair.reads(&mut client, &answer).await.unwrap();
-    let (text, _) = pair.client.seal_post(message(&call(3))).unwrap();
+    let (text, _) = pair.client.seal_post(message(&call(3)), None).unwrap();
     assert!(!shows(&text));
     let opened = pair.posts(&text).await.unwrap();
     let mut server = pair.server.respond(&opened);
@@ -124,7 +130,7 @@ async fn a_passport_is_shown_until_it_is_known_to_be_known() {
 #[tokio::test]
 async fn what_is_posted_comes_once_names_the_uri_and_is_no_part_of_a_stream() {
     let pair = pair();
-    let (text, _) = pair.client.seal_post(message(CALL)).unwrap();
+    let (text, _) = pair.client.seal_post(message(CALL), None).unwrap();
     pair.posts(&text).await.unwrap();
     let again = pair.posts(&text).await.unwrap_err();
     assert_eq!(again.refusal.code(), Code::Replayed);
@@ -135,7 +141,7 @@ async fn what_is_posted_comes_once_names_the_uri_and_is_no_part_of_a_stream() {
         Carrier::Native,
         Wire::Http(vec!["https://other.example/mcp".to_owned()]),
     );
-    let (text, _) = elsewhere.client.seal_post(message(CALL)).unwrap();
+    let (text, _) = elsewhere.client.seal_post(message(CALL), None).unwrap();
     let refused = pair.posts(&text).await.unwrap_err();
     assert_eq!(refused.refusal.code(), Code::WrongAudience);
 }
@@ -182,7 +188,7 @@ async fn nothing_of_one_response_passes_in_another() {
 #[tokio::test]
 async fn a_refusal_is_the_whole_of_its_response() {
     let pair = pair();
-    let (text, mut body) = pair.client.seal_post(message(CALL)).unwrap();
+    let (text, mut body) = pair.client.seal_post(message(CALL), None).unwrap();
     pair.clock.advance(Duration::from_secs(400));
     let refused = pair.posts(&text).await.unwrap_err();
     assert_eq!(refused.refusal.code(), Code::OutOfWindow);

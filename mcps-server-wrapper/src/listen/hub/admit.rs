@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use mcps_client::link::{Link, Opened, Refused};
+use mcps_client::token::Presented;
 use mcps_core::code::Code;
 use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::{Kind, Message};
@@ -14,11 +15,16 @@ use crate::listen::mirror::{self, Wrong};
 use crate::wrap::Mode;
 
 impl Hub {
-    /// Verifies what was posted on a link.
-    pub(super) async fn admit(&self, link: &Link, body: Bytes) -> Result<Opened, Box<Reply>> {
+    /// Verifies what was posted on a link, with the access token that came with it.
+    pub(super) async fn admit(
+        &self,
+        link: &Link,
+        body: Bytes,
+        token: Presented,
+    ) -> Result<Opened, Box<Reply>> {
         let desk = &self.parts.desk;
         let opened = link
-            .open_post(body.to_vec(), desk.need(), desk.plain())
+            .open_post(body.to_vec(), token, desk.need(), desk.plain())
             .await;
         let opened = match opened {
             Ok(opened) => opened,

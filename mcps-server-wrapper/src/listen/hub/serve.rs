@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mcps_client::announce;
 use mcps_client::link::{Opened, Refused, line_limits};
+use mcps_client::token::Presented;
 use mcps_core::code::Code;
 use mcps_core::message::{self, Kind, Message};
 use mcps_transport::http::headers::MCP_SESSION_ID;
@@ -73,7 +74,8 @@ impl Hub {
     /// Whether a message may go on to its server.
     async fn look(&self, found: &Found, post: &Post) -> Result<(Opened, Era), Box<Reply>> {
         let link = found.link();
-        let opened = self.admit(link, post.body.clone()).await?;
+        let token = Presented::of(post.headers.raw());
+        let opened = self.admit(link, post.body.clone(), token).await?;
         if matches!(found, Found::Nobody(_)) {
             return Err(bad_request());
         }

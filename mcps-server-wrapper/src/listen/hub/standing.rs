@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, StatusCode};
 use mcps_client::fetch::{self, Fetch};
 use mcps_client::link::{Body, Refused};
+use mcps_client::token::Presented;
 use mcps_core::message::Outline;
 use mcps_core::refusal::Refusal;
 use mcps_transport::http::headers::McpHeaders;
@@ -89,16 +90,18 @@ impl Hub {
             session: id.to_owned(),
             last_event_id: last_event_id.map(str::to_owned),
         };
+        let token = Presented::of(headers.raw());
         let sealed = headers.raw().get(fetch::HEADER);
         let Some(sealed) = sealed.and_then(|value| value.to_str().ok()) else {
             if session.link.is_plain() {
+                token.is_clear().map_err(|_| bad_request())?;
                 return Ok((Arc::clone(&session), session.link.respond_plain()));
             }
             let refused = Refused::unread(Refusal::Unsigned, Outline::default());
             return Err(self.refuse(&session.link, &refused));
         };
         let text = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| bad_request())?;
-        let opened = self.admit(&session.link, text.into()).await?;
+        let opened = self.admit(&session.link, text.into(), token).await?;
         if Fetch::read(&opened.message).as_ref() != Some(&wanted) {
             tracing::warn!("refused a {method} whose signed words are other than its headers");
             return Err(bad_request());

@@ -1,6 +1,6 @@
 //! What a server answered.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{StatusCode, Uri, header};
@@ -219,7 +219,8 @@ async fn whole(mut body: Incoming, limits: &ClientLimits) -> Result<Bytes, Trans
     let reading = async {
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let data = frame.map_err(TransportError::exchange)?.into_data();
+            let cut = |error| TransportError::Cut(Arc::new(error));
+            let data = frame.map_err(cut)?.into_data();
             let data = data.unwrap_or_default();
             if data.len() > limit.saturating_sub(whole.len()) {
                 return Err(TransportError::BodyTooLong { limit });

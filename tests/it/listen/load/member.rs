@@ -157,7 +157,7 @@ impl Member {
         for (header, value) in self.era.mirrored(&method, name.as_deref()) {
             headers.insert(header, HeaderValue::from_str(value).unwrap());
         }
-        let (text, body) = self.link.seal_post(message).unwrap();
+        let (text, body) = self.link.seal_post(message, None).unwrap();
         (Posted { text, headers }, body)
     }
 
@@ -223,7 +223,7 @@ impl Member {
             session: session.to_owned(),
             last_event_id: None,
         };
-        let (sealed, body) = self.link.seal_post(fetch.message().unwrap()).unwrap();
+        let (sealed, body) = self.link.seal_post(fetch.message().unwrap(), None).unwrap();
         let value = HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(sealed)).unwrap();
         let mut headers = self.headers.clone();
         headers.insert(fetch::HEADER, value);

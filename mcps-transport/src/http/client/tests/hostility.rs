@@ -92,7 +92,7 @@ async fn a_document_that_is_cut_off_is_an_error() {
         let head = ["200 OK", "Content-Type: application/json", line];
         let response = fake.says(&answer(&head, part)).await;
         assert!(
-            matches!(response, Err(TransportError::Exchange(_))),
+            matches!(response, Err(TransportError::Cut(_))),
             "{line}: {response:?}"
         );
     }
