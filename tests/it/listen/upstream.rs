@@ -3,6 +3,7 @@
 mod answers;
 mod passing;
 mod resuming;
+mod tokens;
 
 use tokio::net::TcpListener;
 
