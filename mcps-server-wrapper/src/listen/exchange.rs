@@ -198,7 +198,8 @@ impl Exchange {
         let body = &mut response.body;
         match self.link.seal_failure_into(id, code, &decision_id, body) {
             Ok(text) => {
-                response.put(text, true, None, self.waits()).await;
+                let number = Some(code.jsonrpc());
+                response.put(text, true, number, self.waits()).await;
             }
             Err(refusal) => {
                 response.out = Out::Over;

@@ -7,15 +7,16 @@ pub(super) use outward::SUBSCRIPTION;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mcps_client::link::{Body, Link};
 use mcps_client::relay;
 use mcps_core::code::Code;
 use mcps_core::message::{Id, Message};
-use mcps_transport::error::TransportError;
 use mcps_transport::pipe::Sender;
 use mcps_transport::sse::Event;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use super::alias::Alias;
 use super::exchange::{self, Exchange, First};
@@ -28,6 +29,10 @@ const WAITING: usize = 256;
 const WAITING_BYTES: usize = 1024 * 1024;
 /// Answers that are kept of a session whose streams can be resumed.
 const ANSWERED: usize = 16;
+
+/// How long a server may leave what is written to it unread before it counts as one that does not
+/// read.
+const TAKES: Duration = Duration::from_secs(30);
 
 /// One server process, as whoever speaks to it sees it.
 pub(super) struct Process {
@@ -113,13 +118,19 @@ impl Process {
     }
 
     /// Hands a message to the server, on one line: HTTP lets it have several, and it was parsed,
-    /// so that none of its line ends is inside a string.
-    ///
-    /// # Errors
-    /// The server has gone.
-    async fn forward(&self, message: Message) -> Result<(), TransportError> {
-        let text = message.into_text().replace(['\n', '\r'], " ");
-        relay::send(&self.to_server, text).await
+    /// so that none of its line ends is inside a string. Whether the server takes it.
+    async fn forward(&self, message: Message) -> bool {
+        self.write_line(message.into_text().replace(['\n', '\r'], " "))
+            .await
+    }
+
+    async fn write_line(&self, text: String) -> bool {
+        match timeout(TAKES, relay::send(&self.to_server, text)).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => tracing::error!(error = %error, "the server does not read: {error}"),
+            Err(_) => tracing::error!("the server has not read for {} s", TAKES.as_secs()),
+        }
+        false
     }
 
     /// Asks the server on behalf of a caller. Where others use it too, under names of ours.
@@ -151,8 +162,7 @@ impl Process {
             });
             (id, message, first)
         };
-        if let Err(error) = self.forward(message).await {
-            tracing::error!(error = %error, "the server does not read: {error}");
+        if !self.forward(message).await {
             self.fail(&id, Code::UpstreamUnavailable).await;
         }
         Some(Begun { id, first })
@@ -160,14 +170,11 @@ impl Process {
 
     /// Tells the server something that it does not answer. Where others use it too, nothing that a
     /// caller says may be about more than their own requests, and in the era that shares a server
-    /// nobody needs to say such a thing.
-    ///
-    /// # Errors
-    /// The server has gone.
-    pub(super) async fn tell(&self, message: Message) -> Result<(), TransportError> {
+    /// nobody needs to say such a thing. Whether it may count as said.
+    pub(super) async fn tell(&self, message: Message) -> bool {
         match &self.owner {
             Some(_) => self.forward(message).await,
-            None => Ok(()),
+            None => true,
         }
     }
 
@@ -209,7 +216,7 @@ impl Process {
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the client closed the response"}}}}"#
         );
         // Where the server has gone there is nothing left to cancel.
-        drop(relay::send(&self.to_server, text).await);
+        self.write_line(text).await;
     }
 
     /// Opens the stream of what answers nothing, in place of an earlier one.

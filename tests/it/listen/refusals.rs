@@ -322,3 +322,34 @@ async fn a_request_that_is_being_verified_while_its_server_dies_is_answered() {
     let late = late.expect("nobody is told");
     assert_eq!(late.1, Some(Code::UpstreamUnavailable), "{late:?}");
 }
+
+#[tokio::test]
+async fn what_a_dying_server_leaves_unanswered_has_the_codes_status() {
+    for era in ["2025-11-25", "2026-07-28"] {
+        let stage = Stage::set();
+        // It answers the opening, if there is one, and ends at the next request.
+        let script = r#"while read -r line; do case "$line" in *initialize\"*) printf '%s\n' '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"t","version":"1"}}}';; *tools/call*) exit 1;; esac; done"#;
+        let server = ["sh", "-c", script].map(str::to_owned);
+        let (_wrap, url) = listening_before(&stage, "127.0.0.1:0", &[], &server).await;
+        let mut caller = Caller::of(&stage.agent, &url);
+        let call = if era == "2025-11-25" {
+            caller.open_session().await;
+            // So that its answer is one document.
+            caller.headers[1].1 = "2025-06-18".to_owned();
+            read_note(1)
+        } else {
+            caller.headers = [
+                ("mcp-protocol-version", era),
+                ("mcp-method", "tools/call"),
+                ("mcp-name", "read_note"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+            let params = r#""name":"read_note","arguments":{"name":"welcome"},"#;
+            modern(1, "tools/call", params)
+        };
+        let unavailable = Some(Code::UpstreamUnavailable);
+        let told = caller.refused(&call).await;
+        assert_eq!(told, (StatusCode::BAD_GATEWAY, unavailable), "{era}");
+    }
+}

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use mcps_client::link::Body;
+use mcps_core::code::Code;
 use mcps_core::message::{Id, Message};
+use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Gone, Post, Reply};
 
 use super::Hub;
-use super::reply::unavailable;
+use super::reply::{status_of, unavailable};
 use crate::listen::exchange::First;
 use crate::listen::mirror::{self, Era};
 use crate::listen::process::Process;
@@ -46,14 +48,7 @@ impl Hub {
         };
         match first {
             Ok(First::Json(body, error)) => Ok(Reply::Json {
-                status: match era {
-                    Era::Legacy => StatusCode::OK,
-                    // Whatever number the server gives to not knowing the revision.
-                    Era::Modern if error.is_some() && mirror::is_unknown(&post.headers) => {
-                        StatusCode::BAD_REQUEST
-                    }
-                    Era::Modern => mirror::status(error),
-                },
+                status: status(error, era, &post.headers),
                 headers,
                 body,
             }),
@@ -76,5 +71,18 @@ impl Hub {
                 () = process.wait_for_end() => {}
             }
         });
+    }
+}
+
+/// The status of an answer that is one document, and perhaps this error.
+fn status(error: Option<i64>, era: Era, asked: &McpHeaders) -> StatusCode {
+    if let Some(code) = error.and_then(Code::from_jsonrpc) {
+        return status_of(code);
+    }
+    match era {
+        Era::Legacy => StatusCode::OK,
+        // Whatever number the server gives to not knowing the revision.
+        Era::Modern if error.is_some() && mirror::is_unknown(asked) => StatusCode::BAD_REQUEST,
+        Era::Modern => mirror::status(error),
     }
 }

@@ -129,16 +129,11 @@ impl Hub {
             }
             (Server::Own(process) | Server::Shared(process), None) => {
                 session.presence.touch();
-                match process.tell(message).await {
-                    Ok(()) => Ok(Reply::Empty {
-                        status: StatusCode::ACCEPTED,
-                        headers,
-                    }),
-                    Err(error) => {
-                        tracing::error!(error = %error, "the server does not read: {error}");
-                        Err(empty(status_of(Code::UpstreamUnavailable)))
-                    }
+                if process.tell(message).await {
+                    let status = StatusCode::ACCEPTED;
+                    return Ok(Reply::Empty { status, headers });
                 }
+                Err(empty(status_of(Code::UpstreamUnavailable)))
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use mcps_client::relay;
 use mcps_core::code::Code;
 use mcps_core::message::{self, Id, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
@@ -175,7 +174,7 @@ impl Process {
                 let Some(owner) = &self.owner else { return };
                 let text = message::error_text(Some(&id), code, &owner.decision_id(), "");
                 // A server that has gone needs no answer.
-                drop(relay::send(&self.to_server, text).await);
+                self.write_line(text).await;
             }
             _ => {}
         }
