@@ -4,6 +4,8 @@
 
 mod history;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use mcps_client::link::{Body, Link};
 use mcps_core::code::Code;
@@ -12,6 +14,7 @@ use mcps_core::message::{Id, Message};
 use mcps_core::refusal::Refusal;
 use mcps_transport::sse::Event;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::alias::Alias;
 use history::History;
@@ -19,6 +22,9 @@ pub(super) use history::parse;
 
 /// Events that wait for a client that reads slowly. Whoever writes more waits too.
 const QUEUE: usize = 16;
+/// How long the server of many waits for one who reads slowly: all others wait meanwhile. Then
+/// that one's response ends.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a request is answered with.
 pub(super) enum First {
@@ -203,7 +209,13 @@ impl Response {
                 (Out::Stream(events), kept && sent)
             }
             Out::Stream(events) => {
-                let sent = events.send(event(&mut self.history)).await.is_ok();
+                let sending = events.send(event(&mut self.history));
+                let sent = match &self.alias {
+                    None => sending.await.is_ok(),
+                    Some(_) => timeout(PATIENCE, sending)
+                        .await
+                        .is_ok_and(|sent| sent.is_ok()),
+                };
                 match &self.history {
                     Some(_) if !sent => (Out::Left, true),
                     _ => (Out::Stream(events), sent),
