@@ -209,7 +209,7 @@ impl Way {
         let before = self.used();
         let taken = self.caller.one_by_one().await;
         if counts {
-            self.cpu += self.used() - before;
+            self.cpu += self.used().saturating_sub(before);
             self.taken.extend(taken);
         }
     }
@@ -218,7 +218,7 @@ impl Way {
         let before = self.used();
         let taken = self.caller.side_by_side().await;
         if counts {
-            self.many_cpu += self.used() - before;
+            self.many_cpu += self.used().saturating_sub(before);
             self.many_taken += taken;
         }
     }
@@ -226,21 +226,25 @@ impl Way {
 
 /// Processor time of a process and, unless it is ours, of those that it started.
 fn used(process: u32) -> Duration {
-    let own = ticks(process).unwrap();
+    let own = spent(process).unwrap();
     if process == std::process::id() {
         return own;
     }
     let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
     let children = children
         .split_whitespace()
-        .filter_map(|id| ticks(id.parse().unwrap()));
+        .filter_map(|id| spent(id.parse().unwrap()));
     own + children.sum::<Duration>()
 }
 
-fn ticks(process: u32) -> Option<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?;
-    let nanos = stat.split_whitespace().next()?.parse().ok()?;
-    Some(Duration::from_nanos(nanos))
+/// Of all its threads.
+fn spent(process: u32) -> Option<Duration> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let nanos = threads.flatten().filter_map(|thread| {
+        let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Some(Duration::from_nanos(nanos.sum()))
 }
 
 async fn listening(stage: &Stage, mut command: Command) -> (Process, String) {

@@ -5,6 +5,7 @@
 mod history;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use mcps_client::link::{Body, Link};
@@ -14,6 +15,7 @@ use mcps_core::message::{Id, Message};
 use mcps_core::refusal::Refusal;
 use mcps_transport::sse::Event;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::alias::Alias;
 use history::History;
@@ -21,9 +23,9 @@ pub(super) use history::stream_of;
 
 /// Events that wait for a client that reads slowly. Whoever writes more waits too.
 const QUEUE: usize = 16;
-/// The same where the server has others to speak to, and waits for nobody: a client that has not
-/// read so many is cut off.
-const SHARED_QUEUE: usize = 256;
+/// How long the server of many waits for one who reads slowly: all others wait meanwhile. Then
+/// that one's response ends.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a request is answered with.
 pub(super) enum First {
@@ -252,19 +254,19 @@ impl Response {
                 (Out::Over, sent)
             }
             Out::Open(first) => {
-                let queue = if waits { QUEUE } else { SHARED_QUEUE };
-                let (events, read) = mpsc::channel(queue);
+                let (events, read) = mpsc::channel(QUEUE);
                 // There is room, and the reader is at hand.
                 let kept = events.try_send(event(&mut self.history)).is_ok();
                 let sent = first.send(First::Events(read)).is_ok();
                 (Out::Stream(events), kept && sent)
             }
             Out::Stream(events) => {
-                let event = event(&mut self.history);
+                let sending = events.send(event(&mut self.history));
                 let sent = if waits {
-                    events.send(event).await.is_ok()
+                    sending.await.is_ok()
                 } else {
-                    events.try_send(event).is_ok()
+                    let sent = timeout(PATIENCE, sending).await;
+                    sent.is_ok_and(|sent| sent.is_ok())
                 };
                 match &self.history {
                     Some(_) if !sent => (Out::Left, true),

@@ -3,8 +3,9 @@
 use reqwest::{Method, StatusCode};
 
 use super::caller::{Caller, messages};
-use super::{Scene, modern, read_note};
-use crate::wire::PATIENCE;
+use super::{Scene, listening_before, modern, read_note};
+use crate::wire::{PATIENCE, Stage};
+use crate::world::bin;
 
 #[tokio::test]
 async fn a_session_of_the_older_era_is_opened_used_and_ended() {
@@ -311,4 +312,42 @@ async fn callers_of_the_stateless_era_share_a_server_where_that_is_wanted() {
     })
     .await;
     scene.kill().await;
+}
+
+#[tokio::test]
+async fn whoever_reads_nothing_holds_up_nobody_who_shares_their_server() {
+    let stage = Stage::set();
+    let server = [
+        bin("test-server").display().to_string(),
+        "--every".to_owned(),
+        "1".to_owned(),
+    ];
+    let options = ["--min-level", "0"];
+    let (_wrap, url) = listening_before(&stage, "127.0.0.1:0", &options, &server).await;
+    let caller = Caller::of(&stage.agent, &url);
+    let post = async |method: &str, name: &str, params: &str| {
+        let mut headers = vec![
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", method),
+        ];
+        headers.extend((!name.is_empty()).then_some(("mcp-name", name)));
+        caller
+            .send(Method::POST, &headers, modern(1, method, params))
+            .await
+    };
+    // Larger than all that lies between in a few events.
+    let uri = "x".repeat(500_000);
+    let wanted = format!(r#""notifications":{{"resourceSubscriptions":["{uri}"]}},"#);
+    let unread = post("subscriptions/listen", "", &wanted).await;
+    assert_eq!(unread.status(), StatusCode::OK);
+    let echo = r#""name":"echo","arguments":{"text":"still here"},"#;
+    for _ in 0..200 {
+        let answer = post("tools/call", "echo", echo);
+        let answer = tokio::time::timeout(PATIENCE / 4, answer).await;
+        let told = messages(answer.expect("held up")).await;
+        assert!(String::from_utf8_lossy(&told[0]).contains("still here"));
+    }
+    drop(unread);
 }

@@ -38,6 +38,8 @@ pub(crate) struct Report {
     pub(crate) told: usize,
     /// Answers to the others meanwhile.
     pub(crate) undisturbed: usize,
+    /// Of the wrapper, in KiB: before, and at the end.
+    pub(crate) resident: [u64; 2],
 }
 
 impl fmt::Display for Report {
@@ -47,13 +49,16 @@ impl fmt::Display for Report {
             f,
             "{killed} servers killed; {told} calls that waited got MCPS-027"
         )?;
-        write!(f, "{} calls of others answered meanwhile", self.undisturbed)
+        let [before, end] = self.resident;
+        writeln!(f, "{} calls of others answered meanwhile", self.undisturbed)?;
+        write!(f, "mcps-wrap: {before} KiB before, {end} KiB at the end")
     }
 }
 
 impl Deaths {
     pub(crate) async fn bear(self) -> Report {
         let ground = Ground::set(1000).await;
+        let before = ground.resident();
         let crew = ground.crew();
         let over = Cell::new(false);
         let dying = async {
@@ -79,6 +84,7 @@ impl Deaths {
             killed: (self.victims + self.connected) * self.rounds,
             told: (self.victims * HELD + self.connected) * self.rounds,
             undisturbed: undisturbed.iter().sum(),
+            resident: [before, ground.resident()],
         }
     }
 }
