@@ -77,10 +77,10 @@ struct Listen {
     #[arg(long, requires = "listen", conflicts_with = "upstream_url")]
     share_server: bool,
     /// The most sessions at a time, each of which may have a server process of its own [default: 64,
-    /// or 4096 with --upstream-url].
+    /// or 1024 with --upstream-url].
     #[arg(long, value_name = "NUMBER")]
     max_sessions: Option<usize>,
-    /// The most sessions of one caller that signs [default: 16, or 1024 with --upstream-url].
+    /// The most sessions of one caller that signs [default: 16, or 256 with --upstream-url].
     #[arg(long, value_name = "NUMBER")]
     max_sessions_per_caller: Option<usize>,
     /// End a session, and its server process, after this long without use.
@@ -116,7 +116,7 @@ struct Upstream {
 /// The most sessions, and of one caller, where each has a process.
 const SESSIONS: (usize, usize) = (64, 16);
 /// The same where none has.
-const UPSTREAM_SESSIONS: (usize, usize) = (4096, 1024);
+const UPSTREAM_SESSIONS: (usize, usize) = (1024, 256);
 
 impl Listen {
     fn options(self, place: Place) -> Option<ListenOptions> {

@@ -25,7 +25,7 @@ use tail::Tail;
 /// How long an answer may take: whoever asked gives up when they have waited for long enough.
 const ANSWER: Duration = Duration::from_secs(3600);
 /// Streams of a session that can be resumed and are kept for that, complete or not.
-const TAILS: usize = 32;
+const TAILS: usize = 8;
 
 /// Which server, and how it is reached.
 #[derive(Clone, Debug)]

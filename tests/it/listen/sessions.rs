@@ -250,6 +250,27 @@ async fn plain_requests_of_the_stateless_era_may_have_the_same_id_at_the_same_ti
     }
 }
 
+#[tokio::test]
+async fn the_first_requests_of_a_run_may_come_at_the_same_time() {
+    let scene = Scene::set().await;
+    let mut caller = scene.caller();
+    caller.headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "read_note"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    let params = r#""name":"read_note","arguments":{"name":"welcome"},"#;
+    let ask = async |id: u32| caller.ask(&modern(id, "tools/call", params)).await;
+    let told = tokio::join!(ask(1), ask(2), ask(3), ask(4), ask(5), ask(6));
+    for (id, told) in (1..).zip([told.0, told.1, told.2, told.3, told.4, told.5]) {
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains(&format!(r#""id":{id},"#)), "{told:?}");
+    }
+    assert_eq!(servers(&scene.wrap), 1);
+}
+
 /// How many server processes a wrapper has.
 fn servers(wrap: &crate::wire::Process) -> usize {
     let id = wrap.id();

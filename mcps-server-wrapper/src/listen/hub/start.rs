@@ -27,11 +27,11 @@ impl Hub {
             Behind::Command { words, shared } => (!(*shared && stateless)).then_some(words),
             Behind::Url(_) => None,
         };
-        if sessions.contains_key(&key) {
-            // Two first messages of one run at the same time: the other one was sooner.
-            return match own {
-                Some(_) => Err(Code::RateLimited),
-                None => self.alone(link),
+        if let Some(sooner) = sessions.get(&key) {
+            // Two first messages of one run at the same time.
+            return match &sooner.server {
+                Server::Own(process) => beside(sooner, process, link),
+                Server::Shared(_) | Server::Remote(_) => self.alone(link),
             };
         }
         let caller = link.peer().map(|peer| subject(&peer.passport));
@@ -166,6 +166,31 @@ impl Hub {
             drop(child.shutdown().await);
         });
     }
+}
+
+/// A session of one request, with the process of the one that its caller began just before.
+///
+/// # Errors
+/// [`Code::RateLimited`] when it cannot be proven that it is the same caller.
+fn beside(
+    sooner: &Session,
+    process: &Arc<Process>,
+    link: &Arc<Link>,
+) -> Result<Arc<Session>, Code> {
+    let (one, other) = (sooner.link.peer(), link.peer());
+    let same = one.zip(other).is_some_and(|(one, other)| {
+        let recognised = one.recognised && other.recognised;
+        recognised && subject(&one.passport) == subject(&other.passport)
+    });
+    if !same {
+        return Err(Code::RateLimited);
+    }
+    Ok(Arc::new(Session {
+        link: Arc::clone(link),
+        server: Server::Own(Arc::clone(process)),
+        presence: Arc::clone(&sooner.presence),
+        caller: None,
+    }))
 }
 
 /// A process that was started.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mcps_client::link::Link;
 use mcps_core::code::Code;
 use mcps_core::message::{self, Id, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
@@ -110,11 +111,22 @@ impl Process {
             return about.or_else(|| token(message)).and_then(of);
         };
         let about = about.or_else(|| owner.about(message)).and_then(of);
-        about.or_else(|| {
+        about.or_else(|| self.beside(owner, message)).or_else(|| {
             let state = self.state();
             let oldest = state.waiting.first().map(|waiting| &waiting.exchange);
             state.standing.as_ref().or(oldest).cloned()
         })
+    }
+
+    /// The request that a message belongs to among those few that came on a link of their own.
+    fn beside(&self, owner: &Arc<Link>, message: &Message) -> Option<Arc<Exchange>> {
+        let state = self.state();
+        let mut all = state.waiting.iter().map(|waiting| &waiting.exchange);
+        let found = all.find(|exchange| {
+            !Arc::ptr_eq(&exchange.link, owner)
+                && exchange.link.about(message).as_ref() == exchange.id()
+        });
+        found.cloned()
     }
 
     /// Nobody reads the response to a request, so that it is not waited for any more.
