@@ -26,7 +26,6 @@ use mcps_core::clock::Clock;
 use mcps_core::random::Random;
 use zeroize::Zeroizing;
 
-pub(crate) use connect::TOKEN_VARIABLE;
 pub(crate) use error::CliError;
 
 /// Signed MCP: an identity for your agent or server, and proof of who wrote what.

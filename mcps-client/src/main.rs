@@ -15,7 +15,8 @@ use mcps_core::clock::SystemClock;
 use mcps_core::random::SystemRandom;
 use zeroize::Zeroizing;
 
-use cli::{Cli, Command, Machine, TOKEN_VARIABLE};
+use cli::{Cli, Command, Machine};
+use mcps_client::relay::{ACCESS_TOKEN_ENV, OPERATOR_KEY_ENV};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -26,8 +27,8 @@ async fn main() -> ExitCode {
             environment("XDG_CONFIG_HOME").map(Into::into),
             environment("HOME").map(Into::into),
         ),
-        operator_key: environment("MCPS_OPERATOR_KEY").map(Zeroizing::new),
-        access_token: environment(TOKEN_VARIABLE).map(Zeroizing::new),
+        operator_key: environment(OPERATOR_KEY_ENV).map(Zeroizing::new),
+        access_token: environment(ACCESS_TOKEN_ENV).map(Zeroizing::new),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };

@@ -12,6 +12,11 @@ use mcps_transport::pipe::Sender;
 use mcps_transport::shutdown::{Cause, Shutdown};
 use mcps_transport::stdio;
 
+/// The variable that may hold an operator's key of the authority.
+pub const OPERATOR_KEY_ENV: &str = "MCPS_OPERATOR_KEY";
+/// The variable that may hold an access token for a server over HTTP.
+pub const ACCESS_TOKEN_ENV: &str = "MCPS_ACCESS_TOKEN";
+
 /// What is done with each message. Both methods may wait (for the authority, for the other side
 /// to read), each in its own direction.
 pub trait Relay {
@@ -42,13 +47,18 @@ pub struct Ends {
     pub server: Sender,
 }
 
-/// The command that these words name: a program and its arguments.
+/// Variables of ours that hold secrets.
+const SECRETS: [&str; 2] = [OPERATOR_KEY_ENV, ACCESS_TOKEN_ENV];
+
+/// The command that these words name: a program and its arguments. It is not given what our own
+/// variables hold of secrets.
 #[must_use]
 pub fn command(words: &[String]) -> Command {
     let (program, arguments) = words
         .split_first()
         .map_or(("", words), |(program, rest)| (program.as_str(), rest));
-    Command::new(program).args(arguments)
+    let command = Command::new(program).args(arguments);
+    SECRETS.into_iter().fold(command, Command::without_env)
 }
 
 /// A command for the log: without its arguments, which may hold tokens.

@@ -2,10 +2,10 @@
 //! `cargo bench -p mcps-tests --bench http`, after `cargo build --release --bins` and
 //! `cargo build --release -p mcps-transport --examples`.
 //!
-//! Four paths to servers of one kind are asked in turn: through a listener that looks at nothing but
+//! Five paths to servers of one kind are asked in turn: through a listener that looks at nothing but
 //! ids, through `mcps-wrap --listen` from a client that does not sign and from one in this process
-//! that does, and through `mcps connect --url` before that. First with one call in flight, then
-//! with sixteen. Beside them stands what the two signatures and two verifications of a call cost in
+//! that does, through `mcps connect --url` before that, and through `mcps-wrap --upstream-url` in
+//! front of such a listener. First with one call in flight, then with sixteen. Beside them stands what the two signatures and two verifications of a call cost in
 //! bare aws-lc-rs, measured in the same rounds.
 #![expect(
     clippy::unwrap_used,
@@ -260,7 +260,10 @@ fn wrap(stage: &Stage, home: &Path, options: &[&str]) -> Command {
     wrap.arg("--home")
         .arg(home)
         .args(["--listen", "127.0.0.1:0"]);
-    wrap.args(options).arg("--").arg(bin("mcps-demo-server"));
+    wrap.args(options);
+    if !options.contains(&"--upstream-url") {
+        wrap.arg("--").arg(bin("mcps-demo-server"));
+    }
     wrap
 }
 
@@ -299,7 +302,7 @@ async fn main() {
 async fn measure(era: Era, revision: &str) {
     let stage = &Stage::set();
     let other = stage.world.enrol("server", "plain", 2);
-    let (relay, relay_url) = listening(stage, relay()).await;
+    let (relay, relay_url) = listening(stage, self::relay()).await;
     let (plain, plain_url) = listening(stage, wrap(stage, &other, &["--min-level", "0"])).await;
     let (signed, url) = listening(stage, wrap(stage, &stage.server, &[])).await;
     let crew = Crew::of(&stage.agent, &url);
@@ -308,6 +311,12 @@ async fn measure(era: Era, revision: &str) {
     let connect = connected.process.id();
     let unsigned = async |url| Caller::Plain(Box::new(Plain::open(url, era).await), 0);
     let member = crew.join(era).await.unwrap();
+    let before = stage.world.enrol("server", "before-http", 2);
+    let (behind, behind_url) = listening(stage, self::relay()).await;
+    let upstream = wrap(stage, &before, &["--upstream-url", &behind_url]);
+    let (upstream, upstream_url) = listening(stage, upstream).await;
+    let passed = Crew::of(&stage.agent, &upstream_url);
+    let passed = passed.join(era).await.unwrap();
     let mut paths = [
         Way::new("bare listener", unsigned(&relay_url).await, &[relay.id()]),
         Way::new(
@@ -324,6 +333,11 @@ async fn measure(era: Era, revision: &str) {
             "mcps connect + mcps-wrap",
             Caller::Connected(Box::new(connected)),
             &[connect, signed.id()],
+        ),
+        Way::new(
+            "mcps-wrap --upstream-url",
+            Caller::Signed(Box::new(passed)),
+            &[upstream.id(), behind.id()],
         ),
     ];
     let key = SecretKey::generate(&SystemRandom).unwrap();

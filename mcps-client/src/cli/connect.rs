@@ -8,13 +8,11 @@ use clap::Args;
 use mcps_client::connect::{self, Address, ConnectOptions, Place, Terms};
 use mcps_client::exit;
 use mcps_client::options::LinkOptions;
+use mcps_client::relay::ACCESS_TOKEN_ENV;
 use mcps_client::token::TokenSource;
 use mcps_core::level::TrustLevel;
 
 use super::{CliError, Machine};
-
-/// The variable that may hold an access token.
-pub(crate) const TOKEN_VARIABLE: &str = "MCPS_ACCESS_TOKEN";
 
 /// Where it goes, for `--help`.
 const PLACE: &str = "\
@@ -71,7 +69,7 @@ impl Connect {
             None => {
                 if machine.access_token.is_some() {
                     tracing::warn!(
-                        "{TOKEN_VARIABLE} is not used: only what is sent to a --url has a place for it"
+                        "{ACCESS_TOKEN_ENV} is not used: only what is sent to a --url has a place for it"
                     );
                 }
                 Place::Command(self.command)
@@ -98,7 +96,7 @@ impl Connect {
 fn token(file: Option<PathBuf>, machine: &Machine) -> Result<Option<TokenSource>, CliError> {
     let source = match (file, &machine.access_token) {
         (Some(path), _) => TokenSource::from_file(path)?,
-        (None, Some(text)) => TokenSource::from_variable(TOKEN_VARIABLE, text)?,
+        (None, Some(text)) => TokenSource::from_variable(ACCESS_TOKEN_ENV, text)?,
         (None, None) => return Ok(None),
     };
     Ok(Some(source))

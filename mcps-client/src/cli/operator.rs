@@ -1,6 +1,7 @@
 //! The key of an operator of the authority, which is never an argument: arguments show in process
 //! lists and shell histories.
 
+use mcps_client::relay::OPERATOR_KEY_ENV;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -40,7 +41,7 @@ impl OperatorOptions {
                     .operator_key
                     .clone()
                     .ok_or(CliError::NoOperatorKey)?;
-                ("MCPS_OPERATOR_KEY".to_owned(), text)
+                (OPERATOR_KEY_ENV.to_owned(), text)
             }
         };
         let key = text.trim();

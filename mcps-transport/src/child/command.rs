@@ -23,6 +23,7 @@ pub struct Command {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    withheld: Vec<OsString>,
     directory: Option<PathBuf>,
 }
 
@@ -33,6 +34,7 @@ impl Command {
             program: program.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            withheld: Vec::new(),
             directory: None,
         }
     }
@@ -55,6 +57,13 @@ impl Command {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Keeps a variable of ours from the server, which is otherwise given all of them.
+    #[must_use]
+    pub fn without_env(mut self, name: impl Into<OsString>) -> Self {
+        self.withheld.push(name.into());
         self
     }
 
@@ -126,6 +135,9 @@ impl Command {
             .stderr(Stdio::inherit())
             .process_group(0)
             .kill_on_drop(true);
+        for name in &self.withheld {
+            command.env_remove(name);
+        }
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }

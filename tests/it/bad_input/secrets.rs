@@ -299,3 +299,23 @@ async fn no_log_at_any_level_holds_an_access_token() {
         assert!(!text.contains("hunter2"), "{name} says a token: {text}");
     }
 }
+
+#[tokio::test]
+async fn a_server_is_not_given_the_secrets_in_our_environment() {
+    let stage = Stage::set();
+    let seen = stage.world.dir().join("environment");
+    let mut mcps = stage.world.mcps(&stage.agent);
+    mcps.args(["connect", "--", "sh", "-c"])
+        .arg(format!("env > {}; cat > /dev/null", seen.display()))
+        .env("MCPS_OPERATOR_KEY", "mcps_op_hunter2")
+        .env("MCPS_ACCESS_TOKEN", "hunter2")
+        .env("OF_THE_SERVER", "kept");
+    let _connect = Process::start(&stage.world, mcps);
+    let given = crate::wire::eventually("the server has started", async || {
+        let given = fs::read_to_string(&seen).ok()?;
+        given.contains("OF_THE_SERVER=kept").then_some(given)
+    })
+    .await;
+    assert!(!given.contains("hunter2"), "{given}");
+    assert!(given.contains("MCPS_SESSION="), "{given}");
+}
