@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use super::horizon::Horizon;
 use super::mirror::Era;
 use super::process::Process;
-use super::session::Session;
+use super::session::{Server, Session};
 use super::upstream::Upstream;
 use crate::desk::Desk;
 use reply::{bad_request, not_found, unavailable};
@@ -107,9 +107,20 @@ impl Hub {
             let over = quiet(session);
             if over {
                 tracing::info!("a session that was not used for long has ended");
-                session.end();
+                self.release(session);
             }
             !over
+        });
+    }
+
+    /// Ends a session whose caller did not.
+    fn release(&self, session: &Arc<Session>) {
+        session.end();
+        let session = Arc::clone(session);
+        self.spawn(async move {
+            if let Server::Remote(passage) = &session.server {
+                passage.leave().await;
+            }
         });
     }
 
@@ -130,8 +141,8 @@ impl Hub {
 
     /// Ends all sessions and waits for their servers.
     pub(super) async fn close(&self) {
-        for session in self.sessions().values() {
-            session.end();
+        for (_, session) in self.sessions().drain() {
+            self.release(&session);
         }
         if let Some(process) = &*self.shared() {
             process.end();

@@ -19,11 +19,15 @@ use http::{HeaderName, HeaderValue};
 use mcps_client::connect::Address;
 use mcps_client::error::ClientError;
 use mcps_transport::http::client::{Client, ClientLimits};
+use mcps_transport::http::headers::McpHeaders;
+use tokio::time::timeout;
 
 use tail::Tail;
 
 /// How long an answer may take: whoever asked gives up when they have waited for long enough.
 const ANSWER: Duration = Duration::from_secs(3600);
+/// How long the server may take to end a session.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Streams of a session that can be resumed and are kept for that, complete or not.
 const TAILS: usize = 8;
 
@@ -117,6 +121,22 @@ impl Passage {
     pub(super) async fn resume(&self, id: &[u8]) -> Option<Turn> {
         let found = self.tails().iter().find(|tail| tail.has(id)).cloned();
         Some(found?.take().await)
+    }
+
+    /// Ends the session at the server, if it has one, on behalf of a caller who did not. A server
+    /// that wants the caller's access token for that ends it by itself some day.
+    pub(super) async fn leave(&self) {
+        if self.id().is_none() {
+            return;
+        }
+        let headers = self.upstream.there(&McpHeaders::default(), self.id());
+        let left = self.upstream.http.delete(headers);
+        match timeout(FAREWELL, left).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => {
+                tracing::debug!("the server was not told that a session is over")
+            }
+        }
     }
 
     /// Ends the streams that end by nothing else.

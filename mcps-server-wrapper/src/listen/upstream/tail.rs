@@ -71,15 +71,19 @@ impl Tail {
         self.standing
     }
 
-    /// Whoever reads loses it.
-    pub(super) fn stop(&self) {
-        self.reader.send_modify(|number| *number += 1);
+    /// Whoever reads loses it. The number of the next reader.
+    pub(super) fn stop(&self) -> u64 {
+        let mut next = 0;
+        self.reader.send_modify(|number| {
+            *number += 1;
+            next = *number;
+        });
+        next
     }
 
     /// Takes it from whoever had it.
     pub(super) async fn take(self: Arc<Self>) -> Turn {
-        self.stop();
-        let number = *self.reader.borrow();
+        let number = self.stop();
         let signing = Arc::clone(&self.signing).lock_owned().await;
         Turn {
             tail: self,

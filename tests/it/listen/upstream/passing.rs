@@ -266,3 +266,17 @@ async fn the_servers_own_stream_is_passed_on() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_session_is_ended_at_the_server_when_the_wrapper_stops() {
+    let mut back = Back::set(&[]).await;
+    let _caller = back.opened().await;
+    let id = back.wrap.id().to_string();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-s", "TERM", &id]).status().unwrap().success());
+    let asked = back.next().await;
+    assert_eq!(asked.method, "DELETE");
+    assert_eq!(asked.header("mcp-session-id"), Some(THEIRS));
+    asked.empty(200, "").await;
+    assert_eq!(back.wrap.exit().await, 143);
+}
