@@ -101,15 +101,25 @@ struct Upstream {
     )]
     upstream_url: Option<String>,
     /// Trust the certificates in this PEM file too, beside this machine's own, for the server's TLS.
-    #[arg(long, value_name = "FILE", requires = "upstream_url")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "upstream_url",
+        conflicts_with = "command"
+    )]
     upstream_ca_cert: Option<PathBuf>,
     /// Reach another machine over http://. Without TLS whoever is on the way reads and changes what
     /// they want: nothing is signed behind us.
-    #[arg(long, requires = "upstream_url")]
+    #[arg(long, requires = "upstream_url", conflicts_with = "command")]
     allow_insecure_http: bool,
     /// Pass this header of callers on to the server, as in X-Api-Key; may be given again. Those of MCP,
     /// Authorization, Accept-Language, User-Agent and trace contexts pass anyhow.
-    #[arg(long, value_name = "NAME", requires = "upstream_url")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "upstream_url",
+        conflicts_with = "command"
+    )]
     forward_header: Vec<HeaderName>,
 }
 
