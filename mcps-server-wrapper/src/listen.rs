@@ -36,6 +36,7 @@ use mcps_transport::http::uri::canonical;
 use mcps_transport::limits::Limits;
 use mcps_transport::shutdown::{Cause, Shutdown};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use crate::desk::Desk;
 use crate::wrap::WrapOptions;
@@ -45,6 +46,8 @@ use upstream::Upstream;
 
 /// The path of the endpoint.
 const PATH: &str = "/mcp";
+/// How long open streams may take to end once we are asked to stop.
+const HUSH: Duration = Duration::from_secs(2);
 /// How often sessions are looked at that nobody uses.
 const SWEEP: Duration = Duration::from_secs(10);
 
@@ -178,7 +181,8 @@ pub async fn run(
     let serving = server.serve(async {
         cause = stop.requested().await;
         tracing::info!("asked to stop; finishing what is under way");
-        hub.hush().await;
+        // Whoever reads slowly does not hold up the end.
+        drop(timeout(HUSH, hub.hush()).await);
     });
     let idle_ms = i64::try_from(listen.session_idle.as_millis()).unwrap_or(i64::MAX);
     let sweeping = async {

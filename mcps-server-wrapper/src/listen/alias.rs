@@ -17,16 +17,16 @@ pub(super) struct Alias {
 }
 
 impl Alias {
-    /// For the request of that number, with the message as the server is to read it; `None` for
+    /// For a request that is to have this name, with the message as the server is to read it; `None` for
     /// what is no request.
-    pub(super) fn give(message: &Message, number: u64) -> Option<(Self, Message)> {
+    pub(super) fn give(message: &Message, name: &str) -> Option<(Self, Message)> {
         let id = message
             .root()
             .get("id")
             .filter(|_| message.method().is_some())?;
         let token = message.meta().and_then(|meta| meta.get("progressToken"));
         let alias = Self {
-            ours: format!(r#""mcps-{number}""#),
+            ours: format!(r#""mcps-{name}""#),
             id: id.raw().to_owned(),
             token: token.map(|token| token.raw().to_owned()),
         };

@@ -25,7 +25,9 @@ pub(super) use history::stream_of;
 const QUEUE: usize = 16;
 /// How long the server of many waits for one who reads slowly: all others wait meanwhile. Then
 /// that one's response ends.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_millis(20);
+/// Events that may wait for such a one before that.
+const SHARED_QUEUE: usize = 64;
 
 /// What a request is answered with.
 pub(super) enum First {
@@ -52,6 +54,17 @@ struct Response {
     body: Body,
     out: Out,
     history: Option<History>,
+}
+
+/// How long the server waits for this one client to read.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// It is theirs alone.
+    Waits,
+    /// Others wait meanwhile.
+    Hurries,
+    /// Something else is to go on.
+    Never,
 }
 
 enum Out {
@@ -133,9 +146,21 @@ impl Exchange {
         }
     }
 
-    /// Whether the server may wait for this one client to read.
-    const fn waits(&self) -> bool {
-        self.alias.is_none()
+    const fn pace(&self) -> Pace {
+        match self.alias {
+            None => Pace::Waits,
+            Some(_) => Pace::Hurries,
+        }
+    }
+
+    /// What is kept of it for a client that comes back, in bytes. None while it is written.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let response = self.response.try_lock();
+        let history = response.ok().and_then(|response| {
+            let history = response.history.as_ref();
+            history.map(History::bytes)
+        });
+        history.unwrap_or_default()
     }
 
     /// Which stream it is, where it can be resumed.
@@ -179,7 +204,7 @@ impl Exchange {
         let error = message.error().and_then(|error| error.get("code"));
         let error = error.and_then(Value::as_i64);
         let text = self.link.seal_into(message, &mut response.body, last)?;
-        Ok(response.put(text, last, error, self.waits()).await)
+        Ok(response.put(text, last, error, self.pace()).await)
     }
 
     /// Ends it with one of our errors, where it answers something.
@@ -201,7 +226,7 @@ impl Exchange {
         match self.link.seal_failure_into(id, code, &decision_id, body) {
             Ok(text) => {
                 let number = Some(code.jsonrpc());
-                response.put(text, true, number, self.waits()).await;
+                response.put(text, true, number, Pace::Never).await;
             }
             Err(refusal) => {
                 response.out = Out::Over;
@@ -242,7 +267,7 @@ fn resumable(number: u64, room: usize) -> (Out, History, mpsc::Receiver<Event>) 
 }
 
 impl Response {
-    async fn put(&mut self, text: String, last: bool, error: Option<i64>, waits: bool) -> bool {
+    async fn put(&mut self, text: String, last: bool, error: Option<i64>, pace: Pace) -> bool {
         let event = |history: &mut Option<History>| match history {
             Some(history) => history.add(&text),
             None => Event::message(text.as_bytes()),
@@ -254,7 +279,10 @@ impl Response {
                 (Out::Over, sent)
             }
             Out::Open(first) => {
-                let (events, read) = mpsc::channel(QUEUE);
+                let (events, read) = mpsc::channel(match pace {
+                    Pace::Waits => QUEUE,
+                    Pace::Hurries | Pace::Never => SHARED_QUEUE,
+                });
                 // There is room, and the reader is at hand.
                 let kept = events.try_send(event(&mut self.history)).is_ok();
                 let sent = first.send(First::Events(read)).is_ok();
@@ -262,11 +290,16 @@ impl Response {
             }
             Out::Stream(events) => {
                 let sending = events.send(event(&mut self.history));
-                let sent = if waits {
-                    sending.await.is_ok()
-                } else {
-                    let sent = timeout(PATIENCE, sending).await;
-                    sent.is_ok_and(|sent| sent.is_ok())
+                let sent = match pace {
+                    Pace::Waits => sending.await.is_ok(),
+                    Pace::Hurries => {
+                        let sent = timeout(PATIENCE, sending).await;
+                        sent.is_ok_and(|sent| sent.is_ok())
+                    }
+                    Pace::Never => {
+                        let sent = timeout(Duration::ZERO, sending).await;
+                        sent.is_ok_and(|sent| sent.is_ok())
+                    }
                 };
                 match &self.history {
                     Some(_) if !sent => (Out::Left, true),

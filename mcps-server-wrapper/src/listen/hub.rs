@@ -69,6 +69,8 @@ pub(super) struct Parts {
 pub(super) struct Hub {
     parts: Arc<Parts>,
     sessions: Arc<Mutex<HashMap<Key, Arc<Session>>>>,
+    /// Sessions that are over, as long as their processes are not.
+    leaving: Arc<Mutex<Vec<Arc<Session>>>>,
     /// The process that sessions share.
     shared: Arc<Mutex<Option<Arc<Process>>>>,
     tasks: Arc<Mutex<JoinSet<()>>>,
@@ -79,6 +81,7 @@ impl Hub {
         Self {
             parts: Arc::new(parts),
             sessions: Arc::default(),
+            leaving: Arc::default(),
             shared: Arc::default(),
             tasks: Arc::default(),
         }
@@ -86,6 +89,10 @@ impl Hub {
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<Key, Arc<Session>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
@@ -115,7 +122,7 @@ impl Hub {
 
     /// Ends a session whose caller did not.
     fn release(&self, session: &Arc<Session>) {
-        session.end();
+        self.dismiss(session);
         let session = Arc::clone(session);
         self.spawn(async move {
             if let Server::Remote(passage) = &session.server {
@@ -128,7 +135,22 @@ impl Hub {
     fn forget(&self, session: &Arc<Session>) {
         let other = |known: &mut Arc<Session>| !Arc::ptr_eq(known, session);
         self.sessions().retain(|_, known| other(known));
+        self.dismiss(session);
+    }
+
+    /// Ends what is not found any more. It counts until its process is gone too.
+    fn dismiss(&self, session: &Arc<Session>) {
         session.end();
+        let mut leaving = self.leaving();
+        let known = leaving.iter().any(|known| Arc::ptr_eq(known, session));
+        if matches!(session.server, Server::Own(_)) && !known {
+            leaving.push(Arc::clone(session));
+        }
+    }
+
+    /// The process of a session is gone.
+    fn gone(&self, session: &Arc<Session>) {
+        self.leaving().retain(|known| !Arc::ptr_eq(known, session));
     }
 
     /// Ends the streams that end by nothing else, so that whoever stops does not wait for them.
@@ -188,6 +210,10 @@ impl Hub {
             return Ok(Found::New(Key::Assigned(id), Arc::new(self.link())));
         }
         let key = match Sealed::read(message.clone(), self.parts.carrier) {
+            // What names no run is the signer's (bare draft-00).
+            Ok(sealed) if sealed.fields().session.is_empty() => {
+                Key::Run(sealed.fields().passport_id.to_string())
+            }
             Ok(sealed) => Key::Run(sealed.fields().session.clone()),
             Err(_) if self.parts.desk.plain() == Plain::Admit => {
                 return Ok(Found::Alone(Arc::new(self.link())));

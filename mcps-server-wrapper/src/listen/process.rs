@@ -13,6 +13,7 @@ use mcps_client::link::{Body, Link};
 use mcps_client::relay;
 use mcps_core::code::Code;
 use mcps_core::message::{Id, Message};
+use mcps_core::random::{Random, hex16};
 use mcps_transport::pipe::Sender;
 use mcps_transport::sse::Event;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,6 +30,8 @@ const WAITING: usize = 256;
 const WAITING_BYTES: usize = 1024 * 1024;
 /// Answers that are kept of a session whose streams can be resumed.
 const ANSWERED: usize = 16;
+/// And their bytes; the last is kept whatever its size.
+const ANSWERED_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long a server may leave what is written to it unread before it counts as one that does not
 /// read.
@@ -40,6 +43,7 @@ pub(super) struct Process {
     /// Whose it is alone; absent when callers who have nothing to do with each other use it.
     owner: Option<Arc<Link>>,
     to_server: Sender,
+    random: Arc<dyn Random>,
     state: Mutex<State>,
     ended: watch::Sender<bool>,
 }
@@ -52,7 +56,7 @@ struct State {
     standing: Option<Arc<Exchange>>,
     /// What nobody listened to yet.
     unheard: VecDeque<Message>,
-    /// How many streams and shared requests there were.
+    /// How many streams there were.
     numbered: u64,
     /// Answers that whoever lost them may still come back for, oldest first.
     answered: VecDeque<Arc<Exchange>>,
@@ -78,14 +82,25 @@ pub(super) struct Begun {
 }
 
 impl Process {
-    pub(super) fn new(desk: Desk, to_server: Sender, owner: Option<Arc<Link>>) -> Self {
+    pub(super) fn new(
+        desk: Desk,
+        to_server: Sender,
+        owner: Option<Arc<Link>>,
+        random: &Arc<dyn Random>,
+    ) -> Self {
         Self {
             desk,
             owner,
             to_server,
+            random: Arc::clone(random),
             state: Mutex::default(),
             ended: watch::Sender::new(false),
         }
+    }
+
+    /// How callers are judged here.
+    pub(super) const fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -124,6 +139,15 @@ impl Process {
             .await
     }
 
+    /// The same for a line that is lost where the server does not read at the moment: whoever
+    /// reads what it says must not wait for it to read.
+    async fn write_now(&self, text: String) {
+        let sent = timeout(Duration::ZERO, relay::send(&self.to_server, text)).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            tracing::debug!("the server does not read, so it is not told");
+        }
+    }
+
     async fn write_line(&self, text: String) -> bool {
         match timeout(TAKES, relay::send(&self.to_server, text)).await {
             Ok(Ok(())) => return true,
@@ -133,7 +157,9 @@ impl Process {
         false
     }
 
-    /// Asks the server on behalf of a caller. Where others use it too, under names of ours.
+    /// Asks the server on behalf of a caller. Where others use it too, under names of ours, which
+    /// nobody can guess. `None` for what cannot be asked: it is too long with such a name, or
+    /// another request under way has its id.
     pub(super) async fn ask(
         &self,
         link: &Arc<Link>,
@@ -148,10 +174,19 @@ impl Process {
             let (alias, message) = match &self.owner {
                 Some(_) => (None, message),
                 None => {
-                    let (alias, message) = Alias::give(&message, state.next_number())?;
+                    let name = hex16(self.random.as_ref()).ok()?;
+                    let (alias, message) = Alias::give(&message, &name)?;
                     (Some(alias), message)
                 }
             };
+            if state
+                .waiting
+                .iter()
+                .any(|waiting| Some(&waiting.id) == message.id())
+            {
+                // It came on another link than the one before it.
+                return None;
+            }
             let number = (resumable && alias.is_none()).then(|| state.next_number());
             let id = message.id()?.clone();
             let (exchange, first) = Exchange::begin(Arc::clone(link), own, body, number, alias);
@@ -198,7 +233,12 @@ impl Process {
         }
         let mut state = self.state();
         state.answered.push_back(exchange);
-        if state.answered.len() > ANSWERED {
+        let bytes = |answered: &VecDeque<Arc<Exchange>>| -> usize {
+            answered.iter().map(|exchange| exchange.kept_bytes()).sum()
+        };
+        while state.answered.len() > ANSWERED
+            || (state.answered.len() > 1 && bytes(&state.answered) > ANSWERED_BYTES)
+        {
             state.answered.pop_front();
         }
     }
@@ -216,7 +256,7 @@ impl Process {
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the client closed the response"}}}}"#
         );
         // Where the server has gone there is nothing left to cancel.
-        self.write_line(text).await;
+        self.write_now(text).await;
     }
 
     /// Opens the stream of what answers nothing, in place of an earlier one.

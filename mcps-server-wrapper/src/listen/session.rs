@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use mcps_client::link::Link;
 
+use crate::desk::Desk;
+
 use super::presence::Presence;
 use super::process::Process;
 use super::upstream::Passage;
@@ -21,6 +23,8 @@ pub(super) enum Server {
 /// One caller's session.
 pub(super) struct Session {
     pub(super) link: Arc<Link>,
+    /// How its messages are judged.
+    pub(super) desk: Desk,
     pub(super) server: Server,
     pub(super) presence: Arc<Presence>,
     /// Whose it is; absent when they do not sign.

@@ -30,6 +30,8 @@ const ANSWER: Duration = Duration::from_secs(3600);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Streams of a session that can be resumed and are kept for that, complete or not.
 const TAILS: usize = 8;
+/// And their bytes; the last is kept whatever its size.
+const TAILS_BYTES: usize = 4 * 1024 * 1024;
 
 /// Which server, and how it is reached.
 #[derive(Clone, Debug)]
@@ -64,6 +66,17 @@ impl Upstream {
             http: Client::new(options.address.as_str(), within, roots)?,
             headers: options.headers.clone(),
         })
+    }
+}
+
+/// Lets streams go where too much is kept: complete ones first, that which answers nothing last.
+fn trim(tails: &mut VecDeque<Arc<Tail>>) {
+    let bytes =
+        |tails: &VecDeque<Arc<Tail>>| -> usize { tails.iter().map(|tail| tail.bytes()).sum() };
+    while tails.len() > TAILS || (tails.len() > 1 && bytes(tails) > TAILS_BYTES) {
+        let complete = tails.iter().position(|tail| tail.is_over());
+        let at = complete.or_else(|| tails.iter().position(|tail| !tail.is_standing()));
+        tails.remove(at.unwrap_or(0));
     }
 }
 
@@ -108,11 +121,7 @@ impl Passage {
         if resumable {
             let mut tails = self.tails();
             tails.push_back(Arc::clone(&tail));
-            if tails.len() > TAILS {
-                // A complete one before one that goes on.
-                let at = tails.iter().position(|tail| tail.is_over()).unwrap_or(0);
-                tails.remove(at);
-            }
+            trim(&mut tails);
         }
         tail.take().await
     }

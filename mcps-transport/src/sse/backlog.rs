@@ -28,6 +28,12 @@ impl Backlog {
         }
     }
 
+    /// What is kept, in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// What came after the event with this id; `None` when that event is not kept (any more), so
     /// that something may be missing.
     #[must_use]

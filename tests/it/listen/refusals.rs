@@ -353,3 +353,28 @@ async fn what_a_dying_server_leaves_unanswered_has_the_codes_status() {
         assert_eq!(told, (StatusCode::BAD_GATEWAY, unavailable), "{era}");
     }
 }
+
+#[tokio::test]
+async fn a_session_counts_until_its_server_is_gone() {
+    let stage = Stage::set();
+    // It takes its time when it is to end.
+    let script = r#"while read -r line; do case "$line" in *initialize\"*) printf '%s\n' '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"t","version":"1"}}}';; esac; done; sleep 1.5"#;
+    let server = ["sh", "-c", script].map(str::to_owned);
+    let options = ["--max-sessions-per-caller", "1"];
+    let (_wrap, url) = listening_before(&stage, "127.0.0.1:0", &options, &server).await;
+    let mut caller = Caller::of(&stage.agent, &url);
+    caller.open_session().await;
+    let session = caller.session().to_owned();
+    let (ended, _) = caller.fetch(Method::DELETE, &session).await;
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+    let again = Caller::of(&stage.agent, &url);
+    let refused = again.refused(INITIALIZE).await;
+    let limited = Some(Code::RateLimited);
+    assert_eq!(refused, (StatusCode::TOO_MANY_REQUESTS, limited));
+    crate::wire::eventually("there is room again", async || {
+        let again = Caller::of(&stage.agent, &url);
+        let (response, _) = again.tell(INITIALIZE).await;
+        response.status().is_success().then_some(())
+    })
+    .await;
+}

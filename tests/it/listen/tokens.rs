@@ -60,7 +60,7 @@ async fn where_nobody_signs_one_token_passes_and_two_do_not() {
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     assert_eq!(code(refused).await, Some(Code::TranscriptBinding));
     let refused = caller.send(Method::DELETE, &[], String::new()).await;
-    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     caller.headers.pop();
     let ended = caller.send(Method::DELETE, &[], String::new()).await;
     assert_eq!(ended.status(), StatusCode::NO_CONTENT);

@@ -5,7 +5,7 @@ const ASKED: &str =
     r#"{"jsonrpc":"2.0", "id" : 7,"method":"m","params":{"_meta":{"progressToken":"p","x":7}}}"#;
 
 fn given() -> (Alias, Message) {
-    Alias::give(&Message::parse(ASKED).unwrap(), 3).unwrap()
+    Alias::give(&Message::parse(ASKED).unwrap(), "3").unwrap()
 }
 
 #[test]
@@ -44,6 +44,6 @@ fn what_is_no_request_has_none() {
         r#"{"jsonrpc":"2.0","method":"m"}"#,
         r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
     ] {
-        assert!(Alias::give(&Message::parse(text).unwrap(), 1).is_none());
+        assert!(Alias::give(&Message::parse(text).unwrap(), "1").is_none());
     }
 }

@@ -51,6 +51,11 @@ impl History {
         event
     }
 
+    /// What is kept, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.events.bytes()
+    }
+
     /// What came after an event; `None` when that is not kept any more, or has not been.
     pub(super) fn after(&self, id: &str) -> Option<Vec<Event>> {
         self.events.after(id.as_bytes())

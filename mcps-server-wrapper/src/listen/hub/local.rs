@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
-use mcps_client::link::Body;
+use mcps_client::link::{Body, Opened};
 use mcps_core::code::Code;
 use mcps_core::message::{Id, Message};
 use mcps_transport::http::headers::McpHeaders;
@@ -20,23 +20,31 @@ use crate::listen::session::Session;
 pub(super) struct Errand<'a> {
     pub(super) session: &'a Arc<Session>,
     pub(super) process: &'a Arc<Process>,
+    pub(super) opened: &'a Opened,
 }
 
 impl Hub {
     /// Asks the server and waits for the beginning of the answer, with further headers of ours.
     pub(super) async fn ask(
         &self,
-        Errand { session, process }: Errand<'_>,
+        errand: Errand<'_>,
         message: Message,
         body: Body,
         post: Post,
         era: Era,
         headers: HeaderMap,
     ) -> Result<Reply, Box<Reply>> {
+        let Errand {
+            session,
+            process,
+            opened,
+        } = errand;
         let resumable = era == Era::Legacy && mirror::resumes(&post.headers);
         let (link, presence) = (&session.link, &session.presence);
         let begun = process.ask(link, message, body, resumable, presence).await;
-        let begun = begun.ok_or_else(unavailable)?;
+        let Some(begun) = begun else {
+            return Err(self.turn_away(link, opened, Code::Malformed));
+        };
         let gone = post.gone.clone();
         let first = tokio::select! {
             first = begun.first => first,

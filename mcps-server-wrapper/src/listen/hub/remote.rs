@@ -60,8 +60,13 @@ impl Hub {
     ) -> Result<Reply, Box<Reply>> {
         let busy = way.session.presence.enter();
         let link = Arc::clone(&way.session.link);
-        let mut signing = Signing::new(link, self.parts.desk.clone(), body, Some(id));
-        let answered = match self.send(&way, message, &post).await? {
+        let mut signing = Signing::new(link, way.session.desk.clone(), body, Some(id));
+        let begins = headers.contains_key(MCP_SESSION_ID);
+        let sent = self.send(&way, message, &post).await;
+        if sent.is_err() && begins {
+            self.forget(way.session);
+        }
+        let answered = match sent? {
             Ok(Response::Events {
                 headers: named,
                 events,
@@ -93,9 +98,10 @@ impl Hub {
             }
             Err(_) => Answered::bare(status_of(Code::UpstreamUnavailable)),
         };
-        if answered.status != StatusCode::OK {
+        if answered.status != StatusCode::OK && begins {
             // There is no session where there was no answer.
             headers.remove(MCP_SESSION_ID);
+            self.forget(way.session);
         }
         headers.extend(answered.headers);
         let text = answered.body.to_vec();
@@ -109,6 +115,9 @@ impl Hub {
             StatusCode::OK => status_of(failure),
             status => status,
         };
+        if headers.remove(MCP_SESSION_ID).is_some() {
+            self.forget(way.session);
+        }
         match signing.fail(failure) {
             Signed::Last(text) => Ok(*json(status, headers, text)),
             Signed::Next(_) | Signed::Dropped => Err(unavailable()),
@@ -212,7 +221,7 @@ impl Hub {
         let (turn, missed, after) = match last_event_id {
             None => {
                 let link = Arc::clone(&way.session.link);
-                let signing = Signing::new(link, self.parts.desk.clone(), body, None);
+                let signing = Signing::new(link, way.session.desk.clone(), body, None);
                 (way.passage.begin(signing, true).await, Vec::new(), None)
             }
             Some(id) => {
@@ -228,7 +237,11 @@ impl Hub {
             }
         };
         let there = way.passage.upstream.there(headers, way.passage.id());
-        let answered = way.passage.upstream.http.get(after.as_deref(), there).await;
+        let answered = tokio::select! {
+            answered = way.passage.upstream.http.get(after.as_deref(), there) => answered,
+            // Another reader wants it.
+            () = turn.lost() => return Err(unavailable()),
+        };
         match answered.inspect_err(failed) {
             Ok(Response::Events { events, .. }) => {
                 let events = self.follow(turn, events, missed, true, busy);

@@ -28,9 +28,7 @@ impl Endpoint for Hub {
     }
 
     async fn delete(&self, delete: Delete) -> Reply {
-        self.leave(delete.headers)
-            .await
-            .unwrap_or_else(|reply| *reply)
+        self.leave(delete).await.unwrap_or_else(|reply| *reply)
     }
 }
 
@@ -46,6 +44,11 @@ impl Hub {
         };
         let found = self.find(&post.headers, &message)?;
         if matches!(found, Found::Alone(_)) && message.kind() != Kind::Request {
+            let token = Presented::of(post.headers.raw());
+            if let Err(refusal) = token.is_clear() {
+                let refused = Refused::unread(refusal, message::Outline::default());
+                return Err(self.refuse(found.link(), &refused));
+            }
             // It could speak of the requests of others, and in the era without sessions nobody
             // needs to say such a thing.
             return Err(empty(StatusCode::ACCEPTED));
@@ -80,8 +83,14 @@ impl Hub {
             return Err(bad_request());
         }
         let era = Era::of(&opened.message, &post.headers);
-        let mirrors = &self.parts.desk.mirrors;
-        match mirror::check(&opened.message, &post.headers, era, mirrors) {
+        let mirrors = match found {
+            Found::Old(session) => Arc::clone(&session.desk.mirrors),
+            _ => match &*self.shared() {
+                Some(process) => Arc::clone(&process.desk().mirrors),
+                None => Arc::default(),
+            },
+        };
+        match mirror::check(&opened.message, &post.headers, era, &mirrors) {
             Ok(()) => Ok((opened, era)),
             Err(wrong) => Err(self.wrong(link, &opened, wrong)),
         }
@@ -124,7 +133,11 @@ impl Hub {
                 self.tell(way, message, post).await
             }
             (Server::Own(process) | Server::Shared(process), Some((_, body))) => {
-                let errand = Errand { session, process };
+                let errand = Errand {
+                    session,
+                    process,
+                    opened: &opened,
+                };
                 self.ask(errand, message, body, post, era, headers).await
             }
             (Server::Own(process) | Server::Shared(process), None) => {

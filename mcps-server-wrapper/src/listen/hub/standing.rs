@@ -11,10 +11,10 @@ use mcps_client::token::Presented;
 use mcps_core::message::Outline;
 use mcps_core::refusal::Refusal;
 use mcps_transport::http::headers::McpHeaders;
-use mcps_transport::http::server::{Get, Reply};
+use mcps_transport::http::server::{Delete, Get, Reply};
 
 use super::remote::Way;
-use super::reply::{bad_request, empty, not_found};
+use super::reply::{bad_request, empty, not_found, unavailable};
 use super::{Hub, Key};
 use crate::listen::mirror;
 use crate::listen::session::{Server, Session};
@@ -32,7 +32,10 @@ impl Hub {
                     passage,
                     in_session: true,
                 };
-                return self.attend(way, &get.headers, body, last_event_id).await;
+                return tokio::select! {
+                    attended = self.attend(way, &get.headers, body, last_event_id) => attended,
+                    () = get.gone.wait() => Err(unavailable()),
+                };
             }
         };
         let events = match last_event_id {
@@ -57,7 +60,8 @@ impl Hub {
     }
 
     /// Ends a session.
-    pub(super) async fn leave(&self, headers: McpHeaders) -> Result<Reply, Box<Reply>> {
+    pub(super) async fn leave(&self, delete: Delete) -> Result<Reply, Box<Reply>> {
+        let Delete { headers, gone, .. } = delete;
         let (session, _) = self.fetched(&headers, "DELETE").await?;
         if let Server::Remote(passage) = &session.server {
             let way = Way {
@@ -65,7 +69,10 @@ impl Hub {
                 passage,
                 in_session: true,
             };
-            return self.part(way, &headers).await;
+            return tokio::select! {
+                parted = self.part(way, &headers) => parted,
+                () = gone.wait() => Err(unavailable()),
+            };
         }
         self.forget(&session);
         Ok(*empty(StatusCode::NO_CONTENT))
@@ -94,7 +101,10 @@ impl Hub {
         let sealed = headers.raw().get(fetch::HEADER);
         let Some(sealed) = sealed.and_then(|value| value.to_str().ok()) else {
             if session.link.is_plain() {
-                token.is_clear().map_err(|_| bad_request())?;
+                token.is_clear().map_err(|refusal| {
+                    let refused = Refused::unread(refusal, Outline::default());
+                    self.refuse(&session.link, &refused)
+                })?;
                 return Ok((Arc::clone(&session), session.link.respond_plain()));
             }
             let refused = Refused::unread(Refusal::Unsigned, Outline::default());

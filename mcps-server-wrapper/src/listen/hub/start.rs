@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use mcps_client::link::Link;
+use mcps_client::link::{Link, Peer};
 use mcps_client::relay;
 use mcps_core::code::Code;
-use mcps_core::passport::Passport;
 use mcps_transport::child::Child;
 use mcps_transport::pipe::Pipe;
 
 use super::{Behind, Hub, Key};
+use crate::desk::Desk;
 use crate::listen::presence::Presence;
 use crate::listen::process::Process;
 use crate::listen::session::{Server, Session};
@@ -34,8 +34,10 @@ impl Hub {
                 Server::Shared(_) | Server::Remote(_) => self.alone(link),
             };
         }
-        let caller = link.peer().map(|peer| subject(&peer.passport));
-        let same = sessions.values().filter(|session| session.caller == caller);
+        let caller = link.peer().map(|peer| subject(&peer));
+        let leaving = self.leaving().clone();
+        let all = || sessions.values().chain(&leaving);
+        let same = all().filter(|session| session.caller == caller);
         if caller.is_some() && same.count() >= self.parts.max_sessions_each {
             tracing::warn!(
                 caller,
@@ -44,11 +46,11 @@ impl Hub {
             );
             return Err(Code::RateLimited);
         }
-        if sessions.len() >= self.parts.max_sessions {
+        let count = all().count();
+        if count >= self.parts.max_sessions {
             tracing::warn!(
-                sessions = sessions.len(),
-                "refused a session: there are {} already; --max-sessions allows more",
-                sessions.len()
+                sessions = count,
+                "refused a session: there are {count} already; --max-sessions allows more",
             );
             return Err(Code::RateLimited);
         }
@@ -59,8 +61,10 @@ impl Hub {
                 (Server::Own(process), Some(running))
             }
         };
+        let desk = self.desk_of(&server);
         let session = Arc::new(Session {
             link: Arc::clone(link),
+            desk,
             server,
             presence: Presence::new(&self.parts.desk.clock),
             caller,
@@ -69,7 +73,9 @@ impl Hub {
         drop(sessions);
         if let Some(running) = running {
             let (hub, own) = (self.clone(), Arc::clone(&session));
-            self.run(running, move || hub.forget(&own));
+            let (hub_too, own_too) = (self.clone(), Arc::clone(&session));
+            let lose = move || hub.forget(&own);
+            self.run(running, lose, move || hub_too.gone(&own_too));
         }
         Ok(session)
     }
@@ -79,12 +85,30 @@ impl Hub {
     /// # Errors
     /// When the server cannot be started.
     pub(super) fn alone(&self, link: &Arc<Link>) -> Result<Arc<Session>, Code> {
+        let server = self.common()?;
         Ok(Arc::new(Session {
             link: Arc::clone(link),
-            server: self.common()?,
+            desk: self.desk_of(&server),
+            server,
             presence: Presence::new(&self.parts.desk.clock),
             caller: None,
         }))
+    }
+
+    /// How messages of a session are judged: by what its own server told of its tools.
+    fn desk_of(&self, server: &Server) -> Desk {
+        match server {
+            Server::Own(process) | Server::Shared(process) => process.desk().clone(),
+            Server::Remote(_) => self.fresh_desk(),
+        }
+    }
+
+    /// That of a server of which nothing is known yet.
+    fn fresh_desk(&self) -> Desk {
+        Desk {
+            mirrors: Arc::default(),
+            ..self.parts.desk.clone()
+        }
     }
 
     /// The server that sessions have in common: the one over HTTP, or a process.
@@ -101,7 +125,7 @@ impl Hub {
         *shared = Some(Arc::clone(&process));
         drop(shared);
         let (hub, own) = (self.clone(), Arc::clone(&process));
-        self.run(running, move || {
+        let lose = move || {
             let mut shared = hub.shared();
             if shared
                 .as_ref()
@@ -114,7 +138,8 @@ impl Hub {
             hub.sessions().retain(|_, session| {
                 !matches!(&session.server, Server::Shared(process) if Arc::ptr_eq(process, &own))
             });
-        });
+        };
+        self.run(running, lose, || {});
         Ok(Server::Shared(process))
     }
 
@@ -129,8 +154,9 @@ impl Hub {
             Code::UpstreamUnavailable
         })?;
         let pipe = server.into_pipe(limits);
-        let desk = self.parts.desk.clone();
-        let process = Arc::new(Process::new(desk, pipe.outbox.sender(), owner));
+        let (desk, random) = (self.fresh_desk(), &self.parts.random);
+        let process = Process::new(desk, pipe.outbox.sender(), owner, random);
+        let process = Arc::new(process);
         let running = Running {
             process: Arc::clone(&process),
             pipe,
@@ -139,8 +165,14 @@ impl Hub {
         Ok((process, running))
     }
 
-    /// Passes on what a process says until it ends or is ended. From then on it must not be found.
-    fn run(&self, running: Running, lose: impl FnOnce() + Send + 'static) {
+    /// Passes on what a process says until it ends or is ended. From then on it must not be found;
+    /// `gone` is told when it is no more.
+    fn run(
+        &self,
+        running: Running,
+        lose: impl FnOnce() + Send + 'static,
+        gone: impl FnOnce() + Send + 'static,
+    ) {
         let Running {
             process,
             mut pipe,
@@ -153,7 +185,10 @@ impl Hub {
                     () = process.wait_for_end() => break,
                 };
                 match incoming {
-                    Ok(Some(incoming)) => process.server_wrote(incoming).await,
+                    Ok(Some(incoming)) => tokio::select! {
+                        () = process.server_wrote(incoming) => {}
+                        () = process.wait_for_end() => break,
+                    },
                     Ok(None) | Err(_) => break,
                 }
             }
@@ -164,6 +199,7 @@ impl Hub {
             // Whoever had found it before is told too; from here on what is sent to it fails.
             process.server_gone().await;
             drop(child.shutdown().await);
+            gone();
         });
     }
 }
@@ -179,14 +215,14 @@ fn beside(
 ) -> Result<Arc<Session>, Code> {
     let (one, other) = (sooner.link.peer(), link.peer());
     let same = one.zip(other).is_some_and(|(one, other)| {
-        let recognised = one.recognised && other.recognised;
-        recognised && subject(&one.passport) == subject(&other.passport)
+        one.recognised && other.recognised && subject(&one) == subject(&other)
     });
     if !same {
         return Err(Code::RateLimited);
     }
     Ok(Arc::new(Session {
         link: Arc::clone(link),
+        desk: process.desk().clone(),
         server: Server::Own(Arc::clone(process)),
         presence: Arc::clone(&sooner.presence),
         caller: None,
@@ -200,8 +236,15 @@ struct Running {
     child: Child,
 }
 
-/// Who signs, whatever passport they have at the moment.
-fn subject(passport: &Passport) -> String {
-    let tenant = passport.ext().map_or("", |ext| ext.tenant.as_str());
-    format!("{}/{tenant}/{}", passport.issuer(), passport.agent_name())
+/// Who signs, whatever passport they have at the moment. Nobody vouches for what an unknown issuer
+/// says, so there each passport is somebody else.
+fn subject(peer: &Peer) -> String {
+    let passport = &peer.passport;
+    if !peer.recognised {
+        return format!("unrecognised {}", passport.id());
+    }
+    let ext = passport.ext();
+    let ext = ext.map(|ext| (ext.tenant.as_str(), ext.kind, ext.owner.as_str()));
+    // Quoted, so that no name reaches into the next.
+    format!("{:?}", (passport.issuer(), ext, passport.agent_name()))
 }

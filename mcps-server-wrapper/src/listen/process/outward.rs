@@ -186,7 +186,7 @@ impl Process {
                 let Some(owner) = &self.owner else { return };
                 let text = message::error_text(Some(&id), code, &owner.decision_id(), "");
                 // A server that has gone needs no answer.
-                self.write_line(text).await;
+                self.write_now(text).await;
             }
             _ => {}
         }

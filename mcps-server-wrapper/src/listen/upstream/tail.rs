@@ -61,6 +61,11 @@ impl Tail {
         self.kept().over
     }
 
+    /// What is kept of it, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.kept().backlog.bytes()
+    }
+
     /// Whether that event is one of those kept of it.
     pub(super) fn has(&self, id: &[u8]) -> bool {
         self.kept().backlog.after(id).is_some()
@@ -94,6 +99,13 @@ impl Tail {
 }
 
 impl Turn {
+    /// Waits until another takes it.
+    pub(in crate::listen) fn lost(&self) -> impl Future<Output = ()> + use<> {
+        let (mut others, number) = (self.tail.reader.subscribe(), self.number);
+        // The sender is ours.
+        async move { drop(others.wait_for(|now| *now != number).await) }
+    }
+
     /// What came after that event; `None` when that is not kept any more.
     pub(in crate::listen) fn missed(&self, id: &[u8]) -> Option<Missed> {
         let kept = self.tail.kept();
@@ -113,9 +125,7 @@ impl Turn {
         reader: mpsc::Sender<Event>,
         resumable: bool,
     ) {
-        let mut others = self.tail.reader.subscribe();
-        let number = self.number;
-        let lost = async move { drop(others.wait_for(|now| *now != number).await) };
+        let lost = self.lost();
         tokio::pin!(lost);
         loop {
             let event = tokio::select! {

@@ -118,13 +118,20 @@ async fn a_server_without_sessions_ends_none() {
 
 #[tokio::test]
 async fn there_is_no_session_where_there_was_no_answer() {
-    let back = Back::set(&[]).await;
+    let back = Back::set(&["--max-sessions-per-caller", "1"]).await;
     let caller = back.caller();
     let serve = async { back.next().await.empty(503, "Retry-After: 7\r\n").await };
     let ((response, _), ()) = tokio::join!(caller.tell(INITIALIZE), serve);
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()["retry-after"], "7");
     assert!(response.headers().get("mcp-session-id").is_none());
+    // Nor where the answer was none, and none of them takes the place of one.
+    let caller = back.caller();
+    let serve = async { back.next().await.json(200, "", "[]").await };
+    let ((response, _), ()) = tokio::join!(caller.tell(INITIALIZE), serve);
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    assert!(response.headers().get("mcp-session-id").is_none());
+    back.opened().await;
 }
 
 #[tokio::test]
