@@ -5,6 +5,7 @@ use std::time::Duration;
 use mcps_client::follower::{Alert, Block, Follower, Progress, Resync, State};
 use mcps_core::clock::Timestamp;
 use mcps_core::feed::{Action, FeedError, Lifts, Target};
+use mcps_core::statement;
 
 use crate::authority::{Authority, BUNDLE, FEED, LIFE, NAME, NOW, STRANGER};
 
@@ -136,6 +137,54 @@ fn a_fork_by_the_real_key_only_ever_revokes() {
     let (alert, _) = refused(&mut follower, other.frame(3, 3, at(1), LIFE), at(1));
     assert_eq!(alert, forked);
     drop(authority);
+}
+
+/// The feed key signed it, whoever has that; nothing of it is followed, and what it revokes counts.
+#[test]
+fn what_does_not_hold_together_only_ever_revokes() {
+    let (mut authority, mut follower) = followed();
+    authority.commit(&Action::Revoke(tenant("c")), at(1));
+    authority.commit(&reinstate("c"), at(1));
+    let text = authority.frame(3, 5, at(1), LIFE);
+    let (body, _) = text.split_once(",\"signature\"").unwrap();
+    for (from, to, error) in [
+        ("\"seq\":5", "\"seq\":6", out_of_order(5, 6)),
+        ("\"to\":5", "\"to\":6", FeedError::Range),
+        ("\"to\":5", "\"to\":2", FeedError::Range),
+        ("policy", "polish", FeedError::BrokenChain),
+        ("12:00:31", "12:09:31", FeedError::Lifetime),
+    ] {
+        let changed = body.replacen(from, to, 1) + "}";
+        assert_ne!(changed, format!("{body}}}"));
+        let text = statement::sign(statement::FEED, &changed, &*FEED).unwrap();
+        let expected = (Alert::Broken(error), Some(Resync::Snapshot));
+        assert_eq!(refused(&mut follower, text, at(1)), expected);
+        let c = follower.blocks().target(&tenant("c"), at(1));
+        assert_eq!(c, Some(Block::Revoked));
+    }
+}
+
+fn out_of_order(expected: u64, found: u64) -> FeedError {
+    FeedError::OutOfOrder { expected, found }
+}
+
+/// Of what looks like a replay, only what is for good counts: the rest may have been taken back.
+#[test]
+fn an_old_frame_revokes_and_suspends_nobody() {
+    let (mut authority, mut follower) = followed();
+    for _ in 0..3 {
+        authority.commit(&Action::Stop(Target::All), at(1));
+    }
+    let frame = authority.frame(3, 6, at(1), LIFE);
+    follower.receive(frame, &BUNDLE, at(1)).unwrap();
+    let mut other = Authority::new(NAME, 1);
+    other.commit(&Action::Revoke(tenant("x")), NOW);
+    other.commit(&suspend("y"), NOW);
+    let replayed = Alert::Replayed { have: 6, to: 2 };
+    let old = other.frame(0, 2, NOW, LIFE);
+    assert_eq!(refused(&mut follower, old, at(1)).0, replayed);
+    let block = |name| follower.blocks().target(&tenant(name), at(1));
+    assert_eq!((block("x"), block("y")), (Some(Block::Revoked), None));
 }
 
 #[test]
