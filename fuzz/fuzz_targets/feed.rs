@@ -39,7 +39,10 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(Unverified::read(bytes).is_err());
         return;
     };
-    let authority = document.root().get("authority").and_then(|name| name.as_str());
+    let authority = document
+        .root()
+        .get("authority")
+        .and_then(|name| name.as_str());
     let Some(bundle) = authority.and_then(|name| bundle(&name)) else {
         assert!(Unverified::read(bytes).is_err());
         return;

@@ -19,15 +19,17 @@ pub(crate) const LIFE: Duration = Duration::from_secs(30);
 pub(crate) static ROOT: LazyLock<SecretKey> = LazyLock::new(|| key(100));
 pub(crate) static FEED: LazyLock<SecretKey> = LazyLock::new(|| key(105));
 pub(crate) static STRANGER: LazyLock<SecretKey> = LazyLock::new(|| key(999));
-pub(crate) static BUNDLE: LazyLock<TrustBundle> = LazyLock::new(|| {
+pub(crate) static BUNDLE: LazyLock<TrustBundle> = LazyLock::new(|| bundle_of(NAME));
+
+pub(crate) fn bundle_of(name: &str) -> TrustBundle {
     let keys = [(&ROOT, KeyUse::Root), (&FEED, KeyUse::Feed)].map(|(key, usage)| TrustedKey {
         usage,
         state: KeyState::Active,
         public_key: key.public_key().clone(),
     });
     let root = ROOT.public_key().key_id();
-    TrustBundle::parse(&TrustBundle::unsigned_json(NAME, 1, NOW, root, &keys)).unwrap()
-});
+    TrustBundle::parse(&TrustBundle::unsigned_json(name, 1, NOW, root, &keys)).unwrap()
+}
 
 pub(crate) fn key(seed: u64) -> SecretKey {
     SecretKey::generate(&SeededRandom::new(seed)).unwrap()

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::model::{Attack, Dice, History, Seen, attacked};
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(800) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
     fn every_attack_is_seen_or_harmless(seed in any::<u64>()) {

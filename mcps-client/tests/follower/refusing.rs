@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use mcps_client::follower::{Alert, Block, Follower, Progress, Resync, State};
 use mcps_core::clock::Timestamp;
-use mcps_core::feed::{Action, FeedError, Lifts, Target};
+use mcps_core::feed::{Action, FeedError, Frame, Lifts, Target};
 use mcps_core::statement;
 
-use crate::authority::{Authority, BUNDLE, FEED, LIFE, NAME, NOW, STRANGER};
+use crate::authority::{Authority, BUNDLE, FEED, LIFE, NAME, NOW, STRANGER, bundle_of};
 
 fn at(seconds: u64) -> Timestamp {
     NOW.plus(Duration::from_secs(seconds))
@@ -207,6 +207,20 @@ fn foreign_and_edited_frames_are_refused_by_name_and_revoke_nothing() {
         assert_eq!(refused(&mut follower, text, NOW), expected);
         assert_eq!(follower.blocks().target(&tenant("x"), NOW), None);
     }
+}
+
+/// Whoever follows several authorities and mixes them up blocks nobody of one by the word of another.
+#[test]
+fn what_another_authority_did_sign_revokes_nothing_here() {
+    let mut other = Authority::new("other.example", 1);
+    other.commit(&Action::Revoke(tenant("x")), NOW);
+    let text = other.frame(0, 1, NOW, LIFE);
+    let frame = Frame::verify(text, &bundle_of("other.example")).unwrap();
+    let (_, mut follower) = followed();
+    let refused = follower.hear(Ok(&frame), NOW);
+    let foreign = Alert::Refused(FeedError::ForeignAuthority);
+    assert_eq!(refused, Err(foreign));
+    assert_eq!(follower.blocks().target(&tenant("x"), NOW), None);
 }
 
 #[test]
