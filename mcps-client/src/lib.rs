@@ -10,6 +10,7 @@ pub mod enrol;
 pub mod error;
 pub mod exit;
 pub mod fetch;
+pub mod follower;
 pub mod home;
 pub mod identity;
 pub mod link;

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod code;
 pub mod digest;
 pub mod envelope;
+pub mod feed;
 #[cfg(test)]
 mod fixture;
 pub mod jcs;

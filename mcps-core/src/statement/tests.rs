@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{MANIFEST, MESSAGE, PROOF, STATUS, TOOL, TRUST, digest, sign, verify};
+use super::{EPOCH, FEED, MANIFEST, MESSAGE, PROOF, STATUS, TOOL, TRUST, digest, sign, verify};
 use crate::code::Code;
 use crate::digest::Digest;
 use crate::fixture::{self, key};
@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::signature::Signature;
 use crate::signer::Signer as _;
 
-const ALL: [&str; 6] = [MESSAGE, TOOL, MANIFEST, STATUS, TRUST, PROOF];
+const ALL: [&str; 8] = [MESSAGE, TOOL, MANIFEST, STATUS, TRUST, FEED, EPOCH, PROOF];
 
 fn check(ctx: &str, text: &str) -> Result<(), Refusal> {
     verify(ctx, Document::parse(text)?.root(), key(1).public_key())

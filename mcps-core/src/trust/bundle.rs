@@ -15,21 +15,24 @@ pub enum KeyUse {
     Passport,
     /// Revocation status.
     Status,
+    /// Frames of the revocation feed.
+    Feed,
 }
 
 impl KeyUse {
-    /// `root`, `passport` or `status`.
+    /// `root`, `passport`, `status` or `feed`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Root => "root",
             Self::Passport => "passport",
             Self::Status => "status",
+            Self::Feed => "feed",
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Root, Self::Passport, Self::Status]
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Root, Self::Passport, Self::Status, Self::Feed]
             .into_iter()
             .find(|own| own.as_str() == text)
     }
@@ -57,7 +60,7 @@ impl KeyState {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         [Self::Active, Self::Retired, Self::Revoked]
             .into_iter()
             .find(|own| own.as_str() == text)

@@ -15,6 +15,7 @@ const OLD_PASSPORT: u64 = 101;
 const PASSPORT: u64 = 102;
 const BURNT_PASSPORT: u64 = 103;
 const STATUS: u64 = 104;
+const FEED: u64 = 105;
 
 fn kid(seed: u64) -> KeyId {
     key(seed).public_key().key_id().clone()
@@ -27,6 +28,7 @@ fn set() -> Vec<TrustedKey> {
         (PASSPORT, KeyUse::Passport, KeyState::Active),
         (BURNT_PASSPORT, KeyUse::Passport, KeyState::Revoked),
         (STATUS, KeyUse::Status, KeyState::Active),
+        (FEED, KeyUse::Feed, KeyState::Active),
     ]
     .map(|(seed, usage, state)| TrustedKey {
         usage,
@@ -70,6 +72,7 @@ fn a_set_signed_by_the_pinned_root_is_believed() {
     assert_eq!(kids(KeyUse::Root), [kid(ROOT)]);
     assert_eq!(kids(KeyUse::Passport), [kid(OLD_PASSPORT), kid(PASSPORT)]);
     assert_eq!(kids(KeyUse::Status), [kid(STATUS)]);
+    assert_eq!(kids(KeyUse::Feed), [kid(FEED)]);
 }
 
 #[test]
@@ -108,6 +111,17 @@ fn a_root_that_is_revoked_or_missing_from_its_set_is_refused() {
             Refusal::UnknownIssuer
         );
     }
+}
+
+/// What authorities without a feed have published.
+#[test]
+fn a_set_without_a_feed_key_is_read_as_before() {
+    let keys = &set()[..5];
+    let text = TrustBundle::unsigned_json(AUTHORITY, 7, NOW, &kid(ROOT), keys);
+    assert!(!text.contains("feed"));
+    let bundle = TrustBundle::parse(&signed(&text, ROOT)).unwrap();
+    bundle.verify(&kid(ROOT)).unwrap();
+    assert_eq!(bundle.usable(KeyUse::Feed).count(), 0);
 }
 
 #[test]
@@ -240,6 +254,7 @@ fn passports_are_good_by_the_keys_for_passports_alone() {
         (OLD_PASSPORT, true),
         (BURNT_PASSPORT, false),
         (STATUS, false),
+        (FEED, false),
         (ROOT, false),
     ] {
         let passport = agent("agent", &key(1)).sign(&key(seed)).unwrap();

@@ -1,0 +1,70 @@
+//! One thing in force, as snapshots and stored positions list it.
+
+use mcps_core::clock::Timestamp;
+use mcps_core::feed::Target;
+use mcps_core::level::TrustLevel;
+
+use super::Blocks;
+
+/// What holds something back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Revoked for good.
+    Revoked,
+    /// Suspended, until an instant or until it is taken back.
+    Suspended(Option<Timestamp>),
+    /// Held back until an operator approves.
+    Quarantined,
+    /// Stopped by an operator.
+    Stopped,
+    /// Named by an event that was not understood.
+    Unclear,
+    /// At this level now.
+    Level(TrustLevel),
+}
+
+/// One thing in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is about.
+    pub target: Target,
+    /// What holds it back.
+    pub held: Held,
+}
+
+impl Blocks {
+    /// Everything in force, in a fixed order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        fn all<'a>(
+            targets: impl IntoIterator<Item = &'a Target>,
+            held: Held,
+        ) -> impl Iterator<Item = (&'a Target, Held)> {
+            targets.into_iter().map(move |target| (target, held))
+        }
+        let suspended = self.suspended.iter();
+        let levels = self.levels.iter();
+        all(&self.revoked, Held::Revoked)
+            .chain(suspended.map(|(target, until)| (target, Held::Suspended(*until))))
+            .chain(all(&self.quarantined, Held::Quarantined))
+            .chain(all(&self.stopped, Held::Stopped))
+            .chain(all(&self.unclear, Held::Unclear))
+            .chain(levels.map(|(target, level)| (target, Held::Level(*level))))
+            .map(|(target, held)| Entry {
+                target: target.clone(),
+                held,
+            })
+    }
+
+    /// Puts an entry in force.
+    pub(in crate::follower) fn hold(&mut self, entry: &Entry) {
+        let target = &entry.target;
+        match entry.held {
+            Held::Revoked => self.revoke(target),
+            Held::Suspended(until) => self.suspend(target, until),
+            Held::Level(level) => self.record(target, level),
+            Held::Quarantined => self.quarantine(target),
+            Held::Stopped => self.stop(target),
+            Held::Unclear => self.suspect(target),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The follower as text, to be stored and restored. Lines of JSON: the position first, then one line
+//! for each entry in force.
+
+use mcps_core::clock::Timestamp;
+use mcps_core::digest::{Digest, Hasher};
+use mcps_core::feed::{MAX_NUMBER, Target};
+use mcps_core::json::{Document, JsonError, Object, Value, quote};
+use mcps_core::level::TrustLevel;
+
+use super::freshness::Heard;
+use super::{Entry, Follower, Held, Position, Resync};
+
+/// What to store, and what it may replace: store `text` only where what is stored has the digest
+/// `replaces`, or nothing is stored and it is `None`. Else another process has come further;
+/// restore what it stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// What to store.
+    pub text: String,
+    /// SHA-256 of `text`.
+    pub digest: Digest,
+    /// SHA-256 of what this was restored from, or last stored as.
+    pub replaces: Option<Digest>,
+}
+
+/// What was stored cannot be used; start from a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SavedError {
+    /// A line is not JSON.
+    #[error("what was stored of the feed is not JSON: {0}")]
+    Json(#[from] JsonError),
+    /// A member is missing, or not of its form.
+    #[error("what was stored of the feed has no good `{0}`")]
+    Member(&'static str),
+    /// It was cut: the first line counts more entries than there are.
+    #[error("what was stored of the feed is not complete")]
+    Cut,
+    /// It is about another authority.
+    #[error("what was stored is of another authority's feed")]
+    ForeignAuthority,
+}
+
+const FORM: i64 = 1;
+
+impl Follower {
+    /// What to store now; `None` as long as there is no position.
+    #[must_use]
+    pub fn save(&self) -> Option<Saved> {
+        let at = self.position?;
+        let mut text = format!(
+            r#"{{"form":{FORM},"epoch":{},"seq":{},"chain":"{}","entries":{},"divided":{},"overflow":{},"resync":{},"authority":"#,
+            at.epoch,
+            at.seq,
+            at.chain,
+            self.blocks.len(),
+            self.divided,
+            self.blocks.overflows(),
+            !matches!(self.wants, None | Some(Resync::Resume)),
+        );
+        quote(&self.authority, &mut text);
+        let heard = self.heard;
+        let times = [
+            ("iat", heard.map(|heard| heard.iat)),
+            ("fresh_until", heard.map(|heard| heard.fresh_until)),
+            ("doubt", self.doubt),
+            ("latest", self.latest),
+        ];
+        for (name, time) in times {
+            if let Some(time) = time {
+                text.push_str(&format!(r#","{name}":"{time}""#));
+            }
+        }
+        text.push_str("}\n");
+        for entry in self.blocks.entries() {
+            text.push_str(&line(&entry));
+        }
+        let digest = digest_of(&text);
+        let replaces = self.stored;
+        Some(Saved {
+            text,
+            digest,
+            replaces,
+        })
+    }
+
+    /// It was stored.
+    pub fn stored(&mut self, saved: &Saved) {
+        self.stored = Some(saved.digest);
+    }
+
+    /// Goes on from what was stored. Its knowledge is as old as it was.
+    ///
+    /// # Errors
+    /// [`SavedError`] when it cannot be used.
+    pub fn restore(authority: &str, text: &str) -> Result<Self, SavedError> {
+        let mut lines = text.lines();
+        let head = Document::parse(lines.next().unwrap_or_default())?;
+        let head = head.root().as_object().ok_or(SavedError::Member("form"))?;
+        if head.get("form").and_then(Value::as_i64) != Some(FORM) {
+            return Err(SavedError::Member("form"));
+        }
+        let named = head.get("authority").and_then(Value::as_str);
+        if named.as_deref() != Some(authority) {
+            return Err(SavedError::ForeignAuthority);
+        }
+        let chain = head.get("chain").and_then(Value::as_str);
+        let chain = chain.and_then(|chain| Digest::from_hex(&chain));
+        let mut follower = Self::new(authority);
+        follower.position = Some(Position {
+            epoch: number(head, "epoch")?,
+            seq: number(head, "seq")?,
+            chain: chain.ok_or(SavedError::Member("chain"))?,
+        });
+        follower.doubt = time(head, "doubt")?;
+        follower.latest = time(head, "latest")?;
+        follower.heard = match (time(head, "iat")?, time(head, "fresh_until")?) {
+            (Some(iat), Some(fresh_until)) => Some(Heard { iat, fresh_until }),
+            (None, None) => None,
+            _ => return Err(SavedError::Member("iat")),
+        };
+        let flag = |name| head.get(name).and_then(Value::as_bool);
+        follower.divided = flag("divided").ok_or(SavedError::Member("divided"))?;
+        if flag("overflow").ok_or(SavedError::Member("overflow"))? {
+            follower.blocks.overflow();
+        }
+        let resync = flag("resync").ok_or(SavedError::Member("resync"))?;
+        follower.wants = resync.then_some(Resync::Snapshot);
+        for line in lines {
+            follower.blocks.hold(&entry(line)?);
+        }
+        let entries = u64::try_from(follower.blocks.len());
+        if entries != Ok(number(head, "entries")?) {
+            return Err(SavedError::Cut);
+        }
+        follower.stored = Some(digest_of(text));
+        Ok(follower)
+    }
+}
+
+fn digest_of(text: &str) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher.put(text.as_bytes());
+    hasher.finish()
+}
+
+fn number(object: Object<'_>, name: &'static str) -> Result<u64, SavedError> {
+    let number = object.get(name).and_then(Value::as_i64);
+    let number = number.and_then(|number| u64::try_from(number).ok());
+    let number = number.filter(|number| *number <= MAX_NUMBER);
+    number.ok_or(SavedError::Member(name))
+}
+
+fn time(object: Object<'_>, name: &'static str) -> Result<Option<Timestamp>, SavedError> {
+    let Some(value) = object.get(name) else {
+        return Ok(None);
+    };
+    let text = value.as_str().ok_or(SavedError::Member(name))?;
+    let time = Timestamp::parse_rfc3339(&text);
+    time.map(Some).ok_or(SavedError::Member(name))
+}
+
+fn line(entry: &Entry) -> String {
+    let (held, more) = match entry.held {
+        Held::Revoked => ("revoked", String::new()),
+        Held::Suspended(until) => {
+            let until = until.map(|until| format!(r#","until":"{until}""#));
+            ("suspended", until.unwrap_or_default())
+        }
+        Held::Quarantined => ("quarantined", String::new()),
+        Held::Stopped => ("stopped", String::new()),
+        Held::Unclear => ("unclear", String::new()),
+        Held::Level(level) => ("level", format!(r#","level":{}"#, level.number())),
+    };
+    let target = entry.target.to_json();
+    format!("{{\"held\":\"{held}\",\"target\":{target}{more}}}\n")
+}
+
+fn entry(line: &str) -> Result<Entry, SavedError> {
+    let document = Document::parse(line)?;
+    let object = document.root().as_object();
+    let object = object.ok_or(SavedError::Member("entries"))?;
+    let target = object.get("target").ok_or(SavedError::Member("target"))?;
+    let target = Target::read(target).map_err(|_| SavedError::Member("target"))?;
+    let level = || {
+        let level = object.get("level").and_then(Value::as_i64);
+        let level = level.and_then(TrustLevel::from_number);
+        level.ok_or(SavedError::Member("level"))
+    };
+    let held = object.get("held").and_then(Value::as_str);
+    let held = match held.as_deref() {
+        Some("revoked") => Held::Revoked,
+        Some("suspended") => Held::Suspended(time(object, "until")?),
+        Some("quarantined") => Held::Quarantined,
+        Some("stopped") => Held::Stopped,
+        Some("unclear") => Held::Unclear,
+        Some("level") => Held::Level(level()?),
+        _ => return Err(SavedError::Member("held")),
+    };
+    Ok(Entry { target, held })
+}
