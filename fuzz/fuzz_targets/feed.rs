@@ -1,9 +1,10 @@
-//! Frames of the revocation feed, their events, and beginnings of epochs.
+//! Frames of the revocation feed, their events, snapshots, positions, and beginnings of epochs.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use mcps_core::feed::{
-    Draft, Epoch, Event, Frame, MAX_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, Target, Unverified, link,
+    Cursor, Draft, Entry, Epoch, Event, Frame, MAX_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, Snapshot,
+    Target, Unverified, link,
 };
 use mcps_core::json::Document;
 use mcps_core::key::SecretKey;
@@ -31,6 +32,10 @@ fn bundle(authority: &str) -> Option<TrustBundle> {
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = std::str::from_utf8(bytes) {
         one_event(text);
+        one_entry(text);
+        if let Some(cursor) = Cursor::parse(text) {
+            assert_eq!(cursor.to_string(), text);
+        }
         if let Some(bundle) = bundle("authority.example") {
             assert!(Epoch::verify(text, &bundle).is_err());
         }
@@ -47,6 +52,10 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(Unverified::read(bytes).is_err());
         return;
     };
+    if let Ok(snapshot) = Snapshot::verify(bytes, &bundle) {
+        let again = Snapshot::verify(snapshot.sign(&*KEY).unwrap(), &bundle);
+        assert_eq!(again.as_ref(), Ok(&snapshot));
+    }
     let Ok(read) = Unverified::read(bytes) else {
         return;
     };
@@ -72,6 +81,20 @@ fn one_event(text: &str) {
         let again = Event::new(event.seq(), event.at(), action, reason).unwrap();
         assert_eq!(again.action(), event.action());
     }
+}
+
+/// An entry has one canonical form.
+fn one_entry(text: &str) {
+    let Ok(entry) = Document::parse(text).map_err(drop).and_then(|document| {
+        Entry::read(document.root()).map_err(drop)
+    }) else {
+        return;
+    };
+    let mut written = String::new();
+    entry.write(&mut written);
+    let document = Document::parse(written.as_str()).unwrap();
+    assert_eq!(mcps_core::jcs::to_string(document.root()), written);
+    assert_eq!(Entry::read(document.root()).as_ref(), Ok(&entry));
 }
 
 /// What holds together is what its own parts give when they are signed again.

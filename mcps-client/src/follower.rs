@@ -20,16 +20,16 @@ mod saved;
 mod snapshot;
 
 pub use alert::{Alert, Resync};
-pub use blocks::{Block, Blocks, Entry, Held, MAX_ENTRIES};
+pub use blocks::{Block, Blocks, MAX_ENTRIES};
 pub use freshness::{Freshness, State};
 pub use saved::{Saved, SavedError};
-pub use snapshot::{Snapshot, Turn};
+pub use snapshot::Turn;
 
 use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
-use mcps_core::feed::{Action, Event, FeedError, Frame, Unverified, genesis};
+use mcps_core::feed::{Action, Event, FeedError, Frame, Position, Unverified, genesis};
 use mcps_core::key::KeyId;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::Passport;
@@ -43,17 +43,6 @@ pub const LAG: Duration = Duration::from_secs(10);
 
 /// How far the authority's clock may be ahead of ours.
 pub const SKEW: Duration = Duration::from_secs(60);
-
-/// How far a follower has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// The epoch, from 1.
-    pub epoch: u64,
-    /// The number of the last event; 0 before the first.
-    pub seq: u64,
-    /// The chain at that number.
-    pub chain: Digest,
-}
 
 /// What a frame brought.
 #[derive(Clone, Debug, PartialEq, Eq)]

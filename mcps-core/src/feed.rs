@@ -1,5 +1,5 @@
-//! The revocation feed as data: numbered events in a hash chain, and the signed frames that carry
-//! them. `docs/feed.md` has the wire form and the rules.
+//! The revocation feed as data: numbered events in a hash chain, the signed frames that carry them, and
+//! signed snapshots of what they put in force. `docs/feed.md` has the wire form and the rules.
 //!
 //! A [`Frame`] that exists was signed by a feed key of the authority; [`Frame::check`] says whether
 //! it holds together. Where it stands in the history is for the follower to say, which keeps the
@@ -7,19 +7,25 @@
 
 mod action;
 mod chain;
+mod entry;
 mod epoch;
 mod error;
 mod event;
 mod frame;
 mod member;
+mod position;
+mod snapshot;
 mod target;
 
 pub use action::{Action, Lifts};
 pub use chain::{genesis, link};
+pub use entry::{Entry, Held};
 pub use epoch::Epoch;
 pub use error::FeedError;
 pub use event::Event;
 pub use frame::{Draft, Frame, Unverified};
+pub use position::{Cursor, Position};
+pub use snapshot::{MAX_SNAPSHOT_BYTES, Snapshot};
 pub use target::{Target, TargetKind};
 
 use std::time::Duration;

@@ -23,6 +23,8 @@ pub const TRUST: &str = "mcps-trust-v1";
 pub const FEED: &str = "mcps-feed-v1";
 /// The beginning of an epoch of the revocation feed.
 pub const EPOCH: &str = "mcps-epoch-v1";
+/// All that is in force at a position of the revocation feed.
+pub const SNAPSHOT: &str = "mcps-snapshot-v1";
 /// Proof of possession of a key.
 pub const PROOF: &str = "mcps-pop-v1";
 
@@ -45,12 +47,23 @@ pub fn digest(ctx: &str, object: Value<'_>) -> Digest {
 /// [`Refusal::Statement`] when the text is not an object, already has `signature` or `ctx`, or the
 /// signer fails.
 pub fn sign(ctx: &str, unsigned: &str, signer: &dyn Signer) -> Result<String, Refusal> {
+    sign_document(ctx, Document::parse(unsigned)?, signer)
+}
+
+/// As [`sign`], for a text that was read already, within limits of its own.
+///
+/// # Errors
+/// As [`sign`].
+pub fn sign_document(
+    ctx: &str,
+    unsigned: Document,
+    signer: &dyn Signer,
+) -> Result<String, Refusal> {
     let fail = |why| Refusal::Statement {
         what: "statement",
         why,
     };
-    let document = Document::parse(unsigned)?;
-    let object = document
+    let object = unsigned
         .root()
         .as_object()
         .ok_or_else(|| fail("not an object"))?;
@@ -58,17 +71,19 @@ pub fn sign(ctx: &str, unsigned: &str, signer: &dyn Signer) -> Result<String, Re
         return Err(fail("`signature` and `ctx` are reserved"));
     }
     let signature = signer
-        .sign(&digest(ctx, document.root()))
+        .sign(&digest(ctx, unsigned.root()))
         .map_err(|_| fail("the signer failed"))?;
-    let body = unsigned
-        .trim_end()
-        .strip_suffix('}')
-        .ok_or_else(|| fail("not an object"))?;
     let comma = if object.is_empty() { "" } else { "," };
-    Ok(format!(
-        r#"{body}{comma}"signature":"{}"}}"#,
+    let mut text = unsigned.into_text();
+    text.truncate(text.trim_end().len());
+    if text.pop() != Some('}') {
+        return Err(fail("not an object"));
+    }
+    text.push_str(&format!(
+        r#"{comma}"signature":"{}"}}"#,
         signature.to_base64()
-    ))
+    ));
+    Ok(text)
 }
 
 /// Verifies `object.signature` by `key` under `ctx`, by the native rules: canonical base64, low S.

@@ -1,9 +1,8 @@
 //! What is in force: revoked for good, or held back until it is taken back.
 
-mod entry;
+mod entries;
 mod query;
 
-pub use entry::{Entry, Held};
 pub use query::Block;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,12 +3,11 @@
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::{Digest, Hasher};
-use mcps_core::feed::{MAX_NUMBER, Target};
+use mcps_core::feed::{Entry, FeedError, MAX_NUMBER, Position};
 use mcps_core::json::{Document, JsonError, Object, Value, quote};
-use mcps_core::level::TrustLevel;
 
 use super::freshness::Heard;
-use super::{Entry, Follower, Held, Position, Resync};
+use super::{Follower, Resync};
 
 /// What to store, and what it may replace: store `text` only where what is stored has the digest
 /// `replaces`, or nothing is stored and it is `None`. Else another process has come further;
@@ -32,6 +31,9 @@ pub enum SavedError {
     /// A member is missing, or not of its form.
     #[error("what was stored of the feed has no good `{0}`")]
     Member(&'static str),
+    /// A line is not an entry.
+    #[error("what was stored of the feed has no good entry: {0}")]
+    Entry(FeedError),
     /// It was cut: the first line counts more entries than there are.
     #[error("what was stored of the feed is not complete")]
     Cut,
@@ -72,7 +74,8 @@ impl Follower {
         }
         text.push_str("}\n");
         for entry in self.blocks.entries() {
-            text.push_str(&line(&entry));
+            entry.write(&mut text);
+            text.push('\n');
         }
         let digest = digest_of(&text);
         let replaces = self.stored;
@@ -159,42 +162,7 @@ fn time(object: Object<'_>, name: &'static str) -> Result<Option<Timestamp>, Sav
     time.map(Some).ok_or(SavedError::Member(name))
 }
 
-fn line(entry: &Entry) -> String {
-    let (held, more) = match entry.held {
-        Held::Revoked => ("revoked", String::new()),
-        Held::Suspended(until) => {
-            let until = until.map(|until| format!(r#","until":"{until}""#));
-            ("suspended", until.unwrap_or_default())
-        }
-        Held::Quarantined => ("quarantined", String::new()),
-        Held::Stopped => ("stopped", String::new()),
-        Held::Unclear => ("unclear", String::new()),
-        Held::Level(level) => ("level", format!(r#","level":{}"#, level.number())),
-    };
-    let target = entry.target.to_json();
-    format!("{{\"held\":\"{held}\",\"target\":{target}{more}}}\n")
-}
-
 fn entry(line: &str) -> Result<Entry, SavedError> {
     let document = Document::parse(line)?;
-    let object = document.root().as_object();
-    let object = object.ok_or(SavedError::Member("entries"))?;
-    let target = object.get("target").ok_or(SavedError::Member("target"))?;
-    let target = Target::read(target).map_err(|_| SavedError::Member("target"))?;
-    let level = || {
-        let level = object.get("level").and_then(Value::as_i64);
-        let level = level.and_then(TrustLevel::from_number);
-        level.ok_or(SavedError::Member("level"))
-    };
-    let held = object.get("held").and_then(Value::as_str);
-    let held = match held.as_deref() {
-        Some("revoked") => Held::Revoked,
-        Some("suspended") => Held::Suspended(time(object, "until")?),
-        Some("quarantined") => Held::Quarantined,
-        Some("stopped") => Held::Stopped,
-        Some("unclear") => Held::Unclear,
-        Some("level") => Held::Level(level()?),
-        _ => return Err(SavedError::Member("held")),
-    };
-    Ok(Entry { target, held })
+    Entry::read(document.root()).map_err(SavedError::Entry)
 }

@@ -2,26 +2,11 @@
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
-use mcps_core::feed::{Epoch, FeedError};
+use mcps_core::feed::{Epoch, FeedError, Position, Snapshot};
 use mcps_core::trust::TrustBundle;
 
 use super::freshness::Heard;
-use super::{Alert, Entry, Follower, Position, Resync, SKEW};
-
-/// All that is in force at a position. The caller has verified that the authority signed it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The authority's name.
-    pub authority: String,
-    /// The position it describes.
-    pub position: Position,
-    /// When it was signed.
-    pub iat: Timestamp,
-    /// Until when it vouches that there is no more; `iat` when it does not.
-    pub fresh_until: Timestamp,
-    /// What is in force there.
-    pub entries: Vec<Entry>,
-}
+use super::{Alert, Follower, Resync, SKEW};
 
 /// How a new epoch was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use mcps_client::follower::{
-    Alert, Block, Entry, Follower, Held, Position, Progress, Resync, Snapshot, State, Turn,
-};
+use mcps_client::follower::{Alert, Block, Follower, Progress, Resync, State, Turn};
 use mcps_core::clock::Timestamp;
-use mcps_core::feed::{Action, Epoch, FeedError, Target};
+use mcps_core::feed::{Action, Entry, Epoch, FeedError, Held, Position, Snapshot, Target};
 
 use crate::authority::{Authority, BUNDLE, FEED, LIFE, NAME, NOW, ROOT};
 

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mcps_client::follower::{Alert, Entry, Follower, Held, Position, Progress, Resync};
-use mcps_client::follower::{Snapshot, State};
+use mcps_client::follower::{Alert, Follower, Progress, Resync, State};
 use mcps_core::clock::Timestamp;
-use mcps_core::feed::{Action, Epoch, Event, FeedError, Frame, Lifts, Target, Unverified};
+use mcps_core::feed::{Action, Entry, Epoch, Event, FeedError, Frame, Held, Lifts, Position};
+use mcps_core::feed::{Snapshot, Target, Unverified};
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::PassportId;
 

@@ -200,7 +200,13 @@ fn foreign_and_edited_frames_are_refused_by_name_and_revoke_nothing() {
         (by_stranger, FeedError::ForeignKey),
         (of_other, FeedError::ForeignAuthority),
         (edited, FeedError::BadSignature),
-        (" ".repeat(2 << 20), FeedError::TooLarge { bytes: 2 << 20 }),
+        (
+            " ".repeat(2 << 20),
+            FeedError::TooLarge {
+                bytes: 2 << 20,
+                limit: 1 << 20,
+            },
+        ),
     ] {
         let (_, mut follower) = followed();
         let expected = (Alert::Refused(error), Some(Resync::Resume));

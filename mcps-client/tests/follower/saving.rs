@@ -5,7 +5,7 @@ use std::time::Duration;
 use mcps_client::follower::{Block, Follower, SavedError, State};
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
-use mcps_core::feed::{Action, Event, Target};
+use mcps_core::feed::{Action, Event, FeedError, Target};
 use mcps_core::level::TrustLevel;
 use proptest::prelude::*;
 
@@ -132,7 +132,7 @@ fn what_was_cut_or_is_not_ours_is_refused() {
     let form = saved.text.replacen("\"form\":1", "\"form\":2", 1);
     assert_eq!(refused(&form), SavedError::Member("form"));
     let held = saved.text.replacen("\"revoked\"", "\"pardoned\"", 1);
-    assert_eq!(refused(&held), SavedError::Member("held"));
+    assert_eq!(refused(&held), SavedError::Entry(FeedError::Member("held")));
     assert!(matches!(refused(""), SavedError::Json(_)));
 }
 

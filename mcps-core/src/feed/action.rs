@@ -93,7 +93,7 @@ pub enum Action {
 }
 
 /// Targets of a revocation and a suspension.
-const REACHES: [TargetKind; 8] = [
+pub(super) const REACHES: [TargetKind; 8] = [
     TargetKind::Passport,
     TargetKind::Key,
     TargetKind::Agent,
@@ -103,20 +103,20 @@ const REACHES: [TargetKind; 8] = [
     TargetKind::Tenant,
     TargetKind::Issuer,
 ];
-const SUBJECTS: [TargetKind; 4] = [
+pub(super) const SUBJECTS: [TargetKind; 4] = [
     TargetKind::Passport,
     TargetKind::Agent,
     TargetKind::Server,
     TargetKind::Gateway,
 ];
-const QUARANTINED: [TargetKind; 5] = [
+pub(super) const QUARANTINED: [TargetKind; 5] = [
     TargetKind::Passport,
     TargetKind::Agent,
     TargetKind::Server,
     TargetKind::Gateway,
     TargetKind::Tool,
 ];
-const STOPPED: [TargetKind; 5] = [
+pub(super) const STOPPED: [TargetKind; 5] = [
     TargetKind::All,
     TargetKind::Tenant,
     TargetKind::Agent,

@@ -2,14 +2,16 @@
 
 use crate::json::JsonError;
 
-/// Why a frame, an event or an epoch's beginning was refused. Content is never repeated.
+/// Why a frame, an event, a snapshot or an epoch's beginning was refused. Content is never repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedError {
-    /// The text is longer than a frame may be.
-    #[error("{bytes} bytes; at most {} are allowed", super::MAX_BYTES)]
+    /// The text is longer than a frame or a snapshot may be.
+    #[error("{bytes} bytes; at most {limit} are allowed")]
     TooLarge {
         /// Its length.
         bytes: usize,
+        /// The most that is allowed.
+        limit: usize,
     },
     /// The bytes are not strict JSON (RFC 7493).
     #[error("not strict JSON: {0}")]
@@ -17,7 +19,7 @@ pub enum FeedError {
     /// A member is missing, mistyped, or beyond its limits.
     #[error("member `{0}` is missing or not of its form")]
     Member(&'static str),
-    /// A frame or an epoch's beginning has a member that this version does not know.
+    /// A frame, a snapshot or an epoch's beginning has a member that this version does not know.
     #[error("it has a member that is not known here")]
     UnknownMember,
     /// More events than one frame may carry.

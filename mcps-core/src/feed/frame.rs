@@ -58,7 +58,8 @@ impl Unverified {
     pub fn read(text_of_frame: impl Into<Vec<u8>>) -> Result<Self, FeedError> {
         let bytes = text_of_frame.into();
         if bytes.len() > MAX_BYTES {
-            return Err(FeedError::TooLarge { bytes: bytes.len() });
+            let (bytes, limit) = (bytes.len(), MAX_BYTES);
+            return Err(FeedError::TooLarge { bytes, limit });
         }
         let limits = Limits {
             bytes: MAX_BYTES,

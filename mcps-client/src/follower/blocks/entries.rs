@@ -1,36 +1,8 @@
-//! One thing in force, as snapshots and stored positions list it.
+//! Everything in force, one by one, as snapshots and stored positions list it.
 
-use mcps_core::clock::Timestamp;
-use mcps_core::feed::Target;
-use mcps_core::level::TrustLevel;
+use mcps_core::feed::{Entry, Held, Target};
 
 use super::Blocks;
-
-/// What holds something back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// Revoked for good.
-    Revoked,
-    /// Suspended, until an instant or until it is taken back.
-    Suspended(Option<Timestamp>),
-    /// Held back until an operator approves.
-    Quarantined,
-    /// Stopped by an operator.
-    Stopped,
-    /// Named by an event that was not understood.
-    Unclear,
-    /// At this level now.
-    Level(TrustLevel),
-}
-
-/// One thing in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// What it is about.
-    pub target: Target,
-    /// What holds it back.
-    pub held: Held,
-}
 
 impl Blocks {
     /// Everything in force, in a fixed order.
