@@ -27,6 +27,7 @@ use super::process::Process;
 use super::session::{Server, Session};
 use super::upstream::Upstream;
 use crate::desk::Desk;
+use crate::wrap::Mode;
 use reply::{bad_request, not_found, unavailable};
 
 /// How a session is found.
@@ -117,6 +118,23 @@ impl Hub {
                 self.release(session);
             }
             !over
+        });
+    }
+
+    /// Ends the sessions of those whom the authority has revoked or stopped, and with them their
+    /// streams.
+    pub(super) fn expel(&self) {
+        if self.parts.desk.mode == Mode::Observe {
+            return;
+        }
+        self.sessions().retain(|_, session| {
+            let admitted = session.link.admits_peer();
+            if let Err(refusal) = &admitted {
+                let code = refusal.code().id();
+                tracing::warn!(code, reason = %refusal, "a session has ended, {code}: {refusal}");
+                self.release(session);
+            }
+            admitted.is_ok()
         });
     }
 
