@@ -3,9 +3,11 @@
 mod challenges;
 mod draft;
 mod extract;
+mod feed;
 mod health;
 mod issue;
 mod keys;
+mod orders;
 mod passports;
 mod revoke;
 mod status;
@@ -44,6 +46,14 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(issue::renew))
         .routes(routes!(revoke::revoke))
         .routes(routes!(status::status))
+        .routes(routes!(orders::revoke))
+        .routes(routes!(orders::suspend))
+        .routes(routes!(orders::stop))
+        .routes(routes!(orders::reinstate))
+        .routes(routes!(feed::stream))
+        .routes(routes!(feed::frames))
+        .routes(routes!(feed::snapshot))
+        .routes(routes!(feed::epoch))
         .routes(routes!(keys::trust))
         .routes(routes!(keys::jwks))
         .routes(routes!(draft::verify))
@@ -84,7 +94,7 @@ pub fn openapi_json() -> Result<String, serde_json::Error> {
 
 fn head() -> OpenApi {
     let mut info = Info::new("MCPS trust authority", env!("CARGO_PKG_VERSION"));
-    info.description = Some("Issues, renews and revokes passports, and answers for them.".into());
+    info.description = Some("Issues, renews and revokes passports, answers for them, and feeds whoever follows with what is revoked.".into());
     info.license = Some(License::new("Apache-2.0"));
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
+use mcps_core::feed::{Action, Held, Target};
 use mcps_core::passport::PassportId;
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
@@ -13,7 +14,8 @@ use mcps_core::status::{State, Status};
 use mcps_core::trust::TrustBundle;
 
 use crate::error::Error;
-use crate::store::{Db, Record};
+use crate::feed::Feed;
+use crate::store::{Db, Done, Record, Revocation, Revoked};
 
 /// How long a signed status may be relied upon.
 pub const STATUS_LIFE: Duration = Duration::from_secs(60);
@@ -25,18 +27,41 @@ pub struct Authority {
     bundle: TrustBundle,
     passport_signer: Arc<dyn Signer>,
     status_signer: Arc<dyn Signer>,
+    feed: Arc<Feed>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
+/// What has become of a passport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Where it stands.
+    pub state: State,
+    /// Why it is revoked or held back.
+    pub reason: Option<String>,
+    /// Since when.
+    pub since: Option<Timestamp>,
+}
+
+impl Judged {
+    const fn plain(state: State) -> Self {
+        Self {
+            state,
+            reason: None,
+            since: None,
+        }
+    }
+}
+
 impl Authority {
-    /// Puts the parts together. `bundle` must have been verified and must hold both signers' keys.
+    /// Puts the parts together. `bundle` must have been verified and must hold the signers' keys.
     #[must_use]
     pub fn new(
         db: Db,
         bundle: TrustBundle,
         passport_signer: Arc<dyn Signer>,
         status_signer: Arc<dyn Signer>,
+        feed: Arc<Feed>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
@@ -45,6 +70,7 @@ impl Authority {
             bundle,
             passport_signer,
             status_signer,
+            feed,
             clock,
             random,
         }
@@ -92,12 +118,80 @@ impl Authority {
         self.status_signer.as_ref()
     }
 
+    /// The revocation feed of this process.
+    #[must_use]
+    pub const fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    /// Carries an order out, and tells the feed once it is committed.
+    ///
+    /// # Errors
+    /// [`Error::PassportNotFound`], [`Error::Event`], [`Error::Database`].
+    pub async fn order(&self, action: &Action, order: &Revocation) -> Result<Done, Error> {
+        let done = match action {
+            Action::KeyBlock(key) => self.db.block_key(key, order).await?,
+            Action::Reinstate { target, lifts } => self.db.reinstate(target, *lifts, order).await?,
+            Action::Revoke(Target::Passport(id)) => {
+                let position = self.revoke(id, order).await?.position;
+                return Ok(Done {
+                    position,
+                    changed: position.is_some(),
+                });
+            }
+            _ => self.db.restrict(action, order).await?,
+        };
+        if done.changed {
+            self.feed.wake();
+        }
+        Ok(done)
+    }
+
+    /// Revokes a passport, and tells the feed once it is committed.
+    ///
+    /// # Errors
+    /// [`Error::PassportNotFound`], [`Error::Event`], [`Error::Database`].
+    pub async fn revoke(&self, id: &PassportId, order: &Revocation) -> Result<Revoked, Error> {
+        let revoked = self.db.revoke(id, order).await?;
+        let revoked = revoked.ok_or(Error::PassportNotFound)?;
+        if revoked.position.is_some() {
+            self.feed.wake();
+        }
+        Ok(revoked)
+    }
+
     /// The record of an issued passport.
     ///
     /// # Errors
     /// [`Error::PassportNotFound`] or [`Error::Database`].
     pub async fn issued(&self, id: &PassportId) -> Result<Record, Error> {
         self.db.passport(id).await?.ok_or(Error::PassportNotFound)
+    }
+
+    /// What has become of a passport, by its own revocation and by whatever reaches it.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn judged(&self, record: &Record, now: Timestamp) -> Result<Judged, Error> {
+        if let Some(revoked) = record.revoked {
+            return Ok(Judged {
+                state: State::Revoked,
+                reason: Some(revoked.reason.as_str().to_owned()),
+                since: Some(revoked.at),
+            });
+        }
+        let restricted = self.db.restriction_of(record, now).await?;
+        Ok(match restricted {
+            Some(restricted) => Judged {
+                state: match restricted.held {
+                    Held::Revoked => State::Revoked,
+                    _ => State::Suspended,
+                },
+                reason: Some(restricted.reason),
+                since: Some(restricted.at),
+            },
+            None => Judged::plain(record.state(now)),
+        })
     }
 
     /// What is to be said of a passport now, signed, to `nonce`. For an id that was never issued
@@ -109,16 +203,17 @@ impl Authority {
         let record = self.db.passport(id).await?;
         // After the database was read, or an answer could outlive what it rests on.
         let now = self.now();
-        let revoked = record.as_ref().and_then(|record| record.revoked);
+        let judged = match &record {
+            Some(record) => self.judged(record, now).await?,
+            None => Judged::plain(State::Unknown),
+        };
         let status = Status {
             authority: self.name().to_owned(),
             passport_id: id.clone(),
-            state: record
-                .as_ref()
-                .map_or(State::Unknown, |record| record.state(now)),
+            state: judged.state,
             trust_level: record.as_ref().map(|record| record.trust_level),
-            reason: revoked.map(|revoked| revoked.reason.as_str().to_owned()),
-            revoked_at: revoked.map(|revoked| revoked.at),
+            reason: judged.reason,
+            revoked_at: judged.since,
             nonce,
             produced_at: now,
             fresh_until: now.plus(STATUS_LIFE),
@@ -128,7 +223,7 @@ impl Authority {
         statement::sign(statement::STATUS, &unsigned, signer).map_err(Error::CrossCheck)
     }
 
-    /// Whether the database answers and the signers sign.
+    /// Whether the database answers, the signers sign, and the feed goes on.
     ///
     /// # Errors
     /// What is unusable.
@@ -137,11 +232,15 @@ impl Authority {
         const PROBE: &[u8] = b"mcps-authority readiness probe";
         self.db.ping().await?;
         let digest = mcps_core::digest::Digest::of(PROBE);
-        for signer in [self.passport_signer(), self.status_signer()] {
+        for signer in [
+            self.passport_signer(),
+            self.status_signer(),
+            self.feed.signer(),
+        ] {
             let signature = signer.sign(&digest)?;
             let verified: Result<(), Refusal> = signer.public_key().verify(&digest, &signature);
             verified.map_err(Error::CrossCheck)?;
         }
-        Ok(())
+        self.feed.is_fresh().then_some(()).ok_or(Error::FeedBehind)
     }
 }

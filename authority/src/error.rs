@@ -80,6 +80,43 @@ pub enum Error {
     /// The passport has been revoked.
     #[error("the passport has been revoked; an operator must issue a new one")]
     Revoked,
+    /// An operator holds back whom a passport is asked for.
+    #[error("{what}; an operator must take that back before a passport is issued")]
+    Restricted {
+        /// `suspended`, `stopped`, `quarantined` or `revoked`.
+        what: &'static str,
+    },
+    /// What was ordered cannot be told on the feed.
+    #[error("what was ordered cannot be told on the feed: {0}")]
+    Event(#[from] mcps_core::feed::FeedError),
+    /// `after` or `Last-Event-ID` is no position.
+    #[error("a position is EPOCH:SEQ as in 1:41, from the id of an event of this feed")]
+    Position,
+    /// What came after the position is not kept any more.
+    #[error("events up to {pruned} are not kept any more; start from the snapshot")]
+    Pruned {
+        /// The last number that is gone.
+        pruned: u64,
+    },
+    /// The position is of an epoch that has ended.
+    #[error("epoch {asked} has ended; epoch {now} has begun, as the root states")]
+    EpochEnded {
+        /// Which epoch was asked for.
+        asked: u64,
+        /// The present one.
+        now: u64,
+    },
+    /// There is no statement on that epoch.
+    #[error(
+        "no statement on that epoch; the first has none, and later ones begin when a backup is restored"
+    )]
+    EpochNotFound,
+    /// As many follow the feed as this process can serve.
+    #[error("as many follow the feed here as this process serves; try another replica, or later")]
+    TooManyFollowers,
+    /// The feed cannot be served now.
+    #[error("the feed is not up to date here; try another replica, or later")]
+    FeedBehind,
     /// The passport is past its time.
     #[error("the passport has expired; an operator must issue a new one")]
     Expired,

@@ -30,6 +30,8 @@ pub struct Founded {
     pub passport: Arc<dyn Signer>,
     /// Signs status answers.
     pub status: Arc<dyn Signer>,
+    /// Signs frames of the feed.
+    pub feed: Arc<dyn Signer>,
     /// The first operator's key, at the first start only.
     pub operator_key: Option<OperatorKey>,
 }
@@ -46,6 +48,8 @@ pub async fn found_or_find(
 ) -> Result<Founded, StartError> {
     let files = KeyFiles::new(config.data_dir.join("keys"));
     if let Some(founding) = db.founding().await? {
+        db.begin_feed(&founding.name).await?;
+        let founding = with_feed_key(db, &files, founding, clock, random).await?;
         return find(config, &files, &founding);
     }
     let operator_key = OperatorKey::generate(random)?;
@@ -69,6 +73,7 @@ pub async fn found_or_find(
         })?;
     }
     let founding = db.founding().await?.ok_or(StartError::Bundle)?;
+    db.begin_feed(&founding.name).await?;
     let found = find(config, &files, &founding)?;
     Ok(Founded {
         operator_key: first.then_some(operator_key),
@@ -89,10 +94,11 @@ fn draw_up(
             None => Ok(files.create(usage, random)?),
         }
     };
-    let (root, passport, status) = (
+    let (root, passport, status, feed) = (
         key(KeyUse::Root)?,
         key(KeyUse::Passport)?,
         key(KeyUse::Status)?,
+        key(KeyUse::Feed)?,
     );
     let name = match &config.issuer {
         Some(name) => checked_name(name)?,
@@ -102,16 +108,54 @@ fn draw_up(
         (KeyUse::Root, &root),
         (KeyUse::Passport, &passport),
         (KeyUse::Status, &status),
+        (KeyUse::Feed, &feed),
     ];
-    let keys = keys.map(|(usage, key)| TrustedKey {
-        usage,
-        state: KeyState::Active,
-        public_key: key.public_key().clone(),
-    });
+    let keys = keys.map(|(usage, key)| active(usage, key));
     let root_id = root.public_key().key_id();
     let unsigned = TrustBundle::unsigned_json(&name, 1, clock.now(), root_id, &keys);
     let bundle = statement::sign(statement::TRUST, &unsigned, &root)?;
     Ok(Founding { name, bundle })
+}
+
+/// Gives an authority that was founded before there was a feed a key for it, in its next key set.
+async fn with_feed_key(
+    db: &Db,
+    files: &KeyFiles,
+    founding: Founding,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Founding, StartError> {
+    let bundle = TrustBundle::parse(&founding.bundle)?;
+    bundle.verify(bundle.signer())?;
+    if bundle.usable(KeyUse::Feed).next().is_some() {
+        return Ok(founding);
+    }
+    let root = files.load(KeyUse::Root)?;
+    let root = root.filter(|root| root.public_key().key_id() == bundle.signer());
+    let root = root.ok_or_else(|| StartError::RootNeeded {
+        folder: files.folder().to_owned(),
+    })?;
+    let feed = match files.load(KeyUse::Feed)? {
+        Some(key) => key,
+        None => files.create(KeyUse::Feed, random)?,
+    };
+    let mut keys = bundle.keys().to_vec();
+    keys.push(active(KeyUse::Feed, &feed));
+    let (name, root_id) = (bundle.authority(), root.public_key().key_id());
+    let number = bundle.number() + 1;
+    let unsigned = TrustBundle::unsigned_json(name, number, clock.now(), root_id, &keys);
+    let next = statement::sign(statement::TRUST, &unsigned, &root)?;
+    // Another replica may have been first; what is stored counts.
+    db.replace_bundle(&founding.bundle, &next).await?;
+    db.founding().await?.ok_or(StartError::Bundle)
+}
+
+fn active(usage: KeyUse, key: &SecretKey) -> TrustedKey {
+    TrustedKey {
+        usage,
+        state: KeyState::Active,
+        public_key: key.public_key().clone(),
+    }
 }
 
 /// Loads the keys that the database's authority has, and nothing else will do.
@@ -136,18 +180,20 @@ fn find(config: &Config, files: &KeyFiles, founding: &Founding) -> Result<Founde
         let key = files
             .load(usage)?
             .ok_or_else(|| other_keys(files, &bundle, usage))?;
-        let active =
+        let is_it =
             |own: &TrustedKey| own.state == KeyState::Active && own.public_key == *key.public_key();
-        if bundle.usable(usage).any(active) {
+        if bundle.usable(usage).any(is_it) {
             Ok(Arc::new(key))
         } else {
             Err(other_keys(files, &bundle, usage))
         }
     };
     let (passport, status) = (signer(KeyUse::Passport)?, signer(KeyUse::Status)?);
+    let feed = signer(KeyUse::Feed)?;
     Ok(Founded {
         passport,
         status,
+        feed,
         bundle,
         operator_key: None,
     })

@@ -173,6 +173,15 @@ impl Prepared {
             issued_by: order.issued_by,
         };
         let store = authority.db();
+        // No lock: a passport that slips out beside an order is refused for what the order reaches.
+        let (kind, renews) = (new.kind, new.renews.as_ref());
+        let restricted = store
+            .restriction_on(kind, &new.owner, proven.binding(), renews, now)
+            .await?;
+        if let Some(restricted) = restricted {
+            let what = restricted.held.as_str();
+            return Err(Error::Restricted { what });
+        }
         store
             .prepare(&new, proven.challenge(), proven.binding())
             .await?;

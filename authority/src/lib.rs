@@ -4,7 +4,8 @@
 //! [`api`] (extractors check who asks and what was sent), one rule or one call on the
 //! [`store`], and leaves as a typed answer or an RFC 9457 [`problem`]. Passports are
 //! issued in two phases ([`issue`]): the exact bytes are stored before they are signed, and what
-//! was signed is verified with a second library before it leaves.
+//! was signed is verified with a second library before it leaves. What is revoked or held back is
+//! an event of the [`feed`], written in the same transaction and sent to whoever follows.
 //!
 //! Time and randomness are arguments; the environment is read by the binary alone.
 
@@ -12,6 +13,7 @@ pub mod api;
 pub mod authority;
 pub mod config;
 pub mod error;
+pub mod feed;
 pub mod founding;
 pub mod issue;
 pub mod key_files;

@@ -12,6 +12,9 @@ use crate::error::Error;
 /// What every problem's type begins with.
 pub const TYPE_PREFIX: &str = "https://mcps.dev/problems/";
 
+/// Where the newest snapshot of the feed is.
+pub const SNAPSHOT: &str = "/v1/feed/snapshot";
+
 /// A problem (RFC 9457). `type` is stable and what programs should look at; `detail` is for people.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -28,6 +31,12 @@ pub struct Problem {
     /// The member of the request that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<&'static str>,
+    /// Where the newest snapshot of the feed is, for whoever has to start from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<&'static str>,
+    /// Where the root's statement on the present epoch is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
     /// The row of the protocol's code table, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "MCPS-003")]
@@ -95,18 +104,28 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken", "Name taken"),
         Error::KeyBlocked => (StatusCode::FORBIDDEN, "key-blocked", "Key blocked"),
         Error::Revoked => (StatusCode::CONFLICT, "passport-revoked", "Passport revoked"),
+        Error::Restricted { .. } => (StatusCode::FORBIDDEN, "held-back", "Held back"),
+        Error::Position => (StatusCode::BAD_REQUEST, "bad-position", "Not a position"),
+        Error::Pruned { .. } => (StatusCode::GONE, "position-pruned", "No longer kept"),
+        Error::EpochEnded { .. } => (StatusCode::GONE, "epoch-ended", "The epoch has ended"),
+        Error::EpochNotFound => (StatusCode::NOT_FOUND, "epoch-not-found", "No such epoch"),
+        Error::TooManyFollowers => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-followers",
+            "Too many followers",
+        ),
         Error::Expired => (StatusCode::CONFLICT, "passport-expired", "Passport expired"),
         Error::Overtaken => (
             StatusCode::CONFLICT,
             "overtaken",
             "Expired before it was signed",
         ),
-        Error::Signer(_) | Error::Random(_) | Error::Database(_) => (
+        Error::Signer(_) | Error::Random(_) | Error::Database(_) | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
             "Temporarily unavailable",
         ),
-        Error::CrossCheck(_) | Error::Stored(_) => (
+        Error::CrossCheck(_) | Error::Stored(_) | Error::Event(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "Internal error",
@@ -126,7 +145,9 @@ const fn code(error: &Error) -> Option<Code> {
         Error::WrongAudience => Some(Code::WrongAudience),
         Error::TooManyChallenges => Some(Code::RateLimited),
         Error::EvidenceNeeded => Some(Code::TrustTooLow),
-        Error::KeyBlocked | Error::Revoked => Some(Code::PassportRevoked),
+        Error::KeyBlocked | Error::Revoked | Error::Restricted { .. } => {
+            Some(Code::PassportRevoked)
+        }
         Error::Expired | Error::Overtaken => Some(Code::PassportExpired),
         _ => None,
     }
@@ -145,6 +166,11 @@ impl From<&Error> for Problem {
             status: status.as_u16(),
             detail: error.to_string(),
             member,
+            snapshot: matches!(error, Error::Pruned { .. }).then_some(SNAPSHOT),
+            epoch: match error {
+                Error::EpochEnded { now, .. } => Some(format!("/v1/feed/epochs/{now}")),
+                _ => None,
+            },
             code: code(error).map(Code::id),
         }
     }

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::api;
 use crate::authority::Authority;
 use crate::config::Config;
+use crate::feed::Feed;
 use crate::founding::found_or_find;
 use crate::operator_key::OperatorKey;
 use crate::start::StartError;
@@ -39,6 +40,7 @@ pub struct Running {
     /// `SQLite` or `PostgreSQL`.
     pub engine: &'static str,
     db: Db,
+    feed: Arc<Feed>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -69,10 +71,21 @@ pub async fn serve(
     let name = founded.bundle.authority().to_owned();
     let root_kid = founded.bundle.signer().to_string();
     let (passport, status) = (founded.passport, founded.status);
-    let authority = Authority::new(db.clone(), founded.bundle, passport, status, clock, random);
+    let feed = Feed::new(&name, db.clone(), founded.feed, Arc::clone(&clock));
+    let feed = Arc::new(feed);
+    let authority = Authority::new(
+        db.clone(),
+        founded.bundle,
+        passport,
+        status,
+        Arc::clone(&feed),
+        clock,
+        random,
+    );
     let router = api::router(Arc::new(authority));
     let (stop, mut stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    tasks.spawn(Arc::clone(&feed).run());
     tasks.spawn(async move {
         let told = async move {
             // An error means that the handle is gone, which is the same.
@@ -96,6 +109,7 @@ pub async fn serve(
         operator_key,
         engine,
         db,
+        feed,
         stop,
         tasks,
     })
@@ -137,10 +151,10 @@ impl Running {
     /// the database.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        if tokio::time::timeout(DRAIN, self.tasks.join_next())
-            .await
-            .is_err()
-        {
+        // Streams never end by themselves.
+        self.feed.stop();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("requests were still under way after 15 s and were cut off");
         }
         self.tasks.shutdown().await;

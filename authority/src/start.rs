@@ -52,6 +52,16 @@ pub enum StartError {
         /// Where it was looked for.
         folder: PathBuf,
     },
+    /// The key set needs another key, which only the root can sign.
+    #[error(
+        "this authority was founded before there was a revocation feed and needs a key for it, which only the root key can sign\n\
+         put root.pem back into {} for one start, then move it away again",
+        folder.display()
+    )]
+    RootNeeded {
+        /// Where the root key was looked for.
+        folder: PathBuf,
+    },
     /// There is no authority in this database yet.
     #[error(
         "there is no authority here yet; run `mcps-authority serve` first, which prints the first operator's key, or name the right --data-dir or --database-url"

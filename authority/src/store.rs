@@ -6,16 +6,20 @@
 //! arrays, no JSON operators.
 
 mod challenges;
+mod feed;
 mod founding;
 mod operators;
 mod passports;
+mod restrictions;
 mod revocations;
 mod row;
 
 pub use challenges::Binding;
+pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
+pub use restrictions::{Done, Restricted};
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
 
@@ -34,11 +38,14 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "passports",
-    include_str!("../../migrations/0001_passports.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "passports",
+        include_str!("../../migrations/0001_passports.sql"),
+    ),
+    (2, "feed", include_str!("../../migrations/0002_feed.sql")),
+];
 
 /// Runs one body against whichever pool there is.
 macro_rules! on {

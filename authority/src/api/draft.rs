@@ -26,7 +26,7 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::extract::IdAlone;
 use super::view::JsonText;
-use crate::authority::Authority;
+use crate::authority::{Authority, Judged};
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::store::{Reason, Record};
@@ -66,7 +66,7 @@ pub(super) struct Verdict {
     /// Whether `status` is `REVOKED`.
     revoked: bool,
     /// Why it was revoked; `unknown` when it was never issued here.
-    reason: Option<&'static str>,
+    reason: Option<String>,
     /// When it was revoked.
     #[schema(format = DateTime)]
     revoked_at: Option<String>,
@@ -83,26 +83,32 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    fn new(authority: &Authority, id: &PassportId, record: Option<&Record>) -> Self {
+    async fn new(
+        authority: &Authority,
+        id: &PassportId,
+        record: Option<&Record>,
+    ) -> Result<Self, Error> {
         let now = authority.now();
-        let known = record.map_or(Known::Unknown, |record| record.state(now));
-        let status = DraftState::from(known);
-        let revoked = record.and_then(|record| record.revoked);
-        let reason = match known {
-            Known::Unknown => Some("unknown"),
-            _ => revoked.map(|revoked| revoked.reason.as_str()),
+        let judged = match record {
+            Some(record) => authority.judged(record, now).await?,
+            None => Judged {
+                state: Known::Unknown,
+                reason: Some("unknown".to_owned()),
+                since: None,
+            },
         };
-        Self {
+        let status = DraftState::from(judged.state);
+        Ok(Self {
             passport_id: id.to_string(),
             status,
             revoked: status == DraftState::Revoked,
-            reason,
-            revoked_at: revoked.map(|revoked| revoked.at.to_string()),
+            reason: judged.reason,
+            revoked_at: judged.since.map(|since| since.to_string()),
             trust_level: record.map(|record| record.trust_level.number()),
             checked_at: now.to_string(),
             next_update: now.plus(LIFE).to_string(),
             issuer: authority.name().to_owned(),
-        }
+        })
     }
 }
 
@@ -160,7 +166,11 @@ pub(super) async fn verify(
     State(authority): State<Shared>,
 ) -> Result<JsonText, Error> {
     let record = authority.db().passport(&id).await?;
-    signed(&authority, &Verdict::new(&authority, &id, record.as_ref())).map(JsonText)
+    signed(
+        &authority,
+        &Verdict::new(&authority, &id, record.as_ref()).await?,
+    )
+    .map(JsonText)
 }
 
 /// Draft-00: the same, for a peer to pass on with its passport
@@ -177,7 +187,8 @@ pub(super) async fn staple(
     State(authority): State<Shared>,
 ) -> Result<JsonText, Error> {
     let record = authority.issued(&id).await?;
-    let verdict = signed(&authority, &Verdict::new(&authority, &id, Some(&record)))?;
+    let verdict = Verdict::new(&authority, &id, Some(&record)).await?;
+    let verdict = signed(&authority, &verdict)?;
     Ok(JsonText(format!(r#"{{"staple":{verdict}}}"#)))
 }
 

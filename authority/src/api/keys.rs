@@ -78,7 +78,7 @@ pub(super) async fn trust(State(authority): State<Shared>) -> impl IntoResponse 
     responses((status = OK, body = Jwks))
 )]
 pub(super) async fn jwks(State(authority): State<Shared>) -> impl IntoResponse {
-    let uses = [KeyUse::Root, KeyUse::Passport, KeyUse::Status];
+    let uses = [KeyUse::Root, KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
     let keys = uses
         .into_iter()
         .flat_map(|usage| authority.bundle().usable(usage));

@@ -13,7 +13,7 @@ use super::extract::{Asked, IdAlone, Operator};
 use super::view::{Standing, StatusView, SubjectKind, raw};
 use crate::error::Error;
 use crate::problem::Problem;
-use crate::store::{Filter, Reason, Record};
+use crate::store::{Filter, Record};
 
 /// Which passports to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -106,7 +106,7 @@ pub(super) struct Summary {
     revoked_at: Option<String>,
     /// Why it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
+    reason: Option<String>,
 }
 
 impl Summary {
@@ -223,7 +223,7 @@ pub(super) async fn show(
 ) -> Result<Json<Shown>, Error> {
     let record = authority.issued(&id).await?;
     let passport = record.passport().map_err(Error::Stored)?;
-    let status = StatusView::new(&record, authority.now());
+    let status = authority.judged(&record, authority.now()).await?.into();
     Ok(Json(Shown {
         passport: raw(&passport)?,
         status,

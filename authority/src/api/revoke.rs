@@ -42,6 +42,9 @@ pub(super) struct RevokedView {
     key_blocked: bool,
     /// Other passports that this call revoked.
     revoked_with_it: Vec<String>,
+    /// The position of its event in the feed, `EPOCH:SEQ`; none when it was so already.
+    #[schema(example = "1:41")]
+    position: Option<String>,
 }
 
 /// Revoke a passport
@@ -71,11 +74,7 @@ pub(super) async fn revoke(
         by: operator.id,
         at: authority.now(),
     };
-    let revoked = authority
-        .db()
-        .revoke(&id, &order)
-        .await?
-        .ok_or(Error::PassportNotFound)?;
+    let revoked = authority.revoke(&id, &order).await?;
     tracing::info!(passport_id = %id, reason = revoked.record.reason.as_str(), "revoked {id}");
     Ok(Json(RevokedView {
         passport_id: id.to_string(),
@@ -83,6 +82,7 @@ pub(super) async fn revoke(
         reason: revoked.record.reason,
         revoked_at: revoked.record.at.to_string(),
         key_blocked: revoked.key_blocked,
+        position: revoked.position.map(|at| at.cursor().to_string()),
         revoked_with_it: revoked.with_it.iter().map(ToString::to_string).collect(),
     }))
 }

@@ -3,12 +3,14 @@
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use mcps_core::passport::{Kind, Passport};
+use mcps_core::status::State;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::authority::Judged;
 use crate::error::Error;
-use crate::store::{Reason, Record};
+use crate::store::Record;
 
 /// A P-256 public key (RFC 7518 §6.2). Further members are ignored; a private `d` is refused.
 #[derive(Debug, ToSchema)]
@@ -39,12 +41,19 @@ impl IntoResponse for JsonText {
 /// A passport, byte for byte as it was signed.
 ///
 /// # Errors
-/// [`Error::Stored`] when it is no JSON, which a passport always is.
+/// As [`raw_text`].
 pub(super) fn raw(passport: &Passport) -> Result<Box<RawValue>, Error> {
+    raw_text(passport.text())
+}
+
+/// JSON, byte for byte.
+///
+/// # Errors
+/// [`Error::Stored`] when it is no JSON, which what was signed or stored always is.
+pub(super) fn raw_text(json: &str) -> Result<Box<RawValue>, Error> {
     let unreadable = |_| mcps_core::refusal::Refusal::Passport("not JSON");
-    RawValue::from_string(passport.text().to_owned())
-        .map_err(unreadable)
-        .map_err(Error::Stored)
+    let raw = RawValue::from_string(json.to_owned()).map_err(unreadable);
+    raw.map_err(Error::Stored)
 }
 
 /// A passport that was just issued.
@@ -59,8 +68,10 @@ pub(super) struct Issued {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Standing {
-    /// Neither revoked nor expired.
+    /// Neither revoked nor held back nor expired.
     Good,
+    /// Held back until an operator takes that back.
+    Suspended,
     /// Past its time.
     Expired,
     /// Revoked for good.
@@ -72,16 +83,17 @@ pub(super) enum Standing {
 pub(super) struct StatusView {
     /// As of now. Unsigned: verifiers ask `/v1/passports/{id}/status`.
     pub(super) state: Standing,
-    /// Why it was revoked.
+    /// Why it was revoked or held back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reason: Option<Reason>,
-    /// When it was revoked.
+    pub(super) reason: Option<String>,
+    /// When it was revoked or held back.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(super) revoked_at: Option<String>,
 }
 
 impl StatusView {
+    /// By the passport alone.
     pub(super) fn new(record: &Record, now: mcps_core::clock::Timestamp) -> Self {
         let state = match record.revoked {
             Some(_) => Standing::Revoked,
@@ -90,8 +102,25 @@ impl StatusView {
         };
         Self {
             state,
-            reason: record.revoked.map(|revoked| revoked.reason),
+            reason: record
+                .revoked
+                .map(|revoked| revoked.reason.as_str().to_owned()),
             revoked_at: record.revoked.map(|revoked| revoked.at.to_string()),
+        }
+    }
+}
+
+impl From<Judged> for StatusView {
+    fn from(judged: Judged) -> Self {
+        Self {
+            state: match judged.state {
+                State::Good => Standing::Good,
+                State::Expired => Standing::Expired,
+                State::Suspended => Standing::Suspended,
+                State::Revoked | State::Unknown => Standing::Revoked,
+            },
+            reason: judged.reason,
+            revoked_at: judged.since.map(|since| since.to_string()),
         }
     }
 }

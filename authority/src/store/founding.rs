@@ -59,4 +59,20 @@ impl Db {
         });
         Ok(true)
     }
+
+    /// Takes the key set `next` into use where `present` is in use. `false` when another process
+    /// was first; then nothing was written.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn replace_bundle(&self, present: &str, next: &str) -> Result<bool, sqlx::Error> {
+        on!(self, pool => {
+            sqlx::query("UPDATE authority SET bundle = $2 WHERE bundle = $1")
+                .bind(present)
+                .bind(next)
+                .execute(pool)
+                .await
+                .map(|done| done.rows_affected() == 1)
+        })
+    }
 }

@@ -1,10 +1,14 @@
 //! Revocation of a passport, and of everything under a compromised key.
 
 use mcps_core::clock::Timestamp;
+use mcps_core::feed::{Action, FeedError, Position, Target};
+use mcps_core::key::KeyId;
 use mcps_core::passport::PassportId;
 
+use super::feed::append;
 use super::row::{Row, passport_id, select_issued};
-use super::{Db, Record, RevokedRecord, on, transaction};
+use super::{Db, Done, Record, RevokedRecord, on, transaction};
+use crate::error::Error;
 
 /// Why a passport was revoked.
 #[derive(
@@ -83,6 +87,25 @@ pub struct Revoked {
     pub key_blocked: bool,
     /// Other passports that this call revoked.
     pub with_it: Vec<PassportId>,
+    /// Where the feed stands after telling it; `None` when there was nothing to tell.
+    pub position: Option<Position>,
+}
+
+/// What the feed is told: one event for a key, however many passports it has; else the passports
+/// that somebody could still accept.
+fn actions(
+    kid: &str,
+    blocked: bool,
+    changed: &[(String, i64)],
+    at: i64,
+) -> Result<Vec<Action>, Error> {
+    if blocked {
+        let kid = KeyId::parse(kid).ok_or(FeedError::Member("key"))?;
+        return Ok(vec![Action::KeyBlock(kid)]);
+    }
+    let live = changed.iter().filter(|(_, expires_at)| *expires_at > at);
+    live.map(|(id, _)| Ok(Action::Revoke(Target::Passport(passport_id(id)?))))
+        .collect()
 }
 
 impl Db {
@@ -97,10 +120,10 @@ impl Db {
         &self,
         id: &PassportId,
         order: &Revocation,
-    ) -> Result<Option<Revoked>, sqlx::Error> {
+    ) -> Result<Option<Revoked>, Error> {
         let compromised = order.reason == Reason::KeyCompromise;
         let at = order.at.as_millis();
-        let (revoked_at, reason, blocked_at, changed) = transaction!(self, tx => {
+        let (revoked_at, reason, blocked_at, changed, position) = transaction!(self, tx => {
             let subject: Option<(String, String, String, String)> = sqlx::query_as(
                 "SELECT kid, tenant, kind, name FROM passports WHERE passport_id = $1",
             )
@@ -110,6 +133,13 @@ impl Db {
             let Some((kid, tenant, kind, name)) = subject else { return Ok(None) };
 
             // The key's row is the lock that `prepare` takes as well, so it comes first.
+            let before: Option<(i64,)> = sqlx::query_as(
+                "UPDATE subject_keys SET kid = kid WHERE kid = $1 AND blocked_at IS NOT NULL \
+                 RETURNING blocked_at",
+            )
+            .bind(&kid)
+            .fetch_optional(&mut *tx)
+            .await?;
             let (blocked_at,): (Option<i64>,) = sqlx::query_as(
                 "UPDATE subject_keys SET \
                  blocked_at = CASE WHEN $2 = 1 THEN COALESCE(blocked_at, $3) ELSE blocked_at END, \
@@ -123,7 +153,7 @@ impl Db {
             .fetch_one(&mut *tx)
             .await?;
 
-            let changed: Vec<(String,)> = sqlx::query_as(
+            let changed: Vec<(String, i64)> = sqlx::query_as(
                 "UPDATE passports SET revoked_at = COALESCE(revoked_at, $3), reason = $4, \
                  revoked_by = COALESCE(revoked_by, $5), note = COALESCE($6, note) \
                  WHERE (passport_id = $1 AND revoked_at IS NULL) \
@@ -131,7 +161,7 @@ impl Db {
                  AND kid = $2 AND tenant = $7 AND kind = $8 AND name = $9) \
                  OR ($4 = 'key_compromise' AND kid = $2 \
                  AND (revoked_at IS NULL OR reason <> 'key_compromise')) \
-                 RETURNING passport_id",
+                 RETURNING passport_id, expires_at",
             )
             .bind(id.as_str())
             .bind(&kid)
@@ -150,11 +180,19 @@ impl Db {
                     .bind(id.as_str())
                     .fetch_one(&mut *tx)
                     .await?;
-            (revoked_at, reason, blocked_at, changed)
+
+            let actions = actions(&kid, compromised && before.is_none(), &changed, at)?;
+            let position = match actions.as_slice() {
+                [] => None,
+                told => Some(append!(tx, order.at, told, order.reason.as_str())),
+            };
+            (revoked_at, reason, blocked_at, changed, position)
         });
-        let others = changed.into_iter().filter(|(other,)| other != id.as_str());
+        let others = changed
+            .into_iter()
+            .filter(|(other, _)| other != id.as_str());
         let with_it: Result<Vec<PassportId>, _> =
-            others.map(|(other,)| passport_id(&other)).collect();
+            others.map(|(other, _)| passport_id(&other)).collect();
         Ok(Some(Revoked {
             record: RevokedRecord {
                 at: Timestamp::from_millis(revoked_at),
@@ -162,7 +200,51 @@ impl Db {
             },
             key_blocked: blocked_at.is_some(),
             with_it: with_it?,
+            position,
         }))
+    }
+
+    /// Blocks a key as compromised, whether or not it was ever certified here, and revokes every
+    /// passport for it. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Event`], [`Error::Database`].
+    pub async fn block_key(&self, key: &KeyId, order: &Revocation) -> Result<Done, Error> {
+        let at = order.at.as_millis();
+        let position = transaction!(self, tx => {
+            let blocked = sqlx::query(
+                "INSERT INTO subject_keys (kid, first_used_at, last_used_at, blocked_at, blocked_by) \
+                 VALUES ($1, $2, $2, $2, $3) ON CONFLICT (kid) DO UPDATE \
+                 SET blocked_at = excluded.blocked_at, blocked_by = excluded.blocked_by \
+                 WHERE subject_keys.blocked_at IS NULL",
+            )
+            .bind(key.as_str())
+            .bind(at)
+            .bind(&order.by)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if blocked == 0 {
+                return Ok(Done { position: None, changed: false });
+            }
+            sqlx::query(
+                "UPDATE passports SET revoked_at = COALESCE(revoked_at, $2), \
+                 reason = 'key_compromise', revoked_by = COALESCE(revoked_by, $3), \
+                 note = COALESCE($4, note) WHERE kid = $1",
+            )
+            .bind(key.as_str())
+            .bind(at)
+            .bind(&order.by)
+            .bind(&order.note)
+            .execute(&mut *tx)
+            .await?;
+            let action = [Action::KeyBlock(key.clone())];
+            append!(tx, order.at, &action, order.reason.as_str())
+        });
+        Ok(Done {
+            position: Some(position),
+            changed: true,
+        })
     }
 
     /// Every revoked passport that has not expired, earliest revocation first.

@@ -14,7 +14,7 @@ macro_rules! select_issued {
     ($rest:literal) => {
         concat!(
             "SELECT passport_id, tenant, kind, name, version, owner, origin, kid, trust_level, ",
-            "issued_at, expires_at, to_be_signed, signature, renews, revoked_at, reason ",
+            "issued_at, expires_at, to_be_signed, issuer_kid, signature, renews, revoked_at, reason ",
             "FROM passports WHERE signature IS NOT NULL ",
             $rest
         )
@@ -52,6 +52,8 @@ pub struct Record {
     pub renews: Option<String>,
     /// When and why it was revoked.
     pub revoked: Option<RevokedRecord>,
+    /// Thumbprint of the authority's key that signed it.
+    pub issuer_kid: String,
     to_be_signed: String,
     signature: String,
 }
@@ -111,6 +113,7 @@ pub(super) struct Row {
     issued_at: i64,
     expires_at: i64,
     to_be_signed: String,
+    issuer_kid: String,
     signature: String,
     renews: Option<String>,
     revoked_at: Option<i64>,
@@ -136,6 +139,7 @@ impl TryFrom<Row> for Record {
             origin: row.origin,
             kid: row.kid,
             renews: row.renews,
+            issuer_kid: row.issuer_kid,
             to_be_signed: row.to_be_signed,
             signature: row.signature,
         })

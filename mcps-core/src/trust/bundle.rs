@@ -199,6 +199,12 @@ impl TrustBundle {
         &self.signer
     }
 
+    /// Every key, whatever its state.
+    #[must_use]
+    pub fn keys(&self) -> &[TrustedKey] {
+        &self.keys
+    }
+
     /// Keys of one use whose signatures are good.
     pub fn usable(&self, usage: KeyUse) -> impl Iterator<Item = &TrustedKey> {
         self.keys

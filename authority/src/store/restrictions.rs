@@ -1,0 +1,297 @@
+//! What is suspended, stopped, quarantined or revoked as a whole: one row a target and kind of
+//! restriction, whatever it reaches.
+
+use mcps_core::clock::Timestamp;
+use mcps_core::feed::{Action, Entry, FeedError, Held, Lifts, Position, Target};
+use mcps_core::json::Document;
+use mcps_core::key::KeyId;
+use mcps_core::passport::{Kind, PassportId};
+
+use super::feed::{LOCK_HEAD, append, signed};
+use super::row::passport_id;
+use super::{Binding, Db, Record, Revocation, on, transaction};
+use crate::error::Error;
+
+const UPSERT: &str = "INSERT INTO restrictions \
+     (target, held, until, at, reason, note, by_whom, epoch, seq) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     ON CONFLICT (target, held) DO UPDATE SET until = excluded.until, at = excluded.at, \
+     reason = excluded.reason, note = excluded.note, by_whom = excluded.by_whom, \
+     epoch = excluded.epoch, seq = excluded.seq";
+
+/// What an event puts in force.
+const fn held(action: &Action) -> Option<Held> {
+    match action {
+        Action::Revoke(_) | Action::ToolRevoke(_) => Some(Held::Revoked),
+        Action::Suspend { until, .. } => Some(Held::Suspended(*until)),
+        Action::Quarantine(_) => Some(Held::Quarantined),
+        Action::Stop(_) => Some(Held::Stopped),
+        _ => None,
+    }
+}
+
+/// A word that this version does not know must not admit anybody.
+fn read(held: &str, until: Option<i64>) -> Held {
+    match held {
+        "quarantined" => Held::Quarantined,
+        "suspended" => Held::Suspended(until.map(Timestamp::from_millis)),
+        "stopped" => Held::Stopped,
+        _ => Held::Revoked,
+    }
+}
+
+const fn grave(held: Held) -> u8 {
+    match held {
+        Held::Level(_) | Held::Unclear => 0,
+        Held::Quarantined => 1,
+        Held::Suspended(_) => 2,
+        Held::Stopped => 3,
+        Held::Revoked => 4,
+    }
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restricted {
+    /// What holds it back.
+    pub held: Held,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// What an order did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The position after its event, or of the event that did it before.
+    pub position: Option<Position>,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// Whatever a passport may be restricted by, beside itself.
+fn reaches(tenant: &str, kind: Kind, name: &str, owner: &str, kid: &str) -> Vec<Target> {
+    let (tenant, owner) = (tenant.to_owned(), owner.to_owned());
+    let mut targets = vec![
+        Target::All,
+        Target::subject(kind, tenant.clone(), name.to_owned()),
+        Target::Owner {
+            tenant: tenant.clone(),
+            owner,
+        },
+        Target::Tenant(tenant),
+    ];
+    targets.extend(KeyId::parse(kid).map(Target::Key));
+    targets
+}
+
+impl Db {
+    /// Puts a restriction in force and tells the feed. Repeating it changes nothing; a suspension
+    /// with another end replaces the one before. What is revoked stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Event`] for an action that restricts nothing, [`Error::Database`].
+    pub async fn restrict(&self, action: &Action, order: &Revocation) -> Result<Done, Error> {
+        let (Some(target), Some(held)) = (action.target(), held(action)) else {
+            return Err(Error::Event(FeedError::Member("target")));
+        };
+        let target = target.to_json();
+        let until = match held {
+            Held::Suspended(until) => until.map(Timestamp::as_millis),
+            _ => None,
+        };
+        let done = transaction!(self, tx => {
+            // The head's lock comes first here: two orders on one target must not both be new.
+            sqlx::query(LOCK_HEAD).execute(&mut *tx).await?;
+            let known: Vec<(String, Option<i64>)> =
+                sqlx::query_as("SELECT held, until FROM restrictions WHERE target = $1")
+                    .bind(&target)
+                    .fetch_all(&mut *tx)
+                    .await?;
+            let same = |(name, end): &(String, Option<i64>)| {
+                name == "revoked" || (name == held.as_str() && *end == until)
+            };
+            if known.iter().any(same) {
+                return Ok(Done { position: None, changed: false });
+            }
+            let actions = std::slice::from_ref(action);
+            let position = append!(tx, order.at, actions, order.reason.as_str());
+            sqlx::query(UPSERT)
+                .bind(&target)
+                .bind(held.as_str())
+                .bind(until)
+                .bind(order.at.as_millis())
+                .bind(order.reason.as_str())
+                .bind(&order.note)
+                .bind(&order.by)
+                .bind(signed(position.epoch))
+                .bind(signed(position.seq))
+                .execute(&mut *tx)
+                .await?;
+            Done { position: Some(position), changed: true }
+        });
+        Ok(done)
+    }
+
+    /// Takes a suspension, a quarantine or a stop back and tells the feed. Where there is none,
+    /// nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::Event`], [`Error::Database`].
+    pub async fn reinstate(
+        &self,
+        target: &Target,
+        lifts: Lifts,
+        order: &Revocation,
+    ) -> Result<Done, Error> {
+        let held = match lifts {
+            Lifts::Suspend => "suspended",
+            Lifts::Quarantine => "quarantined",
+            Lifts::Stop => "stopped",
+        };
+        let action = Action::Reinstate {
+            target: target.clone(),
+            lifts,
+        };
+        let done = transaction!(self, tx => {
+            sqlx::query(LOCK_HEAD).execute(&mut *tx).await?;
+            let lifted = sqlx::query("DELETE FROM restrictions WHERE target = $1 AND held = $2")
+                .bind(target.to_json())
+                .bind(held)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if lifted == 0 {
+                return Ok(Done { position: None, changed: false });
+            }
+            let actions = std::slice::from_ref(&action);
+            let position = append!(tx, order.at, actions, order.reason.as_str());
+            Done { position: Some(position), changed: true }
+        });
+        Ok(done)
+    }
+
+    /// The gravest of what holds a passport back, beside its own revocation: itself, its key, its
+    /// subject, owner or tenant, the key that issued it, or everything.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn restriction_of(
+        &self,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Option<Restricted>, sqlx::Error> {
+        let mut targets = reaches(
+            &record.tenant,
+            record.kind,
+            &record.name,
+            &record.owner,
+            &record.kid,
+        );
+        targets.push(Target::Passport(record.id.clone()));
+        targets.extend(KeyId::parse(&record.issuer_kid).map(Target::Issuer));
+        self.gravest(&targets, now).await
+    }
+
+    /// What keeps a subject from being given a passport, perhaps in exchange for another.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn restriction_on(
+        &self,
+        kind: Kind,
+        owner: &str,
+        binding: &Binding,
+        renews: Option<&PassportId>,
+        now: Timestamp,
+    ) -> Result<Option<Restricted>, sqlx::Error> {
+        let mut targets = reaches(&binding.tenant, kind, &binding.subject, owner, &binding.kid);
+        targets.extend(renews.cloned().map(Target::Passport));
+        self.gravest(&targets, now).await
+    }
+
+    /// Everything in force at `now`, beside levels: restrictions, revoked passports that somebody
+    /// could still accept, and blocked keys.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn in_force(&self, now: Timestamp) -> Result<Vec<Entry>, Error> {
+        let rows: Vec<(String, String, Option<i64>)> = on!(self, pool => {
+            sqlx::query_as("SELECT target, held, until FROM restrictions ORDER BY target, held")
+                .fetch_all(pool)
+                .await?
+        });
+        let passports: Vec<(String,)> = on!(self, pool => {
+            sqlx::query_as(
+                "SELECT passport_id FROM passports WHERE revoked_at IS NOT NULL \
+                 AND expires_at > $1 ORDER BY passport_id",
+            )
+            .bind(now.as_millis())
+            .fetch_all(pool)
+            .await?
+        });
+        let keys: Vec<(String,)> = on!(self, pool => {
+            sqlx::query_as("SELECT kid FROM subject_keys WHERE blocked_at IS NOT NULL ORDER BY kid")
+                .fetch_all(pool)
+                .await?
+        });
+        let revoked = |target| Entry {
+            target,
+            held: Held::Revoked,
+        };
+        let mut entries = Vec::with_capacity(rows.len() + passports.len() + 2 * keys.len());
+        for (target, held, until) in rows {
+            let document = Document::parse(target).map_err(FeedError::Json)?;
+            let target = Target::read(document.root())?;
+            let held = read(&held, until);
+            if !matches!(held, Held::Suspended(Some(until)) if until <= now) {
+                entries.push(Entry { target, held });
+            }
+        }
+        for (id,) in passports {
+            entries.push(revoked(Target::Passport(passport_id(&id)?)));
+        }
+        for (kid,) in keys {
+            let kid = KeyId::parse(&kid).ok_or(FeedError::Member("key"))?;
+            entries.push(revoked(Target::Key(kid.clone())));
+            entries.push(revoked(Target::Issuer(kid)));
+        }
+        Ok(entries)
+    }
+
+    async fn gravest(
+        &self,
+        targets: &[Target],
+        now: Timestamp,
+    ) -> Result<Option<Restricted>, sqlx::Error> {
+        let mut texts: Vec<String> = targets.iter().map(Target::to_json).collect();
+        // Always as many as there are places; none is the empty text.
+        texts.resize(REACH, String::new());
+        let rows: Vec<(String, Option<i64>, i64, String)> = on!(self, pool => {
+            let mut query = sqlx::query_as(
+                "SELECT held, until, at, reason FROM restrictions \
+                 WHERE target IN ($1, $2, $3, $4, $5, $6, $7)",
+            );
+            for text in &texts {
+                query = query.bind(text);
+            }
+            query.fetch_all(pool).await?
+        });
+        let rows = rows
+            .into_iter()
+            .map(|(held, until, at, reason)| Restricted {
+                held: read(&held, until),
+                at: Timestamp::from_millis(at),
+                reason,
+            });
+        let in_force = |row: &Restricted| match row.held {
+            Held::Suspended(Some(until)) => now < until,
+            _ => true,
+        };
+        Ok(rows.filter(in_force).max_by_key(|row| grave(row.held)))
+    }
+}
+
+/// Most targets that one passport may be restricted by.
+const REACH: usize = 7;
