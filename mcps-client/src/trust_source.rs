@@ -194,9 +194,23 @@ impl TrustSource {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, ClientError> {
+        Self::load_at(home, None, freshness, clock, random)
+    }
+
+    /// The same with the authority at another address than the home's.
+    ///
+    /// # Errors
+    /// As [`TrustSource::load`].
+    pub fn load_at(
+        home: &Home,
+        url: Option<&str>,
+        freshness: Freshness,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, ClientError> {
         let pin = home.authority()?;
         let bundle = home.trust(&pin.root()?)?;
-        let client = AuthorityClient::new(&pin.url)?;
+        let client = AuthorityClient::new(url.unwrap_or(&pin.url))?;
         let feed = Feed::load(home, bundle.authority());
         let authority = Some((client, bundle));
         let store = TrustStore::default();
