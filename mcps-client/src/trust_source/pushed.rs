@@ -11,11 +11,13 @@ use mcps_core::refusal::Refusal;
 use mcps_core::trust::{Standing, TrustBundle};
 use tokio::sync::watch;
 
-use super::{CutOff, Live, TrustSource};
+use super::{CutOff, Heard, Live, TrustSource};
 use crate::authority::AuthorityClient;
 use crate::feed::{Feed, Keys, Log, Watcher, pursue};
 use crate::home::Home;
 
+/// How long the feed suffices for a passport of which the authority could not be asked.
+const UNANSWERED: Duration = Duration::from_secs(60);
 /// How often the key set is fetched without an occasion.
 const KEYS: Duration = Duration::from_secs(60);
 
@@ -37,7 +39,8 @@ impl Keys for Pinned<'_> {
 
 impl TrustSource {
     /// What is known of a recognised passport and of each issuer between it and the authority: from
-    /// the feed, as long as its word has not lapsed, else by asking.
+    /// the feed, as long as its word has not lapsed, else by asking. Of one that is new here the
+    /// authority is asked once whether it ever recorded it.
     ///
     /// # Errors
     /// What the feed or a status refuses it with; [`Refusal::AuthorityUnreachable`] when nothing
@@ -48,7 +51,7 @@ impl TrustSource {
         let always_asks = self.freshness.refresh.is_zero();
         if let Some((live, true)) = pushed
             && !always_asks
-            && self.spoke_well(passport, standing.relied)
+            && self.vouched(passport, standing.relied)
         {
             return Ok(live);
         }
@@ -191,15 +194,23 @@ impl TrustSource {
         Ok(live)
     }
 
-    /// Whether every status that was ever asked for was good. What the authority once refused, as
-    /// one it does not know, the feed need not mention.
-    fn spoke_well(&self, passport: &Passport, relied: usize) -> bool {
+    /// Whether the authority was asked once and knew them all: the feed does not mention a passport
+    /// that it never recorded. Where it does not answer, the feed suffices for a while.
+    fn vouched(&self, passport: &Passport, relied: usize) -> bool {
+        let now = self.clock.now();
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let issuers = passport.issuer_chain().iter().take(relied);
         let mut ids = std::iter::once(passport).chain(issuers).map(Passport::id);
-        ids.all(|id| {
-            let status = heard.get(id).and_then(|heard| heard.status.as_ref());
-            status.is_none_or(|status| status.admits().is_ok())
+        ids.all(|id| match heard.get(id) {
+            Some(Heard {
+                status: Some(status),
+                ..
+            }) => status.admits().is_ok(),
+            Some(Heard {
+                failed_at: Some(at),
+                ..
+            }) => *at <= now && now < at.plus(UNANSWERED),
+            _ => false,
         })
     }
 
