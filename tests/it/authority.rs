@@ -10,9 +10,11 @@
 
 mod draft;
 mod engine;
+mod feed;
 mod hostile;
 mod issuing;
 mod openapi;
+mod orders;
 mod outages;
 mod races;
 mod renewing;
