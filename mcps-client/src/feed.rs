@@ -118,7 +118,7 @@ impl Feed {
         look(&self.follower.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Follower) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Follower) -> T) -> T {
         let mut follower = self
             .follower
             .write()
@@ -149,4 +149,4 @@ impl From<Block> for Refusal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -227,3 +227,6 @@ impl TrustSource {
         known.get(id)?.anchor.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;
