@@ -23,7 +23,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::feed::Position;
 use mcps_core::key::KeyId;
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::Passport;
+use mcps_core::passport::{Passport, PassportId};
 use mcps_core::refusal::Refusal;
 use tokio::sync::watch;
 
@@ -45,7 +45,7 @@ pub struct Knowledge {
     pub freshness: Freshness,
     /// Whether it may be relied upon without asking: it has not lapsed, and nothing is amiss.
     pub suffices: bool,
-    /// The level recorded since the passport was issued, when there was a change.
+    /// The lowest level that is recorded.
     pub recorded: Option<TrustLevel>,
 }
 
@@ -74,12 +74,13 @@ impl Feed {
     }
 
     /// What is known of a passport and the issuers of which `relied` are relied upon; `None` before
-    /// anything was heard.
+    /// anything was heard. `otherwise` has the level of one that no event changed.
     #[must_use]
     pub fn knowledge(
         &self,
         passport: &Passport,
         relied: usize,
+        otherwise: impl Fn(&PassportId) -> Option<TrustLevel>,
         now: Timestamp,
     ) -> Option<Knowledge> {
         self.read(|follower| {
@@ -90,7 +91,9 @@ impl Feed {
             Some(Knowledge {
                 freshness,
                 suffices: !freshness.lapsed && !amiss,
-                recorded: members.filter_map(|member| follower.recorded(member)).min(),
+                recorded: members
+                    .filter_map(|one| follower.recorded(one).or_else(|| otherwise(one.id())))
+                    .min(),
             })
         })
     }

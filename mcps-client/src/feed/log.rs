@@ -149,7 +149,8 @@ impl Watcher for Log {
                      each passport, and where it is silent levels fall with time: L4 after 60 s, L1 after 24 h"
                 );
             }
-            State::Lagging | State::Syncing | State::Cold => {
+            State::Lagging => {}
+            State::Syncing | State::Cold => {
                 if before == State::Live {
                     self.down.get_or_insert(now);
                 }

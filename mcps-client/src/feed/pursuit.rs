@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_core::clock::Clock;
-use mcps_core::feed::{Action, Cursor, Event, FeedError, Snapshot};
+use mcps_core::feed::{Action, Cursor, Event, FeedError, Snapshot, Unverified};
 use mcps_core::random::Random;
 use mcps_core::trust::TrustBundle;
 use tokio::time::{Instant, sleep, timeout};
@@ -261,9 +261,11 @@ impl<W: Wire, K: Keys, O: Watcher> Pursuit<'_, W, K, O> {
             return Err(Alert::Refused(FeedError::ForeignKey));
         };
         let now = self.clock.now();
+        // Nobody who asks waits for a signature to be verified.
+        let frame = Unverified::read(text.as_slice()).and_then(|frame| frame.verify(&bundle));
         let received = self
             .feed
-            .change(|follower| follower.receive(text.as_slice(), &bundle, now));
+            .change(|follower| follower.hear(frame.as_ref().map_err(|error| *error), now));
         let news = match received? {
             Progress::Moved(events) => events,
             Progress::Heartbeat | Progress::Known | Progress::Waiting => Vec::new(),

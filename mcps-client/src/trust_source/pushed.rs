@@ -177,7 +177,11 @@ impl TrustSource {
     /// What the feed says, and whether that suffices without asking.
     fn pushed(&self, passport: &Passport, relied: usize) -> Option<(Live, bool)> {
         let feed = self.feed.as_ref()?;
-        let known = feed.knowledge(passport, relied, self.clock.now())?;
+        let told = |id: &PassportId| {
+            let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.get(id)?.status.as_ref()?.trust_level
+        };
+        let known = feed.knowledge(passport, relied, told, self.clock.now())?;
         let live = Live {
             age: known.freshness.age,
             recorded: known.recorded,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{OPTIONS, has_heard, is_live, order, passport};
 use crate::listen::{Scene, read_note};
-use crate::wire::{Facing, Served, Stage, call, eventually};
+use crate::wire::{Facing, Meddler, Rule, Served, Stage, call, eventually};
 
 #[tokio::test]
 async fn a_revoked_caller_is_refused_by_a_running_wrapper() {
@@ -107,6 +107,29 @@ async fn the_streams_of_a_revoked_caller_end_and_it_is_told_why() {
     let (status, refusal) = caller.refused(&read_note(1)).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert_eq!(refusal, Some(Code::PassportRevoked));
+}
+
+#[tokio::test]
+async fn where_streams_do_not_come_through_it_is_polled() {
+    let stage = Stage::set();
+    let meddler = Meddler::start(&stage.world);
+    meddler.let_feed_through();
+    meddler.stand_before(&stage.server);
+    let mut served = Served::start_with(stage, &OPTIONS);
+    served.open().await;
+    is_live(&served.wrap).await;
+    // From here on nobody can be asked.
+    meddler.rule(|path| match path.starts_with("/v1/feed/frames") {
+        true => Rule::Pass,
+        false => Rule::HangUp,
+    });
+    served.still_serves().await;
+    served.stage.revoke(&served.stage.agent);
+    has_heard(&served.wrap, 1).await;
+    let line = served.agent.seal(&call(900));
+    assert_eq!(served.refuses(&line).await, Code::PassportRevoked);
+    let polled = |path: &String| path.starts_with("/v1/feed/frames?after=1:0&");
+    assert!(meddler.seen().iter().any(polled), "{:?}", meddler.seen());
 }
 
 #[tokio::test]

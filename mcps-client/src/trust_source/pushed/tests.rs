@@ -266,14 +266,21 @@ async fn cut_off_and_told_to_refuse_nothing_above_l1_goes_on() {
 }
 
 #[tokio::test]
-async fn a_level_that_was_lowered_counts_at_once() {
+async fn a_level_that_was_changed_counts_at_once() {
     let mut scene = Scene::live(CutOff::Levels);
     scene.status(State::Good);
+    // As the status said, since no event says otherwise.
+    assert_eq!(scene.asked().await.unwrap().recorded, Some(TrustLevel::L4));
     scene.event(&Action::TrustChange {
         target: Scene::subject(),
         level: TrustLevel::L1,
     });
     assert_eq!(scene.asked().await.unwrap().recorded, Some(TrustLevel::L1));
+    scene.event(&Action::TrustChange {
+        target: Scene::subject(),
+        level: TrustLevel::L3,
+    });
+    assert_eq!(scene.asked().await.unwrap().recorded, Some(TrustLevel::L3));
 }
 
 /// After a fork the authority is asked, as long as it takes to find out.
