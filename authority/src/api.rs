@@ -1,10 +1,12 @@
 //! The HTTP interface: one list of routes, one file a noun.
 
+mod actions;
 mod challenges;
 mod draft;
 mod extract;
 mod feed;
 mod health;
+mod hooks;
 mod issue;
 mod keys;
 mod orders;
@@ -50,6 +52,9 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(orders::suspend))
         .routes(routes!(orders::stop))
         .routes(routes!(orders::reinstate))
+        .routes(routes!(actions::list))
+        .routes(routes!(actions::undo))
+        .routes(routes!(hooks::report))
         .routes(routes!(feed::stream))
         .routes(routes!(feed::frames))
         .routes(routes!(feed::snapshot))

@@ -15,6 +15,7 @@ pub mod config;
 pub mod error;
 pub mod feed;
 pub mod founding;
+pub mod hooks;
 pub mod issue;
 pub mod key_files;
 pub mod operator_key;
@@ -28,5 +29,5 @@ mod serve;
 mod trace;
 
 pub use config::Config;
-pub use serve::{Running, add_operator, serve};
+pub use serve::{Running, add_operator, open_founded, serve};
 pub use start::StartError;

@@ -128,6 +128,19 @@ pub async fn add_operator(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<OperatorKey, StartError> {
+    let db = open_founded(config).await?;
+    let key = OperatorKey::generate(random)?;
+    db.add_operator(&NewOperator::new(name, &key, random)?, clock.now())
+        .await?;
+    db.close().await;
+    Ok(key)
+}
+
+/// Opens the database of an authority that has been founded, while it runs or not.
+///
+/// # Errors
+/// [`StartError`]; [`StartError::NotFounded`] before the first start.
+pub async fn open_founded(config: &Config) -> Result<Db, StartError> {
     let file = config.data_dir.join("authority.db");
     if config.database_url.is_none() && !file.exists() {
         return Err(StartError::NotFounded);
@@ -135,11 +148,7 @@ pub async fn add_operator(
     let db = open(config).await?;
     db.migrate().await?;
     db.founding().await?.ok_or(StartError::NotFounded)?;
-    let key = OperatorKey::generate(random)?;
-    db.add_operator(&NewOperator::new(name, &key, random)?, clock.now())
-        .await?;
-    db.close().await;
-    Ok(key)
+    Ok(db)
 }
 
 impl Running {

@@ -5,21 +5,24 @@
 //! `TEXT BIGINT SMALLINT BYTEA`, `$1` placeholders, `RETURNING`, `ON CONFLICT`; no `now()`, no
 //! arrays, no JSON operators.
 
+mod actions;
 mod challenges;
 mod feed;
 mod founding;
+mod hooks;
 mod operators;
 mod passports;
 mod restrictions;
 mod revocations;
 mod row;
 
+pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use challenges::Binding;
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
-pub use restrictions::{Done, Restricted};
+pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
 
@@ -38,13 +41,18 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         1,
         "passports",
         include_str!("../../migrations/0001_passports.sql"),
     ),
     (2, "feed", include_str!("../../migrations/0002_feed.sql")),
+    (
+        4,
+        "actions",
+        include_str!("../../migrations/0004_actions.sql"),
+    ),
 ];
 
 /// Runs one body against whichever pool there is.

@@ -11,6 +11,7 @@
 mod draft;
 mod engine;
 mod feed;
+mod hooks;
 mod hostile;
 mod issuing;
 mod openapi;

@@ -7,9 +7,10 @@ use mcps_core::json::Document;
 use mcps_core::key::KeyId;
 use mcps_core::passport::{Kind, PassportId};
 
+use super::actions::{end_action, given_before};
 use super::feed::append;
 use super::row::passport_id;
-use super::{Binding, Db, Record, Revocation, on, transaction};
+use super::{Binding, Db, Done, Record, Revocation, on, transaction};
 use crate::error::Error;
 
 const UPSERT: &str = "INSERT INTO restrictions \
@@ -62,15 +63,6 @@ pub struct Restricted {
     pub reason: String,
 }
 
-/// What an order did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
-    /// The position of its event, or of the event that did it before: `EPOCH:SEQ`.
-    pub position: Option<String>,
-    /// Whether anything changed.
-    pub changed: bool,
-}
-
 /// Whatever a passport may be restricted by, beside itself.
 fn reaches(tenant: &str, kind: Kind, name: &str, owner: &str, kid: &str) -> Vec<Target> {
     let (tenant, owner) = (tenant.to_owned(), owner.to_owned());
@@ -102,7 +94,12 @@ impl Db {
             Held::Suspended(until) => until.map(Timestamp::as_millis),
             _ => None,
         };
-        let done = transaction!(self, tx => {
+        let deed = &order.deed;
+        let done = transaction!(self, tx => 'order: {
+            let before = given_before!(tx, deed, order.at, action.as_str(), &target);
+            if let Some(done) = before {
+                break 'order done;
+            }
             let known: Vec<(String, Option<i64>, String)> =
                 sqlx::query_as("SELECT held, until, told_at FROM restrictions WHERE target = $1")
                     .bind(&target)
@@ -112,7 +109,9 @@ impl Db {
                 name == "revoked" || (name == held.as_str() && *end == until)
             };
             if let Some((_, _, position)) = known.into_iter().find(same) {
-                return Ok(Done { position: Some(position), changed: false });
+                let done = order.done(Some(position), false);
+                end_action!(tx, deed, done);
+                break 'order done;
             }
             // Its row is the lock of the target. Of two who order the same at once, the second finds
             // that nothing is left to do.
@@ -135,7 +134,9 @@ impl Db {
                 .bind(held.as_str())
                 .fetch_one(&mut *tx)
                 .await?;
-                return Ok(Done { position: Some(position), changed: false });
+                let done = order.done(Some(position), false);
+                end_action!(tx, deed, done);
+                break 'order done;
             }
             let actions = std::slice::from_ref(action);
             let position = append!(tx, order.at, actions, order.reason.as_str());
@@ -146,7 +147,9 @@ impl Db {
                 .bind(&position)
                 .execute(&mut *tx)
                 .await?;
-            Done { position: Some(position), changed: true }
+            let done = order.done(Some(position), true);
+            end_action!(tx, deed, done);
+            done
         });
         Ok(done)
     }
@@ -171,20 +174,27 @@ impl Db {
             target: target.clone(),
             lifts,
         };
-        let done = transaction!(self, tx => {
+        let (deed, text) = (&order.deed, target.to_json());
+        let done = transaction!(self, tx => 'order: {
+            let before = given_before!(tx, deed, order.at, action.as_str(), &text);
+            if let Some(done) = before {
+                break 'order done;
+            }
             let lifted = sqlx::query("DELETE FROM restrictions WHERE target = $1 AND held = $2")
-                .bind(target.to_json())
+                .bind(&text)
                 .bind(held)
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
             if lifted == 0 {
-                return Ok(Done { position: None, changed: false });
+                break 'order order.done(None, false);
             }
             let actions = std::slice::from_ref(&action);
             let position = append!(tx, order.at, actions, order.reason.as_str());
             let position = position.cursor().to_string();
-            Done { position: Some(position), changed: true }
+            let done = order.done(Some(position), true);
+            end_action!(tx, deed, done);
+            done
         });
         Ok(done)
     }

@@ -34,7 +34,9 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
     assert_eq!(
         guarded,
         [
+            "get /v1/actions",
             "get /v1/passports",
+            "post /v1/actions/{id}/undo",
             "post /v1/passports",
             "post /v1/passports/{id}/revoke",
             "post /v1/reinstatements",
