@@ -71,7 +71,8 @@ pub async fn serve(
     let name = founded.bundle.authority().to_owned();
     let root_kid = founded.bundle.signer().to_string();
     let (passport, status) = (founded.passport, founded.status);
-    let feed = Feed::new(&name, db.clone(), founded.feed, Arc::clone(&clock));
+    // Whatever else is asked for, what is revoked gets out.
+    let feed = Feed::new(&name, db.apart().await?, founded.feed, Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let authority = Authority::new(
@@ -159,6 +160,7 @@ impl Running {
             tracing::warn!("requests were still under way after 15 s and were cut off");
         }
         self.tasks.shutdown().await;
+        self.feed.close().await;
         self.db.close().await;
     }
 }

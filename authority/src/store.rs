@@ -127,6 +127,30 @@ impl Db {
         ))
     }
 
+    /// A few connections to the same database for one use alone, which no other can starve.
+    ///
+    /// # Errors
+    /// Whatever the database or the network says.
+    pub async fn apart(&self) -> Result<Self, sqlx::Error> {
+        const CONNECTIONS: u32 = 3;
+        Ok(match self {
+            Self::Postgres(pool) => {
+                let options = PgPoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .acquire_timeout(PATIENCE);
+                let connect = pool.connect_options();
+                Self::Postgres(options.connect_with((*connect).clone()).await?)
+            }
+            Self::Sqlite(pool) => {
+                let options = SqlitePoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .acquire_timeout(PATIENCE);
+                let connect = pool.connect_options();
+                Self::Sqlite(options.connect_with((*connect).clone()).await?)
+            }
+        })
+    }
+
     /// Brings the tables up to date. Replicas that start together wait for each other.
     ///
     /// # Errors

@@ -7,17 +7,18 @@ use mcps_core::json::Document;
 use mcps_core::key::KeyId;
 use mcps_core::passport::{Kind, PassportId};
 
-use super::feed::{LOCK_HEAD, append};
+use super::feed::append;
 use super::row::passport_id;
 use super::{Binding, Db, Record, Revocation, on, transaction};
 use crate::error::Error;
 
 const UPSERT: &str = "INSERT INTO restrictions \
      (target, held, until, at, reason, note, by_whom, told_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, '') \
      ON CONFLICT (target, held) DO UPDATE SET until = excluded.until, at = excluded.at, \
      reason = excluded.reason, note = excluded.note, by_whom = excluded.by_whom, \
-     told_at = excluded.told_at";
+     told_at = excluded.told_at \
+     WHERE restrictions.until IS DISTINCT FROM excluded.until";
 
 /// What an event puts in force.
 const fn held(action: &Action) -> Option<Held> {
@@ -102,8 +103,6 @@ impl Db {
             _ => None,
         };
         let done = transaction!(self, tx => {
-            // The head's lock comes first here: two orders on one target must not both be new.
-            sqlx::query(LOCK_HEAD).execute(&mut *tx).await?;
             let known: Vec<(String, Option<i64>, String)> =
                 sqlx::query_as("SELECT held, until, told_at FROM restrictions WHERE target = $1")
                     .bind(&target)
@@ -115,10 +114,9 @@ impl Db {
             if let Some((_, _, position)) = known.into_iter().find(same) {
                 return Ok(Done { position: Some(position), changed: false });
             }
-            let actions = std::slice::from_ref(action);
-            let position = append!(tx, order.at, actions, order.reason.as_str());
-            let position = position.cursor().to_string();
-            sqlx::query(UPSERT)
+            // Its row is the lock of the target. Of two who order the same at once, the second finds
+            // that nothing is left to do.
+            let rows = sqlx::query(UPSERT)
                 .bind(&target)
                 .bind(held.as_str())
                 .bind(until)
@@ -126,6 +124,25 @@ impl Db {
                 .bind(order.reason.as_str())
                 .bind(&order.note)
                 .bind(&order.by)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if rows == 0 {
+                let (position,): (String,) = sqlx::query_as(
+                    "SELECT told_at FROM restrictions WHERE target = $1 AND held = $2",
+                )
+                .bind(&target)
+                .bind(held.as_str())
+                .fetch_one(&mut *tx)
+                .await?;
+                return Ok(Done { position: Some(position), changed: false });
+            }
+            let actions = std::slice::from_ref(action);
+            let position = append!(tx, order.at, actions, order.reason.as_str());
+            let position = position.cursor().to_string();
+            sqlx::query("UPDATE restrictions SET told_at = $3 WHERE target = $1 AND held = $2")
+                .bind(&target)
+                .bind(held.as_str())
                 .bind(&position)
                 .execute(&mut *tx)
                 .await?;
@@ -155,7 +172,6 @@ impl Db {
             lifts,
         };
         let done = transaction!(self, tx => {
-            sqlx::query(LOCK_HEAD).execute(&mut *tx).await?;
             let lifted = sqlx::query("DELETE FROM restrictions WHERE target = $1 AND held = $2")
                 .bind(target.to_json())
                 .bind(held)
