@@ -1,8 +1,8 @@
 //! The authority's revocation feed as this process knows it: followed over the network, stored in
 //! the home, and asked at every message.
 //!
-//! The [`Follower`] decides what is believed, [`wire`] is what it can be fetched by, [`pursuit`]
-//! what is fetched next, [`store`] what outlives the process.
+//! The [`Follower`] decides what is believed, a [`Wire`] is what it is fetched by, and [`pursue`]
+//! decides what is fetched next.
 
 mod log;
 mod pauses;

@@ -241,6 +241,7 @@ impl<W: Wire, K: Keys, O: Watcher> Pursuit<'_, W, K, O> {
     }
 
     async fn poll(&mut self, after: Cursor) -> Outcome {
+        let asked_at = Instant::now();
         let frames = match self.wire.frames(after).await {
             Ok(frames) => frames,
             Err(trouble) => return Outcome::Failed(trouble),
@@ -252,7 +253,12 @@ impl<W: Wire, K: Keys, O: Watcher> Pursuit<'_, W, K, O> {
                 Err(alert) => return Outcome::Refused(alert),
             }
         }
-        if news { Outcome::Done } else { Outcome::Idle }
+        let waited = asked_at.elapsed() >= IDLE;
+        if news || waited {
+            Outcome::Done
+        } else {
+            Outcome::Idle
+        }
     }
 
     /// Whether the frame brought anything new.

@@ -52,7 +52,8 @@ impl Feed {
     /// # Errors
     /// [`ClientError::File`].
     pub fn store(&self, home: &Home) -> Result<(), ClientError> {
-        if self.read(|follower| follower.position().is_none()) {
+        // A home that was removed while we ran shall not come back.
+        if self.read(|follower| follower.position().is_none()) || !home.dir().is_dir() {
             return Ok(());
         }
         let _alone = home.lock()?;

@@ -20,8 +20,17 @@ use super::super::output::{OutputOptions, note};
 use super::super::{CliError, Machine};
 use super::words;
 
+/// What `-o json` is for, for `--help`.
+const RECORDING: &str = "\
+With -o json the frames that were verified are printed as they came, one a line, and all else goes to
+standard error. That is a recording, which is proven without a network:
+  mcps feed watch -o json > feed.jsonl
+  mcps feed verify feed.jsonl
+Ends with exit code 5 when the feed could not be followed.";
+
 /// What `mcps feed watch` can be told.
 #[derive(Args, Debug)]
+#[command(after_help = RECORDING)]
 pub(crate) struct Watch {
     /// Address of the trust authority [default: this home's]. Its keys are those that this home has
     /// pinned.
@@ -33,8 +42,6 @@ pub(crate) struct Watch {
     /// End after so long.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
-    /// `json` prints the verified frames as they came, one a line, for `mcps feed verify`; the rest
-    /// then goes to standard error.
     #[command(flatten)]
     output: OutputOptions,
 }

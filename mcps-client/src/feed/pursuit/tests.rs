@@ -162,7 +162,7 @@ async fn where_streams_are_swallowed_it_polls_and_tries_them_again() {
         vec![authority.frame(1, 2, at(41))],
     ));
     for number in 0..8 {
-        let beat = authority.heartbeat(at(62 + 21 * number));
+        let beat = authority.heartbeat(at(61 + 20 * number));
         script.push(Answer::Frames(seconds(20), vec![beat]));
     }
     script.push(Answer::Stream(vec![Does::Sends(

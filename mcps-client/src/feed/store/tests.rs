@@ -11,6 +11,7 @@ use crate::home::Home;
 fn home() -> (tempfile::TempDir, Home) {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::new(folder.path().join("home"));
+    std::fs::create_dir(home.dir()).unwrap();
     (folder, home)
 }
 
@@ -69,6 +70,14 @@ fn nothing_is_stored_before_there_is_a_position() {
 }
 
 #[test]
+fn a_home_that_was_removed_does_not_come_back() {
+    let (_folder, home) = home();
+    std::fs::remove_dir(home.dir()).unwrap();
+    feed(&revoking(&["a"]), 1).store(&home).unwrap();
+    assert!(!home.dir().exists());
+}
+
+#[test]
 fn what_is_damaged_or_of_another_authority_is_replaced() {
     for text in ["", "{", "\u{0}\u{0}", "{\"form\":9}\n"] {
         let (_folder, home) = home();
@@ -85,7 +94,6 @@ fn what_is_damaged_or_of_another_authority_is_replaced() {
         assert_eq!(seq(&Feed::load(&home, NAME)), 1, "{text:?}");
     }
     let (_folder, home) = home();
-    std::fs::create_dir_all(home.dir()).unwrap();
     std::fs::write(home.path(FILE), [0xFF, 0xFE]).unwrap();
     let authority = revoking(&["a"]);
     feed(&authority, 1).store(&home).unwrap();
