@@ -12,6 +12,7 @@
 pub mod api;
 pub mod authority;
 pub mod config;
+pub mod custody;
 pub mod error;
 pub mod feed;
 pub mod founding;
@@ -20,6 +21,7 @@ pub mod key_files;
 pub mod operator_key;
 pub mod problem;
 pub mod proof;
+pub mod secret;
 pub mod start;
 pub mod store;
 pub mod subject;
