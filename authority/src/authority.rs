@@ -11,7 +11,7 @@ use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::status::{State, Status};
-use mcps_core::trust::TrustBundle;
+use mcps_core::trust::{KeyUse, TrustBundle};
 
 use crate::error::Error;
 use crate::feed::Feed;
@@ -220,7 +220,16 @@ impl Authority {
         };
         let signer = self.status_signer();
         let unsigned = status.unsigned_json(signer.public_key().key_id());
-        statement::sign(statement::STATUS, &unsigned, signer).map_err(Error::CrossCheck)
+        statement::sign(statement::STATUS, &unsigned, signer).map_err(|refusal| match refusal {
+            Refusal::Statement {
+                why: statement::SIGNER_FAILED,
+                ..
+            } => Error::KeyUnusable {
+                usage: KeyUse::Status.as_str(),
+                why: "the log says what to do".to_owned(),
+            },
+            other => Error::CrossCheck(other),
+        })
     }
 
     /// Whether the database answers, the signers sign, and the feed goes on.
@@ -232,12 +241,16 @@ impl Authority {
         const PROBE: &[u8] = b"mcps-authority readiness probe";
         self.db.ping().await?;
         let digest = mcps_core::digest::Digest::of(PROBE);
-        for signer in [
-            self.passport_signer(),
-            self.status_signer(),
-            self.feed.signer(),
+        for (usage, signer) in [
+            (KeyUse::Passport, self.passport_signer()),
+            (KeyUse::Status, self.status_signer()),
+            (KeyUse::Feed, self.feed.signer()),
         ] {
-            let signature = signer.sign(&digest)?;
+            let signature = signer.sign(&digest);
+            let signature = signature.map_err(|error| Error::KeyUnusable {
+                usage: usage.as_str(),
+                why: error.0.to_owned(),
+            })?;
             let verified: Result<(), Refusal> = signer.public_key().verify(&digest, &signature);
             verified.map_err(Error::CrossCheck)?;
         }

@@ -123,6 +123,14 @@ pub enum Error {
     /// The time ran out between preparing and signing.
     #[error("its time ran out before it was signed; ask again")]
     Overtaken,
+    /// A key of the authority cannot be used here now.
+    #[error("the {usage} key is not usable here: {why}")]
+    KeyUnusable {
+        /// What it signs.
+        usage: &'static str,
+        /// What to do, without what only the log may say.
+        why: String,
+    },
     /// Something else than the client's fault kept the passport from being signed.
     #[error("the passport could not be signed")]
     Signer(#[from] SignerError),

@@ -120,7 +120,11 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "overtaken",
             "Expired before it was signed",
         ),
-        Error::Signer(_) | Error::Random(_) | Error::Database(_) | Error::FeedBehind => (
+        Error::KeyUnusable { .. }
+        | Error::Signer(_)
+        | Error::Random(_)
+        | Error::Database(_)
+        | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
             "Temporarily unavailable",

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod custody;
 mod draft;
 mod engine;
 mod hostile;
@@ -20,5 +21,6 @@ mod revoking;
 mod starting;
 mod status;
 mod store;
+mod tokens;
 mod two_phases;
 mod world;
