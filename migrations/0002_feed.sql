@@ -8,7 +8,7 @@ CREATE TABLE feed (
     epoch     BIGINT   NOT NULL,
     seq       BIGINT   NOT NULL,
     chain     BYTEA    NOT NULL,
-    -- Events up to this number are not kept any more.
+    -- Events before this number are not kept any more; the one with it is, for its chain.
     pruned    BIGINT   NOT NULL
 );
 
@@ -30,15 +30,18 @@ CREATE TABLE events (
 -- What is in force beside the revoked passports and the blocked keys, which have columns of their
 -- own: by whom, why, and by which event.
 CREATE TABLE restrictions (
-    target     TEXT     NOT NULL,
-    held       TEXT     NOT NULL,
-    until      BIGINT,
-    at         BIGINT   NOT NULL,
-    reason     TEXT     NOT NULL,
-    note       TEXT,
-    by_whom    TEXT     NOT NULL,
-    epoch      BIGINT   NOT NULL,
-    seq        BIGINT   NOT NULL,
+    target  TEXT   NOT NULL,
+    held    TEXT   NOT NULL,
+    until   BIGINT,
+    at      BIGINT NOT NULL,
+    reason  TEXT   NOT NULL,
+    note    TEXT,
+    by_whom TEXT   NOT NULL,
+    -- The position of its event, `EPOCH:SEQ`.
+    told_at TEXT   NOT NULL,
     PRIMARY KEY (target, held)
 );
-CREATE INDEX restrictions_by_event ON restrictions (epoch, seq);
+
+-- The position of the event that told of it, `EPOCH:SEQ`.
+ALTER TABLE passports ADD COLUMN told_at TEXT;
+ALTER TABLE subject_keys ADD COLUMN told_at TEXT;

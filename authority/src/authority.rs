@@ -133,10 +133,10 @@ impl Authority {
             Action::KeyBlock(key) => self.db.block_key(key, order).await?,
             Action::Reinstate { target, lifts } => self.db.reinstate(target, *lifts, order).await?,
             Action::Revoke(Target::Passport(id)) => {
-                let position = self.revoke(id, order).await?.position;
+                let revoked = self.revoke(id, order).await?;
                 return Ok(Done {
-                    position,
-                    changed: position.is_some(),
+                    position: revoked.position,
+                    changed: revoked.told,
                 });
             }
             _ => self.db.restrict(action, order).await?,
@@ -154,7 +154,7 @@ impl Authority {
     pub async fn revoke(&self, id: &PassportId, order: &Revocation) -> Result<Revoked, Error> {
         let revoked = self.db.revoke(id, order).await?;
         let revoked = revoked.ok_or(Error::PassportNotFound)?;
-        if revoked.position.is_some() {
+        if revoked.told {
             self.feed.wake();
         }
         Ok(revoked)

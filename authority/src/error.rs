@@ -93,9 +93,11 @@ pub enum Error {
     #[error("a position is EPOCH:SEQ as in 1:41, from the id of an event of this feed")]
     Position,
     /// What came after the position is not kept any more.
-    #[error("events up to {pruned} are not kept any more; start from the snapshot")]
+    #[error(
+        "what came after a position before event {pruned} is not kept any more; start from the snapshot"
+    )]
     Pruned {
-        /// The last number that is gone.
+        /// The first position that is not gone.
         pruned: u64,
     },
     /// The position is of an epoch that has ended.

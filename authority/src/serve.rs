@@ -73,6 +73,7 @@ pub async fn serve(
     let (passport, status) = (founded.passport, founded.status);
     let feed = Feed::new(&name, db.clone(), founded.feed, Arc::clone(&clock));
     let feed = Arc::new(feed);
+    feed.catch_up().await;
     let authority = Authority::new(
         db.clone(),
         founded.bundle,

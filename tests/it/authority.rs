@@ -11,9 +11,11 @@
 mod custody;
 mod draft;
 mod engine;
+mod feed;
 mod hostile;
 mod issuing;
 mod openapi;
+mod orders;
 mod outages;
 mod races;
 mod renewing;

@@ -15,7 +15,7 @@ use super::extract::{Operator, Strict};
 use super::view::raw_text;
 use crate::error::Error;
 use crate::problem::Problem;
-use crate::store::{Done, Reason, Revocation};
+use crate::store::{Reason, Revocation};
 use crate::subject::Note;
 
 /// What is revoked or stopped.
@@ -211,26 +211,12 @@ async fn carry_out(
     let done = authority.order(action, order).await?;
     let target = action.target().map(|target| target.to_json());
     let (kind, target) = (action.as_str(), target.unwrap_or_default());
-    let position = done.position.map(|at| at.cursor().to_string());
-    tracing::info!(
-        action = kind,
-        changed = done.changed,
-        position,
-        "{kind} {target}"
-    );
-    view(kind, &target, &done, position)
-}
-
-fn view(
-    action: &'static str,
-    target: &str,
-    done: &Done,
-    position: Option<String>,
-) -> Result<Json<OrderView>, Error> {
+    let (changed, position) = (done.changed, done.position);
+    tracing::info!(action = kind, changed, position, "{kind} {target}");
     Ok(Json(OrderView {
-        action,
-        target: raw_text(target)?,
-        changed: done.changed,
+        action: kind,
+        target: raw_text(&target)?,
+        changed,
         position,
     }))
 }

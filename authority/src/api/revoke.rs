@@ -42,7 +42,7 @@ pub(super) struct RevokedView {
     key_blocked: bool,
     /// Other passports that this call revoked.
     revoked_with_it: Vec<String>,
-    /// The position of its event in the feed, `EPOCH:SEQ`; none when it was so already.
+    /// The position of its event in the feed, `EPOCH:SEQ`; none when nobody had to be told, since it had expired.
     #[schema(example = "1:41")]
     position: Option<String>,
 }
@@ -82,7 +82,7 @@ pub(super) async fn revoke(
         reason: revoked.record.reason,
         revoked_at: revoked.record.at.to_string(),
         key_blocked: revoked.key_blocked,
-        position: revoked.position.map(|at| at.cursor().to_string()),
+        position: revoked.position,
         revoked_with_it: revoked.with_it.iter().map(ToString::to_string).collect(),
     }))
 }

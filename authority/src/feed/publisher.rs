@@ -42,6 +42,12 @@ impl Feed {
         }
     }
 
+    /// Publishes what there is, before anybody is served. What is wrong is left to [`Feed::run`],
+    /// which says so and tries again.
+    pub async fn catch_up(&self) {
+        while let Ok(Look::Events { .. }) = self.publish(true).await {}
+    }
+
     async fn publish_on(&self) {
         let mut stopped = self.stop.subscribe();
         let mut failing = false;

@@ -49,7 +49,7 @@ pub(super) use append;
 pub struct Head {
     /// After the last event.
     pub position: Position,
-    /// Events up to this number are not kept any more.
+    /// Nobody can start from a position before this number any more.
     pub pruned: u64,
 }
 

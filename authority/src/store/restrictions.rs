@@ -2,22 +2,22 @@
 //! restriction, whatever it reaches.
 
 use mcps_core::clock::Timestamp;
-use mcps_core::feed::{Action, Entry, FeedError, Held, Lifts, Position, Target};
+use mcps_core::feed::{Action, Entry, FeedError, Held, Lifts, Target};
 use mcps_core::json::Document;
 use mcps_core::key::KeyId;
 use mcps_core::passport::{Kind, PassportId};
 
-use super::feed::{LOCK_HEAD, append, signed};
+use super::feed::{LOCK_HEAD, append};
 use super::row::passport_id;
 use super::{Binding, Db, Record, Revocation, on, transaction};
 use crate::error::Error;
 
 const UPSERT: &str = "INSERT INTO restrictions \
-     (target, held, until, at, reason, note, by_whom, epoch, seq) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     (target, held, until, at, reason, note, by_whom, told_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
      ON CONFLICT (target, held) DO UPDATE SET until = excluded.until, at = excluded.at, \
      reason = excluded.reason, note = excluded.note, by_whom = excluded.by_whom, \
-     epoch = excluded.epoch, seq = excluded.seq";
+     told_at = excluded.told_at";
 
 /// What an event puts in force.
 const fn held(action: &Action) -> Option<Held> {
@@ -62,10 +62,10 @@ pub struct Restricted {
 }
 
 /// What an order did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
-    /// The position after its event, or of the event that did it before.
-    pub position: Option<Position>,
+    /// The position of its event, or of the event that did it before: `EPOCH:SEQ`.
+    pub position: Option<String>,
     /// Whether anything changed.
     pub changed: bool,
 }
@@ -104,19 +104,20 @@ impl Db {
         let done = transaction!(self, tx => {
             // The head's lock comes first here: two orders on one target must not both be new.
             sqlx::query(LOCK_HEAD).execute(&mut *tx).await?;
-            let known: Vec<(String, Option<i64>)> =
-                sqlx::query_as("SELECT held, until FROM restrictions WHERE target = $1")
+            let known: Vec<(String, Option<i64>, String)> =
+                sqlx::query_as("SELECT held, until, told_at FROM restrictions WHERE target = $1")
                     .bind(&target)
                     .fetch_all(&mut *tx)
                     .await?;
-            let same = |(name, end): &(String, Option<i64>)| {
+            let same = |(name, end, _): &(String, Option<i64>, String)| {
                 name == "revoked" || (name == held.as_str() && *end == until)
             };
-            if known.iter().any(same) {
-                return Ok(Done { position: None, changed: false });
+            if let Some((_, _, position)) = known.into_iter().find(same) {
+                return Ok(Done { position: Some(position), changed: false });
             }
             let actions = std::slice::from_ref(action);
             let position = append!(tx, order.at, actions, order.reason.as_str());
+            let position = position.cursor().to_string();
             sqlx::query(UPSERT)
                 .bind(&target)
                 .bind(held.as_str())
@@ -125,8 +126,7 @@ impl Db {
                 .bind(order.reason.as_str())
                 .bind(&order.note)
                 .bind(&order.by)
-                .bind(signed(position.epoch))
-                .bind(signed(position.seq))
+                .bind(&position)
                 .execute(&mut *tx)
                 .await?;
             Done { position: Some(position), changed: true }
@@ -167,6 +167,7 @@ impl Db {
             }
             let actions = std::slice::from_ref(&action);
             let position = append!(tx, order.at, actions, order.reason.as_str());
+            let position = position.cursor().to_string();
             Done { position: Some(position), changed: true }
         });
         Ok(done)

@@ -1,7 +1,7 @@
 //! Revocation of a passport, and of everything under a compromised key.
 
 use mcps_core::clock::Timestamp;
-use mcps_core::feed::{Action, FeedError, Position, Target};
+use mcps_core::feed::{Action, FeedError, Target};
 use mcps_core::key::KeyId;
 use mcps_core::passport::PassportId;
 
@@ -87,8 +87,11 @@ pub struct Revoked {
     pub key_blocked: bool,
     /// Other passports that this call revoked.
     pub with_it: Vec<PassportId>,
-    /// Where the feed stands after telling it; `None` when there was nothing to tell.
-    pub position: Option<Position>,
+    /// The position of the event that told it, `EPOCH:SEQ`; `None` when nobody had to be told,
+    /// since it had expired or it was before there was a feed.
+    pub position: Option<String>,
+    /// Whether there was anything to tell now.
+    pub told: bool,
 }
 
 /// What the feed is told: one event for a key, however many passports it has; else the passports
@@ -123,7 +126,7 @@ impl Db {
     ) -> Result<Option<Revoked>, Error> {
         let compromised = order.reason == Reason::KeyCompromise;
         let at = order.at.as_millis();
-        let (revoked_at, reason, blocked_at, changed, position) = transaction!(self, tx => {
+        let (revoked_at, reason, blocked_at, changed, position, told) = transaction!(self, tx => {
             let subject: Option<(String, String, String, String)> = sqlx::query_as(
                 "SELECT kid, tenant, kind, name FROM passports WHERE passport_id = $1",
             )
@@ -175,18 +178,26 @@ impl Db {
             .fetch_all(&mut *tx)
             .await?;
 
-            let (revoked_at, reason): (i64, String) =
-                sqlx::query_as("SELECT revoked_at, reason FROM passports WHERE passport_id = $1")
-                    .bind(id.as_str())
-                    .fetch_one(&mut *tx)
-                    .await?;
-
             let actions = actions(&kid, compromised && before.is_none(), &changed, at)?;
-            let position = match actions.as_slice() {
-                [] => None,
-                told => Some(append!(tx, order.at, told, order.reason.as_str())),
-            };
-            (revoked_at, reason, blocked_at, changed, position)
+            if !actions.is_empty() {
+                let position = append!(tx, order.at, &actions, order.reason.as_str());
+                let position = position.cursor().to_string();
+                for (other, _) in &changed {
+                    sqlx::query("UPDATE passports SET told_at = $2 WHERE passport_id = $1")
+                        .bind(other)
+                        .bind(&position)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
+            let (revoked_at, reason, position): (i64, String, Option<String>) = sqlx::query_as(
+                "SELECT revoked_at, reason, told_at FROM passports WHERE passport_id = $1",
+            )
+            .bind(id.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+            let told = !actions.is_empty();
+            (revoked_at, reason, blocked_at, changed, position, told)
         });
         let others = changed
             .into_iter()
@@ -201,6 +212,7 @@ impl Db {
             key_blocked: blocked_at.is_some(),
             with_it: with_it?,
             position,
+            told,
         }))
     }
 
@@ -225,7 +237,12 @@ impl Db {
             .await?
             .rows_affected();
             if blocked == 0 {
-                return Ok(Done { position: None, changed: false });
+                let (position,): (Option<String>,) =
+                    sqlx::query_as("SELECT told_at FROM subject_keys WHERE kid = $1")
+                        .bind(key.as_str())
+                        .fetch_one(&mut *tx)
+                        .await?;
+                return Ok(Done { position, changed: false });
             }
             sqlx::query(
                 "UPDATE passports SET revoked_at = COALESCE(revoked_at, $2), \
@@ -239,7 +256,14 @@ impl Db {
             .execute(&mut *tx)
             .await?;
             let action = [Action::KeyBlock(key.clone())];
-            append!(tx, order.at, &action, order.reason.as_str())
+            let position = append!(tx, order.at, &action, order.reason.as_str());
+            let position = position.cursor().to_string();
+            sqlx::query("UPDATE subject_keys SET told_at = $2 WHERE kid = $1")
+                .bind(key.as_str())
+                .bind(&position)
+                .execute(&mut *tx)
+                .await?;
+            position
         });
         Ok(Done {
             position: Some(position),

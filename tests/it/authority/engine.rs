@@ -23,7 +23,7 @@ impl Engine {
         }
     }
 
-    /// A new, migrated store. The folder must outlive it.
+    /// A new, migrated store with a feed. The folder must outlive it.
     pub(super) async fn fresh_store(self) -> (Db, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let db = match self.fresh_url().await {
@@ -33,6 +33,7 @@ impl Engine {
                 .unwrap(),
         };
         db.migrate().await.unwrap();
+        db.begin_feed("ta").await.unwrap();
         (db, folder)
     }
 }

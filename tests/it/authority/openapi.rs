@@ -36,7 +36,11 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
         [
             "get /v1/passports",
             "post /v1/passports",
-            "post /v1/passports/{id}/revoke"
+            "post /v1/passports/{id}/revoke",
+            "post /v1/reinstatements",
+            "post /v1/revocations",
+            "post /v1/stops",
+            "post /v1/suspensions",
         ]
     );
 }

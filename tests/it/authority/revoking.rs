@@ -16,6 +16,7 @@ async fn revoking_twice_changes_nothing_and_compromise_is_the_only_way_on() {
             json!({
                 "passport_id": passport.id().as_str(), "status": "revoked", "reason": "superseded",
                 "revoked_at": world.now().to_string(), "key_blocked": false, "revoked_with_it": [],
+                "position": "1:1",
             })
         );
         world.clock.advance(Duration::from_secs(5));

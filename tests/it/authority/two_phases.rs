@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mcps_authority::authority::Authority;
 use mcps_authority::error::Error;
+use mcps_authority::feed::Feed;
 use mcps_authority::issue::{Order, Prepared};
 use mcps_authority::proof::Proven;
 use mcps_authority::store::Filter;
@@ -55,11 +56,13 @@ async fn prepared(
     let bundle =
         TrustBundle::parse(&statement::sign(statement::TRUST, &unsigned, &root).unwrap()).unwrap();
     let signer = signer(passport);
+    let feed = Feed::new("ta", db.clone(), signer.clone(), clock.clone());
     let authority = Authority::new(
         db,
         bundle,
         signer.clone(),
         signer,
+        Arc::new(feed),
         clock.clone(),
         Arc::new(SystemRandom),
     );

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcps_authority::store::Db;
 use mcps_authority::{Config, Running, serve};
 use mcps_core::clock::{Clock as _, ManualClock, Timestamp};
 use mcps_core::json::{Document, quote};
@@ -153,6 +154,29 @@ impl World {
             operator,
             client,
             _folder: folder,
+        }
+    }
+
+    /// The same authority, stopped and started again.
+    pub(super) async fn restart(self) -> Self {
+        self.running.shutdown().await;
+        let running = serve(
+            self.config.clone(),
+            self.clock.clone(),
+            Arc::new(SystemRandom),
+        )
+        .await
+        .unwrap();
+        Self { running, ..self }
+    }
+
+    /// A connection of its own to the authority's database.
+    pub(super) async fn database(&self) -> Db {
+        match &self.config.database_url {
+            Some(url) => Db::open_postgres(url).await.unwrap(),
+            None => Db::open_sqlite(&self.config.data_dir.join("authority.db"))
+                .await
+                .unwrap(),
         }
     }
 
