@@ -57,7 +57,10 @@ impl SoftToken {
         let _ = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
         let before = folders();
         let label = format!("mcps {}", &hex16(&SystemRandom).unwrap()[..16]);
-        let free = |slot: &Slot| !module.get_token_info(*slot).unwrap().token_initialized();
+        let free = |slot: &Slot| {
+            let info = module.get_token_info(*slot);
+            info.is_ok_and(|info| !info.token_initialized())
+        };
         let slots = module.get_slots_with_token().unwrap();
         let slot = slots.into_iter().find(free).unwrap();
         let officer = AuthPin::from("officer-1234".to_owned());

@@ -9,6 +9,7 @@ use std::time::Duration;
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
+use cryptoki::slot::TokenInfo;
 use cryptoki::types::AuthPin;
 
 use super::{TokenError, module};
@@ -134,11 +135,12 @@ impl Pool {
         let failed = |source| self.failed(source);
         // Some modules forget everything when their device goes.
         module::initialise(&self.module).map_err(failed)?;
-        let slots = self.module.get_slots_with_initialized_token();
+        let slots = self.module.get_slots_with_token();
         let mut present = Vec::new();
         for slot in slots.map_err(failed)? {
             // A slot that says nothing is not the one that is looked for.
-            let Ok(info) = self.module.get_token_info(slot) else {
+            let info = self.module.get_token_info(slot).ok();
+            let Some(info) = info.filter(TokenInfo::token_initialized) else {
                 continue;
             };
             if info.label() != self.label {
