@@ -1,5 +1,9 @@
 //! The command line. The environment is read here and nowhere else.
 
+mod keys;
+
+pub(crate) use keys::KeysCommand;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +29,9 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// Add an operator and print the new API key, once. Works while the authority runs.
     AddOperator(AddOperator),
+    /// List the authority's own keys, and take them through their life. Works while it runs.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the OpenAPI 3.1 document of the HTTP interface.
     Openapi,
 }

@@ -16,6 +16,7 @@ use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 
 use crate::config::Config;
 use crate::custody::Custody;
+use crate::keys::{Keyring, SERVING};
 use crate::operator_key::{OperatorKey, PREFIX};
 use crate::start::StartError;
 use crate::store::{Db, Founding, NewOperator};
@@ -23,14 +24,10 @@ use crate::store::{Db, Founding, NewOperator};
 /// The keys of this authority, and the set in which they are published.
 #[derive(Debug)]
 pub struct Founded {
-    /// The verified key set.
-    pub bundle: TrustBundle,
-    /// Signs passports.
-    pub passport: Arc<dyn Signer>,
-    /// Signs status answers.
-    pub status: Arc<dyn Signer>,
-    /// Signs frames of the feed.
-    pub feed: Arc<dyn Signer>,
+    /// The verified key set, and who signs by it.
+    pub keys: Keyring,
+    /// Where other keys will come from.
+    pub custody: Custody,
     /// The first operator's key, at the first start only.
     pub operator_key: Option<OperatorKey>,
 }
@@ -49,7 +46,7 @@ pub async fn found_or_find(
     if let Some(founding) = db.founding().await? {
         db.begin_feed(&founding.name).await?;
         let founding = with_feed_key(db, &custody, founding, clock, random).await?;
-        return find(config, &custody, &founding);
+        return find(config, db, custody, &founding, clock).await;
     }
     let operator_key = OperatorKey::generate(random)?;
     let founding = draw_up(config, &custody, clock, random)?;
@@ -73,7 +70,7 @@ pub async fn found_or_find(
     }
     let founding = db.founding().await?.ok_or(StartError::Bundle)?;
     db.begin_feed(&founding.name).await?;
-    let found = find(config, &custody, &founding)?;
+    let found = find(config, db, custody, &founding, clock).await?;
     Ok(Founded {
         operator_key: first.then_some(operator_key),
         ..found
@@ -126,7 +123,8 @@ async fn with_feed_key(
 ) -> Result<Founding, StartError> {
     let bundle = TrustBundle::parse(&founding.bundle)?;
     bundle.verify(bundle.signer())?;
-    if bundle.usable(KeyUse::Feed).next().is_some() {
+    // A set that a newer version wrote is not written anew by this one.
+    if bundle.usable(KeyUse::Feed).next().is_some() || !bundle.is_understood() {
         return Ok(founding);
     }
     let root = custody.find(KeyUse::Root, bundle.signer())?;
@@ -157,7 +155,13 @@ fn active(usage: KeyUse, key: &dyn Signer) -> TrustedKey {
 }
 
 /// Loads the keys that the database's authority has, and nothing else will do.
-fn find(config: &Config, custody: &Custody, founding: &Founding) -> Result<Founded, StartError> {
+async fn find(
+    config: &Config,
+    db: &Db,
+    custody: Custody,
+    founding: &Founding,
+    clock: &dyn Clock,
+) -> Result<Founded, StartError> {
     if let Some(asked) = &config.issuer
         && *asked != founding.name
     {
@@ -172,25 +176,25 @@ fn find(config: &Config, custody: &Custody, founding: &Founding) -> Result<Found
     if custody.find(KeyUse::Root, bundle.signer())?.is_none()
         && custody.first(KeyUse::Root)?.is_some()
     {
-        return Err(other_keys(custody, &bundle, KeyUse::Root));
+        return Err(other_keys(&custody, &bundle, KeyUse::Root));
     }
-    let signer = |usage| -> Result<Arc<dyn Signer>, StartError> {
-        for key in bundle.usable(usage) {
-            if key.state == KeyState::Active
-                && let Some(signer) = custody.find(usage, key.public_key.key_id())?
-            {
-                return Ok(signer);
+    let keys = Keyring::gather(bundle, &db.key_changes().await?, &custody, None);
+    let now = clock.now();
+    for usage in SERVING {
+        if keys.signer(usage, now).is_err() {
+            // Said more exactly by whoever looks for that key alone.
+            if let Some(id) = keys.signing(usage, now) {
+                custody.find(usage, id)?;
             }
+            return Err(other_keys(&custody, keys.bundle(), usage));
         }
-        Err(other_keys(custody, &bundle, usage))
-    };
-    let (passport, status) = (signer(KeyUse::Passport)?, signer(KeyUse::Status)?);
-    let feed = signer(KeyUse::Feed)?;
+    }
+    if let Some(trouble) = keys.trouble() {
+        tracing::error!(usage = trouble.usage, "{}", trouble.log);
+    }
     Ok(Founded {
-        passport,
-        status,
-        feed,
-        bundle,
+        keys,
+        custody,
         operator_key: None,
     })
 }

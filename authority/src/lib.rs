@@ -18,6 +18,7 @@ pub mod feed;
 pub mod founding;
 pub mod issue;
 pub mod key_files;
+pub mod keys;
 pub mod operator_key;
 pub mod problem;
 pub mod proof;
@@ -30,5 +31,5 @@ mod serve;
 mod trace;
 
 pub use config::Config;
-pub use serve::{Running, add_operator, serve};
+pub use serve::{Running, add_operator, open_keys, serve};
 pub use start::StartError;

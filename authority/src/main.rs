@@ -23,6 +23,7 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => run(&args).await,
         Command::AddOperator(args) => add(&args).await,
+        Command::Keys(command) => command.run(&SystemClock, &SystemRandom).await,
         Command::Openapi => print_openapi(),
     };
     match outcome {

@@ -17,8 +17,10 @@ use tokio::task::JoinSet;
 use crate::api;
 use crate::authority::Authority;
 use crate::config::Config;
+use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
+use crate::keys::Keys;
 use crate::operator_key::OperatorKey;
 use crate::start::StartError;
 use crate::store::{Db, NewOperator};
@@ -68,21 +70,15 @@ pub async fn serve(
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
     let founded = found_or_find(&config, &db, clock.as_ref(), random.as_ref()).await?;
-    let name = founded.bundle.authority().to_owned();
-    let root_kid = founded.bundle.signer().to_string();
-    let (passport, status) = (founded.passport, founded.status);
-    let feed = Feed::new(&name, db.clone(), founded.feed, Arc::clone(&clock));
+    let name = founded.keys.bundle().authority().to_owned();
+    let root_kid = founded.keys.bundle().signer().to_string();
+    let custody = founded.custody;
+    let keys = Keys::new(founded.keys, db.clone(), custody, Arc::clone(&clock));
+    let keys = Arc::new(keys);
+    let feed = Feed::new(&name, db.clone(), Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
-    let authority = Authority::new(
-        db.clone(),
-        founded.bundle,
-        passport,
-        status,
-        Arc::clone(&feed),
-        clock,
-        random,
-    );
+    let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
     let router = api::router(Arc::new(authority));
     let (stop, mut stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -127,6 +123,24 @@ pub async fn add_operator(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<OperatorKey, StartError> {
+    let db = open_founded(config).await?;
+    let key = OperatorKey::generate(random)?;
+    db.add_operator(&NewOperator::new(name, &key, random)?, clock.now())
+        .await?;
+    db.close().await;
+    Ok(key)
+}
+
+/// The database and the custody of an authority that has been founded, for changing its keys. Works
+/// while it runs.
+///
+/// # Errors
+/// [`StartError`]; [`StartError::NotFounded`] before the first start.
+pub async fn open_keys(config: &Config) -> Result<(Db, Custody), StartError> {
+    Ok((open_founded(config).await?, Custody::new(config)?))
+}
+
+async fn open_founded(config: &Config) -> Result<Db, StartError> {
     let file = config.data_dir.join("authority.db");
     if config.database_url.is_none() && !file.exists() {
         return Err(StartError::NotFounded);
@@ -134,11 +148,7 @@ pub async fn add_operator(
     let db = open(config).await?;
     db.migrate().await?;
     db.founding().await?.ok_or(StartError::NotFounded)?;
-    let key = OperatorKey::generate(random)?;
-    db.add_operator(&NewOperator::new(name, &key, random)?, clock.now())
-        .await?;
-    db.close().await;
-    Ok(key)
+    Ok(db)
 }
 
 impl Running {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
-use mcps_core::feed::{Draft, Event, FeedError, MAX_EVENTS, Position, link};
+use mcps_core::feed::{Action, Draft, Event, FeedError, MAX_EVENTS, Position, link};
 use sqlx::postgres::PgListener;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -52,8 +52,14 @@ impl Feed {
         let mut stopped = self.stop.subscribe();
         let mut failing = false;
         let mut beaten: Option<Instant> = None;
+        let mut looked: Option<Instant> = None;
         while !*stopped.borrow() {
             let began = Instant::now();
+            // Before anything is signed, so that a key that was revoked signs nothing more.
+            if looked.is_none_or(|at| at.elapsed() >= POLL) {
+                looked = Some(began);
+                self.look_for_keys().await;
+            }
             let due = beaten.is_none_or(|at| at.elapsed() >= HEARTBEAT);
             let pause = match self.publish(due).await {
                 Ok(Look::Events { more: true }) => self.pace(began),
@@ -94,6 +100,13 @@ impl Feed {
         }
     }
 
+    /// Takes another key set into use, if there is one. Without a database that is found out anyway.
+    async fn look_for_keys(&self) {
+        if let Err(error) = self.keys.refresh().await {
+            tracing::debug!(error = %error, "the key set was not looked at: {error}");
+        }
+    }
+
     /// One look: whatever was committed since the last is signed and sent; when nothing was, and it
     /// is time, a heartbeat.
     async fn publish(&self, heartbeat: bool) -> Result<Look, Error> {
@@ -123,6 +136,9 @@ impl Feed {
         let more = stored.len() > MAX_EVENTS;
         let now = stored.get(..MAX_EVENTS).unwrap_or(&stored);
         let (events, after) = checked(at, now)?;
+        if events.iter().any(is_of_a_key) {
+            self.keys.refresh().await?;
+        }
         self.seal(at, after, &events, iat, !more)?;
         if more {
             self.news.notify_one();
@@ -147,7 +163,7 @@ impl Feed {
             iat,
             fresh_until: if vouch { iat.plus(VOUCHED) } else { iat },
         };
-        let sealed = Arc::new(Sealed::sign(&draft, self.signer())?);
+        let sealed = Arc::new(Sealed::sign(&draft, self.signer()?.as_ref())?);
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         ring.push(sealed, after);
         drop(ring);
@@ -215,6 +231,10 @@ impl Feed {
         let followers = u32::try_from(self.followers()).unwrap_or(u32::MAX);
         (PACE * followers).saturating_sub(began.elapsed())
     }
+}
+
+fn is_of_a_key(event: &Event) -> bool {
+    matches!(event.action(), Some(Action::AuthorityKey { .. }))
 }
 
 /// The events as they were stored, if they continue the chain: what somebody changed in the

@@ -24,12 +24,7 @@ use super::tokens::{PIN, SoftToken};
 use super::world::{World, kid, new_key};
 
 const PASSPHRASE: &str = "correct horse battery";
-const USES: [KeyUse; 4] = [
-    KeyUse::Root,
-    KeyUse::Passport,
-    KeyUse::Status,
-    KeyUse::Feed,
-];
+const USES: [KeyUse; 4] = [KeyUse::Root, KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
 
 /// One custody, empty.
 struct Place {
@@ -309,13 +304,7 @@ fn after_a_lost_login_the_token_signs_on() {
     let key = place.custody().create(KeyUse::Feed, &SystemRandom).unwrap();
     for _ in 0..5 {
         // One logout counts for all sessions of a process.
-        place
-            .token
-            .as_ref()
-            .unwrap()
-            .session()
-            .logout()
-            .unwrap();
+        place.token.as_ref().unwrap().session().logout().unwrap();
         signs(key.as_ref(), "after a logout");
     }
 }
@@ -331,7 +320,10 @@ fn a_token_that_went_is_named() {
     assert!(!error.contains(PIN));
     let label = &token.config.label;
     let error = place.custody().first(KeyUse::Feed).unwrap_err().to_string();
-    assert!(error.contains(label.as_str()) && error.contains("attach"), "{error}");
+    assert!(
+        error.contains(label.as_str()) && error.contains("attach"),
+        "{error}"
+    );
     fs::remove_dir_all(token.away()).unwrap();
 }
 
@@ -371,11 +363,7 @@ async fn an_authority_lives_in_each_custody_and_is_not_ready_without_its_keys() 
             let key = new_key();
             let passport = world.issue("agent-7", &key).await;
             let now = world.now();
-            world
-                .verifier()
-                .await
-                .verify(&passport, now)
-                .unwrap();
+            world.verifier().await.verify(&passport, now).unwrap();
             let nonce = "0".repeat(32);
             let path = format!("/v1/passports/{}/status?nonce={nonce}", passport.id());
             assert_eq!(world.get(&path).await.status, 200);
@@ -384,7 +372,10 @@ async fn an_authority_lives_in_each_custody_and_is_not_ready_without_its_keys() 
                 token.lose_private("mcps-status");
                 let problem = world.get("/readyz").await.problem(503, "unavailable");
                 let detail = problem["detail"].as_str().unwrap();
-                assert!(detail.contains("token") && detail.contains("status"), "{detail}");
+                assert!(
+                    detail.contains("token") && detail.contains("status"),
+                    "{detail}"
+                );
                 assert!(!detail.contains(PIN));
                 world.get(&path).await.problem(503, "unavailable");
             }

@@ -136,7 +136,9 @@ impl Signer for TokenSigner {
 /// What whoever asks may know; the log has the rest.
 const fn advice(error: &TokenError) -> &'static str {
     match error {
-        TokenError::Absent { .. } => "the PKCS#11 token is gone; attach it again, and restart the authority if that is not enough",
+        TokenError::Absent { .. } => {
+            "the PKCS#11 token is gone; attach it again, and restart the authority if that is not enough"
+        }
         TokenError::Pin { .. } | TokenError::Locked { .. } => "the PKCS#11 token refuses the PIN",
         TokenError::Busy { .. } => "the PKCS#11 token is too slow for this load",
         TokenError::Halves { .. } | TokenError::Curve { .. } | TokenError::Several { .. } => {
