@@ -14,6 +14,7 @@ mod engine;
 mod feed;
 mod hostile;
 mod issuing;
+mod keys;
 mod openapi;
 mod orders;
 mod outages;

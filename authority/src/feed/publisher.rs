@@ -52,14 +52,10 @@ impl Feed {
         let mut stopped = self.stop.subscribe();
         let mut failing = false;
         let mut beaten: Option<Instant> = None;
-        let mut looked: Option<Instant> = None;
+        // The start has just looked.
+        let mut looked = Instant::now();
         while !*stopped.borrow() {
             let began = Instant::now();
-            // Before anything is signed, so that a key that was revoked signs nothing more.
-            if looked.is_none_or(|at| at.elapsed() >= POLL) {
-                looked = Some(began);
-                self.look_for_keys().await;
-            }
             let due = beaten.is_none_or(|at| at.elapsed() >= HEARTBEAT);
             let pause = match self.publish(due).await {
                 Ok(Look::Events { more: true }) => self.pace(began),
@@ -82,6 +78,8 @@ impl Feed {
                         );
                     }
                     failing = true;
+                    // It may be for want of a key.
+                    self.look_for_keys().await;
                     sleep(POLL).await;
                     continue;
                 }
@@ -89,6 +87,10 @@ impl Feed {
             if failing {
                 tracing::info!("the feed goes on");
                 failing = false;
+            }
+            if looked.elapsed() >= POLL {
+                looked = Instant::now();
+                self.look_for_keys().await;
             }
             sleep(pause).await;
             let next = beaten.map_or(Duration::ZERO, |at| HEARTBEAT.saturating_sub(at.elapsed()));

@@ -180,6 +180,16 @@ impl World {
         }
     }
 
+    /// Where its key files are.
+    pub(super) fn keys(&self) -> std::path::PathBuf {
+        self.config.data_dir.join("keys")
+    }
+
+    /// Its data directory.
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.config.data_dir
+    }
+
     /// Where the database is, if it is not a file.
     pub(super) fn database_url(&self) -> Option<&str> {
         self.config.database_url.as_deref()
