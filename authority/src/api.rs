@@ -1,6 +1,7 @@
 //! The HTTP interface: one list of routes, one file a noun.
 
 mod actions;
+mod authority_keys;
 mod challenges;
 mod draft;
 mod extract;
@@ -59,6 +60,10 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(feed::frames))
         .routes(routes!(feed::snapshot))
         .routes(routes!(feed::epoch))
+        .routes(routes!(authority_keys::list, authority_keys::prepare))
+        .routes(routes!(authority_keys::activate))
+        .routes(routes!(authority_keys::retire))
+        .routes(routes!(authority_keys::revoke))
         .routes(routes!(keys::trust))
         .routes(routes!(keys::jwks))
         .routes(routes!(draft::verify))

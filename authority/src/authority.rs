@@ -11,10 +11,11 @@ use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::status::{State, Status};
-use mcps_core::trust::TrustBundle;
+use mcps_core::trust::{KeyState, KeyUse};
 
 use crate::error::Error;
 use crate::feed::Feed;
+use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
 use crate::store::{Db, Done, Record, Revocation, Revoked};
 
 /// How long a signed status may be relied upon.
@@ -24,9 +25,8 @@ pub const STATUS_LIFE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Authority {
     db: Db,
-    bundle: TrustBundle,
-    passport_signer: Arc<dyn Signer>,
-    status_signer: Arc<dyn Signer>,
+    name: String,
+    keys: Arc<Keys>,
     feed: Arc<Feed>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -54,22 +54,19 @@ impl Judged {
 }
 
 impl Authority {
-    /// Puts the parts together. `bundle` must have been verified and must hold the signers' keys.
+    /// Puts the parts together.
     #[must_use]
     pub fn new(
         db: Db,
-        bundle: TrustBundle,
-        passport_signer: Arc<dyn Signer>,
-        status_signer: Arc<dyn Signer>,
+        keys: Arc<Keys>,
         feed: Arc<Feed>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
         Self {
             db,
-            bundle,
-            passport_signer,
-            status_signer,
+            name: keys.ring().bundle().authority().to_owned(),
+            keys,
             feed,
             clock,
             random,
@@ -79,13 +76,13 @@ impl Authority {
     /// The issuer's name on every passport.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.bundle.authority()
+        &self.name
     }
 
-    /// The published key set.
+    /// The published key set, and the keys that sign.
     #[must_use]
-    pub const fn bundle(&self) -> &TrustBundle {
-        &self.bundle
+    pub const fn keys(&self) -> &Arc<Keys> {
+        &self.keys
     }
 
     /// The store.
@@ -106,16 +103,12 @@ impl Authority {
         self.random.as_ref()
     }
 
-    /// Who signs passports.
-    #[must_use]
-    pub fn passport_signer(&self) -> &dyn Signer {
-        self.passport_signer.as_ref()
-    }
-
-    /// Who signs status answers.
-    #[must_use]
-    pub fn status_signer(&self) -> &dyn Signer {
-        self.status_signer.as_ref()
+    /// Who signs passports now.
+    ///
+    /// # Errors
+    /// [`Error::KeyUnusable`].
+    pub fn passport_signer(&self) -> Result<Arc<dyn Signer>, Error> {
+        self.keys.signer(KeyUse::Passport)
     }
 
     /// The revocation feed of this process.
@@ -199,6 +192,13 @@ impl Authority {
                 since: Some(revoked.at),
             });
         }
+        if self.issuer_revoked(record) {
+            return Ok(Judged {
+                state: State::Revoked,
+                reason: Some("authority_key".to_owned()),
+                since: None,
+            });
+        }
         let restricted = self.db.restriction_of(record, now).await?;
         Ok(match restricted {
             Some(restricted) => Judged {
@@ -211,6 +211,31 @@ impl Authority {
             },
             None => Judged::plain(record.state(now)),
         })
+    }
+
+    /// Whether the key that signed it is revoked. Its holder may still renew it by its own key, and
+    /// gets one by another issuer's key.
+    fn issuer_revoked(&self, record: &Record) -> bool {
+        let ring = self.keys.ring();
+        let mut keys = ring.bundle().keys().iter();
+        keys.any(|key| {
+            key.state == KeyState::Revoked && key.public_key.key_id().as_str() == record.issuer_kid
+        })
+    }
+
+    /// Takes a step of one of the authority's keys, and uses the new key set at once.
+    ///
+    /// # Errors
+    /// As [`carry_out`]; [`KeyChangeError::RootAbsent`] where keys are not exchanged.
+    pub async fn change_key(&self, order: &KeyOrder) -> Result<Changed, Error> {
+        let custody = self.keys.custody().ok_or(KeyChangeError::RootAbsent)?;
+        let (clock, random) = (self.clock.as_ref(), self.random());
+        let changed = carry_out(&self.db, custody, clock, random, order).await?;
+        self.keys.refresh().await?;
+        if changed.position.is_some() {
+            self.feed.wake();
+        }
+        Ok(changed)
     }
 
     /// What is to be said of a passport now, signed, to `nonce`. For an id that was never issued
@@ -237,9 +262,20 @@ impl Authority {
             produced_at: now,
             fresh_until: now.plus(STATUS_LIFE),
         };
-        let signer = self.status_signer();
+        let signer = self.keys.signer(KeyUse::Status)?;
         let unsigned = status.unsigned_json(signer.public_key().key_id());
-        statement::sign(statement::STATUS, &unsigned, signer).map_err(Error::CrossCheck)
+        statement::sign(statement::STATUS, &unsigned, signer.as_ref()).map_err(|refusal| {
+            match refusal {
+                Refusal::Statement {
+                    why: statement::SIGNER_FAILED,
+                    ..
+                } => Error::KeyUnusable {
+                    usage: KeyUse::Status.as_str(),
+                    why: "the log says what to do".to_owned(),
+                },
+                other => Error::CrossCheck(other),
+            }
+        })
     }
 
     /// Whether the database answers, the signers sign, and the feed goes on.
@@ -251,12 +287,20 @@ impl Authority {
         const PROBE: &[u8] = b"mcps-authority readiness probe";
         self.db.ping().await?;
         let digest = mcps_core::digest::Digest::of(PROBE);
-        for signer in [
-            self.passport_signer(),
-            self.status_signer(),
-            self.feed.signer(),
-        ] {
-            let signature = signer.sign(&digest)?;
+        let ring = self.keys.ring();
+        if let Some(trouble) = ring.trouble() {
+            return Err(Error::KeyUnusable {
+                usage: trouble.usage,
+                why: trouble.told.clone(),
+            });
+        }
+        for usage in SERVING {
+            let signer = ring.signer(usage, self.now())?;
+            let signature = signer.sign(&digest);
+            let signature = signature.map_err(|error| Error::KeyUnusable {
+                usage: usage.as_str(),
+                why: error.0.to_owned(),
+            })?;
             let verified: Result<(), Refusal> = signer.public_key().verify(&digest, &signature);
             verified.map_err(Error::CrossCheck)?;
         }

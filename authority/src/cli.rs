@@ -1,11 +1,19 @@
 //! The command line. The environment is read here and nowhere else.
 
+mod keys;
+
+pub(crate) use keys::KeysCommand;
+
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
+use mcps_authority::config::KeyPlace;
+use mcps_authority::custody::token::TokenConfig;
+use mcps_authority::secret::Secret;
 
 /// The trust authority: issues, renews and revokes passports, and answers for them.
 #[derive(Debug, Parser)]
@@ -24,6 +32,9 @@ pub(crate) enum Command {
     /// Say where incidents may be reported from, and what each source may do.
     #[command(subcommand)]
     Hook(HookCommand),
+    /// List the authority's own keys, and take them through their life. Works while it runs.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the OpenAPI 3.1 document of the HTTP interface.
     Openapi,
 }
@@ -43,10 +54,96 @@ pub(crate) struct Place {
         hide_env_values = true
     )]
     database_url: Option<String>,
+    #[command(flatten)]
+    keys: Keys,
     #[arg(long, env = "XDG_DATA_HOME", hide = true)]
     xdg_data_home: Option<PathBuf>,
     #[arg(long, env = "HOME", hide = true)]
     home: Option<PathBuf>,
+}
+
+/// Where the private keys are, and how to get at them: docs/keys.md.
+#[derive(Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct Keys {
+    /// The folder of the root key, when it is not where the other keys are.
+    #[arg(long, env = "MCPS_AUTHORITY_ROOT_KEYS", value_name = "DIR")]
+    root_keys: Option<PathBuf>,
+    /// Key files are sealed with the passphrase in this file.
+    #[arg(long, env = "MCPS_AUTHORITY_KEY_PASSPHRASE_FILE", value_name = "FILE")]
+    key_passphrase_file: Option<PathBuf>,
+    /// The passphrase itself, from the environment.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_KEY_PASSPHRASE",
+        hide = true,
+        hide_env_values = true,
+        conflicts_with = "key_passphrase_file"
+    )]
+    key_passphrase: Option<String>,
+    /// Keys in a PKCS#11 token instead of files: the vendor's shared library.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_PKCS11_MODULE",
+        value_name = "FILE",
+        requires = "pkcs11_token"
+    )]
+    pkcs11_module: Option<PathBuf>,
+    /// The label of that token.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_PKCS11_TOKEN",
+        value_name = "LABEL",
+        requires = "pkcs11_module"
+    )]
+    pkcs11_token: Option<String>,
+    /// The token's PIN is in this file.
+    #[arg(long, env = "MCPS_AUTHORITY_PKCS11_PIN_FILE", value_name = "FILE")]
+    pkcs11_pin_file: Option<PathBuf>,
+    /// The PIN itself, from the environment.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_PKCS11_PIN",
+        hide = true,
+        hide_env_values = true,
+        conflicts_with = "pkcs11_pin_file"
+    )]
+    pkcs11_pin: Option<String>,
+}
+
+impl Keys {
+    /// Puts these into a configuration.
+    fn put_into(&self, config: Config) -> anyhow::Result<Config> {
+        let pin = secret(self.pkcs11_pin_file.as_deref(), self.pkcs11_pin.as_deref())?;
+        let keys = match (&self.pkcs11_module, &self.pkcs11_token) {
+            (Some(module), Some(label)) => KeyPlace::Token(TokenConfig {
+                module: module.clone(),
+                label: label.clone(),
+                pin: pin.context("the token needs its PIN: name a file with --pkcs11-pin-file")?,
+            }),
+            _ => KeyPlace::Files,
+        };
+        let file = self.key_passphrase_file.as_deref();
+        Ok(Config {
+            keys,
+            root_keys: self.root_keys.clone(),
+            key_passphrase: secret(file, self.key_passphrase.as_deref())?,
+            ..config
+        })
+    }
+}
+
+/// A secret from the file, or else the text, if there is one.
+fn secret(file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<Secret>> {
+    match (file, text) {
+        (Some(file), _) => {
+            let read = Secret::from_file(file);
+            let read = read.with_context(|| format!("cannot read {}", file.display()))?;
+            Ok(Some(read))
+        }
+        (None, Some("")) | (None, None) => Ok(None),
+        (None, Some(text)) => Ok(Some(Secret::new(text.to_owned()))),
+    }
 }
 
 /// Without the database's URL, which may hold a password.
@@ -188,7 +285,7 @@ impl Place {
             )
         })?;
         let database_url = self.database_url.clone().filter(|url| !url.is_empty());
-        Ok(Config {
+        self.keys.put_into(Config {
             database_url,
             ..Config::local(data_dir)
         })

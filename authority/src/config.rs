@@ -4,6 +4,19 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::custody::token::TokenConfig;
+use crate::secret::Secret;
+
+/// Where the private keys are.
+#[derive(Clone, Debug, Default)]
+pub enum KeyPlace {
+    /// In `keys` in the data directory.
+    #[default]
+    Files,
+    /// In a PKCS#11 token.
+    Token(TokenConfig),
+}
+
 /// Configuration of one running authority.
 #[derive(Clone)]
 pub struct Config {
@@ -17,6 +30,12 @@ pub struct Config {
     pub issuer: Option<String>,
     /// Where the first operator's key is written as well, mode 0600.
     pub operator_key_file: Option<PathBuf>,
+    /// Where the keys are that passports, status answers and the feed are signed with.
+    pub keys: KeyPlace,
+    /// The folder of the root key, when it is not where the other keys are.
+    pub root_keys: Option<PathBuf>,
+    /// Key files are sealed with it; without it they are in the clear, mode 0600.
+    pub key_passphrase: Option<Secret>,
 }
 
 impl Config {
@@ -29,6 +48,9 @@ impl Config {
             database_url: None,
             issuer: None,
             operator_key_file: None,
+            keys: KeyPlace::Files,
+            root_keys: None,
+            key_passphrase: None,
         }
     }
 }
@@ -42,6 +64,9 @@ impl fmt::Debug for Config {
             .field("database_url", &self.database_url.as_ref().map(|_| ".."))
             .field("issuer", &self.issuer)
             .field("operator_key_file", &self.operator_key_file)
+            .field("keys", &self.keys)
+            .field("root_keys", &self.root_keys)
+            .field("key_passphrase", &self.key_passphrase)
             .finish()
     }
 }

@@ -6,6 +6,8 @@ use mcps_core::random::RandomError;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::SignerError;
 
+use crate::keys::KeyChangeError;
+
 /// A request that was not served, and whose fault that is.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -86,6 +88,12 @@ pub enum Error {
         /// `suspended`, `stopped`, `quarantined` or `revoked`.
         what: &'static str,
     },
+    /// A step of one of the authority's keys that is not taken.
+    #[error(transparent)]
+    KeyChange(#[from] KeyChangeError),
+    /// The path does not hold a key id.
+    #[error("a key id is 43 characters of base64url (RFC 7638)")]
+    KeyId,
     /// What was ordered cannot be told on the feed.
     #[error("what was ordered cannot be told on the feed: {0}")]
     Event(#[from] mcps_core::feed::FeedError),
@@ -149,6 +157,14 @@ pub enum Error {
     /// The time ran out between preparing and signing.
     #[error("its time ran out before it was signed; ask again")]
     Overtaken,
+    /// A key of the authority cannot be used here now.
+    #[error("the {usage} key is not usable here: {why}")]
+    KeyUnusable {
+        /// What it signs.
+        usage: &'static str,
+        /// What to do, without what only the log may say.
+        why: String,
+    },
     /// Something else than the client's fault kept the passport from being signed.
     #[error("the passport could not be signed")]
     Signer(#[from] SignerError),

@@ -19,11 +19,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
-use mcps_core::feed::{Cursor, Snapshot};
+use mcps_core::feed::{Cursor, Entry, Held, Snapshot, Target};
 use mcps_core::signer::Signer;
+use mcps_core::trust::{KeyState, KeyUse};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::error::Error;
+use crate::keys::Keys;
 use crate::store::Db;
 use pages::Pages;
 
@@ -43,7 +45,7 @@ const SNAPSHOT_LIFE: i64 = 5_000;
 pub struct Feed {
     authority: String,
     db: Db,
-    signer: Arc<dyn Signer>,
+    keys: Arc<Keys>,
     clock: Arc<dyn Clock>,
     ring: RwLock<Ring>,
     /// Counts what was published.
@@ -60,11 +62,11 @@ pub struct Feed {
 impl Feed {
     /// The feed of the authority of that name; nothing is published before [`Feed::run`].
     #[must_use]
-    pub fn new(authority: &str, db: Db, signer: Arc<dyn Signer>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(authority: &str, db: Db, keys: Arc<Keys>, clock: Arc<dyn Clock>) -> Self {
         Self {
             authority: authority.to_owned(),
             db,
-            signer,
+            keys,
             clock,
             ring: RwLock::default(),
             ticks: watch::Sender::new(0),
@@ -77,10 +79,12 @@ impl Feed {
         }
     }
 
-    /// Who signs frames and snapshots.
-    #[must_use]
-    pub fn signer(&self) -> &dyn Signer {
-        self.signer.as_ref()
+    /// Who signs frames and snapshots now.
+    ///
+    /// # Errors
+    /// [`Error::KeyUnusable`].
+    pub fn signer(&self) -> Result<Arc<dyn Signer>, Error> {
+        self.keys.signer(KeyUse::Feed)
     }
 
     /// Something was committed: this process looks at once, the other replicas are woken.
@@ -152,21 +156,40 @@ impl Feed {
         {
             return Ok(Arc::clone(text));
         }
+        self.keys.refresh().await?;
         // Read after the head, so it may hold more than the position says, and never less.
         let snapshot = Snapshot {
             authority: self.authority.clone(),
             position: head.position,
             iat,
             fresh_until: iat.plus(VOUCHED),
-            entries: self.db.in_force(iat).await?,
+            entries: self.in_force(iat).await?,
         };
-        let text: Arc<str> = snapshot.sign(self.signer())?.into();
+        let text: Arc<str> = snapshot.sign(self.signer()?.as_ref())?.into();
         let light = Snapshot {
             entries: Vec::new(),
             ..snapshot
         };
         *kept = Some((light, Arc::clone(&text)));
         Ok(text)
+    }
+
+    /// What is in the database, and the issuers that the key set has revoked.
+    async fn in_force(&self, now: Timestamp) -> Result<Vec<Entry>, Error> {
+        let mut entries = self.db.in_force(now).await?;
+        let ring = self.keys.ring();
+        for key in ring.bundle().keys() {
+            if (key.usage, key.state) == (KeyUse::Passport, KeyState::Revoked) {
+                let entry = Entry {
+                    target: Target::Issuer(key.public_key.key_id().clone()),
+                    held: Held::Revoked,
+                };
+                if !entries.contains(&entry) {
+                    entries.push(entry);
+                }
+            }
+        }
+        Ok(entries)
     }
 
     fn ring<T>(&self, read: impl FnOnce(&Ring) -> T) -> T {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use mcps_core::clock::Clock;
 use mcps_core::digest::Digest;
-use mcps_core::key::SecretKey;
 use mcps_core::random::Random;
 use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 
 use crate::config::Config;
-use crate::key_files::KeyFiles;
+use crate::custody::Custody;
+use crate::keys::{Keyring, SERVING};
 use crate::operator_key::{OperatorKey, PREFIX};
 use crate::start::StartError;
 use crate::store::{Db, Founding, NewOperator};
@@ -24,14 +24,10 @@ use crate::store::{Db, Founding, NewOperator};
 /// The keys of this authority, and the set in which they are published.
 #[derive(Debug)]
 pub struct Founded {
-    /// The verified key set.
-    pub bundle: TrustBundle,
-    /// Signs passports.
-    pub passport: Arc<dyn Signer>,
-    /// Signs status answers.
-    pub status: Arc<dyn Signer>,
-    /// Signs frames of the feed.
-    pub feed: Arc<dyn Signer>,
+    /// The verified key set, and who signs by it.
+    pub keys: Keyring,
+    /// Where other keys will come from.
+    pub custody: Custody,
     /// The first operator's key, at the first start only.
     pub operator_key: Option<OperatorKey>,
 }
@@ -46,14 +42,14 @@ pub async fn found_or_find(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Founded, StartError> {
-    let files = KeyFiles::new(config.data_dir.join("keys"));
+    let custody = Custody::new(config)?;
     if let Some(founding) = db.founding().await? {
         db.begin_feed(&founding.name).await?;
-        let founding = with_feed_key(db, &files, founding, clock, random).await?;
-        return find(config, &files, &founding);
+        let founding = with_feed_key(db, &custody, founding, clock, random).await?;
+        return find(config, db, custody, &founding, clock).await;
     }
     let operator_key = OperatorKey::generate(random)?;
-    let founding = draw_up(config, &files, clock, random)?;
+    let founding = draw_up(config, &custody, clock, random)?;
     let operator = NewOperator::new("first", &operator_key, random)?;
     // On disk before the hash is in the database: a key that nobody has seen is of no use.
     if let Some(path) = &config.operator_key_file {
@@ -74,7 +70,7 @@ pub async fn found_or_find(
     }
     let founding = db.founding().await?.ok_or(StartError::Bundle)?;
     db.begin_feed(&founding.name).await?;
-    let found = find(config, &files, &founding)?;
+    let found = find(config, db, custody, &founding, clock).await?;
     Ok(Founded {
         operator_key: first.then_some(operator_key),
         ..found
@@ -84,14 +80,14 @@ pub async fn found_or_find(
 /// Makes the keys that are missing and the first key set.
 fn draw_up(
     config: &Config,
-    files: &KeyFiles,
+    custody: &Custody,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Founding, StartError> {
-    let key = |usage| -> Result<SecretKey, StartError> {
-        match files.load(usage)? {
+    let key = |usage| -> Result<Arc<dyn Signer>, StartError> {
+        match custody.first(usage)? {
             Some(key) => Ok(key),
-            None => Ok(files.create(usage, random)?),
+            None => Ok(custody.create(usage, random)?),
         }
     };
     let (root, passport, status, feed) = (
@@ -102,7 +98,7 @@ fn draw_up(
     );
     let name = match &config.issuer {
         Some(name) => checked_name(name)?,
-        None => default_name(&root),
+        None => default_name(root.as_ref()),
     };
     let keys = [
         (KeyUse::Root, &root),
@@ -110,47 +106,47 @@ fn draw_up(
         (KeyUse::Status, &status),
         (KeyUse::Feed, &feed),
     ];
-    let keys = keys.map(|(usage, key)| active(usage, key));
+    let keys = keys.map(|(usage, key)| active(usage, key.as_ref()));
     let root_id = root.public_key().key_id();
     let unsigned = TrustBundle::unsigned_json(&name, 1, clock.now(), root_id, &keys);
-    let bundle = statement::sign(statement::TRUST, &unsigned, &root)?;
+    let bundle = statement::sign(statement::TRUST, &unsigned, root.as_ref())?;
     Ok(Founding { name, bundle })
 }
 
 /// Gives an authority that was founded before there was a feed a key for it, in its next key set.
 async fn with_feed_key(
     db: &Db,
-    files: &KeyFiles,
+    custody: &Custody,
     founding: Founding,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Founding, StartError> {
     let bundle = TrustBundle::parse(&founding.bundle)?;
     bundle.verify(bundle.signer())?;
-    if bundle.usable(KeyUse::Feed).next().is_some() {
+    // A set that a newer version wrote is not written anew by this one.
+    if bundle.usable(KeyUse::Feed).next().is_some() || !bundle.is_understood() {
         return Ok(founding);
     }
-    let root = files.load(KeyUse::Root)?;
-    let root = root.filter(|root| root.public_key().key_id() == bundle.signer());
+    let root = custody.find(KeyUse::Root, bundle.signer())?;
     let root = root.ok_or_else(|| StartError::RootNeeded {
-        folder: files.folder().to_owned(),
+        whereabouts: custody.whereabouts(KeyUse::Root),
     })?;
-    let feed = match files.load(KeyUse::Feed)? {
+    let feed = match custody.first(KeyUse::Feed)? {
         Some(key) => key,
-        None => files.create(KeyUse::Feed, random)?,
+        None => custody.create(KeyUse::Feed, random)?,
     };
     let mut keys = bundle.keys().to_vec();
-    keys.push(active(KeyUse::Feed, &feed));
+    keys.push(active(KeyUse::Feed, feed.as_ref()));
     let (name, root_id) = (bundle.authority(), root.public_key().key_id());
     let number = bundle.number() + 1;
     let unsigned = TrustBundle::unsigned_json(name, number, clock.now(), root_id, &keys);
-    let next = statement::sign(statement::TRUST, &unsigned, &root)?;
+    let next = statement::sign(statement::TRUST, &unsigned, root.as_ref())?;
     // Another replica may have been first; what is stored counts.
     db.replace_bundle(&founding.bundle, &next).await?;
     db.founding().await?.ok_or(StartError::Bundle)
 }
 
-fn active(usage: KeyUse, key: &SecretKey) -> TrustedKey {
+fn active(usage: KeyUse, key: &dyn Signer) -> TrustedKey {
     TrustedKey {
         usage,
         state: KeyState::Active,
@@ -159,7 +155,13 @@ fn active(usage: KeyUse, key: &SecretKey) -> TrustedKey {
 }
 
 /// Loads the keys that the database's authority has, and nothing else will do.
-fn find(config: &Config, files: &KeyFiles, founding: &Founding) -> Result<Founded, StartError> {
+async fn find(
+    config: &Config,
+    db: &Db,
+    custody: Custody,
+    founding: &Founding,
+    clock: &dyn Clock,
+) -> Result<Founded, StartError> {
     if let Some(asked) = &config.issuer
         && *asked != founding.name
     {
@@ -171,45 +173,43 @@ fn find(config: &Config, files: &KeyFiles, founding: &Founding) -> Result<Founde
     let bundle = TrustBundle::parse(&founding.bundle)?;
     bundle.verify(bundle.signer())?;
     // The root key is not needed to serve and may be kept elsewhere; if it is here, it must be it.
-    if let Some(root) = files.load(KeyUse::Root)?
-        && root.public_key().key_id() != bundle.signer()
+    if custody.find(KeyUse::Root, bundle.signer())?.is_none()
+        && custody.first(KeyUse::Root)?.is_some()
     {
-        return Err(other_keys(files, &bundle, KeyUse::Root));
+        return Err(other_keys(&custody, &bundle, KeyUse::Root));
     }
-    let signer = |usage| -> Result<Arc<dyn Signer>, StartError> {
-        let key = files
-            .load(usage)?
-            .ok_or_else(|| other_keys(files, &bundle, usage))?;
-        let is_it =
-            |own: &TrustedKey| own.state == KeyState::Active && own.public_key == *key.public_key();
-        if bundle.usable(usage).any(is_it) {
-            Ok(Arc::new(key))
-        } else {
-            Err(other_keys(files, &bundle, usage))
+    let keys = Keyring::gather(bundle, &db.key_changes().await?, &custody, None);
+    let now = clock.now();
+    for usage in SERVING {
+        if keys.signer(usage, now).is_err() {
+            // Said more exactly by whoever looks for that key alone.
+            if let Some(id) = keys.signing(usage, now) {
+                custody.find(usage, id)?;
+            }
+            return Err(other_keys(&custody, keys.bundle(), usage));
         }
-    };
-    let (passport, status) = (signer(KeyUse::Passport)?, signer(KeyUse::Status)?);
-    let feed = signer(KeyUse::Feed)?;
+    }
+    if let Some(trouble) = keys.trouble() {
+        tracing::error!(usage = trouble.usage, "{}", trouble.log);
+    }
     Ok(Founded {
-        passport,
-        status,
-        feed,
-        bundle,
+        keys,
+        custody,
         operator_key: None,
     })
 }
 
-fn other_keys(files: &KeyFiles, bundle: &TrustBundle, usage: KeyUse) -> StartError {
+fn other_keys(custody: &Custody, bundle: &TrustBundle, usage: KeyUse) -> StartError {
     StartError::OtherKeys {
         authority: bundle.authority().to_owned(),
         root_kid: bundle.signer().to_string(),
         usage: usage.as_str(),
-        folder: files.folder().to_owned(),
+        whereabouts: custody.whereabouts(usage),
     }
 }
 
 /// Two authorities that never chose a name must not share one, so the root key is in it.
-fn default_name(root: &SecretKey) -> String {
+fn default_name(root: &dyn Signer) -> String {
     let digest = Digest::of(root.public_key().key_id().as_str().as_bytes()).to_string();
     format!("authority-{}", digest.get(..8).unwrap_or_default())
 }

@@ -1,12 +1,14 @@
 //! Issuing in two phases. [`Prepared`] is stored, may be signed at most once because signing
 //! consumes it, and never leaves before the other crypto library has verified it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::signer::Signer;
 
 use crate::authority::Authority;
 use crate::error::Error;
@@ -126,6 +128,7 @@ pub struct Prepared {
     id: PassportId,
     to_be_signed: String,
     expires_at: Timestamp,
+    signer: Arc<dyn Signer>,
 }
 
 impl Prepared {
@@ -135,6 +138,7 @@ impl Prepared {
     /// As [`crate::store::Db::prepare`]; [`Error::Invalid`] when the passport would be too large.
     pub async fn new(authority: &Authority, order: Order, proven: Proven) -> Result<Self, Error> {
         let now = authority.now();
+        let signer = authority.passport_signer()?;
         let unsigned = Unsigned {
             id: PassportId::generate(authority.random())?,
             agent_name: proven.binding().subject.clone(),
@@ -168,7 +172,7 @@ impl Prepared {
             issued_at: now,
             expires_at: unsigned.expires_at,
             to_be_signed,
-            issuer_kid: authority.passport_signer().public_key().key_id().clone(),
+            issuer_kid: signer.public_key().key_id().clone(),
             renews: order.renews,
             issued_by: order.issued_by,
         };
@@ -189,6 +193,7 @@ impl Prepared {
             id: new.id,
             to_be_signed: new.to_be_signed,
             expires_at: new.expires_at,
+            signer,
         })
     }
 
@@ -202,7 +207,7 @@ impl Prepared {
         if self.expires_at <= authority.now() {
             return Err(Error::Overtaken);
         }
-        let signer = authority.passport_signer();
+        let signer = self.signer.as_ref();
         let digest = Digest::of(self.to_be_signed.as_bytes());
         let signature = signer.sign(&digest)?;
         signer

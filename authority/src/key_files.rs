@@ -1,13 +1,17 @@
-//! Key custody in files: one PKCS#8 PEM per key, mode 0600, in `DATA_DIR/keys`.
+//! Key custody in files: one PKCS#8 PEM per key, mode 0600, in `DATA_DIR/keys`; with a passphrase,
+//! sealed. `passport.pem` is the key the authority was founded with, `passport-KID.pem` a later one.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use mcps_core::key::{KeyError, SecretKey};
+use mcps_core::key::{KeyError, KeyId, SecretKey};
 use mcps_core::random::Random;
+use mcps_core::signer::Signer as _;
 use mcps_core::trust::KeyUse;
+
+use crate::secret::Secret;
 
 /// A key file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,19 +38,44 @@ pub enum KeyFileError {
         /// What is wrong.
         source: KeyError,
     },
+    /// The passphrase is another one's, or the file is damaged.
+    #[error(
+        "{} does not open with this passphrase; put the right one into the file that --key-passphrase-file names, or restore the key from a backup",
+        path.display()
+    )]
+    Passphrase {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file is sealed, and there is no passphrase.
+    #[error("{} is sealed; name a file with its passphrase: --key-passphrase-file FILE", path.display())]
+    Sealed {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// There is a passphrase, and the file is in the clear.
+    #[error(
+        "{} is not sealed, though there is a passphrase; seal it: openssl pkcs8 -topk8 -scrypt -in {} -out {}.sealed -passout file:PASSPHRASE_FILE, then put it in its place (mode 0600)",
+        path.display(), path.display(), path.display()
+    )]
+    Unsealed {
+        /// Which file.
+        path: PathBuf,
+    },
 }
 
 /// The folder of the authority's keys.
 #[derive(Clone, Debug)]
 pub struct KeyFiles {
     folder: PathBuf,
+    passphrase: Option<Secret>,
 }
 
 impl KeyFiles {
-    /// The folder; it need not exist yet.
+    /// The folder, which need not exist yet, and what its files are sealed with.
     #[must_use]
-    pub const fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub const fn new(folder: PathBuf, passphrase: Option<Secret>) -> Self {
+        Self { folder, passphrase }
     }
 
     /// The folder.
@@ -55,12 +84,34 @@ impl KeyFiles {
         &self.folder
     }
 
-    /// The key of one use, if there is a file for it.
+    /// The name of the file of a key that was made after the founding.
+    #[must_use]
+    pub fn name(usage: KeyUse, id: &KeyId) -> String {
+        format!("{}-{id}.pem", usage.as_str())
+    }
+
+    /// The key the authority was founded with, if there is a file for it.
     ///
     /// # Errors
     /// [`KeyFileError`] when the file is unreadable, readable by others, or no key.
     pub fn load(&self, usage: KeyUse) -> Result<Option<SecretKey>, KeyFileError> {
-        let path = self.path(usage);
+        self.read(self.founding_path(usage))
+    }
+
+    /// The key of that id, if there is a file for it.
+    ///
+    /// # Errors
+    /// As [`KeyFiles::load`].
+    pub fn find(&self, usage: KeyUse, id: &KeyId) -> Result<Option<SecretKey>, KeyFileError> {
+        let is_it = |key: &SecretKey| key.public_key().key_id() == id;
+        let own = self.read(self.folder.join(Self::name(usage, id)))?;
+        match own.filter(is_it) {
+            Some(key) => Ok(Some(key)),
+            None => Ok(self.load(usage)?.filter(is_it)),
+        }
+    }
+
+    fn read(&self, path: PathBuf) -> Result<Option<SecretKey>, KeyFileError> {
         let io = |source| KeyFileError::Io {
             path: path.clone(),
             source,
@@ -73,32 +124,66 @@ impl KeyFiles {
             return Err(KeyFileError::Open { path });
         }
         let pem = zeroize::Zeroizing::new(fs::read_to_string(&path).map_err(io)?);
-        let key = SecretKey::from_pem(&pem);
-        key.map(Some).map_err(|source| KeyFileError::Key {
-            path: path.clone(),
-            source,
-        })
+        let key = match (&self.passphrase, SecretKey::is_sealed(&pem)) {
+            (Some(passphrase), true) => SecretKey::from_sealed_pem(&pem, passphrase.reveal()),
+            (None, false) => SecretKey::from_pem(&pem),
+            (None, true) => return Err(KeyFileError::Sealed { path }),
+            // Whoever asked for sealed keys must not be left with one in the clear.
+            (Some(_), false) if SecretKey::from_pem(&pem).is_ok() => {
+                return Err(KeyFileError::Unsealed { path });
+            }
+            (Some(_), false) => Err(KeyError::Pem),
+        };
+        match key {
+            Err(KeyError::Passphrase) => Err(KeyFileError::Passphrase { path }),
+            Err(source) => Err(KeyFileError::Key { path, source }),
+            Ok(key) => Ok(Some(key)),
+        }
     }
 
-    /// A new key of one use, on the disk before it is returned. An existing file is never
+    /// The first key of one use, on the disk before it is returned. An existing file is never
     /// overwritten.
     ///
     /// # Errors
     /// [`KeyFileError`].
     pub fn create(&self, usage: KeyUse, random: &dyn Random) -> Result<SecretKey, KeyFileError> {
-        let path = self.path(usage);
-        let bad_key = |source| KeyFileError::Key {
+        self.keep(random, |_| self.founding_path(usage))
+    }
+
+    /// A further key of one use, in a file of its own.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn create_another(
+        &self,
+        usage: KeyUse,
+        random: &dyn Random,
+    ) -> Result<SecretKey, KeyFileError> {
+        self.keep(random, |id| self.folder.join(Self::name(usage, id)))
+    }
+
+    fn keep(
+        &self,
+        random: &dyn Random,
+        path: impl FnOnce(&KeyId) -> PathBuf,
+    ) -> Result<SecretKey, KeyFileError> {
+        let key = SecretKey::generate(random).map_err(|source| KeyFileError::Key {
+            path: self.folder.clone(),
+            source,
+        })?;
+        let path = path(key.public_key().key_id());
+        let pem = match &self.passphrase {
+            Some(passphrase) => key.to_sealed_pem(passphrase.reveal(), random),
+            None => key.to_pem(),
+        };
+        let pem = pem.map_err(|source| KeyFileError::Key {
             path: path.clone(),
             source,
-        };
-        let key = SecretKey::generate(random).map_err(bad_key)?;
-        let pem = key.to_pem().map_err(bad_key)?;
-        self.write(&path, pem.as_bytes())
-            .map_err(|source| KeyFileError::Io {
-                path: path.clone(),
-                source,
-            })?;
-        Ok(key)
+        })?;
+        match self.write(&path, pem.as_bytes()) {
+            Ok(()) => Ok(key),
+            Err(source) => Err(KeyFileError::Io { path, source }),
+        }
     }
 
     fn write(&self, path: &Path, pem: &[u8]) -> io::Result<()> {
@@ -122,7 +207,7 @@ impl KeyFiles {
         File::open(&self.folder)?.sync_all()
     }
 
-    fn path(&self, usage: KeyUse) -> PathBuf {
+    fn founding_path(&self, usage: KeyUse) -> PathBuf {
         self.folder.join(format!("{}.pem", usage.as_str()))
     }
 }

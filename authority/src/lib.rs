@@ -12,15 +12,18 @@
 pub mod api;
 pub mod authority;
 pub mod config;
+pub mod custody;
 pub mod error;
 pub mod feed;
 pub mod founding;
 pub mod hooks;
 pub mod issue;
 pub mod key_files;
+pub mod keys;
 pub mod operator_key;
 pub mod problem;
 pub mod proof;
+pub mod secret;
 pub mod start;
 pub mod store;
 pub mod subject;
@@ -29,5 +32,5 @@ mod serve;
 mod trace;
 
 pub use config::Config;
-pub use serve::{Running, add_operator, open_founded, serve};
+pub use serve::{Running, add_operator, open_founded, open_keys, serve};
 pub use start::StartError;

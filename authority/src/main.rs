@@ -25,6 +25,7 @@ async fn main() -> ExitCode {
         Command::Serve(args) => run(&args).await,
         Command::AddOperator(args) => add(&args).await,
         Command::Hook(command) => hook::run(&command).await,
+        Command::Keys(command) => command.run(&SystemClock, &SystemRandom).await,
         Command::Openapi => print_openapi(),
     };
     match outcome {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Error;
+use crate::keys::KeyChangeError;
 
 /// What every problem's type begins with.
 pub const TYPE_PREFIX: &str = "https://mcps.dev/problems/";
@@ -130,6 +131,8 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "Report not understood",
         ),
         Error::OutOfReach => (StatusCode::FORBIDDEN, "out-of-reach", "Out of reach"),
+        Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
+        Error::KeyChange(error) => key_change(error),
         Error::Position => (StatusCode::BAD_REQUEST, "bad-position", "Not a position"),
         Error::Pruned { .. } => (StatusCode::GONE, "position-pruned", "No longer kept"),
         Error::EpochEnded { .. } => (StatusCode::GONE, "epoch-ended", "The epoch has ended"),
@@ -145,7 +148,11 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "overtaken",
             "Expired before it was signed",
         ),
-        Error::Signer(_) | Error::Random(_) | Error::Database(_) | Error::FeedBehind => (
+        Error::KeyUnusable { .. }
+        | Error::Signer(_)
+        | Error::Random(_)
+        | Error::Database(_)
+        | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
             "Temporarily unavailable",
@@ -159,6 +166,40 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             StatusCode::REQUEST_TIMEOUT,
             "timeout",
             "Request took too long",
+        ),
+    }
+}
+
+const fn key_change(error: &KeyChangeError) -> (StatusCode, &'static str, &'static str) {
+    match error {
+        KeyChangeError::Unknown => (
+            StatusCode::NOT_FOUND,
+            "authority-key-not-found",
+            "No such authority key",
+        ),
+        KeyChangeError::RootAbsent => (
+            StatusCode::CONFLICT,
+            "root-key-elsewhere",
+            "The root key is elsewhere",
+        ),
+        KeyChangeError::Root
+        | KeyChangeError::State { .. }
+        | KeyChangeError::Signs
+        | KeyChangeError::Only
+        | KeyChangeError::Full => (
+            StatusCode::CONFLICT,
+            "key-not-changed",
+            "The key is not changed",
+        ),
+        KeyChangeError::Contended | KeyChangeError::Custody(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Temporarily unavailable",
+        ),
+        KeyChangeError::NotUnderstood | KeyChangeError::Set(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal error",
         ),
     }
 }

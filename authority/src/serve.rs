@@ -17,8 +17,10 @@ use tokio::task::JoinSet;
 use crate::api;
 use crate::authority::Authority;
 use crate::config::Config;
+use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
+use crate::keys::Keys;
 use crate::operator_key::OperatorKey;
 use crate::start::StartError;
 use crate::store::{Db, NewOperator};
@@ -68,22 +70,17 @@ pub async fn serve(
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
     let founded = found_or_find(&config, &db, clock.as_ref(), random.as_ref()).await?;
-    let name = founded.bundle.authority().to_owned();
-    let root_kid = founded.bundle.signer().to_string();
-    let (passport, status) = (founded.passport, founded.status);
+    let name = founded.keys.bundle().authority().to_owned();
+    let root_kid = founded.keys.bundle().signer().to_string();
+    let custody = founded.custody;
+    let keys = Keys::new(founded.keys, db.clone(), custody, Arc::clone(&clock));
+    let keys = Arc::new(keys);
     // Whatever else is asked for, what is revoked gets out.
-    let feed = Feed::new(&name, db.apart().await?, founded.feed, Arc::clone(&clock));
+    let apart = db.apart().await?;
+    let feed = Feed::new(&name, apart, Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
-    let authority = Authority::new(
-        db.clone(),
-        founded.bundle,
-        passport,
-        status,
-        Arc::clone(&feed),
-        clock,
-        random,
-    );
+    let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
     let router = api::router(Arc::new(authority));
     let (stop, mut stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -134,6 +131,15 @@ pub async fn add_operator(
         .await?;
     db.close().await;
     Ok(key)
+}
+
+/// The database and the custody of an authority that has been founded, for changing its keys. Works
+/// while it runs.
+///
+/// # Errors
+/// [`StartError`]; [`StartError::NotFounded`] before the first start.
+pub async fn open_keys(config: &Config) -> Result<(Db, Custody), StartError> {
+    Ok((open_founded(config).await?, Custody::new(config)?))
 }
 
 /// Opens the database of an authority that has been founded, while it runs or not.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use mcps_core::random::RandomError;
 use mcps_core::refusal::Refusal;
 
+use crate::custody::CustodyError;
+use crate::custody::token::TokenError;
 use crate::key_files::KeyFileError;
 
 /// Why the authority did not start.
@@ -36,11 +38,13 @@ pub enum StartError {
     /// A key file cannot be used.
     #[error("key file {0}")]
     KeyFile(#[from] KeyFileError),
+    /// The token that holds the keys cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The database belongs to an authority whose keys are not here.
     #[error(
-        "this database belongs to the authority {authority} (root key {root_kid}), and {} does not hold its {usage} key\n\
-         replicas share one set of keys: copy the keys folder of the first replica there (mode 0600), or name another database",
-        folder.display()
+        "this database belongs to the authority {authority} (root key {root_kid}), and {whereabouts} does not hold its {usage} key\n\
+         replicas share one set of keys: copy the keys folder of the first replica there (mode 0600), name its token, or name another database"
     )]
     OtherKeys {
         /// The name of the database's authority.
@@ -50,17 +54,16 @@ pub enum StartError {
         /// Which key is missing or another.
         usage: &'static str,
         /// Where it was looked for.
-        folder: PathBuf,
+        whereabouts: String,
     },
     /// The key set needs another key, which only the root can sign.
     #[error(
         "this authority was founded before there was a revocation feed and needs a key for it, which only the root key can sign\n\
-         put root.pem back into {} for one start, then move it away again",
-        folder.display()
+         put it back for one start, then move it away again; it was looked for in {whereabouts}"
     )]
     RootNeeded {
         /// Where the root key was looked for.
-        folder: PathBuf,
+        whereabouts: String,
     },
     /// There is no authority in this database yet.
     #[error(
@@ -110,4 +113,13 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl From<CustodyError> for StartError {
+    fn from(error: CustodyError) -> Self {
+        match error {
+            CustodyError::File(error) => Self::KeyFile(error),
+            CustodyError::Token(error) => Self::Token(error),
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod challenges;
 mod feed;
 mod founding;
 mod hooks;
+mod keys;
 mod operators;
 mod passports;
 mod restrictions;
@@ -20,6 +21,7 @@ pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use challenges::Binding;
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
+pub use keys::KeyChange;
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
 pub use restrictions::Restricted;
@@ -41,13 +43,14 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         1,
         "passports",
         include_str!("../../migrations/0001_passports.sql"),
     ),
     (2, "feed", include_str!("../../migrations/0002_feed.sql")),
+    (3, "keys", include_str!("../../migrations/0003_keys.sql")),
     (
         4,
         "actions",

@@ -1,6 +1,8 @@
 //! P-256 keys: PEM, JWK, RFC 7638 thumbprints. aws-lc-rs signs and verifies; `p256` parses,
 //! converts and cross-checks.
 
+mod sealed;
+
 use std::fmt;
 
 use aws_lc_rs::signature::{
@@ -32,6 +34,9 @@ pub enum KeyError {
     /// Not an SPKI (public) or PKCS#8 (private) PEM block of a P-256 key.
     #[error("not a PEM block with a P-256 key")]
     Pem,
+    /// A sealed key that the passphrase does not open.
+    #[error("the passphrase does not open it")]
+    Passphrase,
     /// Not a point on the curve.
     #[error("not a point on P-256")]
     Point,

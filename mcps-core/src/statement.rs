@@ -28,6 +28,9 @@ pub const SNAPSHOT: &str = "mcps-snapshot-v1";
 /// Proof of possession of a key.
 pub const PROOF: &str = "mcps-pop-v1";
 
+/// Why [`sign`] failed when it was not the statement's fault but the key's.
+pub const SIGNER_FAILED: &str = "the signer failed";
+
 /// What is signed: SHA-256 of JCS(`object` without `signature`, with `ctx`).
 #[must_use]
 pub fn digest(ctx: &str, object: Value<'_>) -> Digest {
@@ -72,7 +75,7 @@ pub fn sign_document(
     }
     let signature = signer
         .sign(&digest(ctx, unsigned.root()))
-        .map_err(|_| fail("the signer failed"))?;
+        .map_err(|_| fail(SIGNER_FAILED))?;
     let comma = if object.is_empty() { "" } else { "," };
     let mut text = unsigned.into_text();
     text.truncate(text.trim_end().len());

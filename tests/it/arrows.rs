@@ -23,8 +23,9 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Libraries that one package alone names, so that what they do is done in one place.
-const ALONE: [(&str, &str); 4] = [
+const ALONE: [(&str, &str); 5] = [
     ("cedar-policy", "mcps-gateway"),
+    ("cryptoki", "mcps-authority"),
     ("reqwest", "mcps-client"),
     ("rmcp", "mcps-demo-server"),
     ("sqlx", "mcps-authority"),

@@ -8,12 +8,14 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod custody;
 mod draft;
 mod engine;
 mod feed;
 mod hooks;
 mod hostile;
 mod issuing;
+mod keys;
 mod openapi;
 mod orders;
 mod outages;
@@ -23,5 +25,6 @@ mod revoking;
 mod starting;
 mod status;
 mod store;
+mod tokens;
 mod two_phases;
 mod world;

@@ -249,7 +249,8 @@ fn entry(record: &Record) -> Option<RevocationEntry> {
 pub(super) async fn public_key(
     State(authority): State<Shared>,
 ) -> Result<Json<PublicKeyView>, Error> {
-    let key = authority.passport_signer().public_key();
+    let signer = authority.passport_signer()?;
+    let key = signer.public_key();
     let unreadable = |_| Refusal::Passport("the key cannot be written as PEM");
     Ok(Json(PublicKeyView {
         issuer: authority.name().to_owned(),
@@ -269,7 +270,7 @@ fn signed(authority: &Authority, unsigned: &impl Serialize) -> Result<String, Er
     let json: Box<RawValue> = json.map_err(unwritten).map_err(Error::Stored)?;
     let document = Document::parse(json.get())?;
     let signature = authority
-        .passport_signer()
+        .passport_signer()?
         .sign(&jcs::digest(document.root()))?;
     let body = document.text().strip_suffix('}').unwrap_or_default();
     Ok(format!(

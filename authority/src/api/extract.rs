@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 use mcps_core::json::{Document, Limits};
+use mcps_core::key::KeyId;
 use mcps_core::passport::PassportId;
 use serde::de::DeserializeOwned;
 
@@ -116,6 +117,23 @@ impl FromRequestParts<Shared> for Id {
         let path = Path::<String>::from_request_parts(parts, authority).await;
         let Path(text) = path.map_err(|_| Error::PassportId)?;
         PassportId::parse(&text).map(Self).ok_or(Error::PassportId)
+    }
+}
+
+/// A key id in the path, exactly as sent.
+#[derive(Debug)]
+pub(super) struct AuthorityKeyId(pub(super) KeyId);
+
+impl FromRequestParts<Shared> for AuthorityKeyId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        if parts.uri.path().contains('%') || parts.uri.query().is_some() {
+            return Err(Error::KeyId);
+        }
+        let path = Path::<String>::from_request_parts(parts, authority).await;
+        let Path(text) = path.map_err(|_| Error::KeyId)?;
+        KeyId::parse(&text).map(Self).ok_or(Error::KeyId)
     }
 }
 

@@ -69,7 +69,10 @@ fn base64_url(bytes: &[u8]) -> String {
     responses((status = OK, body = Object, description = "The signed key set (ctx mcps-trust-v1)"))
 )]
 pub(super) async fn trust(State(authority): State<Shared>) -> impl IntoResponse {
-    (CACHE, JsonText(authority.bundle().text().to_owned()))
+    (
+        CACHE,
+        JsonText(authority.keys().ring().bundle().text().to_owned()),
+    )
 }
 
 /// The same keys as a JWK set
@@ -79,9 +82,10 @@ pub(super) async fn trust(State(authority): State<Shared>) -> impl IntoResponse 
 )]
 pub(super) async fn jwks(State(authority): State<Shared>) -> impl IntoResponse {
     let uses = [KeyUse::Root, KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
+    let ring = authority.keys().ring();
     let keys = uses
         .into_iter()
-        .flat_map(|usage| authority.bundle().usable(usage));
+        .flat_map(|usage| ring.bundle().usable(usage));
     let keys = keys.map(|key| PublishedJwk::new(&key.public_key)).collect();
     (CACHE, Json(Jwks { keys }))
 }

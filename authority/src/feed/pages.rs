@@ -57,7 +57,7 @@ impl Feed {
             iat,
             fresh_until: iat,
         };
-        let page = Arc::new(Sealed::sign(&draft, self.signer())?);
+        let page = Arc::new(Sealed::sign(&draft, self.signer()?.as_ref())?);
         if page.cursor.seq <= seq {
             return Err(Error::FeedBehind);
         }

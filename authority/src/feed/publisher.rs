@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
-use mcps_core::feed::{Draft, Event, FeedError, MAX_EVENTS, Position, link};
+use mcps_core::feed::{Action, Draft, Event, FeedError, MAX_EVENTS, Position, link};
 use sqlx::postgres::PgListener;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -52,6 +52,8 @@ impl Feed {
         let mut stopped = self.stop.subscribe();
         let mut failing = false;
         let mut beaten: Option<Instant> = None;
+        // The start has just looked.
+        let mut looked = Instant::now();
         while !*stopped.borrow() {
             let began = Instant::now();
             let due = beaten.is_none_or(|at| at.elapsed() >= HEARTBEAT);
@@ -76,6 +78,8 @@ impl Feed {
                         );
                     }
                     failing = true;
+                    // It may be for want of a key.
+                    self.look_for_keys().await;
                     sleep(POLL).await;
                     continue;
                 }
@@ -84,6 +88,10 @@ impl Feed {
                 tracing::info!("the feed goes on");
                 failing = false;
             }
+            if looked.elapsed() >= POLL {
+                looked = Instant::now();
+                self.look_for_keys().await;
+            }
             sleep(pause).await;
             let next = beaten.map_or(Duration::ZERO, |at| HEARTBEAT.saturating_sub(at.elapsed()));
             tokio::select! {
@@ -91,6 +99,13 @@ impl Feed {
                 () = sleep(POLL.min(next)) => {}
                 _ = stopped.changed() => {}
             }
+        }
+    }
+
+    /// Takes another key set into use, if there is one. Without a database that is found out anyway.
+    async fn look_for_keys(&self) {
+        if let Err(error) = self.keys.refresh().await {
+            tracing::debug!(error = %error, "the key set was not looked at: {error}");
         }
     }
 
@@ -123,6 +138,9 @@ impl Feed {
         let more = stored.len() > MAX_EVENTS;
         let now = stored.get(..MAX_EVENTS).unwrap_or(&stored);
         let (events, after) = checked(at, now)?;
+        if events.iter().any(is_of_a_key) {
+            self.keys.refresh().await?;
+        }
         self.seal(at, after, &events, iat, !more)?;
         if more {
             self.news.notify_one();
@@ -147,7 +165,7 @@ impl Feed {
             iat,
             fresh_until: if vouch { iat.plus(VOUCHED) } else { iat },
         };
-        let sealed = Arc::new(Sealed::sign(&draft, self.signer())?);
+        let sealed = Arc::new(Sealed::sign(&draft, self.signer()?.as_ref())?);
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         ring.push(sealed, after);
         drop(ring);
@@ -215,6 +233,10 @@ impl Feed {
         let followers = u32::try_from(self.followers()).unwrap_or(u32::MAX);
         (PACE * followers).saturating_sub(began.elapsed())
     }
+}
+
+fn is_of_a_key(event: &Event) -> bool {
+    matches!(event.action(), Some(Action::AuthorityKey { .. }))
 }
 
 /// The events as they were stored, if they continue the chain: what somebody changed in the

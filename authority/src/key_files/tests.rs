@@ -14,7 +14,7 @@ fn mode(path: &std::path::Path) -> u32 {
 #[test]
 fn a_key_is_private_reads_back_and_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
-    let files = KeyFiles::new(folder.path().join("keys"));
+    let files = KeyFiles::new(folder.path().join("keys"), None);
     let random = SeededRandom::new(3);
     assert!(files.load(KeyUse::Root).unwrap().is_none());
 
@@ -36,7 +36,7 @@ fn a_key_is_private_reads_back_and_is_never_overwritten() {
 #[test]
 fn refuses_a_key_that_others_can_read_and_a_file_without_one() {
     let folder = tempfile::tempdir().unwrap();
-    let files = KeyFiles::new(folder.path().to_owned());
+    let files = KeyFiles::new(folder.path().to_owned(), None);
     files.create(KeyUse::Status, &SeededRandom::new(4)).unwrap();
     let path = folder.path().join("status.pem");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();

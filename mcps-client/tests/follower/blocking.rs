@@ -231,8 +231,10 @@ fn a_compromised_key_is_refused_as_a_subject_s_and_as_an_issuer_s() {
     };
     let revoked = [key(KeyUse::Passport, KeyState::Revoked)];
     assert_eq!(judge(&revoked, &agent(), NOW), Err(Block::Revoked));
-    let retired = [key(KeyUse::Passport, KeyState::Retired)];
-    assert_eq!(judge(&retired, &agent(), NOW), Ok(()));
+    for state in [KeyState::Prepared, KeyState::Active, KeyState::Retired] {
+        let harmless = [key(KeyUse::Passport, state)];
+        assert_eq!(judge(&harmless, &agent(), NOW), Ok(()));
+    }
 }
 
 #[test]

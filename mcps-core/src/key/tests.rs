@@ -115,3 +115,35 @@ fn debug_output_holds_no_secret() {
     let shown = format!("{key:?}");
     assert!(shown.len() < 80 && !pem.contains(&shown[10..shown.len() - 1]));
 }
+
+#[test]
+fn a_sealed_key_opens_with_its_passphrase_and_nothing_else() {
+    let random = SeededRandom::new(5);
+    let key = SecretKey::generate(&random).unwrap();
+    let sealed = key.to_sealed_pem("correct horse", &random).unwrap();
+    assert!(sealed.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+    assert!(SecretKey::is_sealed(&sealed) && !SecretKey::is_sealed(&key.to_pem().unwrap()));
+    let opened = SecretKey::from_sealed_pem(&sealed, "correct horse").unwrap();
+    assert_eq!(opened.public_key(), key.public_key());
+
+    let wrong = SecretKey::from_sealed_pem(&sealed, "correct hors").unwrap_err();
+    assert_eq!(wrong, KeyError::Passphrase);
+    assert!(!wrong.to_string().contains("hors"));
+    assert_eq!(SecretKey::from_pem(&sealed).unwrap_err(), KeyError::Pem);
+    let plain = key.to_pem().unwrap();
+    let refused = SecretKey::from_sealed_pem(&plain, "correct horse");
+    assert_eq!(refused.unwrap_err(), KeyError::Pem);
+}
+
+#[test]
+fn a_key_sealed_by_openssl_opens() {
+    // openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 | openssl pkcs8 -topk8 \
+    //     -passout pass:hunter2 -v2 aes-256-cbc -iter 2048
+    let pem = include_str!("testdata/openssl.pem");
+    let key = SecretKey::from_sealed_pem(pem, "hunter2").unwrap();
+    let public = PublicKey::from_pem(include_str!("testdata/openssl.pub.pem")).unwrap();
+    assert_eq!(key.public_key(), &public);
+    let p384 = include_str!("testdata/openssl-p384.pem");
+    let refused = SecretKey::from_sealed_pem(p384, "hunter2");
+    assert_eq!(refused.unwrap_err(), KeyError::Passphrase);
+}

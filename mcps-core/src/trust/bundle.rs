@@ -31,7 +31,9 @@ impl KeyUse {
         }
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads its name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         [Self::Root, Self::Passport, Self::Status, Self::Feed]
             .into_iter()
             .find(|own| own.as_str() == text)
@@ -41,6 +43,8 @@ impl KeyUse {
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyState {
+    /// Will sign; nothing that it signs is good yet.
+    Prepared,
     /// Signs now.
     Active,
     /// Signs no more; what it signed stays good.
@@ -50,10 +54,11 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    /// `active`, `retired` or `revoked`.
+    /// `prepared`, `active`, `retired` or `revoked`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Prepared => "prepared",
             Self::Active => "active",
             Self::Retired => "retired",
             Self::Revoked => "revoked",
@@ -61,9 +66,18 @@ impl KeyState {
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Active, Self::Retired, Self::Revoked]
+        [Self::Prepared, Self::Active, Self::Retired, Self::Revoked]
             .into_iter()
             .find(|own| own.as_str() == text)
+    }
+
+    /// Whether a signature by a key in this state is good.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        match self {
+            Self::Active | Self::Retired => true,
+            Self::Prepared | Self::Revoked => false,
+        }
     }
 }
 
@@ -87,6 +101,7 @@ pub struct TrustBundle {
     issued_at: Timestamp,
     signer: KeyId,
     keys: Vec<TrustedKey>,
+    whole: bool,
 }
 
 const fn bad(why: &'static str) -> Refusal {
@@ -123,7 +138,8 @@ impl TrustBundle {
         )
     }
 
-    /// Reads a key set; not yet believed.
+    /// Reads a key set; not yet believed. A key whose use or state is not known here is left out:
+    /// what a later version calls it never makes a key good in this one.
     ///
     /// # Errors
     /// [`Refusal::Statement`] naming what is wrong.
@@ -139,6 +155,9 @@ impl TrustBundle {
         if keys.len() > 256 {
             return Err(bad("more than 256 keys"));
         }
+        let listed = keys.len();
+        let keys = keys.into_iter().filter_map(|value| key(value).transpose());
+        let keys: Vec<TrustedKey> = keys.collect::<Result<_, _>>()?;
         Ok(Self {
             authority: text_of("authority")?.into_owned(),
             number: object
@@ -147,7 +166,8 @@ impl TrustBundle {
                 .ok_or(bad("number"))?,
             issued_at: Timestamp::parse_rfc3339(&text_of("issued_at")?).ok_or(bad("issued_at"))?,
             signer: KeyId::parse(&text_of("kid")?).ok_or(bad("kid"))?,
-            keys: keys.into_iter().map(key).collect::<Result<_, _>>()?,
+            whole: keys.len() == listed,
+            keys,
             text: text.to_owned(),
         })
     }
@@ -199,21 +219,29 @@ impl TrustBundle {
         &self.signer
     }
 
-    /// Every key, whatever its state.
+    /// Every key whose use and state are known here, whatever its state.
     #[must_use]
     pub fn keys(&self) -> &[TrustedKey] {
         &self.keys
+    }
+
+    /// Whether every key in it is of a use and in a state that are known here. Whoever makes the
+    /// next set from another would drop keys from it.
+    #[must_use]
+    pub const fn is_understood(&self) -> bool {
+        self.whole
     }
 
     /// Keys of one use whose signatures are good.
     pub fn usable(&self, usage: KeyUse) -> impl Iterator<Item = &TrustedKey> {
         self.keys
             .iter()
-            .filter(move |key| key.usage == usage && key.state != KeyState::Revoked)
+            .filter(move |key| key.usage == usage && key.state.is_good())
     }
 }
 
-fn key(value: Value<'_>) -> Result<TrustedKey, Refusal> {
+/// One key; `None` when its use or its state is unknown here.
+fn key(value: Value<'_>) -> Result<Option<TrustedKey>, Refusal> {
     let object: Object<'_> = value.as_object().ok_or(bad("keys"))?;
     let text_of = |name: &'static str| object.get(name).and_then(Value::as_str).ok_or(bad(name));
     let jwk = object.get("public_key").ok_or(bad("public_key"))?;
@@ -221,9 +249,12 @@ fn key(value: Value<'_>) -> Result<TrustedKey, Refusal> {
     if text_of("kid")? != public_key.key_id().as_str() {
         return Err(bad("kid is not the thumbprint of public_key"));
     }
-    Ok(TrustedKey {
-        usage: KeyUse::parse(&text_of("use")?).ok_or(bad("use"))?,
-        state: KeyState::parse(&text_of("state")?).ok_or(bad("state"))?,
+    let usage = KeyUse::parse(&text_of("use")?);
+    let state = KeyState::parse(&text_of("state")?);
+    let known = usage.zip(state);
+    Ok(known.map(|(usage, state)| TrustedKey {
+        usage,
+        state,
         public_key,
-    })
+    }))
 }

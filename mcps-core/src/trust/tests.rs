@@ -198,7 +198,9 @@ fn refuses_missing_and_mistyped_members_with_a_code() {
             json!("x"),
             json!([1]),
         ] {
-            if pointer == "/authority" && value.is_string() {
+            // A name of any kind, and uses and states of later versions.
+            let texts = ["/authority", "/keys/0/use", "/keys/0/state"];
+            if texts.contains(&pointer) && value.is_string() {
                 continue;
             }
             let mut changed = tree(&text);
@@ -284,4 +286,47 @@ fn a_later_set_replaces_the_earlier_one() {
         store.verify(&passport, NOW).unwrap_err().code(),
         Code::InvalidPassport
     );
+}
+
+#[test]
+fn a_prepared_key_is_known_and_nothing_it_signs_is_good() {
+    let mut keys = set();
+    keys[2].state = KeyState::Prepared;
+    let text = TrustBundle::unsigned_json(AUTHORITY, 8, NOW, &kid(ROOT), &keys);
+    let bundle = TrustBundle::parse(&signed(&text, ROOT)).unwrap();
+    bundle.verify(&kid(ROOT)).unwrap();
+    assert!(bundle.is_understood());
+    assert_eq!(bundle.keys().len(), 6);
+    assert_eq!(bundle.keys()[2].state, KeyState::Prepared);
+    assert_eq!(bundle.usable(KeyUse::Passport).count(), 1);
+    let mut store = TrustStore::default();
+    store.add_bundle(&bundle, TrustLevel::L4);
+    let passport = agent("agent", &key(1)).sign(&key(PASSPORT)).unwrap();
+    assert!(store.verify(&passport, NOW).is_err());
+}
+
+/// What a later version calls a key makes none good here, and does not make the others bad.
+#[test]
+fn a_key_of_an_unknown_use_or_state_is_left_out() {
+    for (member, value) in [("state", "tainted"), ("state", "ACTIVE"), ("use", "audit")] {
+        let mut changed = tree(&unsigned());
+        changed["keys"][2][member] = json!(value);
+        let bundle = TrustBundle::parse(&signed(&changed.to_string(), ROOT)).unwrap();
+        bundle.verify(&kid(ROOT)).unwrap();
+        assert!(!bundle.is_understood());
+        let own = bundle.keys().iter();
+        assert!(
+            !own.map(|key| key.public_key.key_id())
+                .any(|id| *id == kid(PASSPORT))
+        );
+        let good = bundle.usable(KeyUse::Passport);
+        let good: Vec<_> = good.map(|key| key.public_key.key_id().clone()).collect();
+        assert_eq!(good, [kid(OLD_PASSPORT)], "{member} {value}");
+    }
+    // Nor does it make a root.
+    let mut changed = tree(&unsigned());
+    changed["keys"][0]["state"] = json!("tainted");
+    let bundle = TrustBundle::parse(&signed(&changed.to_string(), ROOT)).unwrap();
+    let refused = bundle.verify(&kid(ROOT)).unwrap_err();
+    assert_eq!(refused, Refusal::UnknownIssuer);
 }

@@ -347,7 +347,7 @@ impl World {
     }
 
     /// Runs a statement on the authority's database, behind its back.
-    async fn sql(&self, statement: &str) {
+    pub(super) async fn sql(&self, statement: &str) {
         use mcps_authority::store::Db;
         let statement = AssertSqlSafe(statement.to_owned());
         match self.database().await {

@@ -7,6 +7,7 @@ use mcps_authority::authority::Authority;
 use mcps_authority::error::Error;
 use mcps_authority::feed::Feed;
 use mcps_authority::issue::{Order, Prepared};
+use mcps_authority::keys::{Keyring, Keys};
 use mcps_authority::proof::Proven;
 use mcps_authority::store::Filter;
 use mcps_core::clock::{Clock as _, ManualClock};
@@ -56,12 +57,13 @@ async fn prepared(
     let bundle =
         TrustBundle::parse(&statement::sign(statement::TRUST, &unsigned, &root).unwrap()).unwrap();
     let signer = signer(passport);
-    let feed = Feed::new("ta", db.clone(), signer.clone(), clock.clone());
+    let uses = [KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
+    let ring = Keyring::of(bundle, &uses.map(|usage| (usage, signer.clone())));
+    let keys = Arc::new(Keys::fixed(ring, clock.clone()));
+    let feed = Feed::new("ta", db.clone(), keys.clone(), clock.clone());
     let authority = Authority::new(
         db,
-        bundle,
-        signer.clone(),
-        signer,
+        keys,
         Arc::new(feed),
         clock.clone(),
         Arc::new(SystemRandom),

@@ -99,10 +99,20 @@ pub(super) fn kid(key: &SecretKey) -> String {
 impl World {
     pub(super) async fn start(engine: Engine) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let config = Config::local(folder.path().join("data"));
+        Self {
+            _folder: folder,
+            ..Self::start_with(engine, config).await
+        }
+    }
+
+    /// As [`World::start`], with a configuration whose folder the caller keeps.
+    pub(super) async fn start_with(engine: Engine, config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let database_url = engine.fresh_url().await;
         let config = Config {
             database_url,
-            ..Config::local(folder.path().join("data"))
+            ..config
         };
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
         let running = serve(config.clone(), clock.clone(), Arc::new(SystemRandom))
@@ -168,6 +178,16 @@ impl World {
                 .await
                 .unwrap(),
         }
+    }
+
+    /// Where its key files are.
+    pub(super) fn keys(&self) -> std::path::PathBuf {
+        self.config.data_dir.join("keys")
+    }
+
+    /// Its data directory.
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.config.data_dir
     }
 
     /// Where the database is, if it is not a file.

@@ -89,7 +89,12 @@ fn every_action() -> Vec<Action> {
     }
     let uses = [KeyUse::Root, KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
     for usage in uses {
-        for state in [KeyState::Active, KeyState::Retired, KeyState::Revoked] {
+        for state in [
+            KeyState::Prepared,
+            KeyState::Active,
+            KeyState::Retired,
+            KeyState::Revoked,
+        ] {
             actions.push(Action::AuthorityKey {
                 key: key(2).public_key().key_id().clone(),
                 usage,
