@@ -50,7 +50,11 @@ async fn within_the_refresh_interval_a_revocation_bites() {
             break;
         }
         served.behind.write(&result(900)).await;
-        assert_eq!(code_of(&served.wrap.read().await), None);
+        // The revocation may have come while the server was asked: its answer is not sent then.
+        if let Some(code) = code_of(&served.wrap.read().await) {
+            assert_eq!(code, Code::PassportRevoked);
+            break;
+        }
         assert!(
             since.elapsed().as_secs() < 30,
             "served for {:?}",
