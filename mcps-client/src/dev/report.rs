@@ -102,6 +102,14 @@ pub(crate) fn settings(stage: &Stage) -> anyhow::Result<()> {
         "\nPaste this into your MCP client's settings; it then speaks signed MCP without knowing:\n"
     )?;
     writeln!(out, "{}\n", serde_json::to_string_pretty(&settings)?)?;
+    let mcps = std::env::current_exe()?;
+    let (mcps, dir) = (mcps.display(), stage.dir().display());
+    writeln!(
+        out,
+        "Cut that client off, and see it in a third terminal:\n\n  \
+         {mcps} --home {dir}/agent passport revoke --reason policy --operator-key-file {dir}/operator.key\n  \
+         {mcps} --home {dir}/server feed watch\n"
+    )?;
     writeln!(
         out,
         "The authority stays up at {} until you press Ctrl-C.",

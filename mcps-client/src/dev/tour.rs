@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use mcps_core::code::Code;
 use mcps_core::json::Value;
 use mcps_core::message::Message;
-use mcps_core::passport::Kind;
+use mcps_core::passport::{Kind, Passport};
 
 use super::report::{Line, Outcome};
 use super::stage::Stage;
@@ -14,6 +14,9 @@ use super::wire::{Exchange, Process, Wire, request};
 
 /// Life of the passport that is to expire during the tour.
 const SHORT_S: u64 = 2;
+
+/// How long a revocation may take to arrive. It takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is called: the demo server's tools are known to be harmless, another server's are not.
 struct Call {
@@ -107,17 +110,7 @@ pub(crate) async fn run(stage: &Stage) -> anyhow::Result<bool> {
     let mut wire = Wire::open(stage, "revoked", "server").await?;
     started(wire.initialize().await?)?;
     started(wire.call(call.method, call.params).await?)?;
-    stage.revoke(&passport).await?;
-    let exchange = wire.call(call.method, call.params).await?;
-    tour.line(
-        "Revoked passport",
-        format!(
-            "{}, by an agent revoked a moment ago on the same connection",
-            call.shown
-        ),
-        exchange,
-        Some(Code::PassportRevoked),
-    )?;
+    tour.show(cut_off(stage, &passport, &mut wire, &call).await?)?;
 
     tour.show(swapped(stage).await?)?;
     Ok(tour.good)
@@ -193,6 +186,45 @@ fn started(exchange: Exchange) -> anyhow::Result<()> {
 fn tamper(line: String) -> String {
     line.replacen("read_note", "read_nots", 1)
         .replacen(r#""tools/list""#, r#""tools/lisp""#, 1)
+}
+
+/// Revokes a passport in the middle of a session, and calls until the call is refused.
+async fn cut_off(
+    stage: &Stage,
+    passport: &Passport,
+    wire: &mut Wire,
+    call: &Call,
+) -> anyhow::Result<Line> {
+    stage.revoke(passport).await?;
+    let granted = Instant::now();
+    let mut through = 0;
+    let outcome = loop {
+        match wire.call(call.method, call.params).await?.outcome {
+            Err(code) => {
+                break Outcome::Refused {
+                    by: "mcps-wrap",
+                    code,
+                };
+            }
+            Ok(_) if granted.elapsed() > PATIENCE => {
+                break Outcome::Delivered("an answer, though the agent is revoked".to_owned());
+            }
+            Ok(_) => through += 1,
+        }
+    };
+    let ms = granted.elapsed().as_micros() as f64 / 1000.0;
+    Ok(Line {
+        title: "Revoked passport",
+        sent: format!(
+            "{}, again and again, by an agent that is revoked meanwhile",
+            call.shown
+        ),
+        outcome,
+        must: Some(Code::PassportRevoked),
+        timing: format!(
+            "{ms:.1} ms from the answer to the order to the signed refusal; calls that went through meanwhile: {through}"
+        ),
+    })
 }
 
 /// A server that changes a tool's description between two looks, seen by an unmodified client
