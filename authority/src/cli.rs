@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Run the authority. Without options: SQLite and keys in your data folder, on loopback.
     Serve(Box<Serve>),
     /// Add an operator and print the new API key, once. Works while the authority runs.
-    AddOperator(AddOperator),
+    AddOperator(Box<AddOperator>),
     /// List the authority's own keys, and take them through their life. Works while it runs.
     #[command(subcommand)]
     Keys(KeysCommand),

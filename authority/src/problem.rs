@@ -161,6 +161,7 @@ const fn key_change(error: &KeyChangeError) -> (StatusCode, &'static str, &'stat
         | KeyChangeError::State { .. }
         | KeyChangeError::Signs
         | KeyChangeError::Only
+        | KeyChangeError::Absent { .. }
         | KeyChangeError::Full => (
             StatusCode::CONFLICT,
             "key-not-changed",

@@ -14,6 +14,7 @@ mod engine;
 mod feed;
 mod hostile;
 mod issuing;
+mod key_sets;
 mod keys;
 mod openapi;
 mod orders;

@@ -1,19 +1,13 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_authority::Config;
 use mcps_authority::config::KeyPlace;
-use mcps_client::authority::AuthorityClient;
 use mcps_client::follower::Follower;
-use mcps_client::home::{AuthorityPin, Home};
-use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_core::feed::{Held, Snapshot, Target};
 use mcps_core::key::KeyId;
 use mcps_core::passport::Passport;
-use mcps_core::random::SystemRandom;
 use mcps_core::trust::{KeyUse, TrustStore};
 use serde_json::{Value, json};
 
@@ -24,7 +18,7 @@ use crate::world::{bin, run};
 
 const OVERLAP: Duration = Duration::from_secs(180);
 
-async fn prepare(world: &World, usage: &str) -> String {
+pub(super) async fn prepare(world: &World, usage: &str) -> String {
     let order = json!({"use": usage});
     let answer = world.post_as_operator("/v1/authority-keys", &order).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
@@ -37,7 +31,7 @@ async fn step(world: &World, key: &str, step: &str, body: Value) -> Answer {
     world.post_as_operator(&path, &body).await
 }
 
-async fn took(world: &World, key: &str, name: &str, body: Value) -> Value {
+pub(super) async fn took(world: &World, key: &str, name: &str, body: Value) -> Value {
     let answer = step(world, key, name, body).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()
@@ -59,14 +53,14 @@ async fn status_kid(world: &World, passport: &Passport) -> String {
     answer.json()["kid"].as_str().unwrap().to_owned()
 }
 
-async fn frame_kid(world: &World) -> String {
+pub(super) async fn frame_kid(world: &World) -> String {
     let answer = world.get("/v1/feed/frames?wait_s=0").await.json();
     let frames = answer["frames"].as_array().unwrap();
     frames.last().unwrap()["kid"].as_str().unwrap().to_owned()
 }
 
 /// What other processes find out within a second, in the machine's own time.
-async fn eventually(what: &str, mut so: impl AsyncFnMut() -> bool) {
+pub(super) async fn eventually(what: &str, mut so: impl AsyncFnMut() -> bool) {
     for _ in 0..150 {
         if so().await {
             return;
@@ -76,7 +70,7 @@ async fn eventually(what: &str, mut so: impl AsyncFnMut() -> bool) {
     panic!("not within 15 s: {what}");
 }
 
-async fn is_ready(world: &World) -> bool {
+pub(super) async fn is_ready(world: &World) -> bool {
     world.get("/readyz").await.status == 200
 }
 
@@ -251,6 +245,45 @@ async fn steps_that_would_leave_nothing_to_sign_with_or_make_a_dead_key_sign_are
 }
 
 #[tokio::test]
+async fn when_the_key_that_signs_is_revoked_its_successor_does_not_wait() {
+    on_both(async |world| {
+        let passport = world.issue("agent-7", &new_key()).await;
+        let old = signing(&world, "status").await;
+        let new = prepare(&world, "status").await;
+        took(&world, &new, "activate", json!({})).await;
+        assert_eq!(status_kid(&world, &passport).await, old);
+        took(&world, &old, "revoke", json!({})).await;
+        assert_eq!(status_kid(&world, &passport).await, new);
+        // And one that waits can be told not to.
+        let third = prepare(&world, "status").await;
+        took(&world, &third, "activate", json!({})).await;
+        assert_eq!(status_kid(&world, &passport).await, new);
+        let again = took(&world, &third, "activate", json!({"now": true})).await;
+        assert_eq!(again["changed"], true);
+        assert_eq!(status_kid(&world, &passport).await, third);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_may_have_is_not_activated() {
+    on_both(async |world| {
+        let new = prepare(&world, "feed").await;
+        let name = format!("feed-{new}.pem");
+        let file = world.keys().join(&name);
+        let away = world.data_dir().join("away.pem");
+        fs::rename(&file, &away).unwrap();
+        let refused = step(&world, &new, "activate", json!({})).await;
+        let problem = refused.problem(409, "key-not-changed");
+        assert!(problem["detail"].as_str().unwrap().contains(&name));
+        assert!(is_ready(&world).await);
+        fs::rename(&away, &file).unwrap();
+        took(&world, &new, "activate", json!({})).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_the_root_key_nothing_is_changed() {
     on_both(async |world| {
         let before = fs::read_dir(world.keys()).unwrap().count();
@@ -291,122 +324,6 @@ async fn changes_at_once_are_made_one_after_another() {
         assert_eq!(world.bundle().await.number(), 5);
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_replica_without_the_new_key_says_so_until_it_has_it() {
-    let one = World::start(Engine::Postgres).await;
-    let two = one.replica().await;
-    let new = prepare(&one, "feed").await;
-    took(&one, &new, "activate", json!({"now": true})).await;
-    let name = format!("feed-{new}.pem");
-    let detail = async || {
-        let answer = two.get("/readyz").await;
-        let detail = answer.json()["detail"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        (answer.status.as_u16(), detail)
-    };
-    eventually("it says which key it lacks", async || {
-        let (status, detail) = detail().await;
-        status == 503 && detail.contains(&name)
-    })
-    .await;
-    assert!(
-        !detail().await.1.contains("/tmp"),
-        "nothing of its inside is told"
-    );
-    assert!(is_ready(&one).await);
-    assert_eq!(two.bundle().await.number(), 3);
-
-    // Readable by others, it is as good as none.
-    let from = fs::read(one.keys().join(&name)).unwrap();
-    let to = two.keys().join(&name);
-    fs::write(&to, from).unwrap();
-    fs::set_permissions(&to, fs::Permissions::from_mode(0o644)).unwrap();
-    eventually("it says that it cannot be read", async || {
-        detail().await.1.contains("cannot be read")
-    })
-    .await;
-    fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
-    eventually("it signs", async || {
-        is_ready(&two).await && frame_kid(&two).await == new
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_key_set_that_is_older_or_of_another_root_is_not_taken_back_into_use() {
-    on_both(async |world| {
-        let first = world.bundle().await.text().to_owned();
-        let new = prepare(&world, "feed").await;
-        let second = world.bundle().await.text().to_owned();
-        let forged = second.replace("\"prepared\"", "\"active\"");
-        for other in [&first, &forged] {
-            let text = other.replace('\'', "''");
-            world
-                .sql(&format!("UPDATE authority SET bundle = '{text}'"))
-                .await;
-            eventually("it is not ready", async || !is_ready(&world).await).await;
-            assert_eq!(world.bundle().await.text(), second);
-        }
-        world
-            .sql(&format!("UPDATE authority SET bundle = '{second}'"))
-            .await;
-        eventually("it is ready", async || is_ready(&world).await).await;
-        took(&world, &new, "activate", json!({})).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_client_refuses_a_key_set_that_is_older_than_the_one_it_knows() {
-    let world = World::start(Engine::Sqlite).await;
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::new(folder.path().join("home"));
-    let first = world.bundle().await;
-    prepare(&world, "status").await;
-    let second = world.bundle().await;
-    let pin = AuthorityPin {
-        url: world.running.url(),
-        name: world.running.name.clone(),
-        root_kid: world.running.root_kid.clone(),
-        tenant: "default".to_owned(),
-    };
-    home.write_authority(&pin).unwrap();
-    let client = AuthorityClient::new(&pin.url).unwrap();
-    let source = TrustSource::new(
-        TrustStore::default(),
-        Some((client, first.clone())),
-        Freshness::default(),
-        world.clock.clone(),
-        Arc::new(SystemRandom),
-    );
-    assert!(source.refresh_bundle(&home).await.unwrap());
-    assert_eq!(home.read("trust.json").unwrap().unwrap(), second.text());
-    // A backup is restored: the authority itself knows no better.
-    let text = first.text();
-    world
-        .sql(&format!("UPDATE authority SET bundle = '{text}'"))
-        .await;
-    let world = world.restart().await;
-    assert_eq!(world.bundle().await.number(), 1);
-    let pin = AuthorityPin {
-        url: world.running.url(),
-        ..pin
-    };
-    home.write_authority(&pin).unwrap();
-    let client = AuthorityClient::new(&pin.url).unwrap();
-    let source = TrustSource::new(
-        TrustStore::default(),
-        Some((client, second.clone())),
-        Freshness::default(),
-        world.clock.clone(),
-        Arc::new(SystemRandom),
-    );
-    assert!(source.refresh_bundle(&home).await.is_err());
-    assert_eq!(home.read("trust.json").unwrap().unwrap(), second.text());
 }
 
 #[tokio::test]
