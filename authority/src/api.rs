@@ -1,11 +1,13 @@
 //! The HTTP interface: one list of routes, one file a noun.
 
+mod actions;
 mod authority_keys;
 mod challenges;
 mod draft;
 mod extract;
 mod feed;
 mod health;
+mod hooks;
 mod issue;
 mod keys;
 mod orders;
@@ -33,7 +35,7 @@ use crate::trace;
 
 /// Largest request body.
 pub const BODY_LIMIT: usize = 64 * 1024;
-/// Longest time for one request, its body included.
+/// Longest time for one request, its body included, beside the time that a long poll waits.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the handlers share.
@@ -51,6 +53,9 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(orders::suspend))
         .routes(routes!(orders::stop))
         .routes(routes!(orders::reinstate))
+        .routes(routes!(actions::list))
+        .routes(routes!(actions::undo))
+        .routes(routes!(hooks::report))
         .routes(routes!(feed::stream))
         .routes(routes!(feed::frames))
         .routes(routes!(feed::snapshot))
@@ -115,7 +120,12 @@ fn head() -> OpenApi {
 
 /// Ends a request that takes too long, and keeps caches from holding what may change.
 async fn within_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let limit = match request.uri().path() {
+        // It waits for news.
+        feed::FRAMES => REQUEST_TIMEOUT + Duration::from_secs(feed::MAX_WAIT_S),
+        _ => REQUEST_TIMEOUT,
+    };
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
     let mut response = answer.unwrap_or_else(|_| Error::Timeout.into_response());
     let headers = response.headers_mut();
     if !headers.contains_key(header::CACHE_CONTROL) {

@@ -123,20 +123,39 @@ impl Authority {
     /// [`Error::PassportNotFound`], [`Error::Event`], [`Error::Database`].
     pub async fn order(&self, action: &Action, order: &Revocation) -> Result<Done, Error> {
         let done = match action {
-            Action::KeyBlock(key) => self.db.block_key(key, order).await?,
-            Action::Reinstate { target, lifts } => self.db.reinstate(target, *lifts, order).await?,
-            Action::Revoke(Target::Passport(id)) => {
-                let revoked = self.revoke(id, order).await?;
-                return Ok(Done {
-                    position: revoked.position,
-                    changed: revoked.told,
-                });
+            Action::KeyBlock(_) | Action::Revoke(Target::Passport(_)) => {
+                self.for_good(action, order).await?
             }
+            Action::Reinstate { target, lifts } => self.db.reinstate(target, *lifts, order).await?,
             _ => self.db.restrict(action, order).await?,
         };
-        if done.changed {
+        if done.changed && !done.repeated {
             self.feed.wake();
         }
+        Ok(done)
+    }
+
+    /// What stays done whatever comes later: to do it once more does no harm, so its record may be
+    /// written afterwards.
+    async fn for_good(&self, action: &Action, order: &Revocation) -> Result<Done, Error> {
+        if let Some((done, _)) = self.db.given(&order.deed).await? {
+            return Ok(done);
+        }
+        let done = match action {
+            Action::KeyBlock(key) => self.db.block_key(key, order).await?,
+            Action::Revoke(Target::Passport(id)) => {
+                let revoked = self.db.revoke(id, order).await?;
+                let revoked = revoked.ok_or(Error::PassportNotFound)?;
+                order.done(revoked.position, revoked.told)
+            }
+            _ => return self.db.restrict(action, order).await,
+        };
+        let target = action.target().map(|target| target.to_json());
+        let (kind, target) = (action.as_str(), target.unwrap_or_default());
+        let (outcome, position) = (done.outcome(), done.position.as_deref());
+        self.db
+            .note_action(&order.deed, order.at, kind, &target, outcome, position)
+            .await?;
         Ok(done)
     }
 

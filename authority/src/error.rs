@@ -97,6 +97,30 @@ pub enum Error {
     /// What was ordered cannot be told on the feed.
     #[error("what was ordered cannot be told on the feed: {0}")]
     Event(#[from] mcps_core::feed::FeedError),
+    /// Another order was given under this key before.
+    #[error("another order was given under this key before; a new order needs a new key")]
+    OtherBody,
+    /// The `Idempotency-Key` is not of its form.
+    #[error("`idempotency-key` is 1 to 128 visible ASCII characters")]
+    IdempotencyKey,
+    /// No such action.
+    #[error("no action of that id is recorded here")]
+    ActionNotFound,
+    /// The action cannot be taken back.
+    #[error("{0}")]
+    NotUndone(&'static str),
+    /// A report from outside is not believed.
+    #[error("the report is not believed: {0}")]
+    Unsigned(#[from] crate::hooks::signature::Unsigned),
+    /// No source of that name. Whoever has no key need not know which names there are.
+    #[error("the report is not believed: no signature is by this source's key over these bytes")]
+    HookUnknown,
+    /// A report cannot be read as its source's mapping says.
+    #[error("{0}; the source's mapping says where it should be")]
+    Unread(#[from] crate::hooks::mapping::MappingError),
+    /// The source may not reach the target.
+    #[error("this source does not reach that target: it is of another tenant, or of no one tenant")]
+    OutOfReach,
     /// `after` or `Last-Event-ID` is no position.
     #[error("a position is EPOCH:SEQ as in 1:41, from the id of an event of this feed")]
     Position,

@@ -98,6 +98,11 @@ impl Feed {
         self.stop.send_replace(true);
     }
 
+    /// Closes its connections to the database.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
     /// How many follow it here.
     #[must_use]
     pub fn followers(&self) -> usize {

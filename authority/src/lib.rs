@@ -16,6 +16,7 @@ pub mod custody;
 pub mod error;
 pub mod feed;
 pub mod founding;
+pub mod hooks;
 pub mod issue;
 pub mod key_files;
 pub mod keys;
@@ -31,5 +32,5 @@ mod serve;
 mod trace;
 
 pub use config::Config;
-pub use serve::{Running, add_operator, open_keys, serve};
+pub use serve::{Running, add_operator, open_founded, open_keys, serve};
 pub use start::StartError;

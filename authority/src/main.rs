@@ -1,6 +1,7 @@
 //! `mcps-authority`: the trust authority as a service.
 
 mod cli;
+mod hook;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -24,6 +25,7 @@ async fn main() -> ExitCode {
         Command::Serve(args) => run(&args).await,
         Command::AddOperator(args) => add(&args).await,
         Command::Keys(command) => command.run(&SystemClock, &SystemRandom).await,
+        Command::Hook(command) => hook::run(&command).await,
         Command::Openapi => print_openapi(),
     };
     match outcome {

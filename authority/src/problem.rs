@@ -108,6 +108,31 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::Restricted { .. } => (StatusCode::FORBIDDEN, "held-back", "Held back"),
         Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
         Error::KeyChange(error) => key_change(error),
+        Error::OtherBody => (
+            StatusCode::CONFLICT,
+            "other-body",
+            "Another order under this key",
+        ),
+        Error::IdempotencyKey => (
+            StatusCode::BAD_REQUEST,
+            "bad-idempotency-key",
+            "Not an idempotency key",
+        ),
+        Error::ActionNotFound => (
+            StatusCode::NOT_FOUND,
+            "action-not-found",
+            "Action not found",
+        ),
+        Error::NotUndone(_) => (StatusCode::CONFLICT, "not-undone", "Cannot be undone"),
+        Error::Unsigned(_) | Error::HookUnknown => {
+            (StatusCode::UNAUTHORIZED, "report-refused", "Report refused")
+        }
+        Error::Unread(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "report-unread",
+            "Report not understood",
+        ),
+        Error::OutOfReach => (StatusCode::FORBIDDEN, "out-of-reach", "Out of reach"),
         Error::Position => (StatusCode::BAD_REQUEST, "bad-position", "Not a position"),
         Error::Pruned { .. } => (StatusCode::GONE, "position-pruned", "No longer kept"),
         Error::EpochEnded { .. } => (StatusCode::GONE, "epoch-ended", "The epoch has ended"),
@@ -183,7 +208,9 @@ const fn key_change(error: &KeyChangeError) -> (StatusCode, &'static str, &'stat
 const fn code(error: &Error) -> Option<Code> {
     match error {
         Error::Json(_) => Some(Code::Malformed),
-        Error::ProofRefused(_) => Some(Code::InvalidSignature),
+        Error::ProofRefused(_) | Error::Unsigned(_) | Error::HookUnknown => {
+            Some(Code::InvalidSignature)
+        }
         Error::WrongAudience => Some(Code::WrongAudience),
         Error::TooManyChallenges => Some(Code::RateLimited),
         Error::EvidenceNeeded => Some(Code::TrustTooLow),

@@ -77,9 +77,11 @@ pub async fn serve(
     let root_kid = founded.keys.bundle().signer().to_string();
     let custody = founded.custody;
     let whereabouts = [KeyUse::Passport, KeyUse::Root].map(|usage| custody.whereabouts(usage));
-    let keys = Keys::new(founded.keys, db.clone(), custody, Arc::clone(&clock));
+    // Whatever else is asked for, what is revoked gets out.
+    let apart = db.apart().await?;
+    let keys = Keys::new(founded.keys, apart.clone(), custody, Arc::clone(&clock));
     let keys = Arc::new(keys);
-    let feed = Feed::new(&name, db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let feed = Feed::new(&name, apart, Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
@@ -145,7 +147,11 @@ pub async fn open_keys(config: &Config) -> Result<(Db, Custody), StartError> {
     Ok((open_founded(config).await?, Custody::new(config)?))
 }
 
-async fn open_founded(config: &Config) -> Result<Db, StartError> {
+/// Opens the database of an authority that has been founded, while it runs or not.
+///
+/// # Errors
+/// [`StartError`]; [`StartError::NotFounded`] before the first start.
+pub async fn open_founded(config: &Config) -> Result<Db, StartError> {
     let file = config.data_dir.join("authority.db");
     if config.database_url.is_none() && !file.exists() {
         return Err(StartError::NotFounded);
@@ -174,6 +180,7 @@ impl Running {
             tracing::warn!("requests were still under way after 15 s and were cut off");
         }
         self.tasks.shutdown().await;
+        self.feed.close().await;
         self.db.close().await;
     }
 }

@@ -5,9 +5,11 @@
 //! `TEXT BIGINT SMALLINT BYTEA`, `$1` placeholders, `RETURNING`, `ON CONFLICT`; no `now()`, no
 //! arrays, no JSON operators.
 
+mod actions;
 mod challenges;
 mod feed;
 mod founding;
+mod hooks;
 mod keys;
 mod operators;
 mod passports;
@@ -15,13 +17,14 @@ mod restrictions;
 mod revocations;
 mod row;
 
+pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use challenges::Binding;
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use keys::KeyChange;
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
-pub use restrictions::{Done, Restricted};
+pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
 
@@ -40,7 +43,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         1,
         "passports",
@@ -48,6 +51,11 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
     ),
     (2, "feed", include_str!("../../migrations/0002_feed.sql")),
     (3, "keys", include_str!("../../migrations/0003_keys.sql")),
+    (
+        4,
+        "actions",
+        include_str!("../../migrations/0004_actions.sql"),
+    ),
 ];
 
 /// Runs one body against whichever pool there is.
@@ -128,6 +136,30 @@ impl Db {
         Ok(Self::Postgres(
             pool.connect_with(PgConnectOptions::from_str(url)?).await?,
         ))
+    }
+
+    /// A few connections to the same database for one use alone, which no other can starve.
+    ///
+    /// # Errors
+    /// Whatever the database or the network says.
+    pub async fn apart(&self) -> Result<Self, sqlx::Error> {
+        const CONNECTIONS: u32 = 3;
+        Ok(match self {
+            Self::Postgres(pool) => {
+                let options = PgPoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .acquire_timeout(PATIENCE);
+                let connect = pool.connect_options();
+                Self::Postgres(options.connect_with((*connect).clone()).await?)
+            }
+            Self::Sqlite(pool) => {
+                let options = SqlitePoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .acquire_timeout(PATIENCE);
+                let connect = pool.connect_options();
+                Self::Sqlite(options.connect_with((*connect).clone()).await?)
+            }
+        })
     }
 
     /// Brings the tables up to date. Replicas that start together wait for each other.

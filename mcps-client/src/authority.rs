@@ -1,5 +1,9 @@
 //! The typed client of the trust authority's API.
 
+mod feed;
+
+pub use feed::FrameStream;
+
 use std::time::Duration;
 
 use mcps_core::json::{Document, Limits, Value, quote};

@@ -6,6 +6,7 @@ mod connect;
 mod dev;
 mod envelope;
 mod error;
+mod feed;
 mod input;
 mod judge;
 mod keygen;
@@ -56,6 +57,9 @@ pub(crate) enum Command {
     /// Look at the tools seen so far, and approve changed ones.
     #[command(subcommand)]
     Tool(tool::Tool),
+    /// Watch what the authority revokes, and prove a recording of it.
+    #[command(subcommand)]
+    Feed(feed::Feed),
     /// List the codes with which calls are refused.
     Codes(codes::Codes),
     /// Start everything on this machine and show it at work.
@@ -101,6 +105,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Envelope(envelope) => envelope.run(machine).await?,
         Command::Connect(connect) => return connect.run(machine).await,
         Command::Tool(tool) => tool.run(machine)?,
+        Command::Feed(feed) => feed.run(machine).await?,
         Command::Codes(codes) => codes.run()?,
         Command::Dev(_) | Command::DevSwap(_) => {}
     }

@@ -138,11 +138,13 @@ pub async fn run(
             } => remote::run(guard, &address, extra_roots.as_deref(), token, &limits).await,
         }
     };
-    tokio::select! {
+    let ended = tokio::select! {
         ending = relaying => ending,
         () = renewal::keep(home.clone(), identity, Arc::clone(&clock)) => Err(Refusal::Passport("none is loaded").into()),
         never = trust.follow(home) => match never {},
-    }
+    };
+    trust.store_feed(home);
+    ended
 }
 
 /// Whether the first message went out, after which the others wait for the server's passport.

@@ -15,6 +15,7 @@
 mod alert;
 mod blocks;
 mod freshness;
+mod meeting;
 mod placing;
 mod saved;
 mod snapshot;
@@ -22,6 +23,7 @@ mod snapshot;
 pub use alert::{Alert, Resync};
 pub use blocks::{Block, Blocks, MAX_ENTRIES};
 pub use freshness::{Freshness, State};
+pub use meeting::Meeting;
 pub use saved::{Saved, SavedError};
 pub use snapshot::Turn;
 
@@ -173,6 +175,12 @@ impl Follower {
     #[must_use]
     pub const fn position(&self) -> Option<Position> {
         self.position
+    }
+
+    /// When the latest frame was signed that was followed.
+    #[must_use]
+    pub const fn latest(&self) -> Option<Timestamp> {
+        self.latest
     }
 
     /// Whatever is in force.

@@ -8,7 +8,8 @@
 //! | `trust.json` | the authority's key set as last verified |
 //! | `peers.json` | servers that once signed, which therefore must go on signing |
 //! | `pins.json` | tool definitions as first seen |
-//! | `.lock` | nothing: held by whoever changes one of the last two |
+//! | `feed.json` | how far the revocation feed was followed, and what is in force |
+//! | `.lock` | nothing: held by whoever changes one of the last three |
 //!
 //! Files are replaced whole (written beside, then renamed), so a crash leaves the old or the new.
 

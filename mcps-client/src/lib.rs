@@ -9,6 +9,7 @@ pub mod connect;
 pub mod enrol;
 pub mod error;
 pub mod exit;
+pub mod feed;
 pub mod fetch;
 pub mod follower;
 pub mod home;

@@ -194,6 +194,19 @@ impl Link {
         Some(self.verifier.holds(&id, need).await)
     }
 
+    /// Whether the authority has revoked or stopped the other end since it last spoke, as far as it
+    /// told us by itself: asked before anything is sent to it. Asks nobody.
+    ///
+    /// # Errors
+    /// What its next message would be refused with.
+    pub fn admits_peer(&self) -> Result<(), Refusal> {
+        let id = match &self.state().peer {
+            Some(peer) if peer.recognised => peer.passport.id().clone(),
+            _ => return Ok(()),
+        };
+        self.verifier.trust.admits_known(&id)
+    }
+
     /// Whether the other end speaks plain MCP and that was admitted.
     #[must_use]
     pub fn is_plain(&self) -> bool {

@@ -7,7 +7,7 @@ use clap::Args;
 use mcps_core::envelope::Carrier;
 
 use crate::logging::{self, LogFormat};
-use crate::trust_source::Freshness;
+use crate::trust_source::{CutOff, Freshness};
 use crate::verify::Window;
 
 /// Which home directory to use.
@@ -84,9 +84,14 @@ pub struct LinkOptions {
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = window)]
     pub window: Duration,
     /// How long an answer of the authority about revocation is used before it is asked again; 0
-    /// asks at every message.
+    /// asks at every message, else it is asked only while its revocation feed cannot be followed.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub status_refresh: Duration,
+    /// What goes on when the authority cannot be heard: by `levels`, each as long as what was last
+    /// heard is fresh enough for it (L4 60 s, L3 15 min, L2 1 h, L1 24 h); or `refuse` all from L2
+    /// on as soon as its word has lapsed, half a minute by default.
+    #[arg(long, value_name = "HOW", default_value = "levels")]
+    pub when_cut_off: CutOff,
 }
 
 impl LinkOptions {
@@ -104,6 +109,7 @@ impl LinkOptions {
     pub fn freshness(&self) -> Freshness {
         Freshness {
             refresh: self.status_refresh,
+            cut_off: self.when_cut_off,
             ..Freshness::default()
         }
     }

@@ -1,12 +1,15 @@
 //! Whom we believe and how lately we asked: anchors, passports seen, and their revocation status
 //! within bounded staleness. Whatever is not known to be good is refused.
 
+mod pushed;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mcps_core::clock::{Clock, Timestamp};
+use mcps_core::key::KeyId;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Passport, PassportId};
 use mcps_core::random::{Random, hex16};
@@ -16,7 +19,19 @@ use mcps_core::trust::{ISSUE_SKEW, Standing, TrustBundle, TrustStore};
 
 use crate::authority::AuthorityClient;
 use crate::error::ClientError;
+use crate::feed::Feed;
+use crate::follower::Follower;
 use crate::home::Home;
+
+/// What goes on when nothing is heard from the authority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum CutOff {
+    /// Each level for as long as what was last heard is fresh enough for it.
+    #[default]
+    Levels,
+    /// Nothing from L2 on, as soon as the authority's word has lapsed.
+    Refuse,
+}
 
 /// How often and how patiently the authority is asked.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +40,8 @@ pub struct Freshness {
     pub refresh: Duration,
     /// After a failure, how long not to ask again.
     pub retry: Duration,
+    /// What goes on without it.
+    pub cut_off: CutOff,
 }
 
 impl Default for Freshness {
@@ -32,6 +49,7 @@ impl Default for Freshness {
         Self {
             refresh: Duration::from_secs(5),
             retry: Duration::from_secs(1),
+            cut_off: CutOff::default(),
         }
     }
 }
@@ -43,6 +61,8 @@ const MAX_KNOWN: usize = 100_000;
 struct Known {
     passport: Arc<Passport>,
     standing: Standing,
+    /// The authority's key that signed the last member that is relied upon.
+    anchor: Option<KeyId>,
     /// When the first of the passport and its chain expires: until then `standing` holds.
     until: Timestamp,
 }
@@ -73,7 +93,7 @@ impl Heard {
 #[derive(Debug)]
 struct Anchors {
     store: TrustStore,
-    bundle: Option<TrustBundle>,
+    bundle: Option<Arc<TrustBundle>>,
 }
 
 /// What the authority last said, and how long ago.
@@ -83,6 +103,8 @@ pub struct Live {
     pub age: Duration,
     /// The level now recorded at the authority, which may be below the passport's.
     pub recorded: Option<TrustLevel>,
+    /// The highest level it is good for, whatever its age.
+    pub most: TrustLevel,
 }
 
 impl Live {
@@ -93,10 +115,11 @@ impl Live {
         Self {
             age: self.age.max(other.age),
             recorded: lower,
+            most: self.most.min(other.most),
         }
     }
 
-    /// The highest level whose bound on staleness this age meets.
+    /// The highest level that it is good for and whose bound on staleness its age meets.
     ///
     /// # Errors
     /// [`Refusal::StatusTooOld`] when it meets none.
@@ -104,9 +127,10 @@ impl Live {
         let meets =
             |level: &TrustLevel| level.status_bound().is_some_and(|bound| self.age <= bound);
         let level = TrustLevel::ALL.into_iter().rev().find(meets);
-        level.ok_or(Refusal::StatusTooOld {
+        let too_old = Refusal::StatusTooOld {
             level: TrustLevel::L1,
-        })
+        };
+        Ok(level.ok_or(too_old)?.min(self.most))
     }
 }
 
@@ -120,6 +144,8 @@ pub struct TrustSource {
     random: Arc<dyn Random>,
     known: Mutex<HashMap<PassportId, Known>>,
     heard: Mutex<HashMap<PassportId, Heard>>,
+    /// What the authority tells by itself.
+    feed: Option<Arc<Feed>>,
 }
 
 impl TrustSource {
@@ -137,10 +163,14 @@ impl TrustSource {
         let (authority, bundle) = match authority {
             Some((client, bundle)) => {
                 store.add_bundle(&bundle, TrustLevel::L4);
-                (Some(client), Some(bundle))
+                (Some(client), Some(Arc::new(bundle)))
             }
             None => (None, None),
         };
+        let feed = bundle.as_ref().map(|bundle| {
+            let follower = Follower::new(bundle.authority());
+            Arc::new(Feed::new(follower))
+        });
         let anchors = ArcSwap::from_pointee(Anchors { store, bundle });
         Self {
             anchors,
@@ -150,6 +180,7 @@ impl TrustSource {
             random,
             known: Mutex::default(),
             heard: Mutex::default(),
+            feed,
         }
     }
 
@@ -163,16 +194,30 @@ impl TrustSource {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, ClientError> {
+        Self::load_at(home, None, freshness, clock, random)
+    }
+
+    /// The same with the authority at another address than the home's.
+    ///
+    /// # Errors
+    /// As [`TrustSource::load`].
+    pub fn load_at(
+        home: &Home,
+        url: Option<&str>,
+        freshness: Freshness,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, ClientError> {
         let pin = home.authority()?;
         let bundle = home.trust(&pin.root()?)?;
-        let client = AuthorityClient::new(&pin.url)?;
-        Ok(Self::new(
-            TrustStore::default(),
-            Some((client, bundle)),
-            freshness,
-            clock,
-            random,
-        ))
+        let client = AuthorityClient::new(url.unwrap_or(&pin.url))?;
+        let feed = Feed::load(home, bundle.authority());
+        let authority = Some((client, bundle));
+        let store = TrustStore::default();
+        Ok(Self {
+            feed: Some(Arc::new(feed)),
+            ..Self::new(store, authority, freshness, clock, random)
+        })
     }
 
     /// Fetches the authority's key set again and takes it into use if it is signed by the pinned
@@ -191,7 +236,7 @@ impl TrustSource {
         let known = present
             .bundle
             .as_ref()
-            .map_or(i64::MIN, TrustBundle::number);
+            .map_or(i64::MIN, |bundle| bundle.number());
         if bundle.authority() != pin.name || bundle.number() < known {
             let why = "the key set is another authority's, or older than the one known";
             return Err(Refusal::Statement {
@@ -208,7 +253,7 @@ impl TrustSource {
         store.add_bundle(&bundle, TrustLevel::L4);
         self.anchors.store(Arc::new(Anchors {
             store,
-            bundle: Some(bundle),
+            bundle: Some(Arc::new(bundle)),
         }));
         // Passports stay known; each is judged again by the new keys when it is next used.
         for entry in self
@@ -220,20 +265,6 @@ impl TrustSource {
             entry.until = Timestamp::from_millis(0);
         }
         Ok(true)
-    }
-
-    /// Follows changes of the authority's key set for ever, once a minute.
-    pub async fn follow(&self, home: &Home) -> std::convert::Infallible {
-        loop {
-            match self.refresh_bundle(home).await {
-                Ok(true) => {
-                    tracing::info!("the trust authority published a new key set; in use now")
-                }
-                Ok(false) => {}
-                Err(error) => tracing::debug!(error = %error, "key set not refreshed: {error}"),
-            }
-            tokio::time::sleep(Duration::from_secs(60)).await;
-        }
     }
 
     /// The passport behind an id: the one that came along, judged now, or one judged before.
@@ -257,7 +288,7 @@ impl TrustSource {
             if now < entry.until {
                 return Ok((passport, entry.standing));
             }
-            entry.standing = anchors.store.verify(&passport, now)?;
+            (entry.standing, entry.anchor) = anchors.store.trace(&passport, now)?;
             entry.until = until(&passport);
             return Ok((passport, entry.standing));
         }
@@ -267,7 +298,7 @@ impl TrustSource {
         if known.contains_key(id) {
             return Err(Refusal::Passport("another passport is known under this id"));
         }
-        let standing = anchors.store.verify(passport, now)?;
+        let (standing, anchor) = anchors.store.trace(passport, now)?;
         let passport = Arc::new(passport.clone());
         if standing.recognised {
             if known.len() >= MAX_KNOWN {
@@ -280,6 +311,7 @@ impl TrustSource {
             let entry = Known {
                 passport: Arc::clone(&passport),
                 standing,
+                anchor,
                 until,
             };
             known.insert(id.clone(), entry);
@@ -342,9 +374,11 @@ impl TrustSource {
         status.admits()?;
         // As old as it seems new, after a clock was set back.
         let age = self.clock.now().since(status.produced_at).unsigned_abs();
+        let vouched = self.clock.now() < status.fresh_until;
         Ok(Live {
             age: Duration::from_millis(age),
             recorded: status.trust_level,
+            most: self.most(vouched),
         })
     }
 

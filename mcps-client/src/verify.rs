@@ -210,8 +210,8 @@ impl Verifier {
     }
 
     /// What is known of revocations, and the level for which that is fresh enough. Nobody can
-    /// revoke what nobody recognises, and it is worth L0; all else needs a status, and so does
-    /// each issuer between it and the authority.
+    /// revoke what nobody recognises, and it is worth L0; all else needs the authority's word, and
+    /// so does each issuer between it and the authority.
     async fn revocation(
         &self,
         passport: &Passport,
@@ -220,10 +220,7 @@ impl Verifier {
         if !standing.recognised {
             return Ok(None);
         }
-        let mut live = self.trust.status(passport.id()).await?;
-        for issuer in passport.issuer_chain().iter().take(standing.relied) {
-            live = live.and(self.trust.status(issuer.id()).await?);
-        }
+        let live = self.trust.live(passport, standing).await?;
         Ok(Some((live, live.level()?)))
     }
 }

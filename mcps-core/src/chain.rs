@@ -1,12 +1,14 @@
 //! Issuer chains: from a passport through issuing passports to an authority that is believed.
 
 use crate::clock::Timestamp;
+use crate::key::KeyId;
 use crate::level::TrustLevel;
 use crate::passport::{MAX_CHAIN, Passport};
 use crate::refusal::Refusal;
 use crate::trust::{ISSUE_SKEW, Standing, TrustStore};
 
-/// Follows `passport.issuer_chain` to an anchor and returns what the chain supports.
+/// Follows `passport.issuer_chain` to an anchor and returns what the chain supports, and by which of
+/// the anchor's keys.
 ///
 /// # Errors
 /// As [`TrustStore::verify`].
@@ -14,7 +16,7 @@ pub fn verify(
     store: &TrustStore,
     passport: &Passport,
     now: Timestamp,
-) -> Result<Standing, Refusal> {
+) -> Result<(Standing, Option<KeyId>), Refusal> {
     let parents = passport.issuer_chain();
     if parents.len() > MAX_CHAIN {
         return Err(Refusal::ChainTooDeep);
@@ -27,11 +29,12 @@ pub fn verify(
         .enumerate()
         .find_map(|(at, member)| Some((at, store.anchor(member.issuer())?)))
     else {
-        return Ok(Standing {
+        let nobody = Standing {
             cap: TrustLevel::L0,
             recognised: false,
             relied: 0,
-        });
+        };
+        return Ok((nobody, None));
     };
     let mut cap = anchor.cap;
     let mut child = passport;
@@ -40,15 +43,15 @@ pub fn verify(
         cap = cap.min(issued(parent, child, below)?);
         child = parent;
     }
-    let signed = |key| child.verify_signature(key).is_ok();
-    if !anchor.keys.iter().any(signed) {
-        return Err(Refusal::Passport("not signed by the authority it names"));
-    }
-    Ok(Standing {
+    let mut keys = anchor.keys.iter();
+    let signer = keys.find(|key| child.verify_signature(key).is_ok());
+    let signer = signer.ok_or(Refusal::Passport("not signed by the authority it names"))?;
+    let standing = Standing {
         cap,
         recognised: true,
         relied,
-    })
+    };
+    Ok((standing, Some(signer.key_id().clone())))
 }
 
 fn within_time(passport: &Passport, now: Timestamp) -> Result<(), Refusal> {

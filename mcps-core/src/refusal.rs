@@ -116,6 +116,9 @@ pub enum Refusal {
     /// A tool changed and nobody has approved the change.
     #[error("quarantined until an operator approves")]
     Quarantined,
+    /// An operator stopped it, or all of its tenant, or everything.
+    #[error("stopped by an operator")]
+    Stopped,
     /// The passport's origin is not the one that was reached.
     #[error("passport origin does not match")]
     OriginMismatch,
@@ -161,6 +164,7 @@ impl Refusal {
             Self::AuthorityUnreachable => Code::AuthorityUnreachable,
             Self::Tool(_) => Code::ToolIntegrity,
             Self::Quarantined => Code::Quarantined,
+            Self::Stopped => Code::Stopped,
             Self::OriginMismatch => Code::OriginMismatch,
             Self::NoMutualVersion => Code::NoMutualVersion,
             Self::NoAccessToken | Self::Upstream => Code::UpstreamUnavailable,

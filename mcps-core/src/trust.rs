@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::chain;
 use crate::clock::Timestamp;
-use crate::key::PublicKey;
+use crate::key::{KeyId, PublicKey};
 use crate::level::TrustLevel;
 use crate::passport::Passport;
 use crate::refusal::Refusal;
@@ -74,6 +74,19 @@ impl TrustStore {
     /// [`Refusal::Chain`] or [`Refusal::ChainTooDeep`]. An issuer nobody knows is no error: the
     /// passport is then worth L0.
     pub fn verify(&self, passport: &Passport, now: Timestamp) -> Result<Standing, Refusal> {
+        self.trace(passport, now).map(|(standing, _)| standing)
+    }
+
+    /// The same, and the authority's key that signed the passport, or the last member of its chain
+    /// that is relied upon; `None` where nobody is recognised.
+    ///
+    /// # Errors
+    /// As [`TrustStore::verify`].
+    pub fn trace(
+        &self,
+        passport: &Passport,
+        now: Timestamp,
+    ) -> Result<(Standing, Option<KeyId>), Refusal> {
         chain::verify(self, passport, now)
     }
 }

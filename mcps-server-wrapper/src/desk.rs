@@ -68,6 +68,23 @@ impl Desk {
         }
     }
 
+    /// Whether the caller may be sent what the server says: not when the authority has told us that
+    /// it was revoked or stopped since it last spoke.
+    ///
+    /// # Errors
+    /// What its next message would be refused with.
+    pub(crate) fn may_hear(&self, link: &Link) -> Result<(), Refusal> {
+        let held = link.admits_peer();
+        match held {
+            Err(refusal) if self.mode == Mode::Observe => {
+                let code = refusal.code().id();
+                tracing::warn!(code, reason = %refusal, "would send nothing more to the caller, {code}: {refusal}");
+                Ok(())
+            }
+            held => held,
+        }
+    }
+
     /// Logs that a caller is let through for being observed only.
     pub(crate) fn remark(&self, level: TrustLevel, method: &str) {
         if self.mode == Mode::Observe && level < self.min_level {
@@ -81,9 +98,10 @@ impl Desk {
     /// error, as it is.
     ///
     /// # Errors
-    /// [`Refusal::NotBound`] for an answer to nothing that is being served; what signing a tool
-    /// fails with.
+    /// As [`Desk::may_hear`]; [`Refusal::NotBound`] for an answer to nothing that is being served;
+    /// what signing a tool fails with.
     pub(crate) fn answer(&self, link: &Link, message: Message) -> Result<Message, Refusal> {
+        self.may_hear(link)?;
         let unasked = Refusal::NotBound("it answers nothing that was asked");
         let asked = message.id().and_then(|id| link.served(id)).ok_or(unasked)?;
         if asked.method == tools::LIST {

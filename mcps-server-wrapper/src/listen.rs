@@ -191,12 +191,22 @@ pub async fn run(
             hub.sweep(idle_ms);
         }
     };
+    let expelling = async {
+        let Some(mut changes) = trust.changes() else {
+            return std::future::pending().await;
+        };
+        while changes.changed().await.is_ok() {
+            hub.expel();
+        }
+    };
     tokio::select! {
         served = serving => served?,
         () = sweeping => {}
+        () = expelling => {}
         () = renewal::keep(home.clone(), identity, clock) => return Err(Refusal::Passport("none is loaded").into()),
         never = trust.follow(home) => match never {},
     }
+    trust.store_feed(home);
     hub.close().await;
     Ok(cause)
 }

@@ -124,11 +124,13 @@ pub async fn run(
         sending: Mutex::new(()),
         met: watch::Sender::new(false),
     };
-    tokio::select! {
-        ending = relay::run(&wrap, command, &limits) => Ok(ending?),
+    let ended = tokio::select! {
+        ending = relay::run(&wrap, command, &limits) => ending.map_err(ClientError::from),
         () = renewal::keep(home.clone(), identity, clock) => Err(Refusal::Passport("none is loaded").into()),
         never = trust.follow(home) => match never {},
-    }
+    };
+    trust.store_feed(home);
+    ended
 }
 
 struct Wrap {

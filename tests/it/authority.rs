@@ -12,6 +12,7 @@ mod custody;
 mod draft;
 mod engine;
 mod feed;
+mod hooks;
 mod hostile;
 mod issuing;
 mod key_sets;

@@ -17,9 +17,9 @@ use crate::wire::{Process, Stage};
 use crate::world::bin;
 
 /// A listening wrapper in front of the demo server, and those who may call it.
-struct Scene {
-    stage: Stage,
-    wrap: Process,
+pub(crate) struct Scene {
+    pub(crate) stage: Stage,
+    pub(crate) wrap: Process,
     url: String,
 }
 
@@ -28,13 +28,13 @@ impl Scene {
         Self::with(&[]).await
     }
 
-    async fn with(options: &[&str]) -> Self {
+    pub(crate) async fn with(options: &[&str]) -> Self {
         let stage = Stage::set();
         let (wrap, url) = listening(&stage, options).await;
         Self { stage, wrap, url }
     }
 
-    fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         Caller::of(&self.stage.agent, &self.url)
     }
 
@@ -104,7 +104,7 @@ async fn started(
 }
 
 /// A call of a tool of the demo server.
-fn read_note(id: u32) -> String {
+pub(crate) fn read_note(id: u32) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"read_note","arguments":{{"name":"welcome"}}}}}}"#
     )

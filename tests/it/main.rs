@@ -17,6 +17,7 @@ mod holes;
 mod http;
 mod listen;
 mod peers;
+mod pushed;
 mod tampering;
 mod tour;
 mod wire;

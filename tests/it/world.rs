@@ -20,7 +20,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use authority::Authority;
+pub(crate) use authority::Authority;
 pub(crate) use programs::{Done, bin, run, run_with_input};
 
 /// A running authority and a place for homes.

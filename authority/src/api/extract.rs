@@ -47,6 +47,26 @@ impl FromRequestParts<Shared> for Operator {
     }
 }
 
+/// `Idempotency-Key`, where there is one: the same for every repetition of one order.
+#[derive(Debug)]
+pub(super) struct Once(pub(super) Option<String>);
+
+impl FromRequestParts<Shared> for Once {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Error> {
+        let Some(key) = parts.headers.get("idempotency-key") else {
+            return Ok(Self(None));
+        };
+        let key = key.to_str().map_err(|_| Error::IdempotencyKey)?;
+        let sound =
+            (1..=128).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        sound
+            .then(|| Self(Some(key.to_owned())))
+            .ok_or(Error::IdempotencyKey)
+    }
+}
+
 /// A JSON body: announced as such, within the limit, strict (RFC 7493), and only then read as `T`.
 #[derive(Debug)]
 pub(super) struct Strict<T>(pub(super) T);

@@ -17,7 +17,9 @@ use crate::error::Error;
 use crate::problem::Problem;
 
 /// Longest wait of a long poll, in seconds.
-const MAX_WAIT_S: u64 = 25;
+pub(super) const MAX_WAIT_S: u64 = 25;
+/// Where the long poll is.
+pub(super) const FRAMES: &str = "/v1/feed/frames";
 /// Most frames in one answer to a long poll.
 const MAX_FRAMES: usize = 16;
 

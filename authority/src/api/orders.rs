@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{Operator, Strict};
+use super::extract::{Once, Operator, Strict};
 use super::view::raw_text;
 use crate::error::Error;
 use crate::problem::Problem;
-use crate::store::{Reason, Revocation};
+use crate::store::{Deed, Reason, Revocation};
 use crate::subject::Note;
 
 /// What is revoked or stopped.
@@ -86,6 +86,9 @@ pub(super) struct ReinstateOrder {
 /// What an order did.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrderView {
+    /// Under which id it is recorded; `POST /v1/actions/{id}/undo` takes it back.
+    #[schema(pattern = "^act_[0-9a-f]{32}$")]
+    action_id: String,
     /// The type of the event.
     action: &'static str,
     /// What it is about.
@@ -105,26 +108,35 @@ pub(super) struct OrderView {
 #[utoipa::path(
     post, path = "/v1/revocations", operation_id = "revoke", tag = "revocation",
     security(("operator" = [])),
+    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
     request_body = Order,
     responses(
         (status = OK, body = OrderView),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+        (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn revoke(
     operator: Operator,
+    once: Once,
     State(authority): State<Shared>,
     Strict(asked): Strict<Order>,
 ) -> Result<Json<OrderView>, Error> {
     let target = target(&asked.target)?;
-    let order = order(&authority, operator, asked.reason, asked.note);
     let action = match (&target, asked.reason) {
         (Target::Key(key), Reason::KeyCompromise) => Action::KeyBlock(key.clone()),
         (Target::Tool { .. }, _) => Action::ToolRevoke(target),
         _ => Action::Revoke(target),
     };
+    let order = order(
+        &authority,
+        operator,
+        once,
+        &action,
+        (asked.reason, asked.note),
+    )?;
     carry_out(&authority, &action, &order).await
 }
 
@@ -132,59 +144,83 @@ pub(super) async fn revoke(
 #[utoipa::path(
     post, path = "/v1/suspensions", operation_id = "suspend", tag = "revocation",
     security(("operator" = [])),
+    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
     request_body = SuspendOrder,
     responses(
         (status = OK, body = OrderView),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn suspend(
     operator: Operator,
+    once: Once,
     State(authority): State<Shared>,
     Strict(asked): Strict<SuspendOrder>,
 ) -> Result<Json<OrderView>, Error> {
     let target = target(&asked.target)?;
-    let order = order(&authority, operator, asked.reason, asked.note);
-    let until = asked.until.as_deref().map(|text| until(text, order.at));
+    let now = authority.now();
+    let until = asked.until.as_deref().map(|text| until(text, now));
     let until = until.transpose()?;
-    carry_out(&authority, &Action::Suspend { target, until }, &order).await
+    let action = Action::Suspend { target, until };
+    let order = order(
+        &authority,
+        operator,
+        once,
+        &action,
+        (asked.reason, asked.note),
+    )?;
+    carry_out(&authority, &action, &order).await
 }
 
 /// Stop whatever a target reaches: the kill switch
 #[utoipa::path(
     post, path = "/v1/stops", operation_id = "stop", tag = "revocation",
     security(("operator" = [])),
+    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
     request_body = Order,
     responses(
         (status = OK, body = OrderView),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn stop(
     operator: Operator,
+    once: Once,
     State(authority): State<Shared>,
     Strict(asked): Strict<Order>,
 ) -> Result<Json<OrderView>, Error> {
     let target = target(&asked.target)?;
-    let order = order(&authority, operator, asked.reason, asked.note);
-    carry_out(&authority, &Action::Stop(target), &order).await
+    let action = Action::Stop(target);
+    let order = order(
+        &authority,
+        operator,
+        once,
+        &action,
+        (asked.reason, asked.note),
+    )?;
+    carry_out(&authority, &action, &order).await
 }
 
 /// Take a suspension, a quarantine or a stop back
 #[utoipa::path(
     post, path = "/v1/reinstatements", operation_id = "reinstate", tag = "revocation",
     security(("operator" = [])),
+    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
     request_body = ReinstateOrder,
     responses(
         (status = OK, body = OrderView),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn reinstate(
     operator: Operator,
+    once: Once,
     State(authority): State<Shared>,
     Strict(asked): Strict<ReinstateOrder>,
 ) -> Result<Json<OrderView>, Error> {
@@ -194,26 +230,35 @@ pub(super) async fn reinstate(
         LiftsView::Quarantine => Lifts::Quarantine,
         LiftsView::Stop => Lifts::Stop,
     };
-    let order = order(&authority, operator, asked.reason, asked.note);
-    carry_out(&authority, &Action::Reinstate { target, lifts }, &order).await
+    let action = Action::Reinstate { target, lifts };
+    let order = order(
+        &authority,
+        operator,
+        once,
+        &action,
+        (asked.reason, asked.note),
+    )?;
+    carry_out(&authority, &action, &order).await
 }
 
-async fn carry_out(
+pub(super) async fn carry_out(
     authority: &Shared,
     action: &Action,
     order: &Revocation,
 ) -> Result<Json<OrderView>, Error> {
-    // As it will be written, so that what no follower would understand is not ordered.
-    Event::new(1, order.at, action, order.reason.as_str()).map_err(|_| Error::Invalid {
-        member: "target",
-        why: "cannot be ordered so; docs/feed.md says which kinds of target each order takes",
-    })?;
     let done = authority.order(action, order).await?;
     let target = action.target().map(|target| target.to_json());
     let (kind, target) = (action.as_str(), target.unwrap_or_default());
-    let (changed, position) = (done.changed, done.position);
-    tracing::info!(action = kind, changed, position, "{kind} {target}");
+    let (id, changed, position) = (done.id, done.changed, done.position);
+    tracing::info!(
+        action_id = id,
+        action = kind,
+        changed,
+        position,
+        "{kind} {target}"
+    );
     Ok(Json(OrderView {
+        action_id: id,
         action: kind,
         target: raw_text(&target)?,
         changed,
@@ -221,13 +266,30 @@ async fn carry_out(
     }))
 }
 
-fn order(authority: &Shared, operator: Operator, reason: Reason, note: Option<Note>) -> Revocation {
-    Revocation {
+/// What was ordered, and by whom. The same under the same key is one order.
+pub(super) fn order(
+    authority: &Shared,
+    operator: Operator,
+    Once(key): Once,
+    action: &Action,
+    (reason, note): (Reason, Option<Note>),
+) -> Result<Revocation, Error> {
+    let at = authority.now();
+    // As it will be written, so that what no follower would understand is not ordered; at no time in
+    // particular, so that it is the same when it is given again.
+    let written = Event::new(1, Timestamp::from_millis(0), action, reason.as_str());
+    let written = written.map_err(|_| Error::Invalid {
+        member: "target",
+        why: "cannot be ordered so; docs/feed.md says which kinds of target each order takes",
+    })?;
+    let body = written.canonical().as_bytes();
+    Ok(Revocation {
         reason,
         note: note.map(Note::into_string),
+        deed: Deed::new(&operator.id, key.as_deref(), body, authority.random())?,
         by: operator.id,
-        at: authority.now(),
-    }
+        at,
+    })
 }
 
 fn target(raw: &RawValue) -> Result<Target, Error> {

@@ -10,7 +10,7 @@ use super::extract::{IdAlone, Operator, Strict};
 use super::view::Standing;
 use crate::error::Error;
 use crate::problem::Problem;
-use crate::store::{Reason, Revocation};
+use crate::store::{Deed, Reason, Revocation};
 use crate::subject::Note;
 
 /// Why a passport is revoked.
@@ -71,6 +71,7 @@ pub(super) async fn revoke(
     let order = Revocation {
         reason: asked.reason,
         note: asked.note.map(Note::into_string),
+        deed: Deed::new(&operator.id, None, b"", authority.random())?,
         by: operator.id,
         at: authority.now(),
     };

@@ -51,7 +51,8 @@ impl Feed {
     async fn publish_on(&self) {
         let mut stopped = self.stop.subscribe();
         let mut failing = false;
-        let mut beaten: Option<Instant> = None;
+        // What caught up before has just said that there is nothing more.
+        let mut beaten = self.ring(Ring::latest).map(|_| Instant::now());
         // The start has just looked.
         let mut looked = Instant::now();
         while !*stopped.borrow() {

@@ -7,17 +7,19 @@ use mcps_core::json::Document;
 use mcps_core::key::KeyId;
 use mcps_core::passport::{Kind, PassportId};
 
-use super::feed::{LOCK_HEAD, append};
+use super::actions::{end_action, given_before};
+use super::feed::append;
 use super::row::passport_id;
-use super::{Binding, Db, Record, Revocation, on, transaction};
+use super::{Binding, Db, Done, Record, Revocation, on, transaction};
 use crate::error::Error;
 
 const UPSERT: &str = "INSERT INTO restrictions \
      (target, held, until, at, reason, note, by_whom, told_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, '') \
      ON CONFLICT (target, held) DO UPDATE SET until = excluded.until, at = excluded.at, \
      reason = excluded.reason, note = excluded.note, by_whom = excluded.by_whom, \
-     told_at = excluded.told_at";
+     told_at = excluded.told_at \
+     WHERE restrictions.until IS DISTINCT FROM excluded.until";
 
 /// What an event puts in force.
 const fn held(action: &Action) -> Option<Held> {
@@ -61,15 +63,6 @@ pub struct Restricted {
     pub reason: String,
 }
 
-/// What an order did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
-    /// The position of its event, or of the event that did it before: `EPOCH:SEQ`.
-    pub position: Option<String>,
-    /// Whether anything changed.
-    pub changed: bool,
-}
-
 /// Whatever a passport may be restricted by, beside itself.
 fn reaches(tenant: &str, kind: Kind, name: &str, owner: &str, kid: &str) -> Vec<Target> {
     let (tenant, owner) = (tenant.to_owned(), owner.to_owned());
@@ -101,9 +94,12 @@ impl Db {
             Held::Suspended(until) => until.map(Timestamp::as_millis),
             _ => None,
         };
-        let done = transaction!(self, tx => {
-            // The head's lock comes first here: two orders on one target must not both be new.
-            sqlx::query(LOCK_HEAD).execute(&mut *tx).await?;
+        let deed = &order.deed;
+        let done = transaction!(self, tx => 'order: {
+            let before = given_before!(tx, deed, order.at, action.as_str(), &target);
+            if let Some(done) = before {
+                break 'order done;
+            }
             let known: Vec<(String, Option<i64>, String)> =
                 sqlx::query_as("SELECT held, until, told_at FROM restrictions WHERE target = $1")
                     .bind(&target)
@@ -113,12 +109,13 @@ impl Db {
                 name == "revoked" || (name == held.as_str() && *end == until)
             };
             if let Some((_, _, position)) = known.into_iter().find(same) {
-                return Ok(Done { position: Some(position), changed: false });
+                let done = order.done(Some(position), false);
+                end_action!(tx, deed, done);
+                break 'order done;
             }
-            let actions = std::slice::from_ref(action);
-            let position = append!(tx, order.at, actions, order.reason.as_str());
-            let position = position.cursor().to_string();
-            sqlx::query(UPSERT)
+            // Its row is the lock of the target. Of two who order the same at once, the second finds
+            // that nothing is left to do.
+            let rows = sqlx::query(UPSERT)
                 .bind(&target)
                 .bind(held.as_str())
                 .bind(until)
@@ -126,10 +123,33 @@ impl Db {
                 .bind(order.reason.as_str())
                 .bind(&order.note)
                 .bind(&order.by)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if rows == 0 {
+                let (position,): (String,) = sqlx::query_as(
+                    "SELECT told_at FROM restrictions WHERE target = $1 AND held = $2",
+                )
+                .bind(&target)
+                .bind(held.as_str())
+                .fetch_one(&mut *tx)
+                .await?;
+                let done = order.done(Some(position), false);
+                end_action!(tx, deed, done);
+                break 'order done;
+            }
+            let actions = std::slice::from_ref(action);
+            let position = append!(tx, order.at, actions, order.reason.as_str());
+            let position = position.cursor().to_string();
+            sqlx::query("UPDATE restrictions SET told_at = $3 WHERE target = $1 AND held = $2")
+                .bind(&target)
+                .bind(held.as_str())
                 .bind(&position)
                 .execute(&mut *tx)
                 .await?;
-            Done { position: Some(position), changed: true }
+            let done = order.done(Some(position), true);
+            end_action!(tx, deed, done);
+            done
         });
         Ok(done)
     }
@@ -154,21 +174,27 @@ impl Db {
             target: target.clone(),
             lifts,
         };
-        let done = transaction!(self, tx => {
-            sqlx::query(LOCK_HEAD).execute(&mut *tx).await?;
+        let (deed, text) = (&order.deed, target.to_json());
+        let done = transaction!(self, tx => 'order: {
+            let before = given_before!(tx, deed, order.at, action.as_str(), &text);
+            if let Some(done) = before {
+                break 'order done;
+            }
             let lifted = sqlx::query("DELETE FROM restrictions WHERE target = $1 AND held = $2")
-                .bind(target.to_json())
+                .bind(&text)
                 .bind(held)
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
             if lifted == 0 {
-                return Ok(Done { position: None, changed: false });
+                break 'order order.done(None, false);
             }
             let actions = std::slice::from_ref(&action);
             let position = append!(tx, order.at, actions, order.reason.as_str());
             let position = position.cursor().to_string();
-            Done { position: Some(position), changed: true }
+            let done = order.done(Some(position), true);
+            end_action!(tx, deed, done);
+            done
         });
         Ok(done)
     }

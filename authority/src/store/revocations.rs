@@ -7,7 +7,7 @@ use mcps_core::passport::PassportId;
 
 use super::feed::append;
 use super::row::{Row, passport_id, select_issued};
-use super::{Db, Done, Record, RevokedRecord, on, transaction};
+use super::{Db, Deed, Done, Record, RevokedRecord, on, transaction};
 use crate::error::Error;
 
 /// Why a passport was revoked.
@@ -76,6 +76,20 @@ pub struct Revocation {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Which giving of it this is.
+    pub deed: Deed,
+}
+
+impl Revocation {
+    /// What came of it now.
+    pub(crate) fn done(&self, position: Option<String>, changed: bool) -> Done {
+        Done {
+            id: self.deed.id.clone(),
+            position,
+            changed,
+            repeated: false,
+        }
+    }
 }
 
 /// What a revocation did.
@@ -242,7 +256,7 @@ impl Db {
                         .bind(key.as_str())
                         .fetch_one(&mut *tx)
                         .await?;
-                return Ok(Done { position, changed: false });
+                return Ok(order.done(position, false));
             }
             sqlx::query(
                 "UPDATE passports SET revoked_at = COALESCE(revoked_at, $2), \
@@ -265,10 +279,7 @@ impl Db {
                 .await?;
             position
         });
-        Ok(Done {
-            position: Some(position),
-            changed: true,
-        })
+        Ok(order.done(Some(position), true))
     }
 
     /// Every revoked passport that has not expired, earliest revocation first.

@@ -4,6 +4,7 @@ use std::io;
 
 use mcps_client::error::ClientError;
 use mcps_client::exit::{self, Exit};
+use mcps_client::feed::Flaw;
 use mcps_core::pin::ApprovalError;
 use mcps_core::refusal::Refusal;
 
@@ -63,6 +64,9 @@ pub(crate) enum CliError {
         /// The first check that failed.
         refusal: Refusal,
     },
+    /// A line of a recording does not fit.
+    #[error("the recording does not hold: {0}; what comes before that line does")]
+    Recording(Flaw),
     /// An id that is not one.
     #[error("`{0}` is not a passport id; write asp_ and 32 lower-case hex digits")]
     NotAnId(String),
@@ -88,7 +92,7 @@ impl CliError {
         match self {
             Self::Client(error) => Exit::of(error),
             Self::Refused { refusal, .. } => Exit::of_refusal(refusal),
-            Self::OtherRoot { .. } => Exit::Refused,
+            Self::OtherRoot { .. } | Self::Recording(_) => Exit::Refused,
             Self::NoHome
             | Self::NoOperatorKey
             | Self::NotAnOperatorKey { .. }

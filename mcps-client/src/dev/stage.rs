@@ -1,6 +1,7 @@
 //! The stage of the tour: directories, an authority, identities, and the programs beside us.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -22,6 +23,8 @@ use super::DevOptions;
 
 /// How long a program may take to come up.
 const START: Duration = Duration::from_secs(30);
+/// How often, and after which pauses, the files are removed.
+const LEAVING: (u32, Duration) = (100, Duration::from_millis(20));
 
 /// Everything that runs, and where it is.
 pub(crate) struct Stage {
@@ -201,8 +204,17 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if self.temporary {
-            drop(fs::remove_dir_all(&self.dir));
+        if !self.temporary {
+            return;
+        }
+        // What was started may still be writing down how far it came.
+        for _ in 0..LEAVING.0 {
+            match fs::remove_dir_all(&self.dir) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    std::thread::sleep(LEAVING.1);
+                }
+                _ => return,
+            }
         }
     }
 }

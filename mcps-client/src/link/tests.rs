@@ -116,6 +116,7 @@ impl Pair {
         let freshness = Freshness {
             refresh: Duration::from_secs(7200),
             retry: Duration::from_secs(1),
+            ..Freshness::default()
         };
         let trust = Arc::new(TrustSource::new(
             store,

@@ -109,6 +109,7 @@ fn of_a_passport_and_its_issuer_the_worse_counts() {
     let live = |seconds, recorded| Live {
         age: Duration::from_secs(seconds),
         recorded,
+        most: TrustLevel::L4,
     };
     let both = live(5, Some(TrustLevel::L2)).and(live(9, Some(TrustLevel::L1)));
     assert_eq!(both, live(9, Some(TrustLevel::L1)));

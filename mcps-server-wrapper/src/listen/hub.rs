@@ -8,7 +8,7 @@ mod serve;
 mod standing;
 mod start;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcps_client::link::{End, Link, LinkParts, Plain, Wire};
@@ -27,7 +27,11 @@ use super::process::Process;
 use super::session::{Server, Session};
 use super::upstream::Upstream;
 use crate::desk::Desk;
+use crate::wrap::Mode;
 use reply::{bad_request, not_found, unavailable};
+
+/// Most ids of sessions of revoked callers that are remembered.
+const MAX_EXPELLED: usize = 4096;
 
 /// How a session is found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +73,8 @@ pub(super) struct Parts {
 pub(super) struct Hub {
     parts: Arc<Parts>,
     sessions: Arc<Mutex<HashMap<Key, Arc<Session>>>>,
+    /// Ids of sessions whose callers were revoked: what still comes for them is told so.
+    expelled: Arc<Mutex<HashSet<String>>>,
     /// Sessions that are over, as long as their processes are not.
     leaving: Arc<Mutex<Vec<Arc<Session>>>>,
     /// The process that sessions share.
@@ -81,6 +87,7 @@ impl Hub {
         Self {
             parts: Arc::new(parts),
             sessions: Arc::default(),
+            expelled: Arc::default(),
             leaving: Arc::default(),
             shared: Arc::default(),
             tasks: Arc::default(),
@@ -89,6 +96,10 @@ impl Hub {
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<Key, Arc<Session>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn expelled(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.expelled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn leaving(&self) -> MutexGuard<'_, Vec<Arc<Session>>> {
@@ -117,6 +128,30 @@ impl Hub {
                 self.release(session);
             }
             !over
+        });
+    }
+
+    /// Ends the sessions of those whom the authority has revoked or stopped, and with them their
+    /// streams.
+    pub(super) fn expel(&self) {
+        if self.parts.desk.mode == Mode::Observe {
+            return;
+        }
+        self.sessions().retain(|key, session| {
+            let admitted = session.link.admits_peer();
+            if let Err(refusal) = &admitted {
+                let code = refusal.code().id();
+                tracing::warn!(code, reason = %refusal, "a session has ended, {code}: {refusal}");
+                if let Key::Assigned(id) = key {
+                    let mut expelled = self.expelled();
+                    if expelled.len() >= MAX_EXPELLED {
+                        expelled.clear();
+                    }
+                    expelled.insert(id.clone());
+                }
+                self.release(session);
+            }
+            admitted.is_ok()
         });
     }
 
@@ -200,7 +235,11 @@ impl Hub {
         let assigned = headers.session_id().map_err(|_| bad_request())?;
         if let Some(id) = assigned.filter(|_| Era::of(message, headers) == Era::Legacy) {
             let known = self.sessions().get(&Key::Assigned(id.to_owned())).cloned();
-            return known.map(Found::Old).ok_or_else(not_found);
+            return match known {
+                Some(session) => Ok(Found::Old(session)),
+                None if self.expelled().contains(id) => Ok(Found::Gone(Arc::new(self.link()))),
+                None => Err(not_found()),
+            };
         }
         if Era::of(message, headers) == Era::Legacy {
             if message.method().as_deref() != Some("initialize") {
@@ -236,13 +275,15 @@ enum Found {
     Alone(Arc<Link>),
     /// It should be in a session and names none.
     Nobody(Arc<Link>),
+    /// It is for one that ended because its caller was revoked, which they are to be told first.
+    Gone(Arc<Link>),
 }
 
 impl Found {
     fn link(&self) -> &Arc<Link> {
         match self {
             Self::Old(session) => &session.link,
-            Self::New(_, link) | Self::Alone(link) | Self::Nobody(link) => link,
+            Self::New(_, link) | Self::Alone(link) | Self::Nobody(link) | Self::Gone(link) => link,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Wrap {
                 Ok(())
             }
             Err(refusal) => {
-                tracing::error!(reason = %refusal, "a message of the server cannot be signed: {refusal}");
+                tracing::error!(reason = %refusal, "a message of the server is not sent: {refusal}");
                 self.unsent(Outline { kind, id }, refusal.code(), ends)
                     .await
             }
@@ -100,6 +100,9 @@ impl Wrap {
         message: Message,
         ends: &Ends,
     ) -> Result<Result<(), Refusal>, TransportError> {
+        if let Err(refusal) = self.desk.may_hear(&self.link) {
+            return Ok(Err(refusal));
+        }
         let asked = message.id().and_then(|id| self.link.served(id));
         let message =
             match asked.filter(|_| message.kind() == Kind::Response && !self.link.is_plain()) {

@@ -34,8 +34,10 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
     assert_eq!(
         guarded,
         [
+            "get /v1/actions",
             "get /v1/authority-keys",
             "get /v1/passports",
+            "post /v1/actions/{id}/undo",
             "post /v1/authority-keys",
             "post /v1/authority-keys/{kid}/activate",
             "post /v1/authority-keys/{kid}/retire",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mcps_authority::error::Error;
 use mcps_authority::operator_key::OperatorKey;
 use mcps_authority::store::{
-    Binding, Db, Filter, Founding, NewOperator, NewPassport, Reason, Revocation,
+    Binding, Db, Deed, Filter, Founding, NewOperator, NewPassport, Reason, Revocation,
 };
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
@@ -101,6 +101,7 @@ fn order(reason: Reason, second: i64) -> Revocation {
         note: Some("n".into()),
         by: "op".into(),
         at: at(second),
+        deed: Deed::new("op", None, b"", &SystemRandom).unwrap(),
     }
 }
 

@@ -230,6 +230,21 @@ impl World {
         Self::read(request.header("content-type", content_type).body(body)).await
     }
 
+    /// Posts JSON with headers of the caller's.
+    pub(super) async fn send_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
+        let mut request = self.client.post(self.running.url() + path).body(body);
+        request = request.header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Self::read(request).await
+    }
+
     pub(super) async fn headers(&self, path: &str) -> HeaderMap {
         self.client
             .get(self.running.url() + path)

@@ -24,18 +24,18 @@ use mcps_transport::sse::{Decoder, EventLimits};
 use reqwest::{Client, Method, Response, StatusCode};
 
 /// A client's end over HTTP.
-pub(super) struct Caller {
-    pub(super) link: Link,
+pub(crate) struct Caller {
+    pub(crate) link: Link,
     http: Client,
     url: String,
     /// The access token in use, whose hash is signed; sending it is up to `headers`.
-    pub(super) token: Option<&'static str>,
+    pub(crate) token: Option<&'static str>,
     /// Sent with each request.
-    pub(super) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Caller {
-    pub(super) fn of(home: &Path, url: &str) -> Self {
+    pub(crate) fn of(home: &Path, url: &str) -> Self {
         let home = Home::new(home);
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let trust = TrustSource::load(&home, Freshness::default(), clock.clone(), random.clone());
@@ -68,7 +68,7 @@ impl Caller {
     }
 
     /// Sends bytes as they are.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         headers: &[(&str, &str)],
@@ -85,7 +85,7 @@ impl Caller {
     }
 
     /// Posts bytes as they are.
-    pub(super) async fn post(&self, body: String) -> Response {
+    pub(crate) async fn post(&self, body: String) -> Response {
         let headers = [
             ("content-type", "application/json"),
             ("accept", "application/json, text/event-stream"),
@@ -94,7 +94,7 @@ impl Caller {
     }
 
     /// Posts a message, signed.
-    pub(super) async fn tell(&self, text: &str) -> (Response, Body) {
+    pub(crate) async fn tell(&self, text: &str) -> (Response, Body) {
         let message = Message::parse(text).unwrap();
         let (text, body) = self.link.seal_post(message, self.ath()).unwrap();
         (self.post(text).await, body)
@@ -105,7 +105,7 @@ impl Caller {
     }
 
     /// Verifies one text of a response.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         &self,
         body: &mut Body,
         text: Vec<u8>,
@@ -115,7 +115,7 @@ impl Caller {
     }
 
     /// Posts a request and returns what came back, verified to the last message.
-    pub(super) async fn ask(&self, text: &str) -> Vec<String> {
+    pub(crate) async fn ask(&self, text: &str) -> Vec<String> {
         let (response, mut body) = self.tell(text).await;
         let status = response.status();
         let mut texts = Vec::new();
@@ -129,7 +129,7 @@ impl Caller {
     }
 
     /// Posts a request that is refused: status and code of the signed refusal.
-    pub(super) async fn refused(&self, text: &str) -> (StatusCode, Option<Code>) {
+    pub(crate) async fn refused(&self, text: &str) -> (StatusCode, Option<Code>) {
         let (response, mut body) = self.tell(text).await;
         let status = response.status();
         let texts = messages(response).await;
@@ -143,7 +143,7 @@ impl Caller {
     }
 
     /// Opens a session of the era that has them.
-    pub(super) async fn open_session(&mut self) {
+    pub(crate) async fn open_session(&mut self) {
         let (response, mut body) = self.tell(crate::wire::INITIALIZE).await;
         assert_eq!(response.status(), StatusCode::OK);
         let session = response.headers()["mcp-session-id"]
@@ -161,17 +161,17 @@ impl Caller {
     }
 
     /// The session's id.
-    pub(super) fn session(&self) -> &str {
+    pub(crate) fn session(&self) -> &str {
         &self.headers[0].1
     }
 
     /// GET or DELETE, signed as such.
-    pub(super) async fn fetch(&self, method: Method, session: &str) -> (Response, Body) {
+    pub(crate) async fn fetch(&self, method: Method, session: &str) -> (Response, Body) {
         self.fetch_after(method, session, None).await
     }
 
     /// The same to go on behind an event.
-    pub(super) async fn fetch_after(
+    pub(crate) async fn fetch_after(
         &self,
         method: Method,
         session: &str,
@@ -197,7 +197,7 @@ impl Caller {
 }
 
 /// The messages of a response, whichever way it came.
-pub(super) async fn messages(response: Response) -> Vec<Vec<u8>> {
+pub(crate) async fn messages(response: Response) -> Vec<Vec<u8>> {
     let events = response
         .headers()
         .get("content-type")

@@ -1,9 +1,11 @@
 //! Somebody between our programs and the authority: passes requests on, changes answers, makes up
-//! answers, or hangs up.
+//! answers, or hangs up. The revocation feed does not get through unless it is let, so that status
+//! queries count; and then not as a stream, of which it passes on the beginning alone.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -32,6 +34,7 @@ pub(crate) struct Meddler {
     address: SocketAddr,
     rules: Rules,
     seen: Arc<Mutex<Vec<String>>>,
+    feeds: Arc<AtomicBool>,
 }
 
 impl Meddler {
@@ -43,6 +46,8 @@ impl Meddler {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let upstream = world.url().strip_prefix("http://").unwrap().to_owned();
         let (own_rules, own_seen) = (Arc::clone(&rules), Arc::clone(&seen));
+        let feeds = Arc::new(AtomicBool::new(false));
+        let own_feeds = Arc::clone(&feeds);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (rules, seen, upstream) = (
@@ -50,15 +55,22 @@ impl Meddler {
                     Arc::clone(&own_seen),
                     upstream.clone(),
                 );
+                let feeds = Arc::clone(&own_feeds);
                 // Whoever hangs up in the middle is the client's problem.
-                thread::spawn(move || drop(serve(client, &upstream, &rules, &seen)));
+                thread::spawn(move || drop(serve(client, &upstream, &rules, &seen, &feeds)));
             }
         });
         Self {
             address,
             rules,
             seen,
+            feeds,
         }
+    }
+
+    /// From now on lets the feed through.
+    pub(crate) fn let_feed_through(&self) {
+        self.feeds.store(true, Ordering::Relaxed);
     }
 
     /// From now on decides by these rules.
@@ -85,10 +97,14 @@ fn serve(
     upstream: &str,
     rules: &Rules,
     seen: &Mutex<Vec<String>>,
+    feeds: &AtomicBool,
 ) -> io::Result<()> {
     client.set_read_timeout(Some(Duration::from_secs(10)))?;
     let request = message(&mut client)?;
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+    if path.starts_with("/v1/feed") && !feeds.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     seen.lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(path.clone());

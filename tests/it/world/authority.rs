@@ -13,15 +13,26 @@ use super::programs::bin;
 const START: Duration = Duration::from_secs(60);
 
 /// A running authority; killed when dropped.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     process: Child,
     url: String,
 }
 
 impl Authority {
     pub(super) fn start(data_dir: &Path, operator_key_file: &Path) -> Self {
+        Self::start_at("127.0.0.1:0", None, data_dir, operator_key_file)
+    }
+
+    /// One that listens there, on PostgreSQL if a database is named.
+    pub(crate) fn start_at(
+        listen: &str,
+        database: Option<&str>,
+        data_dir: &Path,
+        operator_key_file: &Path,
+    ) -> Self {
         let mut process = Command::new(bin("mcps-authority"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"])
+            .args(["serve", "--listen", listen, "--log-format", "text"])
+            .args(database.map(|url| format!("--database-url={url}")))
             .arg("--data-dir")
             .arg(data_dir)
             .arg("--operator-key-file")
@@ -47,11 +58,11 @@ impl Authority {
         Self { process, url }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 }

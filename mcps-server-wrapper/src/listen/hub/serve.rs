@@ -13,7 +13,7 @@ use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
 use super::local::Errand;
 use super::remote::Way;
-use super::reply::{bad_request, empty, status_of, unavailable};
+use super::reply::{bad_request, empty, not_found, status_of, unavailable};
 use super::{Found, Hub, Key};
 use crate::listen::mirror::{self, Era};
 use crate::listen::session::{Server, Session};
@@ -60,6 +60,7 @@ impl Hub {
             Found::Old(session) => Ok(session),
             Found::Alone(link) => self.alone(&link),
             Found::Nobody(_) => return Err(bad_request()),
+            Found::Gone(_) => return Err(not_found()),
             Found::New(key, link) => {
                 if let Key::Assigned(id) = &key {
                     let id = HeaderValue::from_str(id).map_err(|_| unavailable())?;
@@ -79,8 +80,10 @@ impl Hub {
         let link = found.link();
         let token = Presented::of(post.headers.raw());
         let opened = self.admit(link, post.body.clone(), token).await?;
-        if matches!(found, Found::Nobody(_)) {
-            return Err(bad_request());
+        match found {
+            Found::Nobody(_) => return Err(bad_request()),
+            Found::Gone(_) => return Err(not_found()),
+            Found::Old(_) | Found::New(..) | Found::Alone(_) => {}
         }
         let era = Era::of(&opened.message, &post.headers);
         let mirrors = match found {

@@ -76,7 +76,7 @@ impl Process {
             Ok(true) => {}
             Ok(false) => tracing::debug!("the caller did not wait for an answer"),
             Err(refusal) => {
-                tracing::error!(reason = %refusal, "an answer of the server cannot be signed: {refusal}");
+                tracing::error!(reason = %refusal, "an answer of the server is not sent: {refusal}");
                 exchange.fail(refusal.code()).await;
             }
         }
@@ -145,7 +145,8 @@ impl Process {
 
     /// Signs and sends what is no answer; whether somebody may read on.
     pub(super) async fn write(&self, exchange: &Exchange, message: Message) -> bool {
-        let written = match exchange.reveal(message) {
+        let heard = self.desk.may_hear(&exchange.link);
+        let written = match heard.and_then(|()| exchange.reveal(message)) {
             Ok(message) => exchange.write(message, false).await,
             Err(refusal) => Err(refusal),
         };
@@ -156,7 +157,7 @@ impl Process {
                 true
             }
             Err(refusal) => {
-                tracing::error!(reason = %refusal, "a message of the server cannot be signed: {refusal}");
+                tracing::error!(reason = %refusal, "a message of the server is not sent: {refusal}");
                 true
             }
         }

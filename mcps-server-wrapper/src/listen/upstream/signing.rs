@@ -96,17 +96,18 @@ impl Signing {
                 Signed::Last(text)
             }
             Err(refusal) => {
-                tracing::error!(reason = %refusal, "an answer of the server cannot be signed: {refusal}");
+                tracing::error!(reason = %refusal, "an answer of the server is not sent: {refusal}");
                 self.fail(refusal.code())
             }
         }
     }
 
     fn say(&mut self, message: Message) -> Signed {
-        match self.link.seal_into(message, &mut self.body, false) {
+        let heard = self.desk.may_hear(&self.link);
+        match heard.and_then(|()| self.link.seal_into(message, &mut self.body, false)) {
             Ok(text) => Signed::Next(text),
             Err(refusal) => {
-                tracing::error!(reason = %refusal, "a message of the server cannot be signed: {refusal}");
+                tracing::error!(reason = %refusal, "a message of the server is not sent: {refusal}");
                 Signed::Dropped
             }
         }

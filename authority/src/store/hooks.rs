@@ -1,0 +1,169 @@
+//! Where incidents are reported from.
+
+use mcps_core::clock::Timestamp;
+use mcps_core::feed::Target;
+
+use super::{Db, on};
+use crate::error::Error;
+use crate::hooks::mapping::Mapping;
+use crate::hooks::signature::Verifier;
+use crate::hooks::{Ceiling, Hook};
+
+type Row = (
+    String,
+    String,
+    Vec<u8>,
+    String,
+    Option<String>,
+    i64,
+    Option<String>,
+);
+
+/// `None` for a row that this version does not understand: such a source is not believed.
+fn hook(row: Row) -> Option<Hook> {
+    let (name, scheme, secret, ceiling, tenant, per_hour, mapping) = row;
+    let mapping = mapping.map(|text| Mapping::parse(&text).ok());
+    Some(Hook {
+        name,
+        verifier: Verifier::stored(&scheme, secret)?,
+        ceiling: Ceiling::parse(&ceiling)?,
+        tenant,
+        per_hour,
+        mapping: match mapping {
+            Some(mapping) => Some(mapping?),
+            None => None,
+        },
+    })
+}
+
+impl Db {
+    /// Adds a source, or changes the one of that name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn set_hook(&self, hook: &Hook, now: Timestamp) -> Result<(), sqlx::Error> {
+        on!(self, pool => {
+            sqlx::query(
+                "INSERT INTO hooks (name, scheme, secret, ceiling, tenant, per_hour, mapping, added_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO UPDATE SET \
+                 scheme = excluded.scheme, secret = excluded.secret, ceiling = excluded.ceiling, \
+                 tenant = excluded.tenant, per_hour = excluded.per_hour, mapping = excluded.mapping",
+            )
+            .bind(&hook.name)
+            .bind(hook.verifier.scheme())
+            .bind(hook.verifier.bytes())
+            .bind(hook.ceiling.as_str())
+            .bind(&hook.tenant)
+            .bind(hook.per_hour)
+            .bind(hook.mapping.as_ref().map(Mapping::text))
+            .bind(now.as_millis())
+            .execute(pool)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Removes a source; `false` when there is none of that name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn remove_hook(&self, name: &str) -> Result<bool, sqlx::Error> {
+        on!(self, pool => {
+            sqlx::query("DELETE FROM hooks WHERE name = $1")
+                .bind(name)
+                .execute(pool)
+                .await
+                .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// The source of that name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn hook(&self, name: &str) -> Result<Option<Hook>, sqlx::Error> {
+        let row: Option<Row> = on!(self, pool => {
+            sqlx::query_as(
+                "SELECT name, scheme, secret, ceiling, tenant, per_hour, mapping FROM hooks \
+                 WHERE name = $1",
+            )
+            .bind(name)
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(row.and_then(hook))
+    }
+
+    /// Every source, by name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn hooks(&self) -> Result<Vec<Hook>, sqlx::Error> {
+        let rows: Vec<Row> = on!(self, pool => {
+            sqlx::query_as(
+                "SELECT name, scheme, secret, ceiling, tenant, per_hour, mapping FROM hooks \
+                 ORDER BY name",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().filter_map(hook).collect())
+    }
+
+    /// The tenant of a target that is known here by name or id; `None` when nobody is.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn known_tenant(&self, target: &Target) -> Result<Option<String>, Error> {
+        let found = match target {
+            Target::Passport(id) => self.passport(id).await?.map(|record| record.tenant),
+            Target::Agent { tenant, name } => self.subject(tenant, "agent", name).await?,
+            Target::Server { tenant, name } => self.subject(tenant, "server", name).await?,
+            Target::Gateway { tenant, name } => self.subject(tenant, "gateway", name).await?,
+            Target::Owner { tenant, owner } => self.any(ANY_OF_OWNER, tenant, owner).await?,
+            Target::Tenant(tenant) => self.any(ANY_OF_TENANT, tenant, "").await?,
+            Target::Key(key) => {
+                // A key may serve several tenants; it is reached only by who reaches all.
+                let known = self.any(ANY_OF_KEY, key.as_str(), "").await?;
+                known.map(|_| String::new())
+            }
+            Target::All | Target::Issuer(_) | Target::Tool { .. } => None,
+        };
+        Ok(found)
+    }
+
+    async fn subject(
+        &self,
+        tenant: &str,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<String>, sqlx::Error> {
+        let row: Option<(String,)> = on!(self, pool => {
+            sqlx::query_as(
+                "SELECT tenant FROM subjects WHERE tenant = $1 AND kind = $2 AND name = $3",
+            )
+            .bind(tenant)
+            .bind(kind)
+            .bind(name)
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(row.map(|(tenant,)| tenant))
+    }
+
+    async fn any(
+        &self,
+        query: &'static str,
+        one: &str,
+        two: &str,
+    ) -> Result<Option<String>, sqlx::Error> {
+        let row: Option<(String,)> = on!(self, pool => {
+            sqlx::query_as(query).bind(one).bind(two).fetch_optional(pool).await?
+        });
+        Ok(row.map(|(tenant,)| tenant))
+    }
+}
+
+const ANY_OF_OWNER: &str = "SELECT tenant FROM subjects WHERE tenant = $1 AND owner = $2 LIMIT 1";
+const ANY_OF_TENANT: &str = "SELECT tenant FROM subjects WHERE tenant = $1 AND $2 = '' LIMIT 1";
+const ANY_OF_KEY: &str = "SELECT tenant FROM passports WHERE kid = $1 AND $2 = '' LIMIT 1";
