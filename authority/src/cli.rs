@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     /// Say where incidents may be reported from, and what each source may do.
     #[command(subcommand)]
-    Hook(HookCommand),
+    Hook(Box<HookCommand>),
     /// Print the OpenAPI 3.1 document of the HTTP interface.
     Openapi,
 }

@@ -1,5 +1,4 @@
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use mcps_authority::Config;
@@ -14,7 +13,6 @@ use serde_json::{Value, json};
 use super::engine::Engine;
 use super::tokens::SoftToken;
 use super::world::{Answer, World, kid, new_key, on_both};
-use crate::world::{bin, run};
 
 const OVERLAP: Duration = Duration::from_secs(180);
 
@@ -359,42 +357,4 @@ async fn keys_in_a_token_live_the_same_life() {
     let world = world.restart().await;
     assert_eq!(status_kid(&world, &passport).await, new);
     assert!(!world.keys().exists());
-}
-
-#[tokio::test]
-async fn the_command_works_while_the_authority_runs() {
-    let world = World::start(Engine::Sqlite).await;
-    let keys = |arguments: &[&str]| {
-        let mut command = Command::new(bin("mcps-authority"));
-        command.arg("keys").args(arguments);
-        command.arg("--data-dir").arg(world.data_dir());
-        run(&mut command)
-    };
-    let prepared = keys(&["prepare", "--use", "feed"]).succeeded();
-    let new = prepared.trim().to_owned();
-    let list = keys(&["list", "--json"]).succeeded();
-    let list: Value = serde_json::from_str(&list).unwrap();
-    assert_eq!(list["number"], 2);
-    let mut listed = list["keys"].as_array().unwrap().iter();
-    let key = listed.find(|key| key["kid"] == new.as_str()).unwrap();
-    assert_eq!(
-        (&key["state"], &key["here"]),
-        (&json!("prepared"), &json!("yes"))
-    );
-    assert!(keys(&["list"]).succeeded().contains(&new));
-
-    let error = keys(&["retire", "--use", "feed"]).failed(1);
-    assert!(error.contains("no second active feed key"), "{error}");
-    keys(&["activate", "--use", "feed", "--now"]).succeeded();
-    eventually("the new key signs", async || frame_kid(&world).await == new).await;
-    keys(&["retire", "--use", "feed"]).succeeded();
-    let again = keys(&["activate", "--use", "feed"]).failed(1);
-    assert!(again.contains("no feed key is prepared"), "{again}");
-    let error = keys(&["revoke", &format!("--kid={new}")]).failed(1);
-    assert!(error.contains("only active key"), "{error}");
-    fs::remove_file(world.keys().join("root.pem")).unwrap();
-    let error = keys(&["prepare", "--use", "status"]).failed(1);
-    assert!(error.contains("root key"), "{error}");
-    eventually("it is told", async || world.bundle().await.number() == 4).await;
-    assert!(is_ready(&world).await);
 }
