@@ -105,7 +105,7 @@ impl Keys {
         let changes = source.db.key_changes().await?;
         let custody = source.custody.clone();
         let old = Arc::clone(&ring);
-        // A token may take its time, and so does opening a sealed file.
+        // Not in this task, which others share.
         let gathered = tokio::task::spawn_blocking(move || {
             Keyring::gather(bundle, &changes, &custody, Some(&old))
         });

@@ -39,6 +39,7 @@ impl Feed {
             () = self.publish_on() => {}
             never = self.listen() => match never {},
             never = self.wake_replicas() => match never {},
+            never = self.follow_keys() => match never {},
         }
     }
 
@@ -53,8 +54,6 @@ impl Feed {
         let mut failing = false;
         // What caught up before has just said that there is nothing more.
         let mut beaten = self.ring(Ring::latest).map(|_| Instant::now());
-        // The start has just looked.
-        let mut looked = Instant::now();
         while !*stopped.borrow() {
             let began = Instant::now();
             let due = beaten.is_none_or(|at| at.elapsed() >= HEARTBEAT);
@@ -79,8 +78,6 @@ impl Feed {
                         );
                     }
                     failing = true;
-                    // It may be for want of a key.
-                    self.look_for_keys().await;
                     sleep(POLL).await;
                     continue;
                 }
@@ -88,10 +85,6 @@ impl Feed {
             if failing {
                 tracing::info!("the feed goes on");
                 failing = false;
-            }
-            if looked.elapsed() >= POLL {
-                looked = Instant::now();
-                self.look_for_keys().await;
             }
             sleep(pause).await;
             let next = beaten.map_or(Duration::ZERO, |at| HEARTBEAT.saturating_sub(at.elapsed()));
@@ -103,10 +96,14 @@ impl Feed {
         }
     }
 
-    /// Takes another key set into use, if there is one. Without a database that is found out anyway.
-    async fn look_for_keys(&self) {
-        if let Err(error) = self.keys.refresh().await {
-            tracing::debug!(error = %error, "the key set was not looked at: {error}");
+    /// Looks for another key set once a second, beside the publisher: where keys are, it may take
+    /// long to find out that one is not there.
+    async fn follow_keys(&self) -> Infallible {
+        loop {
+            sleep(POLL).await;
+            if let Err(error) = self.keys.refresh().await {
+                tracing::debug!(error = %error, "the key set was not looked at: {error}");
+            }
         }
     }
 
