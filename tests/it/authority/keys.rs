@@ -152,12 +152,33 @@ async fn what_a_revoked_passport_key_issued_is_worth_nothing_and_can_be_renewed(
         let passport = world.issue("agent-7", &holder).await;
         let old = signing(&world, "passport").await;
         let verifier = world.verifier().await;
+        let known = world.bundle().await;
+        let snapshot = world.get("/v1/feed/snapshot").await.text;
+        let mut follower = Follower::new(&world.running.name);
+        let snapshot = Snapshot::verify(snapshot, &known).unwrap();
+        follower.adopt(&snapshot, world.now()).unwrap();
+        let anchor = KeyId::parse(&old).unwrap();
+        let judged = follower.judge(&passport, 0, Some(&anchor), world.now());
+        assert!(judged.is_ok());
         let new = prepare(&world, "passport").await;
         took(&world, &new, "activate", json!({"now": true})).await;
         let revoked = took(&world, &old, "revoke", json!({"note": "leaked"})).await;
         assert_eq!(revoked["position"], "1:3");
 
-        // Who asks, who follows, and who has the new set: all of them refuse.
+        // Who follows, though with the old set, who asks, who starts from a snapshot, and who has the
+        // new set: all of them refuse.
+        let answer = async || world.get("/v1/feed/frames?after=1:0&wait_s=0").await;
+        eventually("it is told", async || {
+            answer().await.text.contains("revoked")
+        })
+        .await;
+        for frame in answer().await.json()["frames"].as_array().unwrap() {
+            follower
+                .receive(frame.to_string(), &known, world.now())
+                .unwrap();
+        }
+        let judged = follower.judge(&passport, 0, Some(&anchor), world.now());
+        assert_eq!(judged.unwrap_err().to_string(), "revoked");
         let shown = world.get(&format!("/v1/passports/{}", passport.id())).await;
         assert_eq!(shown.json()["status"]["state"], "revoked");
         let snapshot = world.get("/v1/feed/snapshot").await.text;
