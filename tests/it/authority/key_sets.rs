@@ -4,16 +4,20 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
+use mcps_authority::config::KeyPlace;
+use mcps_authority::keys::{KeyOrder, OVERLAP, Step, carry_out};
+use mcps_authority::{Config, open_keys};
 use mcps_client::authority::AuthorityClient;
 use mcps_client::home::{AuthorityPin, Home};
 use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_core::random::SystemRandom;
-use mcps_core::trust::TrustStore;
+use mcps_core::trust::{KeyUse, TrustStore};
 use serde_json::json;
 
 use super::engine::Engine;
 use super::keys::{eventually, frame_kid, is_ready, prepare, took};
-use super::world::{World, on_both};
+use super::tokens::SoftToken;
+use super::world::{World, new_key, on_both};
 
 #[tokio::test]
 async fn a_replica_without_the_new_key_says_so_until_it_has_it() {
@@ -129,4 +133,45 @@ async fn a_client_refuses_a_key_set_that_is_older_than_the_one_it_knows() {
     );
     assert!(source.refresh_bundle(&home).await.is_err());
     assert_eq!(home.read("trust.json").unwrap().unwrap(), second.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authority_moves_from_files_to_a_token_between_two_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = SoftToken::make();
+    let files = Config::local(folder.path().join("data"));
+    let in_token = Config {
+        keys: KeyPlace::Token(token.config.clone()),
+        root_keys: Some(folder.path().join("data/keys")),
+        ..files.clone()
+    };
+    let world = World::start_with(Engine::Sqlite, files).await;
+    let passport = world.issue("agent-7", &new_key()).await;
+    let (db, custody) = open_keys(&in_token).await.unwrap();
+    let clock = world.clock.as_ref();
+    for usage in [KeyUse::Passport, KeyUse::Status, KeyUse::Feed] {
+        let take = async |step| {
+            let order = KeyOrder {
+                step,
+                by: "test".to_owned(),
+                note: None,
+            };
+            let changed = carry_out(&db, &custody, clock, &SystemRandom, &order).await;
+            changed.unwrap().kid
+        };
+        let key = take(Step::Prepare(usage)).await;
+        take(Step::Activate { key, now: false }).await;
+    }
+    eventually("it lacks the keys", async || !is_ready(&world).await).await;
+    let before = world.issue("agent-8", &new_key()).await;
+    world.clock.advance(OVERLAP);
+    let world = world.restart_with(in_token).await;
+    assert!(is_ready(&world).await, "the old ones are not needed");
+    let after = world.issue("agent-9", &new_key()).await;
+    let (verifier, now) = (world.verifier().await, world.now());
+    for passport in [&passport, &before, &after] {
+        assert!(verifier.verify(passport, now).unwrap().recognised);
+    }
+    assert_eq!(token.may_leave("mcps-passport"), [false]);
+    assert_eq!(token.may_leave("mcps-root"), Vec::<bool>::new());
 }
