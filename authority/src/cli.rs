@@ -28,13 +28,13 @@ pub(crate) enum Command {
     /// Run the authority. Without options: SQLite and keys in your data folder, on loopback.
     Serve(Box<Serve>),
     /// Add an operator and print the new API key, once. Works while the authority runs.
-    AddOperator(AddOperator),
-    /// Say where incidents may be reported from, and what each source may do.
-    #[command(subcommand)]
-    Hook(HookCommand),
+    AddOperator(Box<AddOperator>),
     /// List the authority's own keys, and take them through their life. Works while it runs.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Say where incidents may be reported from, and what each source may do.
+    #[command(subcommand)]
+    Hook(Box<HookCommand>),
     /// Print the OpenAPI 3.1 document of the HTTP interface.
     Openapi,
 }

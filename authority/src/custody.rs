@@ -10,6 +10,7 @@ use mcps_core::key::KeyId;
 use mcps_core::random::Random;
 use mcps_core::signer::Signer;
 use mcps_core::trust::KeyUse;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::config::{Config, KeyPlace};
 use crate::key_files::{KeyFileError, KeyFiles};
@@ -66,9 +67,9 @@ impl Custody {
     /// # Errors
     /// [`CustodyError`] when the place cannot be read, or what it holds is no P-256 key.
     pub fn find(&self, usage: KeyUse, id: &KeyId) -> Result<Option<Arc<dyn Signer>>, CustodyError> {
-        Ok(match self.place(usage) {
-            Place::Files(files) => files.find(usage, id)?.map(shared),
-            Place::Token(token) => token.find(usage, id)?.map(shared),
+        off_the_runtime(|| match self.place(usage) {
+            Place::Files(files) => Ok(files.find(usage, id)?.map(shared)),
+            Place::Token(token) => Ok(token.find(usage, id)?.map(shared)),
         })
     }
 
@@ -77,9 +78,9 @@ impl Custody {
     /// # Errors
     /// As [`Custody::find`]; [`TokenError::Several`].
     pub fn first(&self, usage: KeyUse) -> Result<Option<Arc<dyn Signer>>, CustodyError> {
-        Ok(match self.place(usage) {
-            Place::Files(files) => files.load(usage)?.map(shared),
-            Place::Token(token) => token.only(usage)?.map(shared),
+        off_the_runtime(|| match self.place(usage) {
+            Place::Files(files) => Ok(files.load(usage)?.map(shared)),
+            Place::Token(token) => Ok(token.only(usage)?.map(shared)),
         })
     }
 
@@ -92,9 +93,9 @@ impl Custody {
         usage: KeyUse,
         random: &dyn Random,
     ) -> Result<Arc<dyn Signer>, CustodyError> {
-        Ok(match self.place(usage) {
-            Place::Files(files) => shared(files.create(usage, random)?),
-            Place::Token(token) => shared(token.create(usage, random)?),
+        off_the_runtime(|| match self.place(usage) {
+            Place::Files(files) => Ok(shared(files.create(usage, random)?)),
+            Place::Token(token) => Ok(shared(token.create(usage, random)?)),
         })
     }
 
@@ -107,9 +108,9 @@ impl Custody {
         usage: KeyUse,
         random: &dyn Random,
     ) -> Result<Arc<dyn Signer>, CustodyError> {
-        Ok(match self.place(usage) {
-            Place::Files(files) => shared(files.create_another(usage, random)?),
-            Place::Token(token) => shared(token.create(usage, random)?),
+        off_the_runtime(|| match self.place(usage) {
+            Place::Files(files) => Ok(shared(files.create_another(usage, random)?)),
+            Place::Token(token) => Ok(shared(token.create(usage, random)?)),
         })
     }
 
@@ -139,6 +140,15 @@ impl Custody {
             KeyUse::Root => &self.root,
             KeyUse::Passport | KeyUse::Status | KeyUse::Feed => &self.serving,
         }
+    }
+}
+
+/// A token takes milliseconds or more, and opening a sealed file some tenths of a second: other tasks
+/// of this thread go on in another one meanwhile.
+fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 

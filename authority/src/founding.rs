@@ -178,8 +178,8 @@ async fn find(
     {
         return Err(other_keys(&custody, &bundle, KeyUse::Root));
     }
-    let keys = Keyring::gather(bundle, &db.key_changes().await?, &custody, None);
     let now = clock.now();
+    let keys = Keyring::gather(bundle, &db.key_changes().await?, &custody, now, None);
     for usage in SERVING {
         if keys.signer(usage, now).is_err() {
             // Said more exactly by whoever looks for that key alone.

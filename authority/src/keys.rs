@@ -104,10 +104,10 @@ impl Keys {
         };
         let changes = source.db.key_changes().await?;
         let custody = source.custody.clone();
-        let old = Arc::clone(&ring);
-        // A token may take its time, and so does opening a sealed file.
+        let (old, now) = (Arc::clone(&ring), self.clock.now());
+        // Not in this task, which others share.
         let gathered = tokio::task::spawn_blocking(move || {
-            Keyring::gather(bundle, &changes, &custody, Some(&old))
+            Keyring::gather(bundle, &changes, &custody, now, Some(&old))
         });
         if let Ok(next) = gathered.await {
             self.note(&ring, next);

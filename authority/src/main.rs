@@ -24,8 +24,8 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => run(&args).await,
         Command::AddOperator(args) => add(&args).await,
-        Command::Hook(command) => hook::run(&command).await,
         Command::Keys(command) => command.run(&SystemClock, &SystemRandom).await,
+        Command::Hook(command) => hook::run(&command).await,
         Command::Openapi => print_openapi(),
     };
     match outcome {
@@ -88,13 +88,14 @@ fn announce(running: &Running, data_dir: &Path, key_file: Option<&Path>) -> io::
     writeln!(out, "authority {name} ({engine}), data in {data_dir}")?;
     writeln!(out, "root key {}", running.root_kid)?;
     if let Some(key) = &running.operator_key {
+        let [keys, root] = &running.custody;
         writeln!(
             out,
-            "\nFirst start: made the root, passport and status keys in {data_dir}/keys."
+            "\nFirst start: made the passport, status and feed keys in {keys}, the root key in {root}."
         )?;
         writeln!(
             out,
-            "Back that folder up; move root.pem somewhere safe, serving does not need it."
+            "Back them up; keep the root key somewhere safe, serving does not need it (docs/keys.md)."
         )?;
         writeln!(
             out,

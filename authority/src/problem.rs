@@ -106,6 +106,8 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::KeyBlocked => (StatusCode::FORBIDDEN, "key-blocked", "Key blocked"),
         Error::Revoked => (StatusCode::CONFLICT, "passport-revoked", "Passport revoked"),
         Error::Restricted { .. } => (StatusCode::FORBIDDEN, "held-back", "Held back"),
+        Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
+        Error::KeyChange(error) => key_change(error),
         Error::OtherBody => (
             StatusCode::CONFLICT,
             "other-body",
@@ -131,8 +133,6 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "Report not understood",
         ),
         Error::OutOfReach => (StatusCode::FORBIDDEN, "out-of-reach", "Out of reach"),
-        Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
-        Error::KeyChange(error) => key_change(error),
         Error::Position => (StatusCode::BAD_REQUEST, "bad-position", "Not a position"),
         Error::Pruned { .. } => (StatusCode::GONE, "position-pruned", "No longer kept"),
         Error::EpochEnded { .. } => (StatusCode::GONE, "epoch-ended", "The epoch has ended"),
@@ -186,6 +186,7 @@ const fn key_change(error: &KeyChangeError) -> (StatusCode, &'static str, &'stat
         | KeyChangeError::State { .. }
         | KeyChangeError::Signs
         | KeyChangeError::Only
+        | KeyChangeError::Absent { .. }
         | KeyChangeError::Full => (
             StatusCode::CONFLICT,
             "key-not-changed",

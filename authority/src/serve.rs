@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use mcps_core::clock::Clock;
 use mcps_core::random::Random;
+use mcps_core::trust::KeyUse;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -41,6 +42,8 @@ pub struct Running {
     pub operator_key: Option<OperatorKey>,
     /// `SQLite` or `PostgreSQL`.
     pub engine: &'static str,
+    /// Where its keys are, for people: those that serve, and the root key.
+    pub custody: [String; 2],
     db: Db,
     feed: Arc<Feed>,
     stop: watch::Sender<bool>,
@@ -73,10 +76,11 @@ pub async fn serve(
     let name = founded.keys.bundle().authority().to_owned();
     let root_kid = founded.keys.bundle().signer().to_string();
     let custody = founded.custody;
-    let keys = Keys::new(founded.keys, db.clone(), custody, Arc::clone(&clock));
-    let keys = Arc::new(keys);
+    let whereabouts = [KeyUse::Passport, KeyUse::Root].map(|usage| custody.whereabouts(usage));
     // Whatever else is asked for, what is revoked gets out.
     let apart = db.apart().await?;
+    let keys = Keys::new(founded.keys, apart.clone(), custody, Arc::clone(&clock));
+    let keys = Arc::new(keys);
     let feed = Feed::new(&name, apart, Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
@@ -107,6 +111,7 @@ pub async fn serve(
         root_kid,
         operator_key,
         engine,
+        custody: whereabouts,
         db,
         feed,
         stop,

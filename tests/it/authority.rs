@@ -15,6 +15,8 @@ mod feed;
 mod hooks;
 mod hostile;
 mod issuing;
+mod key_commands;
+mod key_sets;
 mod keys;
 mod openapi;
 mod orders;

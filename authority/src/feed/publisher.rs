@@ -39,6 +39,7 @@ impl Feed {
             () = self.publish_on() => {}
             never = self.listen() => match never {},
             never = self.wake_replicas() => match never {},
+            never = self.follow_keys() => match never {},
         }
     }
 
@@ -51,9 +52,8 @@ impl Feed {
     async fn publish_on(&self) {
         let mut stopped = self.stop.subscribe();
         let mut failing = false;
-        let mut beaten: Option<Instant> = None;
-        // The start has just looked.
-        let mut looked = Instant::now();
+        // What caught up before has just said that there is nothing more.
+        let mut beaten = self.ring(Ring::latest).map(|_| Instant::now());
         while !*stopped.borrow() {
             let began = Instant::now();
             let due = beaten.is_none_or(|at| at.elapsed() >= HEARTBEAT);
@@ -78,8 +78,6 @@ impl Feed {
                         );
                     }
                     failing = true;
-                    // It may be for want of a key.
-                    self.look_for_keys().await;
                     sleep(POLL).await;
                     continue;
                 }
@@ -87,10 +85,6 @@ impl Feed {
             if failing {
                 tracing::info!("the feed goes on");
                 failing = false;
-            }
-            if looked.elapsed() >= POLL {
-                looked = Instant::now();
-                self.look_for_keys().await;
             }
             sleep(pause).await;
             let next = beaten.map_or(Duration::ZERO, |at| HEARTBEAT.saturating_sub(at.elapsed()));
@@ -102,10 +96,14 @@ impl Feed {
         }
     }
 
-    /// Takes another key set into use, if there is one. Without a database that is found out anyway.
-    async fn look_for_keys(&self) {
-        if let Err(error) = self.keys.refresh().await {
-            tracing::debug!(error = %error, "the key set was not looked at: {error}");
+    /// Looks for another key set once a second, beside the publisher: where keys are, it may take
+    /// long to find out that one is not there.
+    async fn follow_keys(&self) -> Infallible {
+        loop {
+            sleep(POLL).await;
+            if let Err(error) = self.keys.refresh().await {
+                tracing::debug!(error = %error, "the key set was not looked at: {error}");
+            }
         }
     }
 

@@ -107,6 +107,14 @@ pub enum KeyChangeError {
         "a key set is signed by the root key, which is not here; run `mcps-authority keys` where it is"
     )]
     RootAbsent,
+    /// Its private half is not here.
+    #[error(
+        "the private key is not here, and might be nowhere: activate it where it was prepared, or {remedy}"
+    )]
+    Absent {
+        /// How to get it.
+        remedy: String,
+    },
     /// Others change keys all the time.
     #[error("other changes of the key set were faster; try again")]
     Contended,
@@ -173,6 +181,11 @@ pub async fn carry_out(
             return unchanged(&bundle, &changes, &order.step);
         };
         let root = root.ok_or(KeyChangeError::RootAbsent)?;
+        let (id, usage) = (next.key.public_key.key_id(), next.key.usage);
+        if next.key.state == KeyState::Active && custody_lacks(custody, usage, id)? {
+            let remedy = custody.remedy(usage, id);
+            return Err(KeyChangeError::Absent { remedy }.into());
+        }
         let number = bundle.number().saturating_add(1);
         let text = TrustBundle::unsigned_json(
             bundle.authority(),
@@ -215,6 +228,11 @@ pub async fn carry_out(
         }
     }
     Err(KeyChangeError::Contended.into())
+}
+
+/// Whether nobody here could sign by that key, once it is active.
+fn custody_lacks(custody: &Custody, usage: KeyUse, id: &KeyId) -> Result<bool, KeyChangeError> {
+    Ok(custody.find(usage, id)?.is_none())
 }
 
 /// What a step makes of a key.

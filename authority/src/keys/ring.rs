@@ -35,6 +35,8 @@ struct Bearer {
     id: KeyId,
     /// `None` when the private key is not here.
     signer: Option<Arc<dyn Signer>>,
+    /// Why it is not.
+    lack: Option<Trouble>,
 }
 
 /// A key set, and its active keys.
@@ -53,6 +55,7 @@ impl Keyring {
         bundle: TrustBundle,
         changes: &[KeyChange],
         custody: &Custody,
+        now: Timestamp,
         old: Option<&Self>,
     ) -> Self {
         let mut ring = Self {
@@ -70,21 +73,29 @@ impl Keyring {
                 Some(signer) => Ok(Some(signer)),
                 None => custody.find(key.usage, id),
             };
-            let signer = found.unwrap_or_else(|error| {
-                let trouble = Trouble::unreadable(key.usage, id, custody, &error);
-                ring.trouble = Some(trouble);
-                None
-            });
-            if signer.is_none() && ring.trouble.is_none() {
-                ring.trouble = Some(Trouble::missing(key.usage, id, custody));
-            }
+            let (signer, lack) = match found {
+                Ok(Some(signer)) => (Some(signer), None),
+                Ok(None) => (None, Some(Trouble::missing(key.usage, id, custody))),
+                Err(error) => {
+                    let trouble = Trouble::unreadable(key.usage, id, custody, &error);
+                    (None, Some(trouble))
+                }
+            };
             ring.bearers.push(Bearer {
                 usage: key.usage,
                 from: begins(changes, id).unwrap_or(i64::MIN),
                 id: id.clone(),
                 signer,
+                lack,
             });
         }
+        // Nobody needs a key that another one has taken over from.
+        let needed = |bearer: &&Bearer| {
+            let by = ring.at(bearer.usage, now);
+            by.is_none_or(|by| by.from <= bearer.from)
+        };
+        let mut needed = ring.bearers.iter().filter(needed);
+        ring.trouble = needed.find_map(|bearer| bearer.lack.clone());
         ring
     }
 
@@ -96,6 +107,7 @@ impl Keyring {
             from: i64::MIN,
             id: signer.public_key().key_id().clone(),
             signer: Some(Arc::clone(signer)),
+            lack: None,
         };
         Self {
             bundle,

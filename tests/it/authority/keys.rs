@@ -1,30 +1,22 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_authority::Config;
 use mcps_authority::config::KeyPlace;
-use mcps_client::authority::AuthorityClient;
 use mcps_client::follower::Follower;
-use mcps_client::home::{AuthorityPin, Home};
-use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_core::feed::{Held, Snapshot, Target};
 use mcps_core::key::KeyId;
 use mcps_core::passport::Passport;
-use mcps_core::random::SystemRandom;
 use mcps_core::trust::{KeyUse, TrustStore};
 use serde_json::{Value, json};
 
 use super::engine::Engine;
 use super::tokens::SoftToken;
 use super::world::{Answer, World, kid, new_key, on_both};
-use crate::world::{bin, run};
 
 const OVERLAP: Duration = Duration::from_secs(180);
 
-async fn prepare(world: &World, usage: &str) -> String {
+pub(super) async fn prepare(world: &World, usage: &str) -> String {
     let order = json!({"use": usage});
     let answer = world.post_as_operator("/v1/authority-keys", &order).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
@@ -37,7 +29,7 @@ async fn step(world: &World, key: &str, step: &str, body: Value) -> Answer {
     world.post_as_operator(&path, &body).await
 }
 
-async fn took(world: &World, key: &str, name: &str, body: Value) -> Value {
+pub(super) async fn took(world: &World, key: &str, name: &str, body: Value) -> Value {
     let answer = step(world, key, name, body).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()
@@ -59,14 +51,14 @@ async fn status_kid(world: &World, passport: &Passport) -> String {
     answer.json()["kid"].as_str().unwrap().to_owned()
 }
 
-async fn frame_kid(world: &World) -> String {
+pub(super) async fn frame_kid(world: &World) -> String {
     let answer = world.get("/v1/feed/frames?wait_s=0").await.json();
     let frames = answer["frames"].as_array().unwrap();
     frames.last().unwrap()["kid"].as_str().unwrap().to_owned()
 }
 
 /// What other processes find out within a second, in the machine's own time.
-async fn eventually(what: &str, mut so: impl AsyncFnMut() -> bool) {
+pub(super) async fn eventually(what: &str, mut so: impl AsyncFnMut() -> bool) {
     for _ in 0..150 {
         if so().await {
             return;
@@ -76,7 +68,7 @@ async fn eventually(what: &str, mut so: impl AsyncFnMut() -> bool) {
     panic!("not within 15 s: {what}");
 }
 
-async fn is_ready(world: &World) -> bool {
+pub(super) async fn is_ready(world: &World) -> bool {
     world.get("/readyz").await.status == 200
 }
 
@@ -160,12 +152,33 @@ async fn what_a_revoked_passport_key_issued_is_worth_nothing_and_can_be_renewed(
         let passport = world.issue("agent-7", &holder).await;
         let old = signing(&world, "passport").await;
         let verifier = world.verifier().await;
+        let known = world.bundle().await;
+        let snapshot = world.get("/v1/feed/snapshot").await.text;
+        let mut follower = Follower::new(&world.running.name);
+        let snapshot = Snapshot::verify(snapshot, &known).unwrap();
+        follower.adopt(&snapshot, world.now()).unwrap();
+        let anchor = KeyId::parse(&old).unwrap();
+        let judged = follower.judge(&passport, 0, Some(&anchor), world.now());
+        assert!(judged.is_ok());
         let new = prepare(&world, "passport").await;
         took(&world, &new, "activate", json!({"now": true})).await;
         let revoked = took(&world, &old, "revoke", json!({"note": "leaked"})).await;
         assert_eq!(revoked["position"], "1:3");
 
-        // Who asks, who follows, and who has the new set: all of them refuse.
+        // Who follows, though with the old set, who asks, who starts from a snapshot, and who has the
+        // new set: all of them refuse.
+        let answer = async || world.get("/v1/feed/frames?after=1:0&wait_s=0").await;
+        eventually("it is told", async || {
+            answer().await.text.contains("revoked")
+        })
+        .await;
+        for frame in answer().await.json()["frames"].as_array().unwrap() {
+            follower
+                .receive(frame.to_string(), &known, world.now())
+                .unwrap();
+        }
+        let judged = follower.judge(&passport, 0, Some(&anchor), world.now());
+        assert_eq!(judged.unwrap_err().to_string(), "revoked");
         let shown = world.get(&format!("/v1/passports/{}", passport.id())).await;
         assert_eq!(shown.json()["status"]["state"], "revoked");
         let snapshot = world.get("/v1/feed/snapshot").await.text;
@@ -251,6 +264,45 @@ async fn steps_that_would_leave_nothing_to_sign_with_or_make_a_dead_key_sign_are
 }
 
 #[tokio::test]
+async fn when_the_key_that_signs_is_revoked_its_successor_does_not_wait() {
+    on_both(async |world| {
+        let passport = world.issue("agent-7", &new_key()).await;
+        let old = signing(&world, "status").await;
+        let new = prepare(&world, "status").await;
+        took(&world, &new, "activate", json!({})).await;
+        assert_eq!(status_kid(&world, &passport).await, old);
+        took(&world, &old, "revoke", json!({})).await;
+        assert_eq!(status_kid(&world, &passport).await, new);
+        // And one that waits can be told not to.
+        let third = prepare(&world, "status").await;
+        took(&world, &third, "activate", json!({})).await;
+        assert_eq!(status_kid(&world, &passport).await, new);
+        let again = took(&world, &third, "activate", json!({"now": true})).await;
+        assert_eq!(again["changed"], true);
+        assert_eq!(status_kid(&world, &passport).await, third);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_may_have_is_not_activated() {
+    on_both(async |world| {
+        let new = prepare(&world, "feed").await;
+        let name = format!("feed-{new}.pem");
+        let file = world.keys().join(&name);
+        let away = world.data_dir().join("away.pem");
+        fs::rename(&file, &away).unwrap();
+        let refused = step(&world, &new, "activate", json!({})).await;
+        let problem = refused.problem(409, "key-not-changed");
+        assert!(problem["detail"].as_str().unwrap().contains(&name));
+        assert!(is_ready(&world).await);
+        fs::rename(&away, &file).unwrap();
+        took(&world, &new, "activate", json!({})).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_the_root_key_nothing_is_changed() {
     on_both(async |world| {
         let before = fs::read_dir(world.keys()).unwrap().count();
@@ -294,122 +346,6 @@ async fn changes_at_once_are_made_one_after_another() {
 }
 
 #[tokio::test]
-async fn a_replica_without_the_new_key_says_so_until_it_has_it() {
-    let one = World::start(Engine::Postgres).await;
-    let two = one.replica().await;
-    let new = prepare(&one, "feed").await;
-    took(&one, &new, "activate", json!({"now": true})).await;
-    let name = format!("feed-{new}.pem");
-    let detail = async || {
-        let answer = two.get("/readyz").await;
-        let detail = answer.json()["detail"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        (answer.status.as_u16(), detail)
-    };
-    eventually("it says which key it lacks", async || {
-        let (status, detail) = detail().await;
-        status == 503 && detail.contains(&name)
-    })
-    .await;
-    assert!(
-        !detail().await.1.contains("/tmp"),
-        "nothing of its inside is told"
-    );
-    assert!(is_ready(&one).await);
-    assert_eq!(two.bundle().await.number(), 3);
-
-    // Readable by others, it is as good as none.
-    let from = fs::read(one.keys().join(&name)).unwrap();
-    let to = two.keys().join(&name);
-    fs::write(&to, from).unwrap();
-    fs::set_permissions(&to, fs::Permissions::from_mode(0o644)).unwrap();
-    eventually("it says that it cannot be read", async || {
-        detail().await.1.contains("cannot be read")
-    })
-    .await;
-    fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
-    eventually("it signs", async || {
-        is_ready(&two).await && frame_kid(&two).await == new
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_key_set_that_is_older_or_of_another_root_is_not_taken_back_into_use() {
-    on_both(async |world| {
-        let first = world.bundle().await.text().to_owned();
-        let new = prepare(&world, "feed").await;
-        let second = world.bundle().await.text().to_owned();
-        let forged = second.replace("\"prepared\"", "\"active\"");
-        for other in [&first, &forged] {
-            let text = other.replace('\'', "''");
-            world
-                .sql(&format!("UPDATE authority SET bundle = '{text}'"))
-                .await;
-            eventually("it is not ready", async || !is_ready(&world).await).await;
-            assert_eq!(world.bundle().await.text(), second);
-        }
-        world
-            .sql(&format!("UPDATE authority SET bundle = '{second}'"))
-            .await;
-        eventually("it is ready", async || is_ready(&world).await).await;
-        took(&world, &new, "activate", json!({})).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_client_refuses_a_key_set_that_is_older_than_the_one_it_knows() {
-    let world = World::start(Engine::Sqlite).await;
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::new(folder.path().join("home"));
-    let first = world.bundle().await;
-    prepare(&world, "status").await;
-    let second = world.bundle().await;
-    let pin = AuthorityPin {
-        url: world.running.url(),
-        name: world.running.name.clone(),
-        root_kid: world.running.root_kid.clone(),
-        tenant: "default".to_owned(),
-    };
-    home.write_authority(&pin).unwrap();
-    let client = AuthorityClient::new(&pin.url).unwrap();
-    let source = TrustSource::new(
-        TrustStore::default(),
-        Some((client, first.clone())),
-        Freshness::default(),
-        world.clock.clone(),
-        Arc::new(SystemRandom),
-    );
-    assert!(source.refresh_bundle(&home).await.unwrap());
-    assert_eq!(home.read("trust.json").unwrap().unwrap(), second.text());
-    // A backup is restored: the authority itself knows no better.
-    let text = first.text();
-    world
-        .sql(&format!("UPDATE authority SET bundle = '{text}'"))
-        .await;
-    let world = world.restart().await;
-    assert_eq!(world.bundle().await.number(), 1);
-    let pin = AuthorityPin {
-        url: world.running.url(),
-        ..pin
-    };
-    home.write_authority(&pin).unwrap();
-    let client = AuthorityClient::new(&pin.url).unwrap();
-    let source = TrustSource::new(
-        TrustStore::default(),
-        Some((client, second.clone())),
-        Freshness::default(),
-        world.clock.clone(),
-        Arc::new(SystemRandom),
-    );
-    assert!(source.refresh_bundle(&home).await.is_err());
-    assert_eq!(home.read("trust.json").unwrap().unwrap(), second.text());
-}
-
-#[tokio::test]
 async fn the_newest_key_signs_after_a_restart_too() {
     on_both(async |world| {
         let new = prepare(&world, "passport").await;
@@ -442,42 +378,4 @@ async fn keys_in_a_token_live_the_same_life() {
     let world = world.restart().await;
     assert_eq!(status_kid(&world, &passport).await, new);
     assert!(!world.keys().exists());
-}
-
-#[tokio::test]
-async fn the_command_works_while_the_authority_runs() {
-    let world = World::start(Engine::Sqlite).await;
-    let keys = |arguments: &[&str]| {
-        let mut command = Command::new(bin("mcps-authority"));
-        command.arg("keys").args(arguments);
-        command.arg("--data-dir").arg(world.data_dir());
-        run(&mut command)
-    };
-    let prepared = keys(&["prepare", "--use", "feed"]).succeeded();
-    let new = prepared.trim().to_owned();
-    let list = keys(&["list", "--json"]).succeeded();
-    let list: Value = serde_json::from_str(&list).unwrap();
-    assert_eq!(list["number"], 2);
-    let mut listed = list["keys"].as_array().unwrap().iter();
-    let key = listed.find(|key| key["kid"] == new.as_str()).unwrap();
-    assert_eq!(
-        (&key["state"], &key["here"]),
-        (&json!("prepared"), &json!("yes"))
-    );
-    assert!(keys(&["list"]).succeeded().contains(&new));
-
-    let error = keys(&["retire", "--use", "feed"]).failed(1);
-    assert!(error.contains("no second active feed key"), "{error}");
-    keys(&["activate", "--use", "feed", "--now"]).succeeded();
-    eventually("the new key signs", async || frame_kid(&world).await == new).await;
-    keys(&["retire", "--use", "feed"]).succeeded();
-    let again = keys(&["activate", "--use", "feed"]).failed(1);
-    assert!(again.contains("no feed key is prepared"), "{again}");
-    let error = keys(&["revoke", &format!("--kid={new}")]).failed(1);
-    assert!(error.contains("only active key"), "{error}");
-    fs::remove_file(world.keys().join("root.pem")).unwrap();
-    let error = keys(&["prepare", "--use", "status"]).failed(1);
-    assert!(error.contains("root key"), "{error}");
-    eventually("it is told", async || world.bundle().await.number() == 4).await;
-    assert!(is_ready(&world).await);
 }

@@ -159,15 +159,20 @@ impl World {
 
     /// The same authority, stopped and started again.
     pub(super) async fn restart(self) -> Self {
+        let config = self.config.clone();
+        self.restart_with(config).await
+    }
+
+    /// The same authority, stopped and started again with another configuration.
+    pub(super) async fn restart_with(self, config: Config) -> Self {
         self.running.shutdown().await;
-        let running = serve(
-            self.config.clone(),
-            self.clock.clone(),
-            Arc::new(SystemRandom),
-        )
-        .await
-        .unwrap();
-        Self { running, ..self }
+        let clock = self.clock.clone();
+        let running = serve(config.clone(), clock, Arc::new(SystemRandom)).await;
+        Self {
+            running: running.unwrap(),
+            config,
+            ..self
+        }
     }
 
     /// A connection of its own to the authority's database.

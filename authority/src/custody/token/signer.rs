@@ -14,10 +14,10 @@ use mcps_core::key::PublicKey;
 use mcps_core::signature::Signature;
 use mcps_core::signer::{Signer, SignerError};
 use mcps_core::trust::KeyUse;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::pool::Pool;
 use super::{TokenError, label};
+use crate::custody::off_the_runtime;
 
 /// A key that stays in its token.
 pub struct TokenSigner {
@@ -147,14 +147,6 @@ const fn advice(error: &TokenError) -> &'static str {
         TokenError::Module { .. } | TokenError::Random | TokenError::Failed { .. } => {
             "the PKCS#11 token does not sign; check that it is attached, the log says more"
         }
-    }
-}
-
-/// A token takes milliseconds: other tasks of this thread are moved to another one meanwhile.
-fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
     }
 }
 
