@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint bench load interop matrix conformance fuzz clean tools
+.PHONY: help quickstart test lint bench load chaos api-check interop matrix conformance fuzz clean tools
 
 # cargo puts its output there; set it to keep the checkout clean.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -14,11 +14,14 @@ ARGS ?=
 # How long each fuzz target runs, in seconds.
 FUZZ_SECONDS ?= 60
 
+# How many requests `make api-check` makes for each operation.
+EXAMPLES ?= 300
+
 PRODUCT := mcps mcps-authority mcps-wrap mcps-demo-server
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 quickstart: tools ## Build MCPS and start all of it on this machine (ARGS go to `mcps dev`)
 	@echo 'Building $(PRODUCT), optimised. The first time takes some minutes, later ones seconds.'
@@ -58,6 +61,17 @@ bench: tools ## Measure the hot paths (ARGS go to criterion)
 load: tools ## Hundreds of clients, streams for minutes, servers and wrappers killed meanwhile: five minutes
 	cargo build --release --locked --workspace --bins
 	cargo bench --locked -p mcps-tests --bench load
+
+# Each of them twenty times as long as in the suite.
+chaos: tools ## Kill, crash, freeze and exchange what the authority rests on, hundreds of times: about a quarter of an hour
+	cargo build --locked --workspace --bins --tests
+	MCPS_CHAOS=20 scripts/test-env cargo test --locked --workspace --test it faults:: -- \
+		--nocapture --test-threads 1
+
+api-check: tools ## Requests by the thousand made from the OpenAPI document, with EXAMPLES (300) for each operation
+	cargo build --locked --workspace --bins --tests
+	MCPS_API_EXAMPLES=$(EXAMPLES) scripts/test-env cargo test --locked --workspace --test it \
+		authority::conformance -- --nocapture
 
 # No sanitizer: our code has no unsafe block, and without one the targets run faster and with any toolchain.
 fuzz: tools ## Each fuzz target for FUZZ_SECONDS (60)

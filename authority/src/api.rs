@@ -3,6 +3,7 @@
 mod actions;
 mod authority_keys;
 mod challenges;
+mod document;
 mod draft;
 mod extract;
 mod feed;
@@ -10,10 +11,12 @@ mod health;
 mod hooks;
 mod issue;
 mod keys;
+mod metrics;
 mod orders;
 mod passports;
 mod revoke;
 mod status;
+mod target;
 mod view;
 
 use std::sync::Arc;
@@ -31,6 +34,7 @@ use utoipa_axum::routes;
 
 use crate::authority::Authority;
 use crate::error::Error;
+use crate::metrics as count;
 use crate::trace;
 
 /// Largest request body.
@@ -74,24 +78,32 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::openapi))
+        .routes(routes!(metrics::metrics))
 }
 
 /// The whole service.
 pub fn router(authority: Shared) -> Router {
     let (routes, _) = all_routes().split_for_parts();
+    let counted = middleware::from_fn_with_state(Arc::clone(&authority), count::request);
     routes
         .fallback(async || Error::NoSuchRoute.into_response())
         .method_not_allowed_fallback(async || Error::Method.into_response())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(within_time))
+        .layer(counted)
         .layer(middleware::from_fn(trace::request))
         .with_state(authority)
+}
+
+/// What is answered to whoever reaches the listener for metrics.
+pub fn metrics_router(authority: Shared) -> Router {
+    metrics::router(authority)
 }
 
 /// The OpenAPI 3.1 document of [`router`].
 #[must_use]
 pub fn openapi() -> OpenApi {
-    all_routes().into_openapi()
+    document::complete(all_routes().into_openapi())
 }
 
 /// [`openapi`] as it is committed, printed and served.

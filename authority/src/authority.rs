@@ -16,6 +16,8 @@ use mcps_core::trust::{KeyState, KeyUse};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
+use crate::kill::{self, Point};
+use crate::metrics::Metrics;
 use crate::store::{Db, Done, Record, Revocation, Revoked};
 
 /// How long a signed status may be relied upon.
@@ -130,7 +132,7 @@ impl Authority {
             _ => self.db.restrict(action, order).await?,
         };
         if done.changed && !done.repeated {
-            self.feed.wake();
+            self.told(action.as_str());
         }
         Ok(done)
     }
@@ -167,9 +169,30 @@ impl Authority {
         let revoked = self.db.revoke(id, order).await?;
         let revoked = revoked.ok_or(Error::PassportNotFound)?;
         if revoked.told {
-            self.feed.wake();
+            self.told("revoke");
         }
         Ok(revoked)
+    }
+
+    /// An order was committed: counts it, and wakes the feed.
+    fn told(&self, kind: &'static str) {
+        kill::at(Point::Ordered);
+        self.metrics().ordered(kind);
+        self.feed.wake();
+    }
+
+    /// What this process has counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.feed.metrics()
+    }
+
+    /// [`Authority::metrics`] as text, with what there is to measure at this moment.
+    #[must_use]
+    pub fn measured(&self) -> String {
+        self.feed.measure();
+        self.metrics().measure_database(&self.db);
+        self.metrics().text()
     }
 
     /// The record of an issued passport.
@@ -233,7 +256,7 @@ impl Authority {
         let changed = carry_out(&self.db, custody, clock, random, order).await?;
         self.keys.refresh().await?;
         if changed.position.is_some() {
-            self.feed.wake();
+            self.told("authority_key");
         }
         Ok(changed)
     }
@@ -269,10 +292,13 @@ impl Authority {
                 Refusal::Statement {
                     why: statement::SIGNER_FAILED,
                     ..
-                } => Error::KeyUnusable {
-                    usage: KeyUse::Status.as_str(),
-                    why: "the log says what to do".to_owned(),
-                },
+                } => {
+                    self.metrics().signer_failed(KeyUse::Status);
+                    Error::KeyUnusable {
+                        usage: KeyUse::Status.as_str(),
+                        why: "the log says what to do".to_owned(),
+                    }
+                }
                 other => Error::CrossCheck(other),
             }
         })

@@ -167,6 +167,10 @@ pub(crate) struct Serve {
         default_value = "127.0.0.1:7300"
     )]
     listen: SocketAddr,
+    /// Address where /metrics is answered without a key, to whoever reaches it. Unless stated, only
+    /// operators read it, on the address above.
+    #[arg(long, env = "MCPS_AUTHORITY_METRICS_LISTEN", value_name = "HOST:PORT")]
+    metrics_listen: Option<SocketAddr>,
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
@@ -187,6 +191,10 @@ pub(crate) struct Serve {
     /// Which log lines: error, warn, info, debug, or by target as in `info,sqlx=debug`.
     #[arg(long, env = "MCPS_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
+    /// Where this process is to die, for tests.
+    #[cfg(feature = "kill-points")]
+    #[arg(long, env = "MCPS_KILL_AT", hide = true)]
+    pub(crate) kill_at: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -300,6 +308,7 @@ impl Serve {
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         Ok(Config {
             listen: self.listen,
+            metrics_listen: self.metrics_listen,
             issuer: self.issuer.clone(),
             operator_key_file: self.operator_key_file.clone(),
             ..self.place.config()?

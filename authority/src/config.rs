@@ -24,6 +24,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where `/metrics` is answered without a key; nowhere unless stated.
+    pub metrics_listen: Option<SocketAddr>,
     /// `postgres://…`; without it SQLite in the data directory.
     pub database_url: Option<String>,
     /// The issuer's name on every passport. Chosen once, at the first start.
@@ -45,6 +47,7 @@ impl Config {
         Self {
             data_dir: data_dir.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            metrics_listen: None,
             database_url: None,
             issuer: None,
             operator_key_file: None,
@@ -61,6 +64,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("data_dir", &self.data_dir)
             .field("listen", &self.listen)
+            .field("metrics_listen", &self.metrics_listen)
             .field("database_url", &self.database_url.as_ref().map(|_| ".."))
             .field("issuer", &self.issuer)
             .field("operator_key_file", &self.operator_key_file)

@@ -19,13 +19,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
-use mcps_core::feed::{Cursor, Entry, Held, Snapshot, Target};
+use mcps_core::feed::{Cursor, Entry, FeedError, Held, Snapshot, Target};
 use mcps_core::signer::Signer;
 use mcps_core::trust::{KeyState, KeyUse};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::error::Error;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::store::Db;
 use pages::Pages;
 
@@ -57,6 +58,7 @@ pub struct Feed {
     pages: Mutex<Pages>,
     snapshot: Mutex<Option<(Snapshot, Arc<str>)>>,
     followers: AtomicUsize,
+    metrics: Metrics,
 }
 
 impl Feed {
@@ -76,6 +78,7 @@ impl Feed {
             pages: Mutex::default(),
             snapshot: Mutex::default(),
             followers: AtomicUsize::new(0),
+            metrics: Metrics::default(),
         }
     }
 
@@ -101,6 +104,19 @@ impl Feed {
     /// Closes its connections to the database.
     pub async fn close(&self) {
         self.db.close().await;
+    }
+
+    /// What this process has counted.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Measures where it stands at this moment.
+    pub fn measure(&self) {
+        let at = self.ring(Ring::cursor);
+        self.metrics
+            .measure_feed(at, self.is_fresh(), self.followers());
     }
 
     /// How many follow it here.
@@ -165,7 +181,8 @@ impl Feed {
             fresh_until: iat.plus(VOUCHED),
             entries: self.in_force(iat).await?,
         };
-        let text: Arc<str> = snapshot.sign(self.signer()?.as_ref())?.into();
+        let text = snapshot.sign(self.signer()?.as_ref());
+        let text: Arc<str> = text.inspect_err(|error| self.failed(error))?.into();
         let light = Snapshot {
             entries: Vec::new(),
             ..snapshot
@@ -190,6 +207,13 @@ impl Feed {
             }
         }
         Ok(entries)
+    }
+
+    /// Counts what the signer could not do.
+    fn failed(&self, error: &FeedError) {
+        if matches!(error, FeedError::Signer) {
+            self.metrics.signer_failed(KeyUse::Feed);
+        }
     }
 
     fn ring<T>(&self, read: impl FnOnce(&Ring) -> T) -> T {

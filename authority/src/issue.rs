@@ -9,9 +9,11 @@ use mcps_core::digest::Digest;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Ext, Kind, Passport, PassportId, Unsigned};
 use mcps_core::signer::Signer;
+use mcps_core::trust::KeyUse;
 
 use crate::authority::Authority;
 use crate::error::Error;
+use crate::kill::{self, Point};
 use crate::proof::Proven;
 use crate::store::{NewPassport, Record};
 
@@ -127,6 +129,7 @@ pub fn level(asked: Option<i64>) -> Result<TrustLevel, Error> {
 pub struct Prepared {
     id: PassportId,
     to_be_signed: String,
+    kind: Kind,
     expires_at: Timestamp,
     signer: Arc<dyn Signer>,
 }
@@ -189,9 +192,11 @@ impl Prepared {
         store
             .prepare(&new, proven.challenge(), proven.binding())
             .await?;
+        kill::at(Point::Prepared);
         Ok(Self {
             id: new.id,
             to_be_signed: new.to_be_signed,
+            kind: new.kind,
             expires_at: new.expires_at,
             signer,
         })
@@ -209,7 +214,10 @@ impl Prepared {
         }
         let signer = self.signer.as_ref();
         let digest = Digest::of(self.to_be_signed.as_bytes());
-        let signature = signer.sign(&digest)?;
+        let signature = signer
+            .sign(&digest)
+            .inspect_err(|_| authority.metrics().signer_failed(KeyUse::Passport))?;
+        kill::at(Point::Signed);
         signer
             .public_key()
             .cross_check(&digest, &signature)
@@ -220,6 +228,8 @@ impl Prepared {
             .verify_signature(signer.public_key())
             .map_err(Error::CrossCheck)?;
         if authority.db().complete(&self.id, &signature).await? {
+            kill::at(Point::Completed);
+            authority.metrics().issued(self.kind);
             Ok(passport)
         } else {
             Err(Error::Revoked)

@@ -20,6 +20,8 @@ pub mod hooks;
 pub mod issue;
 pub mod key_files;
 pub mod keys;
+pub mod kill;
+pub mod metrics;
 pub mod operator_key;
 pub mod problem;
 pub mod proof;

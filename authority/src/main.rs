@@ -50,6 +50,10 @@ async fn add(args: &AddOperator) -> anyhow::Result<()> {
 
 async fn run(args: &Serve) -> anyhow::Result<()> {
     start_logging(args.log_format, &args.log);
+    #[cfg(feature = "kill-points")]
+    if let Some(point) = &args.kill_at {
+        mcps_authority::kill::arm(point).map_err(anyhow::Error::msg)?;
+    }
     let config = args.config()?;
     let (data_dir, key_file) = (config.data_dir.clone(), config.operator_key_file.clone());
     let mut terminate = signal(SignalKind::terminate())?;
@@ -87,6 +91,9 @@ fn announce(running: &Running, data_dir: &Path, key_file: Option<&Path>) -> io::
     let data_dir = data_dir.display();
     writeln!(out, "authority {name} ({engine}), data in {data_dir}")?;
     writeln!(out, "root key {}", running.root_kid)?;
+    if let Some(addr) = running.metrics_addr {
+        writeln!(out, "metrics on http://{addr}/metrics")?;
+    }
     if let Some(key) = &running.operator_key {
         let [keys, root] = &running.custody;
         writeln!(

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use mcps_core::clock::Clock;
 use mcps_core::random::Random;
 use mcps_core::trust::KeyUse;
@@ -34,6 +35,8 @@ const DRAIN: Duration = Duration::from_secs(15);
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where it answers `/metrics` without a key.
+    pub metrics_addr: Option<SocketAddr>,
     /// Its name: the issuer on every passport.
     pub name: String,
     /// Thumbprint of its root key.
@@ -72,6 +75,8 @@ pub async fn serve(
     };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
+    let metrics = listen_for_metrics(&config).await?;
+    let metrics_addr = metrics.as_ref().and_then(|open| open.local_addr().ok());
     let founded = found_or_find(&config, &db, clock.as_ref(), random.as_ref()).await?;
     let name = founded.keys.bundle().authority().to_owned();
     let root_kid = founded.keys.bundle().signer().to_string();
@@ -85,28 +90,19 @@ pub async fn serve(
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
-    let router = api::router(Arc::new(authority));
-    let (stop, mut stopped) = watch::channel(false);
+    let authority = Arc::new(authority);
+    let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
-    tasks.spawn(async move {
-        let told = async move {
-            // An error means that the handle is gone, which is the same.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(told)
-            .await;
-        if let Err(error) = served {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the listener failed"
-            );
-        }
-    });
+    if let Some(metrics) = metrics {
+        let router = api::metrics_router(Arc::clone(&authority));
+        tasks.spawn(answer(metrics, router, stopped.clone()));
+    }
+    tasks.spawn(answer(listener, api::router(authority), stopped));
     let (engine, operator_key) = (db.engine(), founded.operator_key);
     Ok(Running {
         addr,
+        metrics_addr,
         name,
         root_kid,
         operator_key,
@@ -117,6 +113,34 @@ pub async fn serve(
         stop,
         tasks,
     })
+}
+
+/// The listener for metrics, if there is to be one.
+async fn listen_for_metrics(config: &Config) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = config.metrics_listen else {
+        return Ok(None);
+    };
+    let bound = TcpListener::bind(address).await;
+    bound
+        .map(Some)
+        .map_err(|source| StartError::MetricsListen { address, source })
+}
+
+/// Answers requests until told otherwise.
+async fn answer(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let told = async move {
+        // An error means that the handle is gone, which is the same.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(told)
+        .await;
+    if let Err(error) = served {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the listener failed"
+        );
+    }
 }
 
 /// Adds an operator to a database that has been founded, and returns the key. For when the first

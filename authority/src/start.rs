@@ -103,6 +103,16 @@ pub enum StartError {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// The address for metrics is taken or not ours.
+    #[error(
+        "cannot listen on {address} for metrics: {source}\nname another with --metrics-listen HOST:PORT"
+    )]
+    MetricsListen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The address is taken or not ours.
     #[error(
         "cannot listen on {address}: {source}\nname another with --listen HOST:PORT; port 0 takes a free one"

@@ -188,6 +188,13 @@ impl Db {
         on!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))
     }
 
+    /// How many connections there are, and how many of them are idle.
+    #[must_use]
+    pub fn connections(&self) -> (u32, i64) {
+        let (open, idle) = on!(self, pool => (pool.size(), pool.num_idle()));
+        (open, i64::try_from(idle).unwrap_or(i64::MAX))
+    }
+
     /// Closes every connection after its present work.
     pub async fn close(&self) {
         on!(self, pool => pool.close().await);

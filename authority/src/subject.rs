@@ -5,11 +5,11 @@ use utoipa::ToSchema;
 
 /// Defines a newtype over `String` whose only constructor checks a rule.
 macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $rule:path, $why:literal) => {
+    ($(#[$doc:meta])* $name:ident, $rule:path, $pattern:tt, $longest:tt, $why:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
         #[serde(try_from = "String")]
-        #[schema(value_type = String)]
+        #[schema(value_type = String, pattern = $pattern, max_length = $longest)]
         pub struct $name(String);
 
         impl $name {
@@ -40,6 +40,8 @@ checked_text!(
     /// A tenant's id: lower-case letters, digits and `-`, at most 63.
     Tenant,
     is_tenant,
+    "^[a-z0-9][a-z0-9-]*$",
+    63,
     "a tenant is 1 to 63 lower-case letters, digits or `-`, and begins with a letter or digit"
 );
 
@@ -48,6 +50,8 @@ checked_text!(
     /// two names look the same.
     Name,
     is_name,
+    "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    128,
     "a name is 1 to 128 ASCII letters, digits, `.`, `_` or `-`, and begins with a letter or digit"
 );
 
@@ -55,6 +59,8 @@ checked_text!(
     /// A subject's version: visible ASCII, at most 64.
     Version,
     is_version,
+    "^[!-~]+$",
+    64,
     "a version is 1 to 64 visible ASCII characters without spaces"
 );
 
@@ -62,6 +68,8 @@ checked_text!(
     /// Whoever answers for the subject, at most 256 bytes.
     Owner,
     is_owner,
+    "^[^\\s\\u0000-\\u001f\\u007f-\\u009f]([^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f])?$",
+    256,
     "an owner is 1 to 256 bytes, without control characters or blanks at its ends"
 );
 
@@ -69,6 +77,8 @@ checked_text!(
     /// One capability, at most 128 bytes.
     Capability,
     is_capability,
+    "^[^\\s\\u0000-\\u001f\\u007f-\\u009f]([^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f])?$",
+    128,
     "a capability is 1 to 128 bytes, without control characters or blanks at its ends"
 );
 
@@ -77,6 +87,8 @@ checked_text!(
     /// fragment, no query.
     Origin,
     is_origin,
+    "^https?://[a-z0-9\\[\\].:-]+(/[!-~]*)?$",
+    2048,
     "an origin is like https://host, https://host:8443 or https://host/path: lower-case scheme and host, no default port, user, query or fragment"
 );
 
@@ -84,6 +96,8 @@ checked_text!(
     /// A remark of an operator, at most 1024 bytes.
     Note,
     is_note,
+    "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+    1024,
     "a note is at most 1024 bytes without control characters"
 );
 

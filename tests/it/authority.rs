@@ -8,9 +8,10 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod conformance;
 mod custody;
 mod draft;
-mod engine;
+pub(crate) mod engine;
 mod feed;
 mod hooks;
 mod hostile;
@@ -18,6 +19,7 @@ mod issuing;
 mod key_commands;
 mod key_sets;
 mod keys;
+mod metrics;
 mod openapi;
 mod orders;
 mod outages;

@@ -13,6 +13,7 @@ mod authority;
 mod bad_input;
 mod cli;
 mod draft00;
+mod faults;
 mod holes;
 mod http;
 mod listen;

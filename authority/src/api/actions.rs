@@ -1,7 +1,7 @@
 //! What was ordered: `/v1/actions`, and taking it back.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use mcps_core::feed::{Action, Lifts, Target};
 use mcps_core::json::Document;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, Once, Operator};
+use super::extract::{Asked, Named, Once, Operator};
 use super::orders::{OrderView, carry_out, order};
 use super::view::raw_text;
 use crate::error::Error;
@@ -59,6 +59,7 @@ impl From<OutcomeView> for Outcome {
 /// Which actions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Which {
     /// Those of one outcome: `held` and `no_match` wait for somebody to look.
     #[serde(default)]
@@ -160,7 +161,7 @@ pub(super) async fn list(
 pub(super) async fn undo(
     operator: Operator,
     State(authority): State<Shared>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Json<OrderView>, Error> {
     let record = authority.db().action(&id).await?;
     let record = record.ok_or(Error::ActionNotFound)?;

@@ -251,7 +251,7 @@ pub(super) async fn prepare(
 #[utoipa::path(
     post, path = "/v1/authority-keys/{kid}/activate", operation_id = "activate_authority_key",
     tag = "keys", security(("operator" = [])),
-    params(("kid" = String, Path, description = "The key's id", pattern = "^[A-Za-z0-9_-]{43}$")),
+    params(("kid" = String, Path, description = "The key's id", pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")),
     request_body = ActivateOrder,
     responses(
         (status = OK, body = ChangedView),
@@ -282,7 +282,7 @@ pub(super) async fn activate(
 #[utoipa::path(
     post, path = "/v1/authority-keys/{kid}/retire", operation_id = "retire_authority_key",
     tag = "keys", security(("operator" = [])),
-    params(("kid" = String, Path, description = "The key's id", pattern = "^[A-Za-z0-9_-]{43}$")),
+    params(("kid" = String, Path, description = "The key's id", pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")),
     request_body = EndOrder,
     responses(
         (status = OK, body = ChangedView),
@@ -306,7 +306,7 @@ pub(super) async fn retire(
 #[utoipa::path(
     post, path = "/v1/authority-keys/{kid}/revoke", operation_id = "revoke_authority_key",
     tag = "keys", security(("operator" = [])),
-    params(("kid" = String, Path, description = "The key's id", pattern = "^[A-Za-z0-9_-]{43}$")),
+    params(("kid" = String, Path, description = "The key's id", pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")),
     request_body = EndOrder,
     responses(
         (status = OK, body = ChangedView),

@@ -32,7 +32,7 @@ pub(super) struct ChallengeRequest {
     /// The name of the subject to be certified.
     subject: Name,
     /// RFC 7638 thumbprint of the key to be certified.
-    #[schema(min_length = 43, max_length = 43)]
+    #[schema(pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
     kid: String,
     /// This authority's name.
     audience: String,

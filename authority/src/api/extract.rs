@@ -1,5 +1,7 @@
 //! Extractors: what a handler's signature says is what was checked before it ran.
 
+use std::convert::Infallible;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -8,7 +10,8 @@ use axum::response::IntoResponse as _;
 use mcps_core::json::{Document, Limits};
 use mcps_core::key::KeyId;
 use mcps_core::passport::PassportId;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize as _, Deserializer};
 
 use super::{BODY_LIMIT, Shared};
 use crate::error::Error;
@@ -85,21 +88,33 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Strict<T> {
         if !essence.trim().eq_ignore_ascii_case("application/json") {
             return Err(Error::NotJson);
         }
-        let body = Bytes::from_request(request, authority)
-            .await
-            .map_err(|rejection| match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
-                _ => Error::BodyCut,
-            })?;
+        let Raw(body) = Raw::from_request(request, authority).await?;
         let limits = Limits {
             bytes: BODY_LIMIT,
             depth: DEPTH,
         };
         let document = Document::parse_with(body.into(), limits)?;
+        // serde would read an array as the members in their order.
+        if document.root().as_object().is_none() {
+            return Err(Error::Body("the body must be a JSON object".to_owned()));
+        }
         let read = serde_json::from_str(document.text());
         read.map(Self)
             .map_err(|error| Error::Body(error.to_string()))
     }
+}
+
+/// A whole number, however it is written: to JSON, and to who describes it, 60.0 is 60.
+pub(super) fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let integral = || number.as_f64().filter(|value| value.fract() == 0.0);
+    let whole = number
+        .as_i64()
+        .or_else(|| format!("{:.0}", integral()?).parse().ok());
+    let refused = || D::Error::custom(format!("{number} is no whole number that is allowed here"));
+    whole.map(Some).ok_or_else(refused)
 }
 
 /// A passport id in the path, exactly as sent: a percent-escape anywhere in the path refuses it,
@@ -150,6 +165,39 @@ impl FromRequestParts<Shared> for IdAlone {
         }
         let Id(id) = Id::from_request_parts(parts, authority).await?;
         Ok(Self(id))
+    }
+}
+
+/// A name in the path, exactly as sent. What cannot be one is empty, which names nothing.
+#[derive(Debug)]
+pub(super) struct Named(pub(super) String);
+
+impl FromRequestParts<Shared> for Named {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Infallible> {
+        if parts.uri.path().contains('%') {
+            return Ok(Self(String::new()));
+        }
+        let path = Path::<String>::from_request_parts(parts, authority).await;
+        Ok(Self(path.map(|Path(name)| name).unwrap_or_default()))
+    }
+}
+
+/// A body as it came, for what is verified before it is read.
+#[derive(Debug)]
+pub(super) struct Raw(pub(super) Bytes);
+
+impl FromRequest<Shared> for Raw {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
+        let body = Bytes::from_request(request, authority).await;
+        body.map(Self)
+            .map_err(|rejection| match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
+                _ => Error::BodyCut,
+            })
     }
 }
 

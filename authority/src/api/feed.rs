@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use mcps_core::feed::Cursor;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::Asked;
+use super::extract::{Asked, Named};
 use super::view::JsonText;
 use crate::error::Error;
 use crate::problem::Problem;
@@ -26,18 +26,22 @@ const MAX_FRAMES: usize = 16;
 /// From where on.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct From {
     /// The position held, `EPOCH:SEQ`: `1:41`. `Last-Event-ID` comes before it.
     #[serde(default)]
+    #[param(pattern = "^[1-9][0-9]{0,14}:(0|[1-9][0-9]{0,14})$")]
     after: Option<String>,
 }
 
 /// From where on, and how long to wait.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Poll {
     /// The position held, `EPOCH:SEQ`: `1:41`.
     #[serde(default)]
+    #[param(pattern = "^[1-9][0-9]{0,14}:(0|[1-9][0-9]{0,14})$")]
     after: Option<String>,
     /// How long to wait for news, in seconds; 20 unless stated.
     #[serde(default)]
@@ -50,15 +54,29 @@ fn cursor(text: Option<&str>) -> Result<Option<Cursor>, Error> {
     text.map(read).transpose()
 }
 
+/// One event of the stream (WHATWG HTML §9.2).
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "only the schema is used; frames are sent as they were signed"
+)]
+pub(super) struct FrameEvent {
+    /// The position at its end, `EPOCH:SEQ`.
+    #[schema(example = "1:41")]
+    id: String,
+    /// The signed frame.
+    data: String,
+}
+
 /// The feed as an endless stream
 ///
 /// One event a frame: `id` is the position at its end, `data` the signed frame. The first comes at
 /// once. docs/feed.md has the form of frames and what a follower does with them.
 #[utoipa::path(
     get, path = "/v1/feed", operation_id = "feed", tag = "feed",
-    params(From, ("Last-Event-ID" = Option<String>, Header, description = "The position held, `EPOCH:SEQ`")),
+    params(From, ("Last-Event-ID" = Option<String>, Header, description = "The position held, `EPOCH:SEQ`", pattern = "^[1-9][0-9]{0,14}:(0|[1-9][0-9]{0,14})$")),
     responses(
-        (status = OK, body = String, content_type = "text/event-stream"),
+        (status = OK, body = FrameEvent, content_type = "text/event-stream", description = "What is described is each of its events"),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = GONE, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
@@ -139,7 +157,7 @@ pub(super) async fn snapshot(State(authority): State<Shared>) -> Result<JsonText
 )]
 pub(super) async fn epoch(
     State(authority): State<Shared>,
-    Path(epoch): Path<String>,
+    Named(epoch): Named,
 ) -> Result<JsonText, Error> {
     let number: u64 = epoch.parse().map_err(|_| Error::EpochNotFound)?;
     let statement = authority.db().epoch(number).await?;

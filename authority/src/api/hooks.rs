@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mcps_core::feed::{Action, Target};
@@ -14,7 +13,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::actions::OutcomeView;
-use super::extract::Asked;
+use super::extract::{Asked, Named, Raw};
 use super::view::raw_text;
 use super::{BODY_LIMIT, Shared};
 use crate::error::Error;
@@ -30,6 +29,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// How to take the report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct How {
     /// Say what would be done, and do nothing.
     #[serde(default)]
@@ -83,10 +83,10 @@ pub(super) struct Reported {
 )]
 pub(super) async fn report(
     State(authority): State<Shared>,
-    Path(source): Path<String>,
+    Named(source): Named,
     Asked(how): Asked<How>,
     headers: HeaderMap,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Response, Error> {
     let hook = authority.db().hook(&source).await?;
     let hook = hook.ok_or(Error::HookUnknown)?;

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{IdAlone, Operator, Strict};
+use super::extract::{IdAlone, Operator, Strict, whole};
 use super::view::{Issued, Jwk, SubjectKind, raw};
 use crate::error::Error;
 use crate::issue::{Order, Prepared, level, life};
@@ -44,11 +44,11 @@ pub(super) struct IssueRequest {
     #[serde(default)]
     origin: Option<Origin>,
     /// The level to state: 1 unless stated; 3 and 4 need evidence.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 2, default = 1)]
     trust_level: Option<i64>,
     /// Its life in seconds: an hour for agents, a day for servers and gateways unless stated.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 7776000)]
     ttl_s: Option<i64>,
     /// The subject's key.
@@ -69,7 +69,7 @@ pub(super) struct RenewRequest {
     /// The key's signature over the challenge: 88 characters of base64.
     proof: String,
     /// The new passport's life in seconds: that of the old one unless stated, and never longer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 7776000)]
     ttl_s: Option<i64>,
 }

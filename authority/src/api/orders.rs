@@ -12,20 +12,36 @@ use utoipa::ToSchema;
 
 use super::Shared;
 use super::extract::{Once, Operator, Strict};
+use super::target;
 use super::view::raw_text;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::store::{Deed, Reason, Revocation};
 use crate::subject::Note;
 
-/// What is revoked or stopped.
+/// What is revoked.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Order {
+pub(super) struct RevokeOrder {
     /// As docs/feed.md has it: `{"kind": "agent", "tenant": "acme", "name": "crawler"}`.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = target::revocable)]
     target: Box<RawValue>,
     /// Why. `key_compromise`, of a key, blocks it wherever it signs.
+    #[serde(default)]
+    reason: Reason,
+    /// In the operator's words; kept here, not told.
+    #[serde(default)]
+    note: Option<Note>,
+}
+
+/// What is stopped.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StopOrder {
+    /// As docs/feed.md has it: `{"kind": "all"}`.
+    #[schema(schema_with = target::stoppable)]
+    target: Box<RawValue>,
+    /// Why.
     #[serde(default)]
     reason: Reason,
     /// In the operator's words; kept here, not told.
@@ -38,7 +54,7 @@ pub(super) struct Order {
 #[serde(deny_unknown_fields)]
 pub(super) struct SuspendOrder {
     /// As docs/feed.md has it: `{"kind": "agent", "tenant": "acme", "name": "crawler"}`.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = target::suspendable)]
     target: Box<RawValue>,
     /// Until when (RFC 3339, UTC); until it is reinstated unless stated.
     #[serde(default)]
@@ -70,7 +86,7 @@ pub(super) enum LiftsView {
 #[serde(deny_unknown_fields)]
 pub(super) struct ReinstateOrder {
     /// The very same target as was suspended, quarantined or stopped.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = target::any)]
     target: Box<RawValue>,
     /// What is taken back: a suspension unless stated. A revocation is for good.
     #[serde(default)]
@@ -108,8 +124,8 @@ pub(super) struct OrderView {
 #[utoipa::path(
     post, path = "/v1/revocations", operation_id = "revoke", tag = "revocation",
     security(("operator" = [])),
-    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
-    request_body = Order,
+    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order", pattern = "^[!-~]{1,128}$")),
+    request_body = RevokeOrder,
     responses(
         (status = OK, body = OrderView),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
@@ -122,9 +138,9 @@ pub(super) async fn revoke(
     operator: Operator,
     once: Once,
     State(authority): State<Shared>,
-    Strict(asked): Strict<Order>,
+    Strict(asked): Strict<RevokeOrder>,
 ) -> Result<Json<OrderView>, Error> {
-    let target = target(&asked.target)?;
+    let target = read_target(&asked.target)?;
     let action = match (&target, asked.reason) {
         (Target::Key(key), Reason::KeyCompromise) => Action::KeyBlock(key.clone()),
         (Target::Tool { .. }, _) => Action::ToolRevoke(target),
@@ -144,7 +160,7 @@ pub(super) async fn revoke(
 #[utoipa::path(
     post, path = "/v1/suspensions", operation_id = "suspend", tag = "revocation",
     security(("operator" = [])),
-    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
+    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order", pattern = "^[!-~]{1,128}$")),
     request_body = SuspendOrder,
     responses(
         (status = OK, body = OrderView),
@@ -159,7 +175,7 @@ pub(super) async fn suspend(
     State(authority): State<Shared>,
     Strict(asked): Strict<SuspendOrder>,
 ) -> Result<Json<OrderView>, Error> {
-    let target = target(&asked.target)?;
+    let target = read_target(&asked.target)?;
     let now = authority.now();
     let until = asked.until.as_deref().map(|text| until(text, now));
     let until = until.transpose()?;
@@ -178,8 +194,8 @@ pub(super) async fn suspend(
 #[utoipa::path(
     post, path = "/v1/stops", operation_id = "stop", tag = "revocation",
     security(("operator" = [])),
-    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
-    request_body = Order,
+    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order", pattern = "^[!-~]{1,128}$")),
+    request_body = StopOrder,
     responses(
         (status = OK, body = OrderView),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
@@ -191,9 +207,9 @@ pub(super) async fn stop(
     operator: Operator,
     once: Once,
     State(authority): State<Shared>,
-    Strict(asked): Strict<Order>,
+    Strict(asked): Strict<StopOrder>,
 ) -> Result<Json<OrderView>, Error> {
-    let target = target(&asked.target)?;
+    let target = read_target(&asked.target)?;
     let action = Action::Stop(target);
     let order = order(
         &authority,
@@ -209,7 +225,7 @@ pub(super) async fn stop(
 #[utoipa::path(
     post, path = "/v1/reinstatements", operation_id = "reinstate", tag = "revocation",
     security(("operator" = [])),
-    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
+    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order", pattern = "^[!-~]{1,128}$")),
     request_body = ReinstateOrder,
     responses(
         (status = OK, body = OrderView),
@@ -224,7 +240,7 @@ pub(super) async fn reinstate(
     State(authority): State<Shared>,
     Strict(asked): Strict<ReinstateOrder>,
 ) -> Result<Json<OrderView>, Error> {
-    let target = target(&asked.target)?;
+    let target = read_target(&asked.target)?;
     let lifts = match asked.lifts {
         LiftsView::Suspend => Lifts::Suspend,
         LiftsView::Quarantine => Lifts::Quarantine,
@@ -292,7 +308,7 @@ pub(super) fn order(
     })
 }
 
-fn target(raw: &RawValue) -> Result<Target, Error> {
+fn read_target(raw: &RawValue) -> Result<Target, Error> {
     let document = Document::parse(raw.get())?;
     Target::read(document.root()).map_err(|_| Error::Invalid {
         member: "target",

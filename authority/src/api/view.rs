@@ -20,12 +20,16 @@ use crate::store::Record;
 )]
 pub(super) struct Jwk {
     /// `EC`.
+    #[schema(pattern = "^EC$")]
     kty: String,
     /// `P-256`.
+    #[schema(pattern = "^P-256$")]
     crv: String,
     /// 32 bytes, base64url.
+    #[schema(pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
     x: String,
     /// 32 bytes, base64url.
+    #[schema(pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
     y: String,
 }
 

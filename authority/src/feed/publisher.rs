@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Feed, HEARTBEAT, POLL, Ring, Sealed, VOUCHED};
 use crate::error::Error;
+use crate::kill::{self, Point};
 use crate::store::{CHANNEL, Db, StoredEvent};
 
 /// How much of the feed is read into memory at the start, in events.
@@ -163,11 +164,17 @@ impl Feed {
             iat,
             fresh_until: if vouch { iat.plus(VOUCHED) } else { iat },
         };
-        let sealed = Arc::new(Sealed::sign(&draft, self.signer()?.as_ref())?);
+        let sealed = Sealed::sign(&draft, self.signer()?.as_ref());
+        let sealed = Arc::new(sealed.inspect_err(|error| self.failed(error))?);
+        kill::at(Point::Sealed);
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         ring.push(sealed, after);
         drop(ring);
         self.ticks.send_modify(|tick| *tick += 1);
+        kill::at(Point::Published);
+        if let Some(first) = events.first() {
+            self.metrics.published(self.clock.now().since(first.at()));
+        }
         Ok(())
     }
 
@@ -221,6 +228,7 @@ impl Feed {
     async fn wake_replicas(&self) -> Infallible {
         loop {
             self.told.notified().await;
+            kill::at(Point::Notifying);
             if let Err(error) = self.db.wake_replicas().await {
                 tracing::warn!(error = %error, "other replicas were not woken and look within a second: {error}");
             }

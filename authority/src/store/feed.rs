@@ -38,6 +38,7 @@ macro_rules! append {
             .bind(after.chain.as_bytes().as_slice())
             .execute(&mut *$tx)
             .await?;
+        $crate::kill::at($crate::kill::Point::HeadMoved);
         after
     }};
 }

@@ -7,16 +7,16 @@ use tempfile::TempDir;
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Engine {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
 
 impl Engine {
-    pub(super) const BOTH: [Engine; 2] = [Self::Sqlite, Self::Postgres];
+    pub(crate) const BOTH: [Engine; 2] = [Self::Sqlite, Self::Postgres];
 
     /// The URL of a new database; `None` for SQLite, which lives in the data directory.
-    pub(super) async fn fresh_url(self) -> Option<String> {
+    pub(crate) async fn fresh_url(self) -> Option<String> {
         match self {
             Self::Sqlite => None,
             Self::Postgres => Some(fresh_postgres().await),

@@ -108,6 +108,46 @@ async fn a_body_is_strict_json_before_it_is_anything_else() {
 }
 
 #[tokio::test]
+async fn a_list_of_members_is_no_body() {
+    on_both(async |world| {
+        let passport = world.issue("agent-7", &new_key()).await;
+        let revoke = format!("/v1/passports/{}/revoke", passport.id());
+        for body in [json!([]), json!(["policy", "by its place"])] {
+            let answer = world.post_as_operator(&revoke, &body).await;
+            answer.problem(422, "invalid-request");
+        }
+        let prepare = json!(["feed", null]);
+        let answer = world.post_as_operator("/v1/authority-keys", &prepare).await;
+        answer.problem(422, "invalid-request");
+        let shown = world.get(&format!("/v1/passports/{}", passport.id())).await;
+        assert_eq!(shown.json()["status"]["state"], "good");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_refused_before_it_is_read_is_a_problem_too() {
+    on_both(async |world| {
+        let large = " ".repeat(65_537);
+        let answer = world.send_with("/v1/hooks/soar", &[], large).await;
+        answer.problem(413, "body-too-large");
+        world
+            .send_with("/v1/hooks/%ff", &[], "{}".to_owned())
+            .await
+            .problem(401, "report-refused");
+        world
+            .get("/v1/feed/epochs/%ff")
+            .await
+            .problem(404, "epoch-not-found");
+        world
+            .post_as_operator("/v1/actions/%ff/undo", &json!({}))
+            .await
+            .problem(404, "action-not-found");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_body_has_at_most_64_kilobytes() {
     on_both(async |world| {
         let padded = |length: usize| format!("{}{{}}", " ".repeat(length - 2));
@@ -189,6 +229,36 @@ async fn answers_are_not_cached_or_sniffed_and_unknown_routes_are_problems() {
             world.get("/readyz").await.json(),
             json!({"status": "ready"})
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whole_numbers_may_be_written_with_a_fraction_of_zero() {
+    on_both(async |world| {
+        let key = new_key();
+        let order = world.order("agent-7", &key).await;
+        let with = |written: &str| {
+            let order = order.to_string();
+            order.replacen('{', &format!(r#"{{"ttl_s":{written},"#), 1)
+        };
+        let operator = Some(world.operator.as_str());
+        for written in ["60.5", "1e999", r#""60""#, "-1.0", "1e19"] {
+            let body = Some(with(written));
+            let answer = world
+                .send(Method::POST, "/v1/passports", operator, body)
+                .await;
+            assert!(
+                answer.status.is_client_error(),
+                "{written}: {}",
+                answer.text
+            );
+        }
+        let body = Some(with("60.0"));
+        let answer = world
+            .send(Method::POST, "/v1/passports", operator, body)
+            .await;
+        answer.passport();
     })
     .await;
 }

@@ -34,6 +34,7 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
     assert_eq!(
         guarded,
         [
+            "get /metrics",
             "get /v1/actions",
             "get /v1/authority-keys",
             "get /v1/passports",

@@ -30,6 +30,18 @@ impl Authority {
         data_dir: &Path,
         operator_key_file: &Path,
     ) -> Self {
+        let started = Self::start_mortal(listen, database, data_dir, operator_key_file, None);
+        started.expect("mcps-authority did not say where it listens")
+    }
+
+    /// One that dies at a kill point, as `signed:3` says; `None` when it has died before it listens.
+    pub(crate) fn start_mortal(
+        listen: &str,
+        database: Option<&str>,
+        data_dir: &Path,
+        operator_key_file: &Path,
+        kill_at: Option<&str>,
+    ) -> Option<Self> {
         let mut process = Command::new(bin("mcps-authority"))
             .args(["serve", "--listen", listen, "--log-format", "text"])
             .args(database.map(|url| format!("--database-url={url}")))
@@ -37,7 +49,9 @@ impl Authority {
             .arg(data_dir)
             .arg("--operator-key-file")
             .arg(operator_key_file)
-            .env("MCPS_LOG", "warn")
+            .args(kill_at.map(|point| format!("--kill-at={point}")))
+            // What goes wrong on purpose fills no log.
+            .env("MCPS_LOG", if kill_at.is_some() { "off" } else { "warn" })
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -52,10 +66,19 @@ impl Authority {
                 }
             }
         });
-        let url = url
-            .recv_timeout(START)
-            .expect("mcps-authority did not say where it listens");
-        Self { process, url }
+        match url.recv_timeout(START) {
+            Ok(url) => Some(Self { process, url }),
+            Err(_) => {
+                drop(process.kill());
+                drop(process.wait());
+                None
+            }
+        }
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn is_dead(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn id(&self) -> u32 {
