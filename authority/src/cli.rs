@@ -54,6 +54,14 @@ pub(crate) struct Place {
         hide_env_values = true
     )]
     database_url: Option<String>,
+    /// A file with that URL, for whoever keeps secrets in files.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_DATABASE_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "database_url"
+    )]
+    database_url_file: Option<PathBuf>,
     #[command(flatten)]
     keys: Keys,
     #[arg(long, env = "XDG_DATA_HOME", hide = true)]
@@ -131,6 +139,19 @@ impl Keys {
             ..config
         })
     }
+}
+
+/// The database's URL from its file. An empty one is a mistake, and no reason to use SQLite.
+fn read_url(file: &Path) -> anyhow::Result<String> {
+    let read = std::fs::read_to_string(file);
+    let read = read.with_context(|| format!("cannot read {}", file.display()))?;
+    let url = read.trim();
+    anyhow::ensure!(
+        !url.is_empty(),
+        "{} is empty; write postgres://user:password@host/database into it",
+        file.display()
+    );
+    Ok(url.to_owned())
 }
 
 /// A secret from the file, or else the text, if there is one.
@@ -292,7 +313,13 @@ impl Place {
                 "there is no home directory to keep data in; name a folder with --data-dir DIR"
             )
         })?;
-        let database_url = self.database_url.clone().filter(|url| !url.is_empty());
+        let written = self
+            .database_url_file
+            .as_deref()
+            .map(read_url)
+            .transpose()?;
+        let database_url = written.or_else(|| self.database_url.clone());
+        let database_url = database_url.filter(|url| !url.is_empty());
         self.keys.put_into(Config {
             database_url,
             ..Config::local(data_dir)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use mcps_core::random::RandomError;
 use mcps_core::refusal::Refusal;
+use sqlx::migrate::MigrateError;
 
 use crate::custody::CustodyError;
 use crate::custody::token::TokenError;
@@ -34,7 +35,18 @@ pub enum StartError {
     Database(#[from] sqlx::Error),
     /// The tables cannot be brought up to date.
     #[error("cannot bring the database up to date: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[source] MigrateError),
+    /// Another version of this program has been there.
+    #[error(
+        "this database was made by a newer version of mcps-authority (its tables are at {version}, this one knows {known})\n\
+         run that version again, or restore the backup from before it"
+    )]
+    Newer {
+        /// A migration that is not known here.
+        version: i64,
+        /// The last one that is.
+        known: i64,
+    },
     /// A key file cannot be used.
     #[error("key file {0}")]
     KeyFile(#[from] KeyFileError),
@@ -123,6 +135,18 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl From<MigrateError> for StartError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(version) => Self::Newer {
+                version,
+                known: crate::store::VERSION,
+            },
+            error => Self::Migration(error),
+        }
+    }
 }
 
 impl From<CustodyError> for StartError {

@@ -58,6 +58,9 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
     ),
 ];
 
+/// The number of the last migration.
+pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
 /// Runs one body against whichever pool there is.
 macro_rules! on {
     ($db:expr, $pool:ident => $body:expr) => {

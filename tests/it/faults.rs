@@ -9,6 +9,8 @@ mod kills;
 mod ledger;
 mod load;
 mod replicas;
+mod topology;
+mod tricks;
 
 use ground::Ground;
 use ledger::Ledger;

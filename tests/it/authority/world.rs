@@ -108,12 +108,17 @@ impl World {
 
     /// As [`World::start`], with a configuration whose folder the caller keeps.
     pub(super) async fn start_with(engine: Engine, config: Config) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let database_url = engine.fresh_url().await;
-        let config = Config {
+        Self::start_on(Config {
             database_url,
             ..config
-        };
+        })
+        .await
+    }
+
+    /// As [`World::start_with`], on the database that the configuration names.
+    pub(super) async fn start_on(config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
         let running = serve(config.clone(), clock.clone(), Arc::new(SystemRandom))
             .await
@@ -154,6 +159,18 @@ impl World {
             operator,
             client,
             _folder: folder,
+        }
+    }
+
+    /// The same operator and clock with another process.
+    pub(super) fn with(&self, running: Running) -> Self {
+        Self {
+            clock: self.clock.clone(),
+            config: self.config.clone(),
+            running,
+            operator: self.operator.clone(),
+            client: self.client.clone(),
+            _folder: tempfile::tempdir().unwrap(),
         }
     }
 

@@ -102,6 +102,26 @@ impl Ground {
         }
     }
 
+    /// One that others started and end.
+    pub(super) async fn of_others(url: &str, operator: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(15))
+            .build()
+            .unwrap();
+        let trust = http.get(format!("{url}/.well-known/mcps-trust"));
+        let trust = trust.send().await.unwrap().text().await.unwrap();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            database: None,
+            authority: None,
+            url: Arc::new(Mutex::new(url.to_owned())),
+            operator: operator.to_owned(),
+            http,
+            bundle: TrustBundle::parse(&trust).unwrap(),
+        }
+    }
+
     pub(super) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

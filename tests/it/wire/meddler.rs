@@ -22,11 +22,13 @@ pub(crate) enum Rule {
     Change(Box<dyn FnOnce(String) -> String + Send>),
     /// This body comes back instead, with status 200.
     Answer(String),
+    /// This comes back instead, as a stream of events that ends.
+    Events(String),
     /// The connection is closed without an answer.
     HangUp,
 }
 
-/// Decides by the request's path and query.
+/// Decides by the request's path and query; `after` of the stream is there as of a long poll.
 type Rules = Arc<Mutex<Box<dyn FnMut(&str) -> Rule + Send>>>;
 
 /// A proxy in front of the world's authority; its thread ends with the test's process.
@@ -108,10 +110,19 @@ fn serve(
     seen.lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(path.clone());
-    let rule = rules.lock().unwrap_or_else(PoisonError::into_inner)(&path);
+    let asked = match header(&request, "last-event-id") {
+        Some(last) => format!("{path}?after={last}"),
+        None => path,
+    };
+    let rule = rules.lock().unwrap_or_else(PoisonError::into_inner)(&asked);
     let change = match rule {
         Rule::HangUp => return Ok(()),
         Rule::Answer(body) => return answer(&mut client, "HTTP/1.1 200 OK", &body),
+        Rule::Events(body) => {
+            let length = body.len();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close";
+            return write!(client, "{head}\r\ncontent-length: {length}\r\n\r\n{body}");
+        }
         Rule::Pass => None,
         Rule::Change(change) => Some(change),
     };
@@ -135,6 +146,15 @@ fn answer(client: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
     )
 }
 
+/// The value of a header of a message.
+fn header<'m>(message: &'m str, name: &str) -> Option<&'m str> {
+    let (head, _) = message.split_once("\r\n\r\n").unwrap_or((message, ""));
+    head.lines().find_map(|line| {
+        let (own, value) = line.split_once(':')?;
+        own.eq_ignore_ascii_case(name).then_some(value.trim())
+    })
+}
+
 /// One HTTP/1.1 message whose body, if any, has a `content-length`.
 fn message(stream: &mut TcpStream) -> io::Result<String> {
     let mut bytes = Vec::new();
@@ -142,11 +162,8 @@ fn message(stream: &mut TcpStream) -> io::Result<String> {
     loop {
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                let is_length = name.eq_ignore_ascii_case("content-length");
-                is_length.then(|| value.trim().parse::<usize>().ok())?
-            });
+            let length =
+                header(head, "content-length").and_then(|value| value.parse::<usize>().ok());
             if body.len() >= length.unwrap_or(0) {
                 return Ok(text.into_owned());
             }

@@ -1,0 +1,40 @@
+# Everything of MCPS in one image; what a container runs is its command. docs/installation.md.
+#
+#   docker build -t mcps .                      the authority, mcps and mcps-wrap
+#   docker build -t mcps-demo --target demo .   the same with the demo server, for trying it out
+
+FROM docker.io/library/rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+# As it is shipped, and without what only tests use.
+RUN cargo build --profile dist --locked \
+        --bin mcps --bin mcps-authority --bin mcps-wrap --bin mcps-demo-server \
+    && mkdir /out \
+    && cp target/dist/mcps target/dist/mcps-authority target/dist/mcps-wrap target/dist/mcps-demo-server /out/
+
+FROM docker.io/library/debian:bookworm-slim AS base
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 mcps \
+    && useradd --uid 10001 --gid mcps --no-create-home --home-dir /var/lib/mcps --shell /usr/sbin/nologin mcps \
+    && install -d -o mcps -g mcps -m 0700 /var/lib/mcps /var/lib/mcps/authority /var/lib/mcps/home /run/mcps
+ENV HOME=/var/lib/mcps \
+    MCPS_AUTHORITY_DATA_DIR=/var/lib/mcps/authority \
+    MCPS_HOME=/var/lib/mcps/home
+WORKDIR /var/lib/mcps
+USER 10001:10001
+
+FROM base AS demo
+COPY --from=build /out/mcps /out/mcps-wrap /out/mcps-demo-server /usr/local/bin/
+COPY install/wrap-demo /usr/local/bin/wrap-demo
+CMD ["wrap-demo"]
+
+FROM base AS authority
+COPY --from=build /out/mcps /out/mcps-authority /out/mcps-wrap /usr/local/bin/
+EXPOSE 7300 7301
+# No other program of the image speaks HTTP.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/7300 && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
+STOPSIGNAL SIGTERM
+CMD ["mcps-authority", "serve", "--listen", "0.0.0.0:7300", "--metrics-listen", "0.0.0.0:7301", "--log-format", "json"]
