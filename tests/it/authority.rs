@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod audit;
 mod custody;
 mod draft;
 mod engine;
