@@ -45,10 +45,11 @@ conformance: tools ## The MCP conformance suite, directly and through the signed
 	cargo build --locked --workspace --bins
 	$(if $(ARGS),scripts/conformance $(ARGS),scripts/conformance-all)
 
-lint: tools ## Formatting, clippy, documentation, licences, crates
+lint: tools ## Formatting, clippy, documentation, licences, crates, docker-compose.yml
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+	scripts/check-install
 	scripts/cargo-tool cargo-deny 0.20.2
 	cargo deny --locked check bans licenses sources
 

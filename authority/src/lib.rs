@@ -11,9 +11,12 @@
 
 pub mod api;
 pub mod authority;
+pub mod backup;
 pub mod config;
 pub mod custody;
+pub mod doctor;
 pub mod error;
+pub mod examine;
 pub mod feed;
 pub mod founding;
 pub mod hooks;
@@ -32,7 +35,8 @@ pub mod subject;
 
 mod serve;
 mod trace;
+mod trail;
 
 pub use config::Config;
-pub use serve::{Running, add_operator, open_founded, open_keys, serve};
+pub use serve::{COMMAND, Running, add_operator, open_changing, open_founded, serve};
 pub use start::StartError;

@@ -9,26 +9,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use mcps_core::clock::Clock;
+use mcps_core::clock::{Clock, ManualClock, Timestamp};
 use mcps_core::random::Random;
-use mcps_core::trust::KeyUse;
+use mcps_core::trust::{KeyUse, TrustBundle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api;
 use crate::authority::Authority;
-use crate::config::Config;
+use crate::config::{Config, KeyPlace};
 use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
-use crate::keys::Keys;
+use crate::keys::{Keyring, Keys};
 use crate::operator_key::OperatorKey;
 use crate::start::StartError;
-use crate::store::{Db, NewOperator};
+use crate::store::{Db, KeyChange, NewOperator, Scribe};
+use crate::trail;
 
 /// How long requests under way may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(15);
+
+/// Who changes something at the command line, in the audit trail.
+pub const COMMAND: &str = "command line";
 
 /// A running authority. Dropping it ends it at once; [`Running::shutdown`] lets requests finish.
 #[derive(Debug)]
@@ -49,6 +53,7 @@ pub struct Running {
     pub custody: [String; 2],
     db: Db,
     feed: Arc<Feed>,
+    clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -86,14 +91,29 @@ pub async fn serve(
     let apart = db.apart().await?;
     let keys = Keys::new(founded.keys, apart.clone(), custody, Arc::clone(&clock));
     let keys = Arc::new(keys);
+    record(&db, &keys, clock.as_ref()).await?;
     let feed = Feed::new(&name, apart, Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
-    let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
+    let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let authority = Authority::new(
+        db.clone(),
+        keys,
+        Arc::clone(&feed),
+        Arc::clone(&clock),
+        random,
+    );
     let authority = Arc::new(authority);
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
+    let mut stopping = stop.subscribe();
+    tasks.spawn(async move {
+        tokio::select! {
+            never = tended => match never {},
+            _ = stopping.wait_for(|stop| *stop) => {}
+        }
+    });
     if let Some(metrics) = metrics {
         let router = api::metrics_router(Arc::clone(&authority));
         tasks.spawn(answer(metrics, router, stopped.clone()));
@@ -110,6 +130,7 @@ pub async fn serve(
         custody: whereabouts,
         db,
         feed,
+        clock,
         stop,
         tasks,
     })
@@ -154,21 +175,66 @@ pub async fn add_operator(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<OperatorKey, StartError> {
-    let db = open_founded(config).await?;
+    let (db, _) = open_changing(config, clock).await?;
     let key = OperatorKey::generate(random)?;
-    db.add_operator(&NewOperator::new(name, &key, random)?, clock.now())
-        .await?;
+    let operator = NewOperator::new(name, &key, random)?;
+    let added = db.add_operator(&operator, COMMAND, clock.now()).await;
+    added.map_err(StartError::Audit)?;
     db.close().await;
     Ok(key)
 }
 
-/// The database and the custody of an authority that has been founded, for changing its keys. Works
-/// while it runs.
+/// The database and the custody of an authority that has been founded, for changing something while
+/// it runs or not. It needs the audit key, by which what is changed is recorded.
 ///
 /// # Errors
 /// [`StartError`]; [`StartError::NotFounded`] before the first start.
-pub async fn open_keys(config: &Config) -> Result<(Db, Custody), StartError> {
-    Ok((open_founded(config).await?, Custody::new(config)?))
+pub async fn open_changing(
+    config: &Config,
+    clock: &dyn Clock,
+) -> Result<(Db, Custody), StartError> {
+    let db = open_founded(config).await?;
+    let founding = db.founding().await?.ok_or(StartError::NotFounded)?;
+    let bundle = TrustBundle::parse(&founding.bundle)?;
+    bundle.verify(bundle.signer())?;
+    let now = clock.now();
+    let authority = bundle.authority().to_owned();
+    let changes = db.key_changes().await?;
+    recording(&db, config, bundle, &changes, now)?;
+    let begun = db.begin_audit(&authority, now).await;
+    begun.map_err(StartError::Audit)?;
+    Ok((db, Custody::new(config)?))
+}
+
+/// Has every change to the database recorded, by the audit key that the configuration leads to.
+pub(crate) fn recording(
+    db: &Db,
+    config: &Config,
+    bundle: TrustBundle,
+    changes: &[KeyChange],
+    now: Timestamp,
+) -> Result<(), StartError> {
+    let custody = Custody::new(config)?;
+    let mut ring = Keyring::gather(bundle, changes, &custody, now, None);
+    if ring.signer(KeyUse::Audit, now).is_err() {
+        // While keys move from files to a token, the one that records it is still in a file.
+        let files = Custody::new(&Config {
+            keys: KeyPlace::Files,
+            ..config.clone()
+        })?;
+        ring = Keyring::gather(ring.bundle().clone(), changes, &files, now, Some(&ring));
+    }
+    let keys = Arc::new(Keys::fixed(ring, Arc::new(ManualClock::new(now))));
+    db.record_by(Scribe::new(keys));
+    Ok(())
+}
+
+/// Has every change recorded, signed by those keys.
+async fn record(db: &Db, keys: &Arc<Keys>, clock: &dyn Clock) -> Result<(), StartError> {
+    db.record_by(Scribe::new(Arc::clone(keys)));
+    let authority = keys.ring().bundle().authority().to_owned();
+    let begun = db.begin_audit(&authority, clock.now()).await;
+    begun.map_err(StartError::Audit)
 }
 
 /// Opens the database of an authority that has been founded, while it runs or not.
@@ -205,11 +271,12 @@ impl Running {
         }
         self.tasks.shutdown().await;
         self.feed.close().await;
+        trail::checkpoint(&self.db, self.clock.as_ref()).await;
         self.db.close().await;
     }
 }
 
-async fn open(config: &Config) -> Result<Db, StartError> {
+pub(crate) async fn open(config: &Config) -> Result<Db, StartError> {
     match config.database_url.as_deref() {
         Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
             Ok(Db::open_postgres(url).await?)
@@ -226,7 +293,7 @@ async fn open(config: &Config) -> Result<Db, StartError> {
     }
 }
 
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

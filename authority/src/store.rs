@@ -1,11 +1,13 @@
 //! The database: PostgreSQL or SQLite behind one SQL text.
 //!
-//! [`Db`] is an enum of the two pools. `on!` and `transaction!` expand one body against each, so
+//! [`Pool`] is an enum of the two. `on!` and `transaction!` expand one body against each, so
 //! both arms are typed by sqlx and no trait bounds appear. The dialect is what both engines share:
 //! `TEXT BIGINT SMALLINT BYTEA`, `$1` placeholders, `RETURNING`, `ON CONFLICT`; no `now()`, no
 //! arrays, no JSON operators.
 
 mod actions;
+mod audit;
+mod backup;
 mod challenges;
 mod feed;
 mod founding;
@@ -18,6 +20,8 @@ mod revocations;
 mod row;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
+pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
+pub use backup::{Cell, Part, TABLES};
 pub use challenges::Binding;
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
@@ -30,6 +34,7 @@ pub use row::{Record, RevokedRecord};
 
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::SqlSafeStr as _;
@@ -43,7 +48,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         1,
         "passports",
@@ -56,17 +61,21 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         "actions",
         include_str!("../../migrations/0004_actions.sql"),
     ),
+    (5, "audit", include_str!("../../migrations/0005_audit.sql")),
 ];
 
-/// The number of the last migration.
-pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+/// The number of the newest migration that this version knows.
+#[must_use]
+pub fn newest_schema() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, _, _)| *version)
+}
 
 /// Runs one body against whichever pool there is.
 macro_rules! on {
     ($db:expr, $pool:ident => $body:expr) => {
-        match $db {
-            $crate::store::Db::Postgres($pool) => $body,
-            $crate::store::Db::Sqlite($pool) => $body,
+        match $db.pool() {
+            $crate::store::Pool::Postgres($pool) => $body,
+            $crate::store::Pool::Sqlite($pool) => $body,
         }
     };
 }
@@ -78,8 +87,8 @@ macro_rules! on {
 /// start, or a reader that turns writer could be refused.
 macro_rules! transaction {
     ($db:expr, $tx:ident => $body:expr) => {
-        match $db {
-            $crate::store::Db::Postgres(pool) => {
+        match $db.pool() {
+            $crate::store::Pool::Postgres(pool) => {
                 let mut $tx = pool
                     .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
                     .await?;
@@ -87,7 +96,7 @@ macro_rules! transaction {
                 $tx.commit().await?;
                 value
             }
-            $crate::store::Db::Sqlite(pool) => {
+            $crate::store::Pool::Sqlite(pool) => {
                 let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
                 let value = $body;
                 $tx.commit().await?;
@@ -99,9 +108,17 @@ macro_rules! transaction {
 
 use {on, transaction};
 
-/// A pool of connections to one of the two engines.
+/// A database, and who records what is changed in it.
 #[derive(Clone, Debug)]
-pub enum Db {
+pub struct Db {
+    pool: Pool,
+    /// Set once the keys are there. Without it nothing can be changed that leaves a record.
+    scribe: Arc<OnceLock<Scribe>>,
+}
+
+/// Connections to one of the two engines.
+#[derive(Clone, Debug)]
+pub enum Pool {
     /// PostgreSQL, shared by any number of replicas.
     Postgres(PgPool),
     /// One SQLite file in the data directory.
@@ -109,6 +126,19 @@ pub enum Db {
 }
 
 impl Db {
+    fn over(pool: Pool) -> Self {
+        Self {
+            pool,
+            scribe: Arc::default(),
+        }
+    }
+
+    /// The connections.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Opens the SQLite file, creating it if need be. The caller sets its permissions.
     ///
     /// # Errors
@@ -125,7 +155,7 @@ impl Db {
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(PATIENCE);
-        Ok(Self::Sqlite(pool.connect_with(options).await?))
+        Ok(Self::over(Pool::Sqlite(pool.connect_with(options).await?)))
     }
 
     /// Connects to `postgres://user:password@host/database`.
@@ -136,33 +166,33 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(PATIENCE);
-        Ok(Self::Postgres(
-            pool.connect_with(PgConnectOptions::from_str(url)?).await?,
-        ))
+        let pool = pool.connect_with(PgConnectOptions::from_str(url)?).await?;
+        Ok(Self::over(Pool::Postgres(pool)))
     }
 
-    /// A few connections to the same database for one use alone, which no other can starve.
+    /// A few connections to the same database for one use alone, which no other can starve. What
+    /// leaves a record is not changed through them.
     ///
     /// # Errors
     /// Whatever the database or the network says.
     pub async fn apart(&self) -> Result<Self, sqlx::Error> {
         const CONNECTIONS: u32 = 3;
-        Ok(match self {
-            Self::Postgres(pool) => {
+        Ok(Self::over(match &self.pool {
+            Pool::Postgres(pool) => {
                 let options = PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(PATIENCE);
                 let connect = pool.connect_options();
-                Self::Postgres(options.connect_with((*connect).clone()).await?)
+                Pool::Postgres(options.connect_with((*connect).clone()).await?)
             }
-            Self::Sqlite(pool) => {
+            Pool::Sqlite(pool) => {
                 let options = SqlitePoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(PATIENCE);
                 let connect = pool.connect_options();
-                Self::Sqlite(options.connect_with((*connect).clone()).await?)
+                Pool::Sqlite(options.connect_with((*connect).clone()).await?)
             }
-        })
+        }))
     }
 
     /// Brings the tables up to date. Replicas that start together wait for each other.
@@ -170,7 +200,16 @@ impl Db {
     /// # Errors
     /// When a migration fails, or the database was written by a newer version.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        self.migrate_to(i64::MAX).await
+    }
+
+    /// Brings the tables up to the migration of that number, and no further.
+    ///
+    /// # Errors
+    /// As [`Db::migrate`].
+    pub async fn migrate_to(&self, newest: i64) -> Result<(), sqlx::migrate::MigrateError> {
+        let migrations = MIGRATIONS.into_iter().filter(|(own, _, _)| *own <= newest);
+        let migrations = migrations.map(|(version, name, sql)| {
             Migration::new(
                 version,
                 name.into(),
@@ -179,7 +218,7 @@ impl Db {
                 false,
             )
         });
-        let migrator = Migrator::with_migrations(migrations.into());
+        let migrator = Migrator::with_migrations(migrations.collect());
         on!(self, pool => migrator.run(pool).await)
     }
 
@@ -206,9 +245,9 @@ impl Db {
     /// `PostgreSQL` or `SQLite`, for people.
     #[must_use]
     pub const fn engine(&self) -> &'static str {
-        match self {
-            Self::Postgres(_) => "PostgreSQL",
-            Self::Sqlite(_) => "SQLite",
+        match self.pool {
+            Pool::Postgres(_) => "PostgreSQL",
+            Pool::Sqlite(_) => "SQLite",
         }
     }
 }

@@ -8,6 +8,8 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod audit;
+mod backups;
 mod conformance;
 mod custody;
 mod draft;

@@ -57,7 +57,7 @@ async fn people(world: &World) -> String {
         mapping: None,
     };
     let db = world.database().await;
-    db.set_hook(&soar, world.now()).await.unwrap();
+    db.set_hook(&soar, "test", world.now()).await.unwrap();
     db.close().await;
     let list = |names: &[String]| {
         let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();

@@ -1,13 +1,19 @@
 //! Mistakes that respected authorities have published, each as a test that it is not made here.
 //! docs/security-tests.md lists them all, with those whose test is elsewhere.
 
-use mcps_core::feed::Frame;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mcps_authority::store::{Deed, Pool, Reason, Revocation};
+use mcps_core::feed::{Action, Frame, Target};
 use mcps_core::json::Document;
 use mcps_core::passport::Passport;
+use mcps_core::random::SystemRandom;
 use mcps_core::signer::Signer as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::engine::Engine;
 use super::world::{World, new_key, on_both};
 
 /// Class: the signature is checked over one thing, and identity is read from another (parser
@@ -150,4 +156,72 @@ async fn an_authority_that_wakes_in_the_past_takes_nothing_back() {
         assert_eq!(numbers, [1, 2]);
     })
     .await;
+}
+
+/// As many revoked passports and suspended tenants as a large installation gathers in a year.
+const CROWD: [&str; 3] = [
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+     INSERT INTO subject_keys (kid, first_used_at, last_used_at) SELECT 'kid-' || i, 0, 0 FROM n",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+     INSERT INTO passports (passport_id, tenant, kind, name, version, owner, kid, trust_level, issued_at, \
+     expires_at, to_be_signed, issuer_kid, signature, issued_by, revoked_at, reason, revoked_by) \
+     SELECT 'asp_' || printf('%032x', i), 'default', 'agent', 'crowd-' || i, '1', 'ops@example.org', \
+     'kid-' || i, 1, 0, 9000000000000, 'x', 'x', 'x', 'x', 1, 'policy', 'x' FROM n",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) \
+     INSERT INTO restrictions (target, held, at, reason, by_whom, told_at) \
+     SELECT '{\"kind\":\"tenant\",\"tenant\":\"crowd-' || i || '\"}', 'suspended', 0, 'policy', 'x', '1:1' FROM n",
+];
+
+/// Class: revoking gets slower with every revocation (a list that is searched or written anew each
+/// time). Counted in steps of SQLite's virtual machine, which nobody else's load changes.
+#[tokio::test]
+async fn revoking_is_as_much_work_however_long_the_list_is() {
+    let world = World::start(Engine::Sqlite).await;
+    let db = world.database().await;
+    let Pool::Sqlite(pool) = db.pool() else {
+        panic!("this one is about SQLite");
+    };
+    let steps = Arc::new(AtomicU64::new(0));
+    // Every connection that may be given out.
+    let mut open = Vec::new();
+    for _ in 0..pool.options().get_max_connections() {
+        let mut connection = pool.acquire().await.unwrap();
+        let counted = Arc::clone(&steps);
+        let mut handle = connection.lock_handle().await.unwrap();
+        handle.set_progress_handler(1, move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            true
+        });
+        drop(handle);
+        open.push(connection);
+    }
+    drop(open);
+    let order = || Revocation {
+        reason: Reason::Policy,
+        note: None,
+        by: "test".to_owned(),
+        at: world.now(),
+        deed: Deed::new("test", None, b"", &SystemRandom).unwrap(),
+    };
+    let work = async |name: &str| {
+        let passport = world.issue(name, &new_key()).await;
+        steps.store(0, Ordering::SeqCst);
+        db.revoke(passport.id(), &order()).await.unwrap().unwrap();
+        let revoking = steps.swap(0, Ordering::SeqCst);
+        let action = Action::Stop(Target::Tenant(name.to_owned()));
+        assert!(db.restrict(&action, &order()).await.unwrap().changed);
+        (revoking, steps.load(Ordering::SeqCst))
+    };
+    work("first").await;
+    let (few, few_stops) = work("second").await;
+    for statement in CROWD {
+        world.sql(statement).await;
+    }
+    let (many, many_stops) = work("third").await;
+    assert!(few > 0 && few_stops > 0);
+    assert!(many <= few * 3 / 2, "{few} steps, and {many} among 5000");
+    assert!(
+        many_stops <= few_stops * 3 / 2,
+        "{few_stops} and {many_stops}"
+    );
 }

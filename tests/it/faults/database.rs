@@ -44,6 +44,7 @@ async fn a_database_that_crashes_costs_answers_and_nothing_else() {
     let ledger = std::mem::take(&mut *load.ledger.lock().unwrap());
     let found = ledger.settle(&ground).await;
     watcher.end_at(found.events as u64).await;
+    tokio::task::block_in_place(|| ground.examine());
     println!(
         "| PostgreSQL crashed {crashes} times | {} passports | {} orders, {} events |",
         found.passports,

@@ -9,7 +9,7 @@ use mcps_core::trust::TrustBundle;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::world::Authority;
+use crate::world::{Authority, bin, run};
 
 /// A database server of this test's own, which it may stop and freeze.
 pub(super) struct Postgres {
@@ -151,6 +151,16 @@ impl Ground {
         };
         *self.url.lock().unwrap() = authority.url().to_owned();
         true
+    }
+
+    /// Lets `mcps-authority examine` look at its database; it must find nothing.
+    pub(super) fn examine(&self) {
+        let mut examine = Command::new(bin("mcps-authority"));
+        examine.args(["examine", "--data-dir"]).arg(self.data());
+        if let Some(url) = &self.database {
+            examine.args(["--database-url", url]);
+        }
+        run(&mut examine).succeeded();
     }
 
     /// What it answers; `None` when it does not.

@@ -61,6 +61,8 @@ async fn die_of_everything(engine: Engine) {
     let ledger = std::mem::take(&mut *load.ledger.lock().unwrap());
     let found = ledger.settle(&ground).await;
     watcher.end_at(found.events as u64).await;
+    // No record without its change, no change without its record.
+    tokio::task::block_in_place(|| ground.examine());
     println!(
         "| {engine:?} | {} deaths {deaths:?} | {} passports, {} of them answered late | {} orders, {} events |",
         deaths.values().sum::<usize>(),

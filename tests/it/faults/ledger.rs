@@ -58,7 +58,12 @@ impl Ledger {
     pub(super) async fn settle(&self, ground: &Ground) -> Found {
         assert!(self.strange.is_empty(), "{:?}", self.strange);
         assert!(self.open.is_empty() && self.unsure.is_empty());
-        let events = history(ground).await;
+        let seq = |order: &Order| {
+            let (_, seq) = order.position.as_deref()?.split_once(':')?;
+            seq.parse::<u64>().ok()
+        };
+        let last = self.orders.iter().filter_map(seq).max().unwrap_or(0);
+        let events = history(ground, last).await;
         let mut told = BTreeMap::new();
         for event in &events {
             let target = event.target().unwrap().to_json();
@@ -123,14 +128,17 @@ pub(super) fn target(name: &str) -> String {
     format!(r#"{{"kind":"agent","name":"{name}","tenant":"default"}}"#)
 }
 
-/// The whole feed, proven from its beginning.
-pub(super) async fn history(ground: &Ground) -> Vec<Event> {
+/// The whole feed, proven from its beginning, once `last` is published: an order is answered before.
+async fn history(ground: &Ground, last: u64) -> Vec<Event> {
     let mut follower = Follower::new(ground.bundle.authority());
     follower.start(1);
     let mut events = Vec::new();
+    let mut polls = 0;
     loop {
         let at = follower.resume().unwrap();
-        let path = format!("/v1/feed/frames?after=1:{}&wait_s=0", at.seq);
+        // What is acknowledged is published within the second; what nobody ordered is not waited for.
+        let wait = u8::from(at.seq < last);
+        let path = format!("/v1/feed/frames?after=1:{}&wait_s={wait}", at.seq);
         let answer = ground.http.get(format!("{}{path}", ground.url()));
         let text = answer.send().await.unwrap().text().await.unwrap();
         let mut moved = false;
@@ -147,7 +155,8 @@ pub(super) async fn history(ground: &Ground) -> Vec<Event> {
                 Progress::Waiting => panic!("the feed does not continue at {at:?}"),
             }
         }
-        if !moved {
+        polls += usize::from(!moved);
+        if !moved && (at.seq >= last || polls > 60) {
             break;
         }
     }
