@@ -15,6 +15,7 @@ mod orders;
 mod passports;
 mod revoke;
 mod status;
+mod status_lists;
 mod view;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(issue::renew))
         .routes(routes!(revoke::revoke))
         .routes(routes!(status::status))
+        .routes(routes!(status_lists::status_list))
         .routes(routes!(orders::revoke))
         .routes(routes!(orders::suspend))
         .routes(routes!(orders::stop))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::feed::{Action, Held, Target};
-use mcps_core::passport::PassportId;
+use mcps_core::passport::{PassportId, StatusReference};
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
@@ -16,6 +16,7 @@ use mcps_core::trust::{KeyState, KeyUse};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
+use crate::status_lists::{Listed, StatusLists};
 use crate::store::{Db, Done, Record, Revocation, Revoked};
 
 /// How long a signed status may be relied upon.
@@ -28,6 +29,7 @@ pub struct Authority {
     name: String,
     keys: Arc<Keys>,
     feed: Arc<Feed>,
+    lists: StatusLists,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -60,6 +62,7 @@ impl Authority {
         db: Db,
         keys: Arc<Keys>,
         feed: Arc<Feed>,
+        lists: StatusLists,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
@@ -68,9 +71,27 @@ impl Authority {
             name: keys.ring().bundle().authority().to_owned(),
             keys,
             feed,
+            lists,
             clock,
             random,
         }
+    }
+
+    /// A place in the status lists for a passport, and how it is written in it.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn place(&self) -> Result<(i64, StatusReference), Error> {
+        self.lists.place(&self.db).await
+    }
+
+    /// The signed status list of that number.
+    ///
+    /// # Errors
+    /// As [`StatusLists::list`].
+    pub async fn status_list(&self, number: i64) -> Result<Listed, Error> {
+        let (db, keys) = (&self.db, self.keys.as_ref());
+        self.lists.list(number, db, keys, self.now()).await
     }
 
     /// The issuer's name on every passport.

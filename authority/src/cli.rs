@@ -153,6 +153,20 @@ fn secret(file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<Secr
     }
 }
 
+/// An `http://` or `https://` URL of at most 1024 characters without query or fragment.
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_graphic() && !"?#\"<>".contains(c);
+    match rest {
+        Some(rest) if !rest.is_empty() && text.len() <= 1024 && rest.chars().all(plain) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("write it as https://ta.example.com, without ? or #".to_owned()),
+    }
+}
+
 /// Without the database's URL, which may hold a password.
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -177,6 +191,10 @@ pub(crate) struct Serve {
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
+    /// The URL under which others reach it, as https://ta.example.com [default: the address it listens
+    /// on]. Passports name it, for their status lists.
+    #[arg(long, env = "MCPS_AUTHORITY_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    public_url: Option<String>,
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
@@ -317,6 +335,7 @@ impl Serve {
         Ok(Config {
             listen: self.listen,
             issuer: self.issuer.clone(),
+            public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),
             ..self.place.config()?
         })

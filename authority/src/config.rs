@@ -28,6 +28,9 @@ pub struct Config {
     pub database_url: Option<String>,
     /// The issuer's name on every passport. Chosen once, at the first start.
     pub issuer: Option<String>,
+    /// The URL under which others reach it; without it that of `listen`. Passports name the lists in
+    /// which their status is by it.
+    pub public_url: Option<String>,
     /// Where the first operator's key is written as well, mode 0600.
     pub operator_key_file: Option<PathBuf>,
     /// Where the keys are that passports, status answers and the feed are signed with.
@@ -47,6 +50,7 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database_url: None,
             issuer: None,
+            public_url: None,
             operator_key_file: None,
             keys: KeyPlace::Files,
             root_keys: None,
@@ -63,6 +67,7 @@ impl fmt::Debug for Config {
             .field("listen", &self.listen)
             .field("database_url", &self.database_url.as_ref().map(|_| ".."))
             .field("issuer", &self.issuer)
+            .field("public_url", &self.public_url)
             .field("operator_key_file", &self.operator_key_file)
             .field("keys", &self.keys)
             .field("root_keys", &self.root_keys)

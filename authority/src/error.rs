@@ -145,6 +145,12 @@ pub enum Error {
         "no statement on that epoch; the first has none, and later ones begin when a backup is restored"
     )]
     EpochNotFound,
+    /// No list of that number has passports in it.
+    #[error("no status list of that number has passports in it")]
+    NoSuchList,
+    /// A status list cannot be made.
+    #[error("the status list cannot be made: {0}")]
+    StatusList(#[source] mcps_core::status_list::StatusListError),
     /// As many follow the feed as this process can serve.
     #[error("as many follow the feed here as this process serves; try another replica, or later")]
     TooManyFollowers,

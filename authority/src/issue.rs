@@ -139,6 +139,7 @@ impl Prepared {
     pub async fn new(authority: &Authority, order: Order, proven: Proven) -> Result<Self, Error> {
         let now = authority.now();
         let signer = authority.passport_signer()?;
+        let (status_index, status) = authority.place().await?;
         let unsigned = Unsigned {
             id: PassportId::generate(authority.random())?,
             agent_name: proven.binding().subject.clone(),
@@ -158,6 +159,7 @@ impl Prepared {
                 kind: order.kind,
                 owner: order.owner.clone(),
                 ca: None,
+                status: Some(status),
             }),
         };
         let to_be_signed = unsigned.to_be_signed().map_err(Error::CrossCheck)?;
@@ -175,6 +177,7 @@ impl Prepared {
             issuer_kid: signer.public_key().key_id().clone(),
             renews: order.renews,
             issued_by: order.issued_by,
+            status_index: Some(status_index),
         };
         let store = authority.db();
         // No lock: a passport that slips out beside an order is refused for what the order reaches.

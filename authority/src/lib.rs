@@ -28,6 +28,7 @@ pub mod problem;
 pub mod proof;
 pub mod secret;
 pub mod start;
+pub mod status_lists;
 pub mod store;
 pub mod subject;
 

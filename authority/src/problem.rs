@@ -79,6 +79,11 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "passport-not-found",
             "Passport not found",
         ),
+        Error::NoSuchList => (
+            StatusCode::NOT_FOUND,
+            "status-list-not-found",
+            "No such status list",
+        ),
         Error::NoSuchRoute => (StatusCode::NOT_FOUND, "no-such-route", "No such route"),
         Error::Method => (
             StatusCode::METHOD_NOT_ALLOWED,
@@ -153,6 +158,7 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         | Error::Random(_)
         | Error::Database(_)
         | Error::Audit(_)
+        | Error::StatusList(_)
         | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",

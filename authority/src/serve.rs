@@ -24,6 +24,7 @@ use crate::founding::found_or_find;
 use crate::keys::{Keyring, Keys};
 use crate::operator_key::OperatorKey;
 use crate::start::StartError;
+use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
 use crate::trail;
 
@@ -91,10 +92,13 @@ pub async fn serve(
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let public = config.public_url.clone();
+    let public = public.unwrap_or_else(|| format!("http://{addr}"));
     let authority = Authority::new(
         db.clone(),
         keys,
         Arc::clone(&feed),
+        StatusLists::new(&public),
         Arc::clone(&clock),
         random,
     );

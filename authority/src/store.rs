@@ -18,6 +18,7 @@ mod passports;
 mod restrictions;
 mod revocations;
 mod row;
+mod status_lists;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
@@ -31,6 +32,7 @@ pub use passports::{Filter, NewPassport};
 pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
+pub use status_lists::LIST;
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -48,7 +50,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "passports",
@@ -62,6 +64,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         include_str!("../../migrations/0004_actions.sql"),
     ),
     (5, "audit", include_str!("../../migrations/0005_audit.sql")),
+    (
+        11,
+        "status lists",
+        include_str!("../../migrations/0011_status_lists.sql"),
+    ),
 ];
 
 /// The number of the newest migration that this version knows.

@@ -28,6 +28,7 @@ mod renewing;
 mod revoking;
 mod starting;
 mod status;
+mod status_lists;
 mod store;
 mod tokens;
 mod two_phases;

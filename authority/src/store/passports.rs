@@ -40,6 +40,8 @@ pub struct NewPassport {
     pub renews: Option<PassportId>,
     /// The operator, or the passport whose key asked.
     pub issued_by: String,
+    /// Its place in the status lists.
+    pub status_index: Option<i64>,
 }
 
 impl NewPassport {
@@ -166,8 +168,9 @@ impl Db {
 
             sqlx::query(
                 "INSERT INTO passports (passport_id, tenant, kind, name, version, owner, origin, kid, \
-                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by, \
+                 status_index) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             )
             .bind(new.id.as_str())
             .bind(&binding.tenant)
@@ -184,6 +187,7 @@ impl Db {
             .bind(new.issuer_kid.as_str())
             .bind(renews)
             .bind(&new.issued_by)
+            .bind(new.status_index)
             .execute(&mut *tx)
             .await?;
             audit!(self, tx, Entry {

@@ -34,7 +34,7 @@ const fn held(action: &Action) -> Option<Held> {
 }
 
 /// A word that this version does not know must not admit anybody.
-fn read(held: &str, until: Option<i64>) -> Held {
+pub(super) fn read(held: &str, until: Option<i64>) -> Held {
     match held {
         "quarantined" => Held::Quarantined,
         "suspended" => Held::Suspended(until.map(Timestamp::from_millis)),

@@ -123,6 +123,14 @@ impl Unsigned {
                 array(&ca.origins),
             );
         }
+        if let Some(status) = &ext.status {
+            let _ = write!(
+                json,
+                r#","status":{{"status_list":{{"idx":{},"uri":{}}}}}"#,
+                status.index,
+                quoted(&status.uri),
+            );
+        }
         json.push('}');
         json
     }

@@ -55,6 +55,7 @@ fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPass
             kind: Kind::Agent,
             owner: "ann".into(),
             ca: None,
+            status: None,
         }),
     };
     NewPassport {
@@ -70,6 +71,7 @@ fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPass
         issuer_kid: key.public_key().key_id().clone(),
         renews: None,
         issued_by: "op".into(),
+        status_index: None,
     }
 }
 

@@ -9,6 +9,7 @@ use mcps_authority::feed::Feed;
 use mcps_authority::issue::{Order, Prepared};
 use mcps_authority::keys::{Keyring, Keys};
 use mcps_authority::proof::Proven;
+use mcps_authority::status_lists::StatusLists;
 use mcps_authority::store::Filter;
 use mcps_core::clock::{Clock as _, ManualClock};
 use mcps_core::digest::Digest;
@@ -65,6 +66,7 @@ async fn prepared(
         db,
         keys,
         Arc::new(feed),
+        StatusLists::new("https://ta.example"),
         clock.clone(),
         Arc::new(SystemRandom),
     );

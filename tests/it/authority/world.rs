@@ -266,6 +266,15 @@ impl World {
             .clone()
     }
 
+    /// Gets with headers of the caller's.
+    pub(super) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.client.get(self.running.url() + path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Self::read(request).await
+    }
+
     async fn read(request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let header = |name| {
