@@ -10,9 +10,11 @@ mod health;
 mod hooks;
 mod issue;
 mod keys;
+mod manifests;
 mod orders;
 mod passports;
 mod revoke;
+mod servers;
 mod status;
 mod view;
 
@@ -60,6 +62,12 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(feed::frames))
         .routes(routes!(feed::snapshot))
         .routes(routes!(feed::epoch))
+        .routes(routes!(servers::add, servers::list))
+        .routes(routes!(servers::show, servers::change))
+        .routes(routes!(manifests::publish, manifests::list))
+        .routes(routes!(manifests::show))
+        .routes(routes!(manifests::by_digest))
+        .routes(routes!(manifests::diff))
         .routes(routes!(authority_keys::list, authority_keys::prepare))
         .routes(routes!(authority_keys::activate))
         .routes(routes!(authority_keys::retire))

@@ -29,8 +29,11 @@ pub enum Error {
     #[error("send the body with `content-type: application/json`")]
     NotJson,
     /// The body is larger than this service reads.
-    #[error("the body may have at most 65536 bytes")]
-    BodyTooLarge,
+    #[error("the body may have at most {limit} bytes")]
+    BodyTooLarge {
+        /// How many are read.
+        limit: usize,
+    },
     /// The body could not be read to its end.
     #[error("the body could not be read to its end")]
     BodyCut,
@@ -94,6 +97,58 @@ pub enum Error {
     /// The path does not hold a key id.
     #[error("a key id is 43 characters of base64url (RFC 7638)")]
     KeyId,
+    /// The path does not hold a server's id.
+    #[error("a server's id is `srv_` and 32 lower-case hex digits, with nothing around it")]
+    ServerId,
+    /// No such server.
+    #[error("no server of that id is registered here")]
+    ServerNotFound,
+    /// Name or origin are taken.
+    #[error("{holder} holds this name or this origin in the tenant; retire it or take others")]
+    ServerExists {
+        /// Which server.
+        holder: String,
+    },
+    /// A change without the revision that it is meant for.
+    #[error("say which revision is changed: send the `etag` of the server as `if-match`")]
+    NoRevision,
+    /// `If-Match` is not of its form.
+    #[error("`if-match` is one `etag` of the server as it was sent, or `*`")]
+    Revision,
+    /// It was changed since it was read.
+    #[error("it was changed since you read it; look at it again")]
+    Changed,
+    /// Somebody else changed what was in the way.
+    #[error("something else changed at the same time; send it again")]
+    Contended,
+    /// The server is retired.
+    #[error("the server is retired for good; register another")]
+    Retired,
+    /// The server may not publish.
+    #[error("the server is {state}; an operator may make it active again unless it is retired")]
+    NotActive {
+        /// `disabled` or `retired`.
+        state: &'static str,
+    },
+    /// The passport is not one to publish with.
+    #[error("the publisher's passport {0}")]
+    NotPublisher(&'static str),
+    /// A manifest or one of its tools is not what the publisher signed.
+    #[error("the manifest is not believed: {0}; sign it, and each tool, by the passport's key")]
+    ManifestRefused(#[source] Refusal),
+    /// The version says something else.
+    #[error(
+        "version {version} was published as {digest} and says something else; this attempt is recorded, publish the change as a new version"
+    )]
+    OtherContent {
+        /// Which version.
+        version: String,
+        /// SHA-256 of what it says.
+        digest: String,
+    },
+    /// No such version.
+    #[error("no such manifest was published")]
+    ManifestNotFound,
     /// What was ordered cannot be told on the feed.
     #[error("what was ordered cannot be told on the feed: {0}")]
     Event(#[from] mcps_core::feed::FeedError),

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod operator_key;
 pub mod problem;
 pub mod proof;
+pub mod registry;
 pub mod secret;
 pub mod start;
 pub mod store;

@@ -11,22 +11,26 @@ mod feed;
 mod founding;
 mod hooks;
 mod keys;
+mod manifests;
 mod operators;
 mod passports;
 mod restrictions;
 mod revocations;
 mod row;
+mod servers;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use challenges::Binding;
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use keys::KeyChange;
+pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
 pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
+pub use servers::{NewServer, ServerChange, ServerFilter, ServerRecord};
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -43,7 +47,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         1,
         "passports",
@@ -55,6 +59,11 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         4,
         "actions",
         include_str!("../../migrations/0004_actions.sql"),
+    ),
+    (
+        6,
+        "registry",
+        include_str!("../../migrations/0006_registry.sql"),
     ),
 ];
 

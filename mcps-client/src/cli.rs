@@ -10,9 +10,11 @@ mod feed;
 mod input;
 mod judge;
 mod keygen;
+mod manifest;
 mod operator;
 mod output;
 mod passport;
+mod server;
 mod tool;
 
 use std::path::PathBuf;
@@ -57,6 +59,12 @@ pub(crate) enum Command {
     /// Look at the tools seen so far, and approve changed ones.
     #[command(subcommand)]
     Tool(tool::Tool),
+    /// Register servers with the authority, and say who answers for them.
+    #[command(subcommand)]
+    Server(server::Server),
+    /// Publish which tools a server may show, and see what changed from version to version.
+    #[command(subcommand)]
+    Manifest(manifest::Manifest),
     /// Watch what the authority revokes, and prove a recording of it.
     #[command(subcommand)]
     Feed(feed::Feed),
@@ -105,6 +113,8 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Envelope(envelope) => envelope.run(machine).await?,
         Command::Connect(connect) => return connect.run(machine).await,
         Command::Tool(tool) => tool.run(machine)?,
+        Command::Server(server) => server.run(machine).await?,
+        Command::Manifest(manifest) => manifest.run(machine).await?,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Codes(codes) => codes.run()?,
         Command::Dev(_) | Command::DevSwap(_) => {}

@@ -29,5 +29,6 @@ pub mod signer;
 pub mod statement;
 pub mod status;
 pub mod stream;
+pub mod terminal;
 pub mod tool;
 pub mod trust;

@@ -11,6 +11,7 @@ mod enrolling;
 mod envelopes;
 mod founder;
 mod life;
+mod registry;
 mod tools;
 mod usage;
 mod verifying;

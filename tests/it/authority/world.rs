@@ -47,6 +47,7 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) content_type: String,
     pub(super) location: Option<String>,
+    pub(super) etag: Option<String>,
     pub(super) text: String,
 }
 
@@ -242,7 +243,19 @@ impl World {
         headers: &[(&str, &str)],
         body: String,
     ) -> Answer {
-        let mut request = self.client.post(self.running.url() + path).body(body);
+        self.send_to(Method::POST, path, headers, body).await
+    }
+
+    /// Sends JSON with headers of the caller's.
+    pub(super) async fn send_to(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
+        let url = self.running.url() + path;
+        let mut request = self.client.request(method, url).body(body);
         request = request.header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -270,6 +283,7 @@ impl World {
             status: response.status(),
             content_type: header("content-type").unwrap_or_default(),
             location: header("location"),
+            etag: header("etag"),
             text: response.text().await.unwrap(),
         }
     }
