@@ -4,6 +4,7 @@ mod actions;
 mod authority_keys;
 mod challenges;
 mod draft;
+mod evidence;
 mod extract;
 mod feed;
 mod health;
@@ -16,6 +17,7 @@ mod passports;
 mod revoke;
 mod servers;
 mod status;
+mod trust;
 mod view;
 
 use std::sync::Arc;
@@ -68,6 +70,12 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(manifests::show))
         .routes(routes!(manifests::by_digest))
         .routes(routes!(manifests::diff))
+        .routes(routes!(trust::explain))
+        .routes(routes!(trust::challenge))
+        .routes(routes!(trust::check))
+        .routes(routes!(evidence::file))
+        .routes(routes!(evidence::show))
+        .routes(routes!(evidence::approve))
         .routes(routes!(authority_keys::list, authority_keys::prepare))
         .routes(routes!(authority_keys::activate))
         .routes(routes!(authority_keys::retire))

@@ -173,6 +173,10 @@ pub(crate) struct Serve {
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
+    /// Check origins on this machine, in private networks and over http:// too. For trying things
+    /// out: whoever names an origin then makes the authority fetch from there.
+    #[arg(long)]
+    allow_local_origins: bool,
     /// Write the base URL to this file once requests are answered.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -302,6 +306,7 @@ impl Serve {
             listen: self.listen,
             issuer: self.issuer.clone(),
             operator_key_file: self.operator_key_file.clone(),
+            local_origins: self.allow_local_origins,
             ..self.place.config()?
         })
     }

@@ -71,6 +71,11 @@ pub enum Error {
         "levels 3 and 4 need evidence on file (a passing scan; a manual audit) and cannot be ordered; an operator may set 0, 1 or 2"
     )]
     EvidenceNeeded,
+    /// A server that is disabled or retired gets no passport.
+    #[error(
+        "it is disabled or retired in the registry and gets no passport; an operator may make it active again, unless it is retired"
+    )]
+    NotAccountable,
     /// Another owner holds the name.
     #[error(
         "another owner holds this name with {holder}; revoke that passport or take another name"
@@ -149,6 +154,27 @@ pub enum Error {
     /// No such version.
     #[error("no such manifest was published")]
     ManifestNotFound,
+    /// The path names no subject.
+    #[error("a subject is KIND/TENANT/NAME in the path, as agent/default/crawler")]
+    SubjectPath,
+    /// Nobody of that kind and name is known.
+    #[error("nobody of that kind and name is known in the tenant; enrol or register it first")]
+    SubjectNotFound,
+    /// No such evidence.
+    #[error("no evidence of that id is on file")]
+    EvidenceNotFound,
+    /// Who submitted evidence does not approve it.
+    #[error("who submitted it does not approve it; another operator has to")]
+    OwnEvidence,
+    /// There is no origin to check.
+    #[error("the subject has no origin to check; an operator may decide instead")]
+    NoOrigin,
+    /// There is no open challenge for the subject and its origin.
+    #[error("no challenge is open for its origin; ask for one first, it is good for 24 hours")]
+    NoOriginChallenge,
+    /// The origin does not show the challenge.
+    #[error("{0}; put the challenge there and check again")]
+    OriginNotProven(#[from] crate::levels::origin::OriginError),
     /// What was ordered cannot be told on the feed.
     #[error("what was ordered cannot be told on the feed: {0}")]
     Event(#[from] mcps_core::feed::FeedError),

@@ -153,6 +153,34 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "manifest-not-found",
             "Manifest not found",
         ),
+        Error::SubjectPath => (StatusCode::BAD_REQUEST, "bad-subject", "Not a subject"),
+        Error::SubjectNotFound => (
+            StatusCode::NOT_FOUND,
+            "subject-not-found",
+            "Subject not found",
+        ),
+        Error::EvidenceNotFound => (
+            StatusCode::NOT_FOUND,
+            "evidence-not-found",
+            "Evidence not found",
+        ),
+        Error::OwnEvidence => (StatusCode::FORBIDDEN, "own-evidence", "Own evidence"),
+        Error::NoOrigin => (StatusCode::CONFLICT, "no-origin", "No origin"),
+        Error::NoOriginChallenge => (
+            StatusCode::CONFLICT,
+            "no-origin-challenge",
+            "No open challenge",
+        ),
+        Error::OriginNotProven(_) => (
+            StatusCode::CONFLICT,
+            "origin-not-proven",
+            "Origin not proven",
+        ),
+        Error::NotAccountable => (
+            StatusCode::FORBIDDEN,
+            "not-accountable",
+            "Nobody answers for it",
+        ),
         Error::OtherBody => (
             StatusCode::CONFLICT,
             "other-body",

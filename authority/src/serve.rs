@@ -22,7 +22,9 @@ use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
 use crate::keys::Keys;
+use crate::levels::{Policy, reassess_for_ever};
 use crate::operator_key::OperatorKey;
+use crate::outbound::Outbound;
 use crate::start::StartError;
 use crate::store::{Db, NewOperator};
 
@@ -84,11 +86,23 @@ pub async fn serve(
     let feed = Feed::new(&name, apart, Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
-    let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
+    let levels = {
+        let (db, feed, clock) = (db.clone(), Arc::clone(&feed), Arc::clone(&clock));
+        reassess_for_ever(db, feed, Policy::default(), clock)
+    };
+    let outbound = Outbound::new(config.local_origins);
+    let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random, outbound);
     let router = api::router(Arc::new(authority));
     let (stop, mut stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
+    let mut ended = stopped.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            never = levels => match never {},
+            _ = ended.wait_for(|stop| *stop) => {}
+        }
+    });
     tasks.spawn(async move {
         let told = async move {
             // An error means that the handle is gone, which is the same.

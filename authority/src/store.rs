@@ -7,17 +7,20 @@
 
 mod actions;
 mod challenges;
+mod evidence;
 mod feed;
 mod founding;
 mod hooks;
 mod keys;
 mod manifests;
 mod operators;
+mod origins;
 mod passports;
 mod restrictions;
 mod revocations;
 mod row;
 mod servers;
+mod trust;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use challenges::Binding;
@@ -31,6 +34,7 @@ pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
 pub use servers::{NewServer, ServerChange, ServerFilter, ServerRecord};
+pub use trust::{Inputs, Told};
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -47,7 +51,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "passports",
@@ -64,6 +68,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         6,
         "registry",
         include_str!("../../migrations/0006_registry.sql"),
+    ),
+    (
+        8,
+        "levels",
+        include_str!("../../migrations/0008_levels.sql"),
     ),
 ];
 

@@ -2,9 +2,11 @@
 
 mod feed;
 mod registry;
+mod trust;
 
 pub use feed::FrameStream;
 pub use registry::{ServerChange, ServerQuery, ServerRequest};
+pub use trust::{EvidenceRequest, SubjectRef};
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ mod output;
 mod passport;
 mod server;
 mod tool;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     /// Publish which tools a server may show, and see what changed from version to version.
     #[command(subcommand)]
     Manifest(manifest::Manifest),
+    /// See at which level somebody stands and why, and file what raises or lowers it.
+    #[command(subcommand)]
+    Trust(trust::Trust),
     /// Watch what the authority revokes, and prove a recording of it.
     #[command(subcommand)]
     Feed(feed::Feed),
@@ -115,6 +119,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Tool(tool) => tool.run(machine)?,
         Command::Server(server) => server.run(machine).await?,
         Command::Manifest(manifest) => manifest.run(machine).await?,
+        Command::Trust(trust) => trust.run(machine).await?,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Codes(codes) => codes.run()?,
         Command::Dev(_) | Command::DevSwap(_) => {}

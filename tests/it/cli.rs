@@ -13,6 +13,7 @@ mod founder;
 mod life;
 mod registry;
 mod tools;
+mod trust;
 mod usage;
 mod verifying;
 

@@ -12,8 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::{BODY_LIMIT, Shared};
 use crate::error::Error;
+use crate::levels::{EvidenceId, Subject};
 use crate::operator_key::OperatorKey;
 use crate::registry::ServerId;
+use crate::subject::{Name, Tenant};
 
 /// Deepest nesting of a request body; what we take is three deep.
 const DEPTH: usize = 16;
@@ -144,6 +146,49 @@ impl FromRequestParts<Shared> for Server {
         let path = Path::<String>::from_request_parts(parts, authority).await;
         let Path(text) = path.map_err(|_| Error::ServerId)?;
         ServerId::parse(&text).map(Self).ok_or(Error::ServerId)
+    }
+}
+
+/// `{kind}/{tenant}/{name}` in the path: a subject that is known here.
+#[derive(Debug)]
+pub(super) struct Known(pub(super) Subject);
+
+impl FromRequestParts<Shared> for Known {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        if parts.uri.path().contains('%') {
+            return Err(Error::SubjectPath);
+        }
+        let path = Path::<(String, String, String)>::from_request_parts(parts, authority).await;
+        let Path((kind, tenant, name)) = path.map_err(|_| Error::SubjectPath)?;
+        let subject = Subject {
+            kind: kind.parse().map_err(|_| Error::SubjectPath)?,
+            tenant: Tenant::try_from(tenant)
+                .map_err(|_| Error::SubjectPath)?
+                .into_string(),
+            name: Name::try_from(name)
+                .map_err(|_| Error::SubjectPath)?
+                .into_string(),
+        };
+        let known = authority.db().knows(&subject).await?;
+        known.then_some(Self(subject)).ok_or(Error::SubjectNotFound)
+    }
+}
+
+/// The id of a piece of evidence in the path.
+#[derive(Debug)]
+pub(super) struct OnFile(pub(super) EvidenceId);
+
+impl FromRequestParts<Shared> for OnFile {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        let path = Path::<String>::from_request_parts(parts, authority).await;
+        let Path(text) = path.map_err(|_| Error::EvidenceNotFound)?;
+        EvidenceId::parse(&text)
+            .map(Self)
+            .ok_or(Error::EvidenceNotFound)
     }
 }
 

@@ -231,7 +231,12 @@ pub(super) async fn publish(
     let tools: Vec<&str> = asked.tools.iter().map(|tool| tool.get()).collect();
     let published = Published::verify(asked.manifest.get(), &tools, &publisher)?;
     let version = published.version.as_str();
-    match store.publish(&id, &published, authority.now()).await? {
+    let policy = authority.policy();
+    let (outcome, told) = store
+        .publish(&id, &published, policy, authority.now())
+        .await?;
+    authority.told(&told);
+    match outcome {
         Publication::Published(summary) => {
             tracing::info!(
                 server_id = id.as_str(),

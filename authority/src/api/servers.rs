@@ -425,7 +425,9 @@ pub(super) async fn change(
         at: authority.now(),
         by: operator.id,
     };
-    let record = authority.db().change_server(&id, &change).await?;
+    let policy = authority.policy();
+    let (record, told) = authority.db().change_server(&id, &change, policy).await?;
+    authority.told(&told);
     let (revision, state) = (record.revision, record.state.as_str());
     tracing::info!(
         server_id = id.as_str(),

@@ -4,8 +4,10 @@ use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 
 use super::servers::{LOCK_SERVER, Row as ServerRow};
+use super::trust::{Told, reassess};
 use super::{Db, ServerRecord, on, transaction};
 use crate::error::Error;
+use crate::levels::{Policy, Subject};
 use crate::registry::{Published, ServerId, ServerState};
 
 /// A manifest in a list.
@@ -79,16 +81,18 @@ macro_rules! select_manifests {
 }
 
 impl Db {
-    /// Publishes a verified manifest of a server. The version it has is taken for good.
+    /// Publishes a verified manifest of a server. The version it has is taken for good. Tells the
+    /// feed when the level falls with it.
     ///
     /// # Errors
-    /// [`Error::ServerNotFound`], [`Error::NotActive`], [`Error::Database`].
+    /// [`Error::ServerNotFound`], [`Error::NotActive`], [`Error::Database`], [`Error::Event`].
     pub async fn publish(
         &self,
         id: &ServerId,
         new: &Published,
+        policy: &Policy,
         at: Timestamp,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(Outcome, Told), Error> {
         let (digest, version) = (new.digest.to_string(), new.version.as_str());
         let outcome = transaction!(self, tx => 'published: {
             let row: Option<ServerRow> = sqlx::query_as(LOCK_SERVER)
@@ -104,7 +108,7 @@ impl Db {
                     .await?;
             if let Some(known) = known {
                 if known.digest == digest {
-                    break 'published Outcome::Known(known);
+                    break 'published (Outcome::Known(known), Told::default());
                 }
                 sqlx::query(
                     "INSERT INTO manifest_refusals \
@@ -121,7 +125,7 @@ impl Db {
                 .bind(at.as_millis())
                 .execute(&mut *tx)
                 .await?;
-                break 'published Outcome::OtherContent(known);
+                break 'published (Outcome::OtherContent(known), Told::default());
             }
             if server.state != ServerState::Active {
                 return Err(Error::NotActive { state: server.state.as_str() });
@@ -155,7 +159,10 @@ impl Db {
                 .bind(summary.number)
                 .execute(&mut *tx)
                 .await?;
-            Outcome::Published(summary)
+            // What was scanned or reviewed is another manifest now.
+            let subject = server.subject();
+            let told = reassess!(tx, &subject, policy, at, "manifest_changed", false);
+            (Outcome::Published(summary), told)
         });
         Ok(outcome)
     }
@@ -221,6 +228,32 @@ impl Db {
             .fetch_optional(pool)
             .await
         })
+    }
+
+    /// Whether a subject, which has to be a server, ever published that manifest.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_manifest(
+        &self,
+        subject: &Subject,
+        digest: &Digest,
+    ) -> Result<bool, sqlx::Error> {
+        let found: Option<(String,)> = on!(self, pool => {
+            sqlx::query_as(
+                "SELECT manifests.digest FROM manifests \
+                 JOIN servers ON servers.server_id = manifests.server_id \
+                 WHERE manifests.digest = $1 AND servers.tenant = $2 AND servers.name = $3 \
+                 AND $4 = 'server' LIMIT 1",
+            )
+            .bind(digest.to_string())
+            .bind(&subject.tenant)
+            .bind(&subject.name)
+            .bind(subject.kind.as_str())
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(found.is_some())
     }
 
     /// What was refused under versions of a server, the newest first; at most `limit`.

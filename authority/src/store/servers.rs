@@ -2,9 +2,12 @@
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use mcps_core::passport::Kind;
 
+use super::trust::{Told, reassess};
 use super::{Db, on, transaction};
 use crate::error::Error;
+use crate::levels::{Policy, Subject};
 use crate::registry::{ServerId, ServerState};
 
 /// A server about to be registered.
@@ -57,6 +60,18 @@ pub struct ServerRecord {
     pub changed_at: Timestamp,
     /// And by whom.
     pub changed_by: String,
+}
+
+impl ServerRecord {
+    /// Whom its passports are for.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            tenant: self.tenant.clone(),
+            kind: Kind::Server,
+            name: self.name.clone(),
+        }
+    }
 }
 
 /// Which servers to list, newest first.
@@ -249,17 +264,19 @@ impl Db {
         rows.into_iter().map(ServerRecord::try_from).collect()
     }
 
-    /// Changes state or owner of a server, and gives it as it is then.
+    /// Changes state or owner of a server, and gives it as it is then. Tells the feed of a level that
+    /// changes with it.
     ///
     /// # Errors
     /// [`Error::ServerNotFound`], [`Error::Changed`] when it is not as expected any more,
-    /// [`Error::Retired`], [`Error::Database`].
+    /// [`Error::Retired`], [`Error::Database`], [`Error::Event`].
     pub async fn change_server(
         &self,
         id: &ServerId,
         change: &ServerChange,
-    ) -> Result<ServerRecord, Error> {
-        let record = transaction!(self, tx => {
+        policy: &Policy,
+    ) -> Result<(ServerRecord, Told), Error> {
+        Ok(transaction!(self, tx => {
             let row: Option<Row> = sqlx::query_as(LOCK_SERVER)
                 .bind(id.as_str())
                 .fetch_optional(&mut *tx)
@@ -271,6 +288,7 @@ impl Db {
             if record.state == ServerState::Retired {
                 return Err(Error::Retired);
             }
+            let mut told = Told::default();
             let state = change.state.unwrap_or(record.state);
             let owner = change.owner.as_ref().unwrap_or(&record.owner).clone();
             if (state, &owner) != (record.state, &record.owner) {
@@ -294,9 +312,10 @@ impl Db {
                 .bind(&change.by)
                 .execute(&mut *tx)
                 .await?;
+                let subject = record.subject();
+                told = reassess!(tx, &subject, policy, change.at, "server_changed", false);
             }
-            record
-        });
-        Ok(record)
+            (record, told)
+        }))
     }
 }

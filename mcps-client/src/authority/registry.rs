@@ -63,7 +63,7 @@ fn query(parts: &[(&str, Option<&str>)]) -> String {
         .map_or_else(String::new, |query| format!("?{query}"))
 }
 
-fn object(members: &[(&str, Option<&str>)]) -> String {
+pub(super) fn object(members: &[(&str, Option<&str>)]) -> String {
     let given = members
         .iter()
         .filter_map(|(name, value)| Some(format!("{}:{}", text(name), text((*value)?))));

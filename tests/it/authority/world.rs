@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_authority::store::Db;
-use mcps_authority::{Config, Running, serve};
+use mcps_authority::{Config, Running, add_operator, serve};
 use mcps_core::clock::{Clock as _, ManualClock, Timestamp};
 use mcps_core::json::{Document, quote};
 use mcps_core::key::{KeyId, SecretKey};
@@ -174,6 +174,12 @@ impl World {
             config,
             ..self
         }
+    }
+
+    /// The key of one more operator.
+    pub(super) async fn another_operator(&self, name: &str) -> String {
+        let key = add_operator(&self.config, name, self.clock.as_ref(), &SystemRandom).await;
+        key.unwrap().reveal().to_owned()
     }
 
     /// A connection of its own to the authority's database.
