@@ -27,7 +27,7 @@ pub(crate) struct Record {
     whom: Whom,
     /// What kind of evidence.
     #[arg(long = "type", value_name = "TYPE")]
-    kind: Type,
+    sort: Type,
     /// What it says.
     #[arg(long, default_value = "pass")]
     verdict: Verdict,
@@ -66,7 +66,7 @@ impl Record {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, operator) = self.asking.open(machine)?;
         let subject = self.whom.subject(machine)?;
-        let manifest = match (self.kind, self.manifest) {
+        let manifest = match (self.sort, self.manifest) {
             (Type::Decision, given) => given,
             (_, Some(given)) => Some(given),
             (_, None) => {
@@ -79,7 +79,7 @@ impl Record {
             }
         };
         let request = EvidenceRequest {
-            kind: match self.kind {
+            kind: match self.sort {
                 Type::Decision => "operator_decision",
                 Type::Scan => "scan",
                 Type::Audit => "audit",
@@ -123,7 +123,7 @@ impl Record {
             return print_json(filed.text());
         }
         let mut rows = describe(filed.root());
-        if self.kind == Type::Audit {
+        if self.sort == Type::Audit {
             let id = text_at(filed.root(), &["evidence_id"]);
             let next = format!("two other operators: mcps trust approve {id}");
             rows.push(("next", next));
