@@ -14,6 +14,7 @@ pub mod authority;
 pub mod config;
 pub mod custody;
 pub mod error;
+pub mod examine;
 pub mod feed;
 pub mod founding;
 pub mod hooks;
@@ -33,7 +34,8 @@ pub mod subject;
 
 mod serve;
 mod trace;
+mod trail;
 
 pub use config::Config;
-pub use serve::{Running, add_operator, open_founded, open_keys, serve};
+pub use serve::{COMMAND, Running, add_operator, open_changing, open_founded, serve};
 pub use start::StartError;

@@ -1,11 +1,12 @@
 //! The database: PostgreSQL or SQLite behind one SQL text.
 //!
-//! [`Db`] is an enum of the two pools. `on!` and `transaction!` expand one body against each, so
+//! [`Pool`] is an enum of the two. `on!` and `transaction!` expand one body against each, so
 //! both arms are typed by sqlx and no trait bounds appear. The dialect is what both engines share:
 //! `TEXT BIGINT SMALLINT BYTEA`, `$1` placeholders, `RETURNING`, `ON CONFLICT`; no `now()`, no
 //! arrays, no JSON operators.
 
 mod actions;
+mod audit;
 mod challenges;
 mod evidence;
 mod feed;
@@ -23,6 +24,7 @@ mod servers;
 mod trust;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
+pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use challenges::Binding;
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
@@ -38,6 +40,7 @@ pub use trust::{Inputs, Told};
 
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::SqlSafeStr as _;
@@ -51,7 +54,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (
         1,
         "passports",
@@ -64,6 +67,7 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         "actions",
         include_str!("../../migrations/0004_actions.sql"),
     ),
+    (5, "audit", include_str!("../../migrations/0005_audit.sql")),
     (
         6,
         "registry",
@@ -79,9 +83,9 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
 /// Runs one body against whichever pool there is.
 macro_rules! on {
     ($db:expr, $pool:ident => $body:expr) => {
-        match $db {
-            $crate::store::Db::Postgres($pool) => $body,
-            $crate::store::Db::Sqlite($pool) => $body,
+        match $db.pool() {
+            $crate::store::Pool::Postgres($pool) => $body,
+            $crate::store::Pool::Sqlite($pool) => $body,
         }
     };
 }
@@ -93,8 +97,8 @@ macro_rules! on {
 /// start, or a reader that turns writer could be refused.
 macro_rules! transaction {
     ($db:expr, $tx:ident => $body:expr) => {
-        match $db {
-            $crate::store::Db::Postgres(pool) => {
+        match $db.pool() {
+            $crate::store::Pool::Postgres(pool) => {
                 let mut $tx = pool
                     .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
                     .await?;
@@ -102,7 +106,7 @@ macro_rules! transaction {
                 $tx.commit().await?;
                 value
             }
-            $crate::store::Db::Sqlite(pool) => {
+            $crate::store::Pool::Sqlite(pool) => {
                 let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
                 let value = $body;
                 $tx.commit().await?;
@@ -114,9 +118,17 @@ macro_rules! transaction {
 
 use {on, transaction};
 
-/// A pool of connections to one of the two engines.
+/// A database, and who records what is changed in it.
 #[derive(Clone, Debug)]
-pub enum Db {
+pub struct Db {
+    pool: Pool,
+    /// Set once the keys are there. Without it nothing can be changed that leaves a record.
+    scribe: Arc<OnceLock<Scribe>>,
+}
+
+/// Connections to one of the two engines.
+#[derive(Clone, Debug)]
+pub enum Pool {
     /// PostgreSQL, shared by any number of replicas.
     Postgres(PgPool),
     /// One SQLite file in the data directory.
@@ -124,6 +136,19 @@ pub enum Db {
 }
 
 impl Db {
+    fn over(pool: Pool) -> Self {
+        Self {
+            pool,
+            scribe: Arc::default(),
+        }
+    }
+
+    /// The connections.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Opens the SQLite file, creating it if need be. The caller sets its permissions.
     ///
     /// # Errors
@@ -140,7 +165,7 @@ impl Db {
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(PATIENCE);
-        Ok(Self::Sqlite(pool.connect_with(options).await?))
+        Ok(Self::over(Pool::Sqlite(pool.connect_with(options).await?)))
     }
 
     /// Connects to `postgres://user:password@host/database`.
@@ -151,33 +176,33 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(PATIENCE);
-        Ok(Self::Postgres(
-            pool.connect_with(PgConnectOptions::from_str(url)?).await?,
-        ))
+        let pool = pool.connect_with(PgConnectOptions::from_str(url)?).await?;
+        Ok(Self::over(Pool::Postgres(pool)))
     }
 
-    /// A few connections to the same database for one use alone, which no other can starve.
+    /// A few connections to the same database for one use alone, which no other can starve. What
+    /// leaves a record is not changed through them.
     ///
     /// # Errors
     /// Whatever the database or the network says.
     pub async fn apart(&self) -> Result<Self, sqlx::Error> {
         const CONNECTIONS: u32 = 3;
-        Ok(match self {
-            Self::Postgres(pool) => {
+        Ok(Self::over(match &self.pool {
+            Pool::Postgres(pool) => {
                 let options = PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(PATIENCE);
                 let connect = pool.connect_options();
-                Self::Postgres(options.connect_with((*connect).clone()).await?)
+                Pool::Postgres(options.connect_with((*connect).clone()).await?)
             }
-            Self::Sqlite(pool) => {
+            Pool::Sqlite(pool) => {
                 let options = SqlitePoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(PATIENCE);
                 let connect = pool.connect_options();
-                Self::Sqlite(options.connect_with((*connect).clone()).await?)
+                Pool::Sqlite(options.connect_with((*connect).clone()).await?)
             }
-        })
+        }))
     }
 
     /// Brings the tables up to date. Replicas that start together wait for each other.
@@ -214,9 +239,9 @@ impl Db {
     /// `PostgreSQL` or `SQLite`, for people.
     #[must_use]
     pub const fn engine(&self) -> &'static str {
-        match self {
-            Self::Postgres(_) => "PostgreSQL",
-            Self::Sqlite(_) => "SQLite",
+        match self.pool {
+            Pool::Postgres(_) => "PostgreSQL",
+            Pool::Sqlite(_) => "SQLite",
         }
     }
 }

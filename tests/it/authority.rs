@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod audit;
 mod custody;
 mod draft;
 mod engine;
@@ -24,6 +25,7 @@ mod orders;
 mod origins;
 mod outages;
 mod races;
+mod recorded;
 mod registry;
 mod renewing;
 mod revoking;

@@ -81,9 +81,8 @@ pub(super) async fn trust(State(authority): State<Shared>) -> impl IntoResponse 
     responses((status = OK, body = Jwks))
 )]
 pub(super) async fn jwks(State(authority): State<Shared>) -> impl IntoResponse {
-    let uses = [KeyUse::Root, KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
     let ring = authority.keys().ring();
-    let keys = uses
+    let keys = KeyUse::ALL
         .into_iter()
         .flat_map(|usage| ring.bundle().usable(usage));
     let keys = keys.map(|key| PublishedJwk::new(&key.public_key)).collect();

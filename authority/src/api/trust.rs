@@ -206,7 +206,10 @@ pub(super) async fn challenge(
         asked_by: operator.id,
         expires_at: authority.now().plus(CHALLENGE_LIFE),
     };
-    authority.db().challenge_origin(&asked).await?;
+    authority
+        .db()
+        .challenge_origin(&asked, authority.now())
+        .await?;
     let view = OriginChallengeView {
         url: origin::url(&asked.origin),
         origin: asked.origin,
@@ -236,7 +239,7 @@ pub(super) async fn challenge(
     )
 )]
 pub(super) async fn check(
-    _: Operator,
+    operator: Operator,
     Known(subject): Known,
     State(authority): State<Shared>,
 ) -> Result<(StatusCode, Json<EvidenceView>), Error> {
@@ -250,7 +253,9 @@ pub(super) async fn check(
     }
     let now = authority.now();
     let content = origin::check(&asked, authority.outbound(), policy, now).await?;
-    let told = store.origin_checked(&asked, &content, policy, now).await?;
+    let told = store
+        .origin_checked(&asked, &content, policy, &operator.id, now)
+        .await?;
     authority.told(&told);
     let filed = store.evidence(&content.id()).await?;
     let view = EvidenceView::from(filed.ok_or(Error::EvidenceNotFound)?);

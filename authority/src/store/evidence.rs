@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 
+use super::audit::{Entry, audit};
 use super::trust::{Told, reassess};
 use super::{Db, on, transaction};
 use crate::error::Error;
@@ -147,7 +148,17 @@ impl Db {
         let subject = &content.subject;
         Ok(transaction!(self, tx => {
             if file!(tx, content, at) == 1 {
-                reassess!(tx, subject, policy, at, "evidence_recorded", false)
+                let told = reassess!(tx, subject, policy, at, "evidence_recorded", false);
+                let id = content.id();
+                let detail = content.detail(&told);
+                audit!(self, tx, Entry {
+                    at,
+                    by: &content.who,
+                    action: "evidence.file",
+                    subject: id.as_str(),
+                    detail: &detail,
+                });
+                told
             } else {
                 Told::default()
             }
@@ -187,7 +198,17 @@ impl Db {
             .rows_affected();
             if fresh == 1 {
                 let subject = &found.content.subject;
-                reassess!(tx, subject, policy, approval.at, "evidence_approved", false)
+                let told =
+                    reassess!(tx, subject, policy, approval.at, "evidence_approved", false);
+                let detail = told.detail();
+                audit!(self, tx, Entry {
+                    at: approval.at,
+                    by: &approval.who,
+                    action: "evidence.approve",
+                    subject: id.as_str(),
+                    detail: &detail,
+                });
+                told
             } else {
                 Told::default()
             }

@@ -3,6 +3,7 @@
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 
+use super::audit::{Entry, audit};
 use super::servers::{LOCK_SERVER, Row as ServerRow};
 use super::trust::{Told, reassess};
 use super::{Db, ServerRecord, on, transaction};
@@ -125,6 +126,17 @@ impl Db {
                 .bind(at.as_millis())
                 .execute(&mut *tx)
                 .await?;
+                audit!(self, tx, Entry {
+                    at,
+                    by: new.passport_id.as_str(),
+                    action: "manifest.refuse",
+                    subject: id.as_str(),
+                    detail: &[
+                        ("version", version.to_owned()),
+                        ("digest", digest),
+                        ("published", known.digest.clone()),
+                    ],
+                });
                 break 'published (Outcome::OtherContent(known), Told::default());
             }
             if server.state != ServerState::Active {
@@ -162,6 +174,19 @@ impl Db {
             // What was scanned or reviewed is another manifest now.
             let subject = server.subject();
             let told = reassess!(tx, &subject, policy, at, "manifest_changed", false);
+            let mut detail = vec![
+                ("version", summary.version.clone()),
+                ("digest", summary.digest.clone()),
+                ("tools", summary.tool_count.to_string()),
+            ];
+            detail.extend(told.detail());
+            audit!(self, tx, Entry {
+                at,
+                by: &summary.passport_id,
+                action: "manifest.publish",
+                subject: id.as_str(),
+                detail: &detail,
+            });
             (Outcome::Published(summary), told)
         });
         Ok(outcome)

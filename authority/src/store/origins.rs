@@ -2,8 +2,9 @@
 
 use mcps_core::clock::Timestamp;
 
+use super::audit::{Entry, audit};
 use super::evidence::file;
-use super::trust::{Told, reassess};
+use super::trust::{Told, reassess, target};
 use super::{Db, on, transaction};
 use crate::error::Error;
 use crate::levels::origin::OriginChallenge;
@@ -13,9 +14,13 @@ impl Db {
     /// Gives a challenge out; the one before is void.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn challenge_origin(&self, new: &OriginChallenge) -> Result<(), sqlx::Error> {
-        on!(self, pool => {
+    /// [`Error::Database`].
+    pub async fn challenge_origin(
+        &self,
+        new: &OriginChallenge,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        transaction!(self, tx => {
             sqlx::query(
                 "INSERT INTO origin_challenges \
                  (tenant, kind, name, origin, challenge, asked_by, expires_at) \
@@ -31,10 +36,18 @@ impl Db {
             .bind(&new.challenge)
             .bind(&new.asked_by)
             .bind(new.expires_at.as_millis())
-            .execute(pool)
-            .await
-            .map(|_| ())
-        })
+            .execute(&mut *tx)
+            .await?;
+            let target = target(&new.subject).to_json();
+            audit!(self, tx, Entry {
+                at,
+                by: &new.asked_by,
+                action: "origin.challenge",
+                subject: &target,
+                detail: &[("origin", new.origin.clone())],
+            });
+        });
+        Ok(())
     }
 
     /// The open challenge of a subject.
@@ -69,8 +82,8 @@ impl Db {
         ))
     }
 
-    /// Redeems a challenge that was found where it should be: files that, and tells of what it
-    /// changes.
+    /// Redeems a challenge that was found where it should be, for the operator `by`: files that, and
+    /// tells of what it changes.
     ///
     /// # Errors
     /// [`Error::NoOriginChallenge`] when it was redeemed or replaced meanwhile, [`Error::Database`],
@@ -80,6 +93,7 @@ impl Db {
         asked: &OriginChallenge,
         content: &Content,
         policy: &Policy,
+        by: &str,
         at: Timestamp,
     ) -> Result<Told, Error> {
         Ok(transaction!(self, tx => {
@@ -98,7 +112,17 @@ impl Db {
                 return Err(Error::NoOriginChallenge);
             }
             file!(tx, content, at);
-            reassess!(tx, &asked.subject, policy, at, "origin_checked", false)
+            let told = reassess!(tx, &asked.subject, policy, at, "origin_checked", false);
+            let id = content.id();
+            let detail = content.detail(&told);
+            audit!(self, tx, Entry {
+                at,
+                by,
+                action: "evidence.file",
+                subject: id.as_str(),
+                detail: &detail,
+            });
+            told
         }))
     }
 }

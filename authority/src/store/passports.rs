@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
 use mcps_core::key::KeyId;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Kind, PassportId};
 use mcps_core::signature::Signature;
 
+use super::audit::{Entry, audit};
 use super::challenges::TAKE_CHALLENGE;
 use super::evidence::file;
 use super::row::{Row, select_issued};
@@ -49,6 +51,27 @@ pub struct NewPassport {
     pub renews: Option<PassportId>,
     /// The operator, or the passport whose key asked.
     pub issued_by: String,
+}
+
+impl NewPassport {
+    /// What is recorded of it. By the digest it can be told whether what is stored, or was signed, is
+    /// what was to be signed.
+    fn detail(&self, binding: &Binding) -> Vec<(&'static str, String)> {
+        let digest = Digest::of(self.to_be_signed.as_bytes());
+        let mut detail = vec![
+            ("tenant", binding.tenant.clone()),
+            ("kind", self.kind.as_str().to_owned()),
+            ("name", binding.subject.clone()),
+            ("owner", self.owner.clone()),
+            ("key", binding.kid.clone()),
+            ("level", self.trust_level.number().to_string()),
+            ("until", self.expires_at.to_string()),
+            ("digest", digest.to_string()),
+        ];
+        let renews = self.renews.as_ref();
+        detail.extend(renews.map(|id| ("renews", id.to_string())));
+        detail
+    }
 }
 
 /// Which passports to list, newest first.
@@ -186,20 +209,37 @@ impl Db {
             }
             // L1 rests on the proof alone. Above it, what it rests on may have changed since it was
             // looked at.
+            let mut told = Told::default();
             if new.trust_level > TrustLevel::L1 {
                 let subject = Subject {
                     tenant: binding.tenant.clone(),
                     kind: new.kind,
                     name: binding.subject.clone(),
                 };
-                let told = reassess!(tx, &subject, policy, at, "passport_issued", true);
+                told = reassess!(tx, &subject, policy, at, "passport_issued", true);
                 if told.level.is_none_or(|level| level < new.trust_level) {
                     return Err(Error::EvidenceNeeded);
                 }
-                told
-            } else {
-                Told::default()
             }
+            if let Some(decision) = &new.decision {
+                let id = decision.id();
+                let detail = decision.detail(&told);
+                audit!(self, tx, Entry {
+                    at,
+                    by: &new.issued_by,
+                    action: "evidence.file",
+                    subject: id.as_str(),
+                    detail: &detail,
+                });
+            }
+            audit!(self, tx, Entry {
+                at: new.issued_at,
+                by: &new.issued_by,
+                action: "passport.issue",
+                subject: new.id.as_str(),
+                detail: &new.detail(binding),
+            });
+            told
         }))
     }
 

@@ -5,6 +5,7 @@ use mcps_core::feed::{Action, FeedError, Target};
 use mcps_core::key::KeyId;
 use mcps_core::passport::PassportId;
 
+use super::audit::{Entry, audit};
 use super::feed::append;
 use super::row::{Row, passport_id, select_issued};
 use super::{Db, Deed, Done, Record, RevokedRecord, on, transaction};
@@ -81,6 +82,17 @@ pub struct Revocation {
 }
 
 impl Revocation {
+    /// What is recorded of it.
+    pub(super) fn detail(&self) -> Vec<(&'static str, String)> {
+        let mut detail = vec![
+            ("reason", self.reason.as_str().to_owned()),
+            ("order", self.deed.id.clone()),
+        ];
+        let note = self.note.clone();
+        detail.extend(note.map(|note| ("note", note)));
+        detail
+    }
+
     /// What came of it now.
     pub(crate) fn done(&self, position: Option<String>, changed: bool) -> Done {
         Done {
@@ -106,6 +118,16 @@ pub struct Revoked {
     pub position: Option<String>,
     /// Whether there was anything to tell now.
     pub told: bool,
+}
+
+/// So many of them as a record has room for, and how many more there are.
+fn list(ids: &[&str]) -> String {
+    const MOST: usize = 100;
+    let named = ids.get(..MOST).unwrap_or(ids).join(" ");
+    match ids.len().saturating_sub(MOST) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// What the feed is told: one event for a key, however many passports it has; else the passports
@@ -204,6 +226,24 @@ impl Db {
                         .await?;
                 }
             }
+            if !changed.is_empty() || (compromised && before.is_none()) {
+                let others = changed.iter().filter(|(other, _)| other != id.as_str());
+                let others: Vec<&str> = others.map(|(other, _)| other.as_str()).collect();
+                let mut detail = order.detail();
+                if !others.is_empty() {
+                    detail.push(("with_it", list(&others)));
+                }
+                if compromised && before.is_none() {
+                    detail.push(("key_blocked", kid.clone()));
+                }
+                audit!(self, tx, Entry {
+                    at: order.at,
+                    by: &order.by,
+                    action: "passport.revoke",
+                    subject: id.as_str(),
+                    detail: &detail,
+                });
+            }
             let (revoked_at, reason, position): (i64, String, Option<String>) = sqlx::query_as(
                 "SELECT revoked_at, reason, told_at FROM passports WHERE passport_id = $1",
             )
@@ -277,6 +317,15 @@ impl Db {
                 .bind(&position)
                 .execute(&mut *tx)
                 .await?;
+            let mut detail = order.detail();
+            detail.push(("position", position.clone()));
+            audit!(self, tx, Entry {
+                at: order.at,
+                by: &order.by,
+                action: "key.block",
+                subject: key.as_str(),
+                detail: &detail,
+            });
             position
         });
         Ok(order.done(Some(position), true))

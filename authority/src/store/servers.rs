@@ -4,6 +4,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::passport::Kind;
 
+use super::audit::{Entry, audit};
 use super::trust::{Told, reassess};
 use super::{Db, on, transaction};
 use crate::error::Error;
@@ -216,6 +217,19 @@ impl Db {
                     (None, None) => return Err(Error::Contended),
                 }
             } else {
+                let mut detail = vec![
+                    ("tenant", new.tenant.clone()),
+                    ("name", new.name.clone()),
+                    ("owner", new.owner.clone()),
+                ];
+                detail.extend(new.origin.clone().map(|origin| ("origin", origin)));
+                audit!(self, tx, Entry {
+                    at: new.at,
+                    by: &new.by,
+                    action: "server.add",
+                    subject: new.id.as_str(),
+                    detail: &detail,
+                });
                 (new.id.as_str().to_owned(), true)
             }
         });
@@ -314,6 +328,19 @@ impl Db {
                 .await?;
                 let subject = record.subject();
                 told = reassess!(tx, &subject, policy, change.at, "server_changed", false);
+                let mut detail = vec![
+                    ("state", record.state.as_str().to_owned()),
+                    ("owner", record.owner.clone()),
+                    ("revision", record.revision.to_string()),
+                ];
+                detail.extend(told.detail());
+                audit!(self, tx, Entry {
+                    at: change.at,
+                    by: &change.by,
+                    action: "server.change",
+                    subject: id.as_str(),
+                    detail: &detail,
+                });
             }
             (record, told)
         }))

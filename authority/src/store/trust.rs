@@ -6,9 +6,10 @@ use mcps_core::feed::{Action, Entry, Held, Target};
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::Kind;
 
+use super::audit::{Entry as AuditEntry, audit};
 use super::{Db, on, transaction};
 use crate::error::Error;
-use crate::levels::{Assessment, Evidence, Facts, Policy, Proof, Subject, assess};
+use crate::levels::{Assessment, Content, Evidence, Facts, Policy, Proof, Subject, assess};
 
 /// Locks what is said of a subject until the transaction ends. Whoever changes what a level rests on
 /// takes this lock before it reads the rest, so that no change is missed.
@@ -32,6 +33,35 @@ pub struct Told {
     pub level: Option<TrustLevel>,
     /// The position of the event that tells of a change, `EPOCH:SEQ`.
     pub position: Option<String>,
+}
+
+impl Told {
+    /// For the record of what caused it.
+    pub(super) fn detail(&self) -> Vec<(&'static str, String)> {
+        let level = self.level.filter(|_| self.position.is_some());
+        let level = level.map(|level| ("level", level.number().to_string()));
+        let position = self.position.clone().map(|position| ("position", position));
+        level.into_iter().chain(position).collect()
+    }
+}
+
+impl Content {
+    /// For the record of its filing. The rest follows from its id.
+    pub(super) fn detail(&self, told: &Told) -> Vec<(&'static str, String)> {
+        let mut detail = vec![
+            ("tenant", self.subject.tenant.clone()),
+            ("kind", self.subject.kind.as_str().to_owned()),
+            ("name", self.subject.name.clone()),
+            ("type", self.kind.as_str().to_owned()),
+            ("verdict", self.verdict.as_str().to_owned()),
+            ("who", self.who.clone()),
+            ("until", self.valid_until.to_string()),
+        ];
+        detail.extend(self.manifest.map(|digest| ("manifest", digest.to_string())));
+        detail.extend(self.origin.clone().map(|origin| ("origin", origin)));
+        detail.extend(told.detail());
+        detail
+    }
 }
 
 /// What an assessment rests on.
@@ -199,9 +229,12 @@ pub(super) fn judge(inputs: &Inputs, policy: &Policy, now: Timestamp) -> Judged 
 }
 
 pub(super) fn change(subject: &Subject, before: i16, judged: &Judged) -> Option<Action> {
-    let target = Target::subject(subject.kind, subject.tenant.clone(), subject.name.clone());
-    let level = judged.trust;
+    let (target, level) = (target(subject), judged.trust);
     (judged.level != before).then_some(Action::TrustChange { target, level })
+}
+
+pub(super) fn target(subject: &Subject) -> Target {
+    Target::subject(subject.kind, subject.tenant.clone(), subject.name.clone())
 }
 
 impl Db {
@@ -359,7 +392,19 @@ impl Db {
         at: Timestamp,
     ) -> Result<Told, Error> {
         Ok(transaction!(self, tx => {
-            reassess!(tx, subject, policy, at, "evidence_lapsed", false)
+            let told = reassess!(tx, subject, policy, at, "evidence_lapsed", false);
+            if told.position.is_some() {
+                let target = target(subject).to_json();
+                let detail = told.detail();
+                audit!(self, tx, AuditEntry {
+                    at,
+                    by: "authority",
+                    action: "trust.lapse",
+                    subject: &target,
+                    detail: &detail,
+                });
+            }
+            told
         }))
     }
 }

@@ -48,7 +48,7 @@ async fn approve(world: &World, operator: &str, id: &str) -> Answer {
 
 /// The levels that the feed told, from the beginning.
 pub(super) async fn told(world: &World) -> Vec<u8> {
-    let stored = world.database().await.events_after(1, 0).await.unwrap();
+    let stored = world.as_found().await.events_after(1, 0).await.unwrap();
     let level = |event: Event| match event.action() {
         Some(Action::TrustChange { level, .. }) => Some(level.number()),
         _ => None,
@@ -60,14 +60,14 @@ pub(super) async fn told(world: &World) -> Vec<u8> {
 }
 
 /// Waits until the feed has told so many levels.
-async fn wait_for(world: &World, count: usize) -> Vec<u8> {
+pub(super) async fn wait_for(world: &World, count: usize) -> Vec<u8> {
     loop {
         let told = told(world).await;
         if told.len() >= count {
             return told;
         }
         // Answered as soon as there is news.
-        let after = world.database().await.head().await.unwrap().position.seq;
+        let after = world.as_found().await.head().await.unwrap().position.seq;
         world
             .get(&format!("/v1/feed/frames?after=1:{after}&wait_s=2"))
             .await;
