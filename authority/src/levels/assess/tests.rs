@@ -97,10 +97,10 @@ fn each_rung_needs_what_it_is_for() {
     let audit = approved(pass(Audit, 0, 48), &["op_1", "op_2"]);
     let cases: [(&[Evidence], u8); 8] = [
         (&[], 1),
-        (&[decision.clone()], 2),
-        (&[origin.clone()], 2),
+        (std::slice::from_ref(&decision), 2),
+        (std::slice::from_ref(&origin), 2),
         // A scan of somebody nobody knows is worth nothing.
-        (&[scan.clone()], 1),
+        (std::slice::from_ref(&scan), 1),
         (&[scan.clone(), audit.clone()], 1),
         (&[origin.clone(), scan.clone()], 3),
         (&[decision.clone(), audit.clone()], 2),
