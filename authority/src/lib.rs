@@ -11,8 +11,10 @@
 
 pub mod api;
 pub mod authority;
+pub mod backup;
 pub mod config;
 pub mod custody;
+pub mod doctor;
 pub mod error;
 pub mod examine;
 pub mod feed;

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod backups;
 mod custody;
 mod draft;
 mod engine;
