@@ -95,19 +95,19 @@ fn each_rung_needs_what_it_is_for() {
     let origin = pass(OriginCheck, 0, 48);
     let scan = pass(Scan, 0, 48);
     let audit = approved(pass(Audit, 0, 48), &["op_1", "op_2"]);
-    let cases: [(&[Evidence], u8); 8] = [
-        (&[], 1),
-        (std::slice::from_ref(&decision), 2),
-        (std::slice::from_ref(&origin), 2),
+    let cases: [(Vec<Evidence>, u8); 8] = [
+        (vec![], 1),
+        (vec![decision.clone()], 2),
+        (vec![origin.clone()], 2),
         // A scan of somebody nobody knows is worth nothing.
-        (std::slice::from_ref(&scan), 1),
-        (&[scan.clone(), audit.clone()], 1),
-        (&[origin.clone(), scan.clone()], 3),
-        (&[decision.clone(), audit.clone()], 2),
-        (&[decision, scan, audit], 4),
+        (vec![scan.clone()], 1),
+        (vec![scan.clone(), audit.clone()], 1),
+        (vec![origin, scan.clone()], 3),
+        (vec![decision.clone(), audit.clone()], 2),
+        (vec![decision, scan, audit], 4),
     ];
     for (evidence, expected) in cases {
-        assert_eq!(level(&facts(), evidence, 1), expected, "{evidence:?}");
+        assert_eq!(level(&facts(), &evidence, 1), expected, "{evidence:?}");
     }
 }
 
