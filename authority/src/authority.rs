@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::feed::{Action, Held, Target};
+use mcps_core::level::TrustLevel;
 use mcps_core::passport::{PassportId, StatusReference};
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
@@ -16,8 +17,10 @@ use mcps_core::trust::{KeyState, KeyUse};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
+use crate::levels::Policy;
+use crate::outbound::Outbound;
 use crate::status_lists::{Listed, StatusLists};
-use crate::store::{Db, Done, Record, Revocation, Revoked};
+use crate::store::{Db, Done, Record, Revocation, Revoked, Told};
 
 /// How long a signed status may be relied upon.
 pub const STATUS_LIFE: Duration = Duration::from_secs(60);
@@ -32,6 +35,8 @@ pub struct Authority {
     lists: StatusLists,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    policy: Policy,
+    outbound: Outbound,
 }
 
 /// What has become of a passport.
@@ -65,9 +70,12 @@ impl Authority {
         lists: StatusLists,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        outbound: Outbound,
     ) -> Self {
         Self {
             db,
+            policy: Policy::default(),
+            outbound,
             name: keys.ring().bundle().authority().to_owned(),
             keys,
             feed,
@@ -110,6 +118,37 @@ impl Authority {
     #[must_use]
     pub const fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// What levels are computed by.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How others are fetched from.
+    #[must_use]
+    pub const fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    /// Whoever follows the feed hears at once of a level that has changed.
+    pub fn told(&self, told: &Told) {
+        if let Some(position) = &told.position {
+            let level = told.level.map(TrustLevel::number);
+            tracing::info!(position, level, "a level has changed");
+            self.feed.wake();
+        }
+    }
+
+    /// The level of a passport now: what it states, and no more than what was told of its subject.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn level_of(&self, record: &Record) -> Result<TrustLevel, Error> {
+        let (tenant, name) = (&record.tenant, &record.name);
+        let told = self.db.told_level(tenant, record.kind, name).await?;
+        Ok(told.map_or(record.trust_level, |told| told.min(record.trust_level)))
     }
 
     /// The present instant.
@@ -272,11 +311,15 @@ impl Authority {
             Some(record) => self.judged(record, now).await?,
             None => Judged::plain(State::Unknown),
         };
+        let trust_level = match &record {
+            Some(record) => Some(self.level_of(record).await?),
+            None => None,
+        };
         let status = Status {
             authority: self.name().to_owned(),
             passport_id: id.clone(),
             state: judged.state,
-            trust_level: record.as_ref().map(|record| record.trust_level),
+            trust_level,
             reason: judged.reason,
             revoked_at: judged.since,
             nonce,

@@ -198,6 +198,10 @@ pub(crate) struct Serve {
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
+    /// Check origins on this machine, in private networks and over http:// too. For trying things
+    /// out: whoever names an origin then makes the authority fetch from there.
+    #[arg(long)]
+    allow_local_origins: bool,
     /// Write the base URL to this file once requests are answered.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -337,6 +341,7 @@ impl Serve {
             issuer: self.issuer.clone(),
             public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),
+            local_origins: self.allow_local_origins,
             ..self.place.config()?
         })
     }

@@ -39,6 +39,9 @@ pub struct Config {
     pub root_keys: Option<PathBuf>,
     /// Key files are sealed with it; without it they are in the clear, mode 0600.
     pub key_passphrase: Option<Secret>,
+    /// Origins on this machine and in private networks, and over `http://`, are checked too: for
+    /// trying things out.
+    pub local_origins: bool,
 }
 
 impl Config {
@@ -55,6 +58,7 @@ impl Config {
             keys: KeyPlace::Files,
             root_keys: None,
             key_passphrase: None,
+            local_origins: false,
         }
     }
 }
@@ -72,6 +76,7 @@ impl fmt::Debug for Config {
             .field("keys", &self.keys)
             .field("root_keys", &self.root_keys)
             .field("key_passphrase", &self.key_passphrase)
+            .field("local_origins", &self.local_origins)
             .finish()
     }
 }

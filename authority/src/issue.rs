@@ -12,6 +12,7 @@ use mcps_core::signer::Signer;
 
 use crate::authority::Authority;
 use crate::error::Error;
+use crate::levels::{Content, EvidenceType, Subject, Verdict};
 use crate::proof::Proven;
 use crate::store::{NewPassport, Record};
 
@@ -21,6 +22,26 @@ pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 pub const AGENT_LIFE: Duration = Duration::from_secs(3600);
 /// The life of a server's or gateway's passport, unless something else is asked for.
 pub const SERVER_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// Which level is asked for. What is stated follows from the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Whatever the evidence permits.
+    Permitted,
+    /// This one and no less. L2 is granted by asking, if an operator asks.
+    Exactly(TrustLevel),
+    /// Whatever the evidence permits, but no more than this: a renewal.
+    AtMost(TrustLevel),
+}
+
+impl Asked {
+    const fn most(&self) -> TrustLevel {
+        match self {
+            Self::Permitted => TrustLevel::L4,
+            Self::Exactly(level) | Self::AtMost(level) => *level,
+        }
+    }
+}
 
 /// What is to be certified, apart from the proven key.
 #[derive(Clone, Debug)]
@@ -35,8 +56,8 @@ pub struct Order {
     pub capabilities: Vec<String>,
     /// Where it lives.
     pub origin: Option<String>,
-    /// The level to state.
-    pub trust_level: TrustLevel,
+    /// The level that somebody asks for or once allowed: never more than that is stated.
+    pub asked: Asked,
     /// For how long.
     pub life: Duration,
     /// The passport that is renewed.
@@ -74,7 +95,7 @@ impl Order {
             owner: record.owner.clone(),
             capabilities: passport.capabilities().to_vec(),
             origin: record.origin.clone(),
-            trust_level: record.trust_level,
+            asked: Asked::AtMost(record.most_level),
             life,
             renews: Some(record.id.clone()),
             issued_by: record.id.to_string(),
@@ -104,19 +125,69 @@ fn seconds(ttl_s: i64) -> Result<Duration, Error> {
     })
 }
 
-/// The level an operator orders; 1 unless stated.
+/// The level an operator asks for; whatever the evidence permits unless stated.
 ///
 /// # Errors
-/// [`Error::EvidenceNeeded`] for 3 and 4, [`Error::Invalid`] for what is no level.
-pub fn level(asked: Option<i64>) -> Result<TrustLevel, Error> {
-    let why = "must be 0, 1 or 2";
-    let level = TrustLevel::from_number(asked.unwrap_or(1));
-    match level.ok_or(Error::Invalid {
+/// [`Error::Invalid`] for what is no level.
+pub fn level(asked: Option<i64>) -> Result<Asked, Error> {
+    let Some(number) = asked else {
+        return Ok(Asked::Permitted);
+    };
+    let why = "must be 0, 1, 2, 3 or 4";
+    let level = TrustLevel::from_number(number);
+    level.map(Asked::Exactly).ok_or(Error::Invalid {
         member: "trust_level",
         why,
-    })? {
-        level @ (TrustLevel::L0 | TrustLevel::L1 | TrustLevel::L2) => Ok(level),
-        TrustLevel::L3 | TrustLevel::L4 => Err(Error::EvidenceNeeded),
+    })
+}
+
+/// The level to state, until when it may be stated, and the decision that it takes.
+struct Stated {
+    level: TrustLevel,
+    until: Option<Timestamp>,
+    decision: Option<Content>,
+}
+
+async fn stated(
+    authority: &Authority,
+    order: &Order,
+    subject: Subject,
+    now: Timestamp,
+) -> Result<Stated, Error> {
+    let policy = authority.policy();
+    let origin = order.origin.as_deref();
+    let found = authority.db().standing(&subject, origin, policy, now);
+    let found = found.await?;
+    if found.level == TrustLevel::L0 {
+        return Err(Error::NotAccountable);
+    }
+    let level = found.level.min(order.asked.most());
+    match order.asked {
+        Asked::Exactly(TrustLevel::L2) if level < TrustLevel::L2 => {
+            let until = now.plus(policy.operator_decision);
+            let decision = Content {
+                subject,
+                kind: EvidenceType::OperatorDecision,
+                verdict: Verdict::Pass,
+                manifest: None,
+                origin: None,
+                who: order.issued_by.clone(),
+                observed_at: now,
+                valid_until: until,
+                statement: "asked for a passport of level 2".to_owned(),
+            };
+            Ok(Stated {
+                level: TrustLevel::L2,
+                until: Some(until),
+                decision: Some(decision),
+            })
+        }
+        Asked::Exactly(asked) if level < asked => Err(Error::EvidenceNeeded),
+        _ => Ok(Stated {
+            level,
+            until: found.lapses_at(level),
+            decision: None,
+        }),
     }
 }
 
@@ -140,6 +211,13 @@ impl Prepared {
         let now = authority.now();
         let signer = authority.passport_signer()?;
         let (status_index, status) = authority.place().await?;
+        let subject = Subject {
+            tenant: proven.binding().tenant.clone(),
+            kind: order.kind,
+            name: proven.binding().subject.clone(),
+        };
+        let stated = stated(authority, &order, subject, now).await?;
+        let ends = now.plus(order.life);
         let unsigned = Unsigned {
             id: PassportId::generate(authority.random())?,
             agent_name: proven.binding().subject.clone(),
@@ -148,9 +226,10 @@ impl Prepared {
             public_key: proven.key().clone(),
             origin: order.origin.clone(),
             scan_json: None,
-            trust_level: order.trust_level,
+            trust_level: stated.level,
             issued_at: now,
-            expires_at: now.plus(order.life),
+            // Never longer than what its level rests on.
+            expires_at: stated.until.map_or(ends, |until| until.min(ends)),
             issuer: authority.name().to_owned(),
             issuer_chain: Vec::new(),
             key_rotation: None,
@@ -170,7 +249,10 @@ impl Prepared {
             version: order.version,
             owner: order.owner,
             origin: order.origin,
-            trust_level: order.trust_level,
+            trust_level: stated.level,
+            most_level: order.asked.most(),
+            granted: order.life,
+            decision: stated.decision,
             issued_at: now,
             expires_at: unsigned.expires_at,
             to_be_signed,
@@ -189,9 +271,15 @@ impl Prepared {
             let what = restricted.held.as_str();
             return Err(Error::Restricted { what });
         }
-        store
-            .prepare(&new, proven.challenge(), proven.binding())
+        let told = store
+            .prepare(
+                &new,
+                proven.challenge(),
+                proven.binding(),
+                authority.policy(),
+            )
             .await?;
+        authority.told(&told);
         Ok(Self {
             id: new.id,
             to_be_signed: new.to_be_signed,

@@ -22,7 +22,9 @@ use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
 use crate::keys::{Keyring, Keys};
+use crate::levels::{Policy, reassess_for_ever};
 use crate::operator_key::OperatorKey;
+use crate::outbound::Outbound;
 use crate::start::StartError;
 use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
@@ -94,6 +96,10 @@ pub async fn serve(
     let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
     let public = config.public_url.clone();
     let public = public.unwrap_or_else(|| format!("http://{addr}"));
+    let levels = {
+        let (db, feed, clock) = (db.clone(), Arc::clone(&feed), Arc::clone(&clock));
+        reassess_for_ever(db, feed, Policy::default(), clock)
+    };
     let authority = Authority::new(
         db.clone(),
         keys,
@@ -101,6 +107,7 @@ pub async fn serve(
         StatusLists::new(&public),
         Arc::clone(&clock),
         random,
+        Outbound::new(config.local_origins),
     );
     let router = api::router(Arc::new(authority));
     let (stop, mut stopped) = watch::channel(false);
@@ -110,6 +117,7 @@ pub async fn serve(
     tasks.spawn(async move {
         tokio::select! {
             never = tended => match never {},
+            never = levels => match never {},
             _ = stopping.wait_for(|stop| *stop) => {}
         }
     });

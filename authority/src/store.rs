@@ -9,16 +9,21 @@ mod actions;
 mod audit;
 mod backup;
 mod challenges;
+mod evidence;
 mod feed;
 mod founding;
 mod hooks;
 mod keys;
+mod manifests;
 mod operators;
+mod origins;
 mod passports;
 mod restrictions;
 mod revocations;
 mod row;
+mod servers;
 mod status_lists;
+mod trust;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
@@ -27,12 +32,15 @@ pub use challenges::Binding;
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use keys::KeyChange;
+pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
 pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
+pub use servers::{NewServer, ServerChange, ServerFilter, ServerRecord};
 pub use status_lists::LIST;
+pub use trust::{Inputs, Told};
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -50,7 +58,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (
         1,
         "passports",
@@ -64,6 +72,16 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         include_str!("../../migrations/0004_actions.sql"),
     ),
     (5, "audit", include_str!("../../migrations/0005_audit.sql")),
+    (
+        6,
+        "registry",
+        include_str!("../../migrations/0006_registry.sql"),
+    ),
+    (
+        8,
+        "levels",
+        include_str!("../../migrations/0008_levels.sql"),
+    ),
     (
         11,
         "status lists",

@@ -31,5 +31,6 @@ pub mod statement;
 pub mod status;
 pub mod status_list;
 pub mod stream;
+pub mod terminal;
 pub mod tool;
 pub mod trust;

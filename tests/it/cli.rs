@@ -12,7 +12,9 @@ mod enrolling;
 mod envelopes;
 mod founder;
 mod life;
+mod registry;
 mod tools;
+mod trust;
 mod usage;
 mod verifying;
 

@@ -43,9 +43,10 @@ pub(super) struct IssueRequest {
     /// Where it lives.
     #[serde(default)]
     origin: Option<Origin>,
-    /// The level to state: 1 unless stated; 3 and 4 need evidence.
+    /// The level to state; what the evidence permits unless stated. Asking for 2 is an operator's
+    /// decision, which is filed as evidence; 3 and 4 need evidence.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 2, default = 1)]
+    #[schema(minimum = 0, maximum = 4)]
     trust_level: Option<i64>,
     /// Its life in seconds: an hour for agents, a day for servers and gateways unless stated.
     #[serde(default)]
@@ -109,7 +110,7 @@ pub(super) async fn issue(
         owner: asked.owner.into_string(),
         capabilities: capabilities(asked.capabilities)?,
         origin: asked.origin.map(Origin::into_string),
-        trust_level: level(asked.trust_level)?,
+        asked: level(asked.trust_level)?,
         life: life(kind, asked.ttl_s)?,
         renews: None,
         issued_by: operator.id,

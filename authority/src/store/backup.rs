@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 24] = [
     "authority",
     "authority_keys",
     "operators",
@@ -26,6 +26,13 @@ pub const TABLES: [&str; 17] = [
     "actions",
     "hooks",
     "status_lists",
+    "servers",
+    "manifests",
+    "manifest_refusals",
+    "evidence",
+    "evidence_approvals",
+    "origin_challenges",
+    "trust",
     "audit_lanes",
     "audit_records",
     "audit_checkpoints",

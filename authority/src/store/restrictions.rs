@@ -261,8 +261,8 @@ impl Db {
         self.gravest(&targets, now).await
     }
 
-    /// Everything in force at `now`, beside levels: restrictions, revoked passports that somebody
-    /// could still accept, and blocked keys.
+    /// Everything in force at `now`: restrictions, the levels that were told, revoked passports that
+    /// somebody could still accept, and blocked keys.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -299,6 +299,7 @@ impl Db {
                 entries.push(Entry { target, held });
             }
         }
+        entries.extend(self.told_levels().await?);
         for (id,) in passports {
             entries.push(revoked(Target::Passport(passport_id(&id)?)));
         }

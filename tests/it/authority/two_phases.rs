@@ -6,8 +6,9 @@ use std::time::Duration;
 use mcps_authority::authority::Authority;
 use mcps_authority::error::Error;
 use mcps_authority::feed::Feed;
-use mcps_authority::issue::{Order, Prepared};
+use mcps_authority::issue::{Asked, Order, Prepared};
 use mcps_authority::keys::{Keyring, Keys};
+use mcps_authority::outbound::Outbound;
 use mcps_authority::proof::Proven;
 use mcps_authority::status_lists::StatusLists;
 use mcps_authority::store::Filter;
@@ -69,6 +70,7 @@ async fn prepared(
         StatusLists::new("https://ta.example"),
         clock.clone(),
         Arc::new(SystemRandom),
+        Outbound::default(),
     );
     let binding = binding("a", &key);
     open(authority.db(), &binding, clock.now()).await;
@@ -87,7 +89,7 @@ async fn prepared(
         owner: "ann".into(),
         capabilities: Vec::new(),
         origin: None,
-        trust_level: TrustLevel::L1,
+        asked: Asked::Exactly(TrustLevel::L1),
         life: Duration::from_secs(10),
         renews: None,
         issued_by: "op".into(),
