@@ -4,6 +4,7 @@ mod actions;
 mod authority_keys;
 mod challenges;
 mod draft;
+mod enrolments;
 mod extract;
 mod feed;
 mod health;
@@ -45,6 +46,8 @@ fn all_routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(head())
         .routes(routes!(challenges::open))
         .routes(routes!(issue::issue, passports::list))
+        .routes(routes!(enrolments::create, enrolments::list))
+        .routes(routes!(enrolments::withdraw))
         .routes(routes!(passports::show))
         .routes(routes!(issue::renew))
         .routes(routes!(revoke::revoke))
@@ -110,8 +113,13 @@ fn head() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An operator's API key, `mcps_op_…`"))
         .build();
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An enrolment token, `mcps_et_…`"))
+        .build();
     let mut components = Components::new();
     components.add_security_scheme("operator", SecurityScheme::Http(bearer));
+    components.add_security_scheme("enrolment_token", SecurityScheme::Http(token));
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components))

@@ -40,6 +40,26 @@ pub enum Error {
     /// No operator's key, or nobody's.
     #[error("this needs `authorization: Bearer mcps_op_…` with the key of an operator")]
     OperatorRequired,
+    /// The enrolment token cannot be redeemed.
+    #[error("the enrolment token {0}; ask whoever gave it for a new one")]
+    TokenRefused(&'static str),
+    /// More or other is asked for than the enrolment token was made for.
+    #[error(
+        "`{member}` is not what the enrolment token was made for; leave it out, or ask for another token"
+    )]
+    TokenBound {
+        /// Which member of the body.
+        member: &'static str,
+    },
+    /// No such token.
+    #[error("no enrolment token of that id was made here")]
+    TokenNotFound,
+    /// The token cannot be withdrawn any more.
+    #[error("the enrolment token was used for {passport}; revoke that passport instead")]
+    TokenUsed {
+        /// What it was used for.
+        passport: String,
+    },
     /// Nothing was issued under that id.
     #[error("no passport of that id was issued here")]
     PassportNotFound,

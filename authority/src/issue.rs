@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::{Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned};
 use mcps_core::signer::Signer;
 
 use crate::authority::Authority;
@@ -21,6 +21,57 @@ pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 pub const AGENT_LIFE: Duration = Duration::from_secs(3600);
 /// The life of a server's or gateway's passport, unless something else is asked for.
 pub const SERVER_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// What somebody asks to be certified, apart from the key.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The tenant's id.
+    pub tenant: String,
+    /// The subject's name.
+    pub name: String,
+    /// The subject's version.
+    pub version: String,
+    /// What kind of subject.
+    pub kind: Kind,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// What the subject says it can do.
+    pub capabilities: Option<Vec<String>>,
+    /// Where it lives.
+    pub origin: Option<String>,
+    /// The level to state.
+    pub trust_level: Option<TrustLevel>,
+    /// For how long, in seconds.
+    pub ttl_s: Option<i64>,
+    /// The right to issue.
+    pub ca: Option<Ca>,
+}
+
+impl Asked {
+    /// The order of an operator, who decides on all of it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] without an owner or with a life that no passport has.
+    pub fn by_operator(self, operator: String) -> Result<Order, Error> {
+        let why = "must be stated; only an enrolment token states it instead";
+        Ok(Order {
+            kind: self.kind,
+            version: self.version,
+            owner: self.owner.ok_or(Error::Invalid {
+                member: "owner",
+                why,
+            })?,
+            capabilities: self.capabilities.unwrap_or_default(),
+            origin: self.origin,
+            trust_level: self.trust_level.unwrap_or(TrustLevel::L1),
+            life: life(self.kind, self.ttl_s)?,
+            ca: self.ca,
+            renews: None,
+            token: None,
+            issued_by: operator,
+        })
+    }
+}
 
 /// What is to be certified, apart from the proven key.
 #[derive(Clone, Debug)]
@@ -39,9 +90,13 @@ pub struct Order {
     pub trust_level: TrustLevel,
     /// For how long.
     pub life: Duration,
+    /// The right to issue.
+    pub ca: Option<Ca>,
     /// The passport that is renewed.
     pub renews: Option<PassportId>,
-    /// The operator, or the passport whose key asked.
+    /// The enrolment token that is redeemed.
+    pub token: Option<String>,
+    /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
 }
 
@@ -76,7 +131,9 @@ impl Order {
             origin: record.origin.clone(),
             trust_level: record.trust_level,
             life,
+            ca: passport.ext().and_then(|ext| ext.ca.clone()),
             renews: Some(record.id.clone()),
+            token: None,
             issued_by: record.id.to_string(),
         })
     }
@@ -94,7 +151,11 @@ pub fn life(kind: Kind, ttl_s: Option<i64>) -> Result<Duration, Error> {
     }
 }
 
-fn seconds(ttl_s: i64) -> Result<Duration, Error> {
+/// A life that a passport may have.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is not between one second and 90 days.
+pub fn seconds(ttl_s: i64) -> Result<Duration, Error> {
     let life = u64::try_from(ttl_s).ok().map(Duration::from_secs);
     let allowed = |life: &Duration| !life.is_zero() && *life <= LONGEST_LIFE;
     let why = "must be 1 to 7776000 seconds (90 days)";
@@ -157,7 +218,7 @@ impl Prepared {
                 tenant: proven.binding().tenant.clone(),
                 kind: order.kind,
                 owner: order.owner.clone(),
-                ca: None,
+                ca: order.ca,
             }),
         };
         let to_be_signed = unsigned.to_be_signed().map_err(Error::CrossCheck)?;
@@ -174,6 +235,7 @@ impl Prepared {
             to_be_signed,
             issuer_kid: signer.public_key().key_id().clone(),
             renews: order.renews,
+            token: order.token,
             issued_by: order.issued_by,
         };
         let store = authority.db();

@@ -13,6 +13,7 @@ pub mod api;
 pub mod authority;
 pub mod config;
 pub mod custody;
+pub mod enrolment;
 pub mod error;
 pub mod feed;
 pub mod founding;
@@ -28,6 +29,7 @@ pub mod start;
 pub mod store;
 pub mod subject;
 
+mod bearer;
 mod serve;
 mod trace;
 

@@ -74,6 +74,14 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "operator-required",
             "Operator required",
         ),
+        Error::TokenRefused(_) => (StatusCode::FORBIDDEN, "token-refused", "Token refused"),
+        Error::TokenBound { .. } => (
+            StatusCode::FORBIDDEN,
+            "token-bound",
+            "Beyond what the token allows",
+        ),
+        Error::TokenNotFound => (StatusCode::NOT_FOUND, "token-not-found", "Token not found"),
+        Error::TokenUsed { .. } => (StatusCode::CONFLICT, "token-used", "Token used"),
         Error::PassportNotFound => (
             StatusCode::NOT_FOUND,
             "passport-not-found",
@@ -226,7 +234,7 @@ impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         let (status, slug, title) = row(error);
         let member = match error {
-            Error::Invalid { member, .. } => Some(*member),
+            Error::Invalid { member, .. } | Error::TokenBound { member } => Some(*member),
             _ => None,
         };
         Self {

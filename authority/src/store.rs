@@ -7,6 +7,7 @@
 
 mod actions;
 mod challenges;
+mod enrolments;
 mod feed;
 mod founding;
 mod hooks;
@@ -19,6 +20,7 @@ mod row;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use challenges::Binding;
+pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use keys::KeyChange;
@@ -43,7 +45,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         1,
         "passports",
@@ -55,6 +57,11 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         4,
         "actions",
         include_str!("../../migrations/0004_actions.sql"),
+    ),
+    (
+        7,
+        "enrolment",
+        include_str!("../../migrations/0007_enrolment.sql"),
     ),
 ];
 

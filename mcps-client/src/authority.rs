@@ -1,8 +1,10 @@
 //! The typed client of the trust authority's API.
 
 mod feed;
+mod operator;
 
 pub use feed::FrameStream;
+pub use operator::Operator;
 
 use std::time::Duration;
 
@@ -28,11 +30,11 @@ pub struct PassportRequest {
     pub version: String,
     /// Agent, server or gateway.
     pub kind: Kind,
-    /// Who answers for it.
-    pub owner: String,
+    /// Who answers for it; an enrolment token says so already.
+    pub owner: Option<String>,
     /// Where it lives.
     pub origin: Option<String>,
-    /// What it says it can do.
+    /// What it says it can do; none is nothing, or what an enrolment token says.
     pub capabilities: Vec<String>,
     /// The level an operator decides on, 0 to 2.
     pub trust_level: Option<u8>,
@@ -214,35 +216,35 @@ impl AuthorityClient {
         })
     }
 
-    /// Requests a passport with an operator's key and a proof of possession.
+    /// Requests a passport with an operator's key or an enrolment token, and a proof of possession.
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
     pub async fn issue(
         &self,
-        operator: &str,
+        credential: &str,
         request: &PassportRequest,
         key: &PublicKey,
         challenge: &str,
         proof: &str,
     ) -> Result<Passport, ClientError> {
         let mut body = format!(
-            r#"{{"tenant":{},"name":{},"version":{},"kind":"{}","owner":{},"capabilities":[{}],"public_key":{},"challenge":{},"proof":{}"#,
+            r#"{{"tenant":{},"name":{},"version":{},"kind":"{}","public_key":{},"challenge":{},"proof":{}"#,
             text(&request.tenant),
             text(&request.name),
             text(&request.version),
             request.kind,
-            text(&request.owner),
-            request
-                .capabilities
-                .iter()
-                .map(|one| text(one))
-                .collect::<Vec<_>>()
-                .join(","),
             key.to_jwk(),
             text(challenge),
             text(proof),
         );
+        if let Some(owner) = &request.owner {
+            body.push_str(&format!(r#","owner":{}"#, text(owner)));
+        }
+        if !request.capabilities.is_empty() {
+            let all: Vec<String> = request.capabilities.iter().map(|one| text(one)).collect();
+            body.push_str(&format!(r#","capabilities":[{}]"#, all.join(",")));
+        }
         if let Some(origin) = &request.origin {
             body.push_str(&format!(r#","origin":{}"#, text(origin)));
         }
@@ -254,7 +256,7 @@ impl AuthorityClient {
         }
         body.push('}');
         let document = self
-            .call(Method::POST, "/v1/passports", Some(operator), Some(body))
+            .call(Method::POST, "/v1/passports", Some(credential), Some(body))
             .await?;
         self.passport_of(&document)
     }

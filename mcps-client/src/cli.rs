@@ -13,6 +13,7 @@ mod keygen;
 mod operator;
 mod output;
 mod passport;
+mod token;
 mod tool;
 
 use std::path::PathBuf;
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     /// Get, look at, check, renew and revoke passports.
     #[command(subcommand)]
     Passport(passport::Passport),
+    /// Give, list and withdraw enrolment tokens: each is the right to one passport.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Look into signed messages.
     #[command(subcommand)]
     Envelope(envelope::Envelope),
@@ -83,6 +87,7 @@ impl Command {
 pub(crate) struct Machine {
     pub(crate) home: Option<PathBuf>,
     pub(crate) operator_key: Option<Zeroizing<String>>,
+    pub(crate) enrolment_token: Option<Zeroizing<String>>,
     pub(crate) access_token: Option<Zeroizing<String>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
@@ -102,6 +107,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
     match command {
         Command::Keygen(keygen) => keygen.run(machine)?,
         Command::Passport(passport) => passport.run(machine).await?,
+        Command::Token(token) => token.run(machine).await?,
         Command::Envelope(envelope) => envelope.run(machine).await?,
         Command::Connect(connect) => return connect.run(machine).await,
         Command::Tool(tool) => tool.run(machine)?,

@@ -57,7 +57,8 @@ pub async fn meet(
     Ok(bundle)
 }
 
-/// Requests a passport for the home's key and stores it beside what is now believed.
+/// Requests a passport for the home's key, by an operator's key or an enrolment token, and stores it
+/// beside what is now believed.
 ///
 /// # Errors
 /// No key yet, the authority's silence or refusal, or a passport that is not signed by it.
@@ -65,7 +66,7 @@ pub async fn request(
     home: &Home,
     authority: &AuthorityClient,
     root: Option<&KeyId>,
-    operator: &str,
+    credential: &str,
     request: &PassportRequest,
 ) -> Result<Passport, ClientError> {
     let key = home.key()?;
@@ -81,7 +82,7 @@ pub async fn request(
     let proof = prove(&challenge, &request.tenant, &request.name, &key)?;
     let passport = authority
         .issue(
-            operator,
+            credential,
             request,
             key.public_key(),
             &challenge.challenge,

@@ -11,6 +11,7 @@
 mod custody;
 mod draft;
 mod engine;
+mod enrolling;
 mod feed;
 mod hooks;
 mod hostile;

@@ -8,6 +8,7 @@
 
 mod connecting;
 mod enrolling;
+mod enrolment_tokens;
 mod envelopes;
 mod founder;
 mod life;

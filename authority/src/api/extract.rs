@@ -11,6 +11,7 @@ use mcps_core::passport::PassportId;
 use serde::de::DeserializeOwned;
 
 use super::{BODY_LIMIT, Shared};
+use crate::enrolment::EnrolmentToken;
 use crate::error::Error;
 use crate::operator_key::OperatorKey;
 
@@ -28,22 +29,44 @@ impl FromRequestParts<Shared> for Operator {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
-        let header = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .ok_or(Error::OperatorRequired)?;
-        let text = header.to_str().map_err(|_| Error::OperatorRequired)?;
-        let (scheme, key) = text.split_once(' ').ok_or(Error::OperatorRequired)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Error::OperatorRequired);
-        }
-        let key = OperatorKey::parse(key.trim()).ok_or(Error::OperatorRequired)?;
+        let key = bearer(parts).and_then(OperatorKey::parse);
+        let key = key.ok_or(Error::OperatorRequired)?;
         let found = authority.db().operator_by_key(&key.hash()).await?;
         found
             .map(|operator| Self {
                 id: operator.operator_id,
             })
             .ok_or(Error::OperatorRequired)
+    }
+}
+
+/// What is presented in `authorization: Bearer …`.
+fn bearer(parts: &Parts) -> Option<&str> {
+    let header = parts.headers.get(header::AUTHORIZATION)?;
+    let (scheme, secret) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+}
+
+/// Who may have a passport issued: an operator, or the bearer of an enrolment token. Whether the
+/// token is good is found out when it is redeemed.
+#[derive(Debug)]
+pub(super) enum Enroller {
+    /// By an API key.
+    Operator(Operator),
+    /// By a token.
+    Token(EnrolmentToken),
+}
+
+impl FromRequestParts<Shared> for Enroller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        match bearer(parts).and_then(EnrolmentToken::parse) {
+            Some(token) => Ok(Self::Token(token)),
+            None => Operator::from_request_parts(parts, authority)
+                .await
+                .map(Self::Operator),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use mcps_core::passport::{Kind, PassportId};
 use mcps_core::signature::Signature;
 
 use super::challenges::TAKE_CHALLENGE;
+use super::enrolments::redeem;
 use super::row::{Row, select_issued};
 use super::{Binding, Db, Record, on, transaction};
 use crate::error::Error;
@@ -36,7 +37,9 @@ pub struct NewPassport {
     pub issuer_kid: KeyId,
     /// The passport that this one renews.
     pub renews: Option<PassportId>,
-    /// The operator, or the passport whose key asked.
+    /// The enrolment token that is redeemed with it.
+    pub token: Option<String>,
+    /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
 }
 
@@ -52,11 +55,11 @@ pub struct Filter {
 }
 
 impl Db {
-    /// The first step: redeems the challenge, takes the name and the key, and stores the bytes to
-    /// be signed. All of it or nothing.
+    /// The first step: redeems the challenge and the token, takes the name and the key, and stores
+    /// the bytes to be signed. All of it or nothing.
     ///
     /// # Errors
-    /// [`Error::ChallengeRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
+    /// [`Error::ChallengeRefused`], [`Error::TokenRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
     /// [`Error::Revoked`] when the passport to renew has been revoked meanwhile, or
     /// [`Error::Database`].
     pub async fn prepare(
@@ -78,6 +81,9 @@ impl Db {
                 .fetch_optional(&mut *tx)
                 .await?;
             redeemed.ok_or(Error::ChallengeRefused)?;
+            if let Some(token) = &new.token {
+                redeem!(tx, token, now, new.id.as_str());
+            }
 
             let (owner,): (String,) = sqlx::query_as(
                 "INSERT INTO subjects (tenant, kind, name, owner, since) VALUES ($1, $2, $3, $4, $5) \

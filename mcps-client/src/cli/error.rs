@@ -22,13 +22,25 @@ pub(crate) enum CliError {
         "this needs an operator's key; name its file with --operator-key-file FILE or set MCPS_OPERATOR_KEY"
     )]
     NoOperatorKey,
-    /// Something else was given as an operator's key. It is neither shown nor sent.
+    /// A request for a passport without anything that allows it.
     #[error(
-        "{source_name} does not hold an operator's key, which is `mcps_op_` and 43 more characters; copy it again"
+        "this needs an enrolment token (--enrolment-token-file FILE or MCPS_ENROLMENT_TOKEN) or an operator's key; name its file with --operator-key-file FILE or set MCPS_OPERATOR_KEY"
     )]
-    NotAnOperatorKey {
+    NoCredential,
+    /// An operator issues, and has to say for whom.
+    #[error("say who answers for it: --owner WHO; only an enrolment token says so instead")]
+    NoOwner,
+    /// Something else was given as a secret. It is neither shown nor sent.
+    #[error(
+        "{source_name} does not hold {what}, which is `{prefix}` and 43 more characters; copy it again"
+    )]
+    NotASecret {
         /// The file or variable.
         source_name: String,
+        /// What it should hold.
+        what: &'static str,
+        /// How that begins.
+        prefix: &'static str,
     },
     /// What was to be read cannot be.
     #[error("cannot read {what}: {source}; check the path and its permissions")]
@@ -95,7 +107,9 @@ impl CliError {
             Self::OtherRoot { .. } | Self::Recording(_) => Exit::Refused,
             Self::NoHome
             | Self::NoOperatorKey
-            | Self::NotAnOperatorKey { .. }
+            | Self::NoCredential
+            | Self::NoOwner
+            | Self::NotASecret { .. }
             | Self::NotAnId(_)
             | Self::ManyServers(_) => Exit::Usage,
             Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => {

@@ -23,7 +23,7 @@ use super::{CliError, Machine};
 #[derive(Debug, Subcommand)]
 #[command(after_help = exit::HELP)]
 pub(crate) enum Passport {
-    /// Get a passport for this home's key, with an operator's key of the authority.
+    /// Get a passport for this home's key, with an enrolment token or an operator's key of the authority.
     Request(request::Request),
     /// Print a passport: this home's, or one that the authority issued.
     Show(show::Show),

@@ -106,7 +106,7 @@ impl Stage {
             name: format!("dev-{name}"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kind,
-            owner: "dev@localhost".to_owned(),
+            owner: Some("dev@localhost".to_owned()),
             origin: None,
             capabilities: Vec::new(),
             trust_level: Some(level),

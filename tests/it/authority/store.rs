@@ -69,6 +69,7 @@ fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPass
         expires_at: unsigned.expires_at,
         issuer_kid: key.public_key().key_id().clone(),
         renews: None,
+        token: None,
         issued_by: "op".into(),
     }
 }

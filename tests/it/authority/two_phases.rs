@@ -87,7 +87,9 @@ async fn prepared(
         origin: None,
         trust_level: TrustLevel::L1,
         life: Duration::from_secs(10),
+        ca: None,
         renews: None,
+        token: None,
         issued_by: "op".into(),
     };
     let prepared = Prepared::new(&authority, order, proven).await.unwrap();
