@@ -26,3 +26,17 @@ CREATE TABLE enrolment_tokens (
     withdrawn_by TEXT
 );
 CREATE INDEX enrolment_tokens_by_time ON enrolment_tokens (created_at, token_id);
+
+-- Of a challenge for exchanging a key: the key that is replaced. Else empty.
+ALTER TABLE challenges ADD COLUMN previous_kid TEXT NOT NULL DEFAULT '';
+
+-- From when on a passport is superseded, because its key was exchanged for another.
+ALTER TABLE passports ADD COLUMN supersede_at BIGINT;
+CREATE INDEX passports_to_supersede ON passports (supersede_at)
+    WHERE supersede_at IS NOT NULL AND revoked_at IS NULL;
+
+-- The first passport of all that came of one another by renewal and rotation.
+ALTER TABLE passports ADD COLUMN line TEXT;
+UPDATE passports SET line = COALESCE(renews, passport_id);
+CREATE INDEX passports_by_line ON passports (line);
+CREATE INDEX passports_by_renewal ON passports (renews) WHERE renews IS NOT NULL;

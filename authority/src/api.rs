@@ -2,7 +2,9 @@
 
 mod actions;
 mod authority_keys;
+mod ca;
 mod challenges;
+mod compromises;
 mod draft;
 mod enrolments;
 mod extract;
@@ -14,6 +16,7 @@ mod keys;
 mod orders;
 mod passports;
 mod revoke;
+mod rotate;
 mod status;
 mod view;
 
@@ -50,8 +53,10 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(enrolments::withdraw))
         .routes(routes!(passports::show))
         .routes(routes!(issue::renew))
+        .routes(routes!(rotate::rotate))
         .routes(routes!(revoke::revoke))
         .routes(routes!(status::status))
+        .routes(routes!(compromises::report))
         .routes(routes!(orders::revoke))
         .routes(routes!(orders::suspend))
         .routes(routes!(orders::stop))

@@ -185,7 +185,7 @@ impl Authority {
     /// # Errors
     /// [`Error::Database`].
     pub async fn judged(&self, record: &Record, now: Timestamp) -> Result<Judged, Error> {
-        if let Some(revoked) = record.revoked {
+        if let Some(revoked) = record.ended(now) {
             return Ok(Judged {
                 state: State::Revoked,
                 reason: Some(revoked.reason.as_str().to_owned()),

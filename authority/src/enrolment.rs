@@ -133,6 +133,7 @@ impl Grant {
             life,
             ca: None,
             renews: None,
+            rotation: None,
             token: Some(token_id.to_owned()),
             issued_by: token_id.to_owned(),
         })

@@ -102,12 +102,23 @@ pub enum Error {
     /// The passport has been revoked.
     #[error("the passport has been revoked; an operator must issue a new one")]
     Revoked,
+    /// The passport's key was exchanged for another.
+    #[error("the passport's key was exchanged for another; use the passport of that key")]
+    Superseded,
     /// An operator holds back whom a passport is asked for.
     #[error("{what}; an operator must take that back before a passport is issued")]
     Restricted {
         /// `suspended`, `stopped`, `quarantined` or `revoked`.
         what: &'static str,
     },
+    /// Nobody here has relied upon the key.
+    #[error("no passport was ever issued here for this key, so there is nothing to block")]
+    KeyNotFound,
+    /// The key is one of the authority's own.
+    #[error(
+        "this is a key of the authority itself, whose operators have been told; they revoke it: mcps-authority keys revoke"
+    )]
+    OwnKey,
     /// A step of one of the authority's keys that is not taken.
     #[error(transparent)]
     KeyChange(#[from] KeyChangeError),

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use mcps_core::key::PublicKey;
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::passport::{Ca, Ext, KeyRotation, Kind, Passport, PassportId, Unsigned};
 use mcps_core::signer::Signer;
 
 use crate::authority::Authority;
 use crate::error::Error;
 use crate::proof::Proven;
-use crate::store::{NewPassport, Record};
+use crate::store::{NewPassport, Reason, Record};
 
 /// The longest life of any passport.
 pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -67,6 +68,7 @@ impl Asked {
             life: life(self.kind, self.ttl_s)?,
             ca: self.ca,
             renews: None,
+            rotation: None,
             token: None,
             issued_by: operator,
         })
@@ -94,21 +96,42 @@ pub struct Order {
     pub ca: Option<Ca>,
     /// The passport that is renewed.
     pub renews: Option<PassportId>,
+    /// The key that is exchanged, and for how long it stays good beside the new one.
+    pub rotation: Option<Rotation>,
     /// The enrolment token that is redeemed.
     pub token: Option<String>,
     /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
 }
 
+/// The exchange of a key for another.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// The key that is replaced.
+    pub previous: PublicKey,
+    /// How long its passports stay good.
+    pub overlap: Duration,
+}
+
+/// The passport whose key is exchanged, and from when on its like are superseded.
+#[derive(Debug)]
+struct Replaced {
+    id: PassportId,
+    at: Timestamp,
+}
+
 impl Order {
     /// The same subject again, for the holder of the passport's key.
     ///
     /// # Errors
-    /// [`Error::Revoked`], [`Error::Expired`]; [`Error::Invalid`] when `ttl_s` is longer than what
+    /// [`Error::Superseded`], [`Error::Revoked`], [`Error::Expired`]; [`Error::Invalid`] when `ttl_s` is longer than what
     /// was granted: a key alone must not lengthen what an operator allowed. [`Error::Stored`].
     pub fn renewal(record: &Record, ttl_s: Option<i64>, now: Timestamp) -> Result<Self, Error> {
-        if record.revoked.is_some() {
-            return Err(Error::Revoked);
+        match record.revoked {
+            Some(revoked) if revoked.reason != Reason::Superseded => return Err(Error::Revoked),
+            _ if record.supersede_at.is_some() => return Err(Error::Superseded),
+            Some(_) => return Err(Error::Revoked),
+            None => {}
         }
         if record.expires_at <= now {
             return Err(Error::Expired);
@@ -133,6 +156,7 @@ impl Order {
             life,
             ca: passport.ext().and_then(|ext| ext.ca.clone()),
             renews: Some(record.id.clone()),
+            rotation: None,
             token: None,
             issued_by: record.id.to_string(),
         })
@@ -189,6 +213,7 @@ pub struct Prepared {
     id: PassportId,
     to_be_signed: String,
     expires_at: Timestamp,
+    replaced: Option<Replaced>,
     signer: Arc<dyn Signer>,
 }
 
@@ -213,7 +238,10 @@ impl Prepared {
             expires_at: now.plus(order.life),
             issuer: authority.name().to_owned(),
             issuer_chain: Vec::new(),
-            key_rotation: None,
+            key_rotation: order.rotation.as_ref().map(|rotation| KeyRotation {
+                previous_key_hash: rotation.previous.spki_digest().to_string(),
+                rotated_at: now,
+            }),
             ext: Some(Ext {
                 tenant: proven.binding().tenant.clone(),
                 kind: order.kind,
@@ -222,6 +250,11 @@ impl Prepared {
             }),
         };
         let to_be_signed = unsigned.to_be_signed().map_err(Error::CrossCheck)?;
+        let rotation = order.rotation.zip(order.renews.clone());
+        let replaced = rotation.map(|(rotation, id)| Replaced {
+            id,
+            at: now.plus(rotation.overlap),
+        });
         fits(&to_be_signed)?;
         let new = NewPassport {
             id: unsigned.id,
@@ -255,6 +288,7 @@ impl Prepared {
             id: new.id,
             to_be_signed: new.to_be_signed,
             expires_at: new.expires_at,
+            replaced,
             signer,
         })
     }
@@ -281,7 +315,15 @@ impl Prepared {
         passport
             .verify_signature(signer.public_key())
             .map_err(Error::CrossCheck)?;
-        if authority.db().complete(&self.id, &signature).await? {
+        let (db, id) = (authority.db(), &self.id);
+        let stored = match &self.replaced {
+            None => db.complete(id, &signature).await?,
+            Some(old) => {
+                db.complete_rotation(id, &signature, &old.id, old.at)
+                    .await?
+            }
+        };
+        if stored {
             Ok(passport)
         } else {
             Err(Error::Revoked)

@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod authority;
+pub mod compromise;
 pub mod config;
 pub mod custody;
 pub mod enrolment;
@@ -31,6 +32,7 @@ pub mod subject;
 
 mod bearer;
 mod serve;
+mod supersession;
 mod trace;
 
 pub use config::Config;

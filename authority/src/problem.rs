@@ -113,6 +113,17 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken", "Name taken"),
         Error::KeyBlocked => (StatusCode::FORBIDDEN, "key-blocked", "Key blocked"),
         Error::Revoked => (StatusCode::CONFLICT, "passport-revoked", "Passport revoked"),
+        Error::Superseded => (
+            StatusCode::CONFLICT,
+            "passport-superseded",
+            "Passport superseded",
+        ),
+        Error::KeyNotFound => (StatusCode::NOT_FOUND, "key-not-found", "Key not found"),
+        Error::OwnKey => (
+            StatusCode::CONFLICT,
+            "authority-key",
+            "A key of the authority",
+        ),
         Error::Restricted { .. } => (StatusCode::FORBIDDEN, "held-back", "Held back"),
         Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
         Error::KeyChange(error) => key_change(error),
@@ -222,7 +233,7 @@ const fn code(error: &Error) -> Option<Code> {
         Error::WrongAudience => Some(Code::WrongAudience),
         Error::TooManyChallenges => Some(Code::RateLimited),
         Error::EvidenceNeeded => Some(Code::TrustTooLow),
-        Error::KeyBlocked | Error::Revoked | Error::Restricted { .. } => {
+        Error::KeyBlocked | Error::Revoked | Error::Superseded | Error::Restricted { .. } => {
             Some(Code::PassportRevoked)
         }
         Error::Expired | Error::Overtaken => Some(Code::PassportExpired),

@@ -85,10 +85,19 @@ pub async fn serve(
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
-    let router = api::router(Arc::new(authority));
+    let authority = Arc::new(authority);
+    let router = api::router(Arc::clone(&authority));
     let (stop, mut stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
+    let mut ended = stop.subscribe();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = authority.keep_superseding() => {}
+            // An error means that the handle is gone, which is the same.
+            _ = ended.wait_for(|stop| *stop) => {}
+        }
+    });
     tasks.spawn(async move {
         let told = async move {
             // An error means that the handle is gone, which is the same.

@@ -7,6 +7,7 @@
 
 mod actions;
 mod challenges;
+mod compromises;
 mod enrolments;
 mod feed;
 mod founding;
@@ -16,6 +17,7 @@ mod operators;
 mod passports;
 mod restrictions;
 mod revocations;
+mod rotations;
 mod row;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};

@@ -40,6 +40,8 @@ pub struct PassportRequest {
     pub trust_level: Option<u8>,
     /// Life in seconds.
     pub ttl_s: Option<u64>,
+    /// The right to issue, as the authority's API takes it.
+    pub ca: Option<serde_json::Value>,
 }
 
 /// A challenge and what it was given for.
@@ -186,7 +188,8 @@ impl AuthorityClient {
         Ok(TrustBundle::parse(document.text())?)
     }
 
-    /// Asks for a challenge for `kid` to prove itself with.
+    /// Asks for a challenge for a key to prove itself with, and the one that it replaces if there is
+    /// one.
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
@@ -194,11 +197,12 @@ impl AuthorityClient {
         &self,
         tenant: &str,
         subject: &str,
-        kid: &KeyId,
+        (kid, previous): (&KeyId, Option<&KeyId>),
         audience: &str,
     ) -> Result<Challenge, ClientError> {
+        let previous = previous.map_or(String::new(), |kid| format!(r#","previous_kid":"{kid}""#));
         let body = format!(
-            r#"{{"tenant":{},"subject":{},"kid":"{kid}","audience":{}}}"#,
+            r#"{{"tenant":{},"subject":{},"kid":"{kid}"{previous},"audience":{}}}"#,
             text(tenant),
             text(subject),
             text(audience),
@@ -254,6 +258,9 @@ impl AuthorityClient {
         if let Some(ttl) = request.ttl_s {
             body.push_str(&format!(r#","ttl_s":{ttl}"#));
         }
+        if let Some(ca) = &request.ca {
+            body.push_str(&format!(r#","ca":{ca}"#));
+        }
         body.push('}');
         let document = self
             .call(Method::POST, "/v1/passports", Some(credential), Some(body))
@@ -287,6 +294,46 @@ impl AuthorityClient {
             )
             .await?;
         self.passport_of(&document)
+    }
+
+    /// Exchanges a passport's key for another, with a proof by both: the new one's, and the old
+    /// one's.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn rotate(
+        &self,
+        id: &PassportId,
+        key: &PublicKey,
+        challenge: &str,
+        (proof, previous_proof): (&str, &str),
+        (ttl_s, overlap_s): (Option<u64>, Option<u64>),
+    ) -> Result<Passport, ClientError> {
+        let mut body = format!(
+            r#"{{"public_key":{},"challenge":{},"proof":{},"previous_proof":{}"#,
+            key.to_jwk(),
+            text(challenge),
+            text(proof),
+            text(previous_proof),
+        );
+        for (name, value) in [("ttl_s", ttl_s), ("overlap_s", overlap_s)] {
+            if let Some(value) = value {
+                body.push_str(&format!(r#","{name}":{value}"#));
+            }
+        }
+        body.push('}');
+        let path = format!("/v1/passports/{id}/rotate");
+        let document = self.call(Method::POST, &path, None, Some(body)).await?;
+        self.passport_of(&document)
+    }
+
+    /// Sends the word of a key that it is compromised, as [`crate::rotation::compromised`] made it.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn report_compromise(&self, statement: String) -> Result<Document, ClientError> {
+        let path = "/v1/key-compromises";
+        self.call(Method::POST, path, None, Some(statement)).await
     }
 
     /// Revokes a passport; the answer's JSON.

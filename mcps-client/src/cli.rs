@@ -13,6 +13,7 @@ mod keygen;
 mod operator;
 mod output;
 mod passport;
+mod secret_file;
 mod token;
 mod tool;
 
@@ -94,8 +95,12 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// The home, with an exchange of its key finished that was interrupted.
     fn home(&self) -> Result<Home, CliError> {
-        self.home.as_ref().map(Home::new).ok_or(CliError::NoHome)
+        let home = self.home.as_ref().map(Home::new);
+        let home = home.ok_or(CliError::NoHome)?;
+        home.settle()?;
+        Ok(home)
     }
 }
 

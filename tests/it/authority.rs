@@ -8,6 +8,8 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod ca;
+mod compromises;
 mod custody;
 mod draft;
 mod engine;
@@ -25,6 +27,7 @@ mod outages;
 mod races;
 mod renewing;
 mod revoking;
+mod rotating;
 mod starting;
 mod status;
 mod store;

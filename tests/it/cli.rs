@@ -12,6 +12,7 @@ mod enrolment_tokens;
 mod envelopes;
 mod founder;
 mod life;
+mod rotating;
 mod tools;
 mod usage;
 mod verifying;

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
+use super::ca::CaRequest;
 use super::extract::{Enroller, IdAlone, Strict};
 use super::view::{Issued, Jwk, SubjectKind, raw};
 use crate::error::Error;
@@ -53,6 +54,9 @@ pub(super) struct IssueRequest {
     #[serde(default)]
     #[schema(minimum = 1, maximum = 7776000)]
     ttl_s: Option<i64>,
+    /// The right to issue passports below this one. Only an operator grants it.
+    #[serde(default)]
+    ca: Option<CaRequest>,
     /// The subject's key.
     #[schema(value_type = Jwk)]
     public_key: Box<RawValue>,
@@ -103,6 +107,7 @@ pub(super) async fn issue(
         tenant: asked.tenant.as_str().to_owned(),
         subject: asked.name.as_str().to_owned(),
         kid: key.key_id().to_string(),
+        previous_kid: None,
         audience: authority.name().to_owned(),
     };
     let (challenge, proof) = (asked.challenge.clone(), asked.proof.clone());
@@ -140,7 +145,7 @@ impl IssueRequest {
                 .map(|asked| level(Some(asked)))
                 .transpose()?,
             ttl_s: self.ttl_s,
-            ca: None,
+            ca: self.ca.map(CaRequest::read).transpose()?,
         })
     }
 }
@@ -176,6 +181,7 @@ pub(super) async fn renew(
         tenant: record.tenant.clone(),
         subject: record.name.clone(),
         kid: record.kid.clone(),
+        previous_kid: None,
         audience: authority.name().to_owned(),
     };
     let proven = Proven::verify(key, asked.challenge, binding, &asked.proof)?;
@@ -199,7 +205,11 @@ fn created(passport: &Passport) -> Result<impl IntoResponse + use<>, Error> {
     ))
 }
 
-fn public_key(jwk: &RawValue) -> Result<PublicKey, Error> {
+/// A key that is to be certified.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub(super) fn public_key(jwk: &RawValue) -> Result<PublicKey, Error> {
     let document = Document::parse(jwk.get())?;
     let why =
         "must be a P-256 public key as a JWK: {\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":…,\"y\":…}";

@@ -6,7 +6,7 @@ use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Kind, PassportId};
 use mcps_core::signature::Signature;
 
-use super::challenges::TAKE_CHALLENGE;
+use super::challenges::take_challenge;
 use super::enrolments::redeem;
 use super::row::{Row, select_issued};
 use super::{Binding, Db, Record, on, transaction};
@@ -60,7 +60,7 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::ChallengeRefused`], [`Error::TokenRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
-    /// [`Error::Revoked`] when the passport to renew has been revoked meanwhile, or
+    /// [`Error::Revoked`] or [`Error::Superseded`] when the passport to renew has been meanwhile, or
     /// [`Error::Database`].
     pub async fn prepare(
         &self,
@@ -70,17 +70,13 @@ impl Db {
     ) -> Result<(), Error> {
         let now = new.issued_at.as_millis();
         let renews = new.renews.as_ref().map(PassportId::as_str);
+        // The locks, always in this order, or two that each want both would wait for each other.
+        let mut kids: Vec<&String> = std::iter::once(&binding.kid)
+            .chain(&binding.previous_kid)
+            .collect();
+        kids.sort_unstable();
         transaction!(self, tx => {
-            let redeemed: Option<(String,)> = sqlx::query_as(TAKE_CHALLENGE)
-                .bind(challenge)
-                .bind(&binding.tenant)
-                .bind(&binding.subject)
-                .bind(&binding.kid)
-                .bind(&binding.audience)
-                .bind(now)
-                .fetch_optional(&mut *tx)
-                .await?;
-            redeemed.ok_or(Error::ChallengeRefused)?;
+            take_challenge!(tx, challenge, binding, now);
             if let Some(token) = &new.token {
                 redeem!(tx, token, now, new.id.as_str());
             }
@@ -123,34 +119,41 @@ impl Db {
                 .await?;
             }
 
-            let (blocked_at,): (Option<i64>,) = sqlx::query_as(
-                "INSERT INTO subject_keys (kid, first_used_at, last_used_at) VALUES ($1, $2, $2) \
-                 ON CONFLICT (kid) DO UPDATE SET last_used_at = excluded.last_used_at \
-                 RETURNING blocked_at",
-            )
-            .bind(&binding.kid)
-            .bind(now)
-            .fetch_one(&mut *tx)
-            .await?;
-            if blocked_at.is_some() {
-                return Err(Error::KeyBlocked);
+            for kid in &kids {
+                let (blocked_at,): (Option<i64>,) = sqlx::query_as(
+                    "INSERT INTO subject_keys (kid, first_used_at, last_used_at) VALUES ($1, $2, $2) \
+                     ON CONFLICT (kid) DO UPDATE SET last_used_at = excluded.last_used_at \
+                     RETURNING blocked_at",
+                )
+                .bind(kid)
+                .bind(now)
+                .fetch_one(&mut *tx)
+                .await?;
+                if blocked_at.is_some() {
+                    return Err(Error::KeyBlocked);
+                }
             }
 
-            // Under the key's lock: no revocation can slip in between this look and the insert.
-            let gone: Option<(String,)> = sqlx::query_as(
-                "SELECT passport_id FROM passports WHERE passport_id = $1 AND revoked_at IS NOT NULL",
+            // Under the keys' locks: neither a revocation nor a rotation can slip in between this look
+            // and the insert.
+            let before: Option<(Option<i64>, Option<i64>, Option<String>)> = sqlx::query_as(
+                "SELECT revoked_at, supersede_at, line FROM passports WHERE passport_id = $1",
             )
             .bind(renews)
             .fetch_optional(&mut *tx)
             .await?;
-            if gone.is_some() {
-                return Err(Error::Revoked);
-            }
+            let line = match before {
+                Some((Some(_), ..)) => return Err(Error::Revoked),
+                Some((None, Some(_), _)) => return Err(Error::Superseded),
+                Some((None, None, line)) => line,
+                None => None,
+            };
 
             sqlx::query(
                 "INSERT INTO passports (passport_id, tenant, kind, name, version, owner, origin, kid, \
-                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by, line) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+                 COALESCE($16, $1))",
             )
             .bind(new.id.as_str())
             .bind(&binding.tenant)
@@ -167,6 +170,7 @@ impl Db {
             .bind(new.issuer_kid.as_str())
             .bind(renews)
             .bind(&new.issued_by)
+            .bind(line)
             .execute(&mut *tx)
             .await?;
         });

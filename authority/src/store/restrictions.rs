@@ -235,6 +235,8 @@ impl Db {
     ) -> Result<Option<Restricted>, sqlx::Error> {
         let mut targets = reaches(&binding.tenant, kind, &binding.subject, owner, &binding.kid);
         targets.extend(renews.cloned().map(Target::Passport));
+        let previous = binding.previous_kid.as_deref().and_then(KeyId::parse);
+        targets.extend(previous.map(Target::Key));
         self.gravest(&targets, now).await
     }
 

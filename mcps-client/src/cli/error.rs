@@ -30,6 +30,11 @@ pub(crate) enum CliError {
     /// An operator issues, and has to say for whom.
     #[error("say who answers for it: --owner WHO; only an enrolment token says so instead")]
     NoOwner,
+    /// What should be a key's word that it is compromised is not.
+    #[error(
+        "this is not a statement that mcps passport report-compromise --save has written; name the file that it wrote"
+    )]
+    NotAStatement,
     /// Something else was given as a secret. It is neither shown nor sent.
     #[error(
         "{source_name} does not hold {what}, which is `{prefix}` and 43 more characters; copy it again"
@@ -109,6 +114,7 @@ impl CliError {
             | Self::NoOperatorKey
             | Self::NoCredential
             | Self::NoOwner
+            | Self::NotAStatement
             | Self::NotASecret { .. }
             | Self::NotAnId(_)
             | Self::ManyServers(_) => Exit::Usage,

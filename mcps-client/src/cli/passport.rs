@@ -1,8 +1,11 @@
 //! `mcps passport`.
 
+mod ca;
 mod renew;
+mod report;
 mod request;
 mod revoke;
+mod rotate;
 mod show;
 mod verify;
 
@@ -31,6 +34,11 @@ pub(crate) enum Passport {
     Verify(verify::Verify),
     /// Get a new passport for the same key, which proves itself; no operator is needed.
     Renew(renew::Renew),
+    /// Exchange this home's key for a new one, which both sign; no operator is needed.
+    Rotate(rotate::Rotate),
+    /// Have this home's key blocked everywhere, because somebody else has it too; the key says so
+    /// itself, and no operator is needed.
+    ReportCompromise(report::Report),
     /// End a passport for good, with an operator's key of the authority.
     Revoke(revoke::Revoke),
 }
@@ -42,6 +50,8 @@ impl Passport {
             Self::Show(show) => show.run(machine).await,
             Self::Verify(verify) => verify.run(machine).await,
             Self::Renew(renew) => renew.run(machine).await,
+            Self::Rotate(rotate) => rotate.run(machine).await,
+            Self::ReportCompromise(report) => report.run(machine).await,
             Self::Revoke(revoke) => revoke.run(machine).await,
         }
     }

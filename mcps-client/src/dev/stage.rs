@@ -111,6 +111,7 @@ impl Stage {
             capabilities: Vec::new(),
             trust_level: Some(level),
             ttl_s,
+            ca: None,
         };
         let passport = enrol::request(&home, &self.authority, None, &self.operator, &request).await;
         passport.with_context(|| format!("cannot enrol {name}"))

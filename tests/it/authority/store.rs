@@ -31,6 +31,7 @@ pub(super) fn binding(subject: &str, key: &SecretKey) -> Binding {
         tenant: "default".into(),
         subject: subject.into(),
         kid: key.public_key().key_id().to_string(),
+        previous_kid: None,
         audience: "ta".into(),
     }
 }

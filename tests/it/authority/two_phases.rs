@@ -89,6 +89,7 @@ async fn prepared(
         life: Duration::from_secs(10),
         ca: None,
         renews: None,
+        rotation: None,
         token: None,
         issued_by: "op".into(),
     };

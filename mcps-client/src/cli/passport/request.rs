@@ -16,6 +16,7 @@ use mcps_core::signer::Signer as _;
 use super::super::operator::{OperatorOptions, TokenOptions};
 use super::super::output::{self, OutputOptions};
 use super::super::{CliError, Machine, keygen};
+use super::ca::CaOptions;
 use super::{describe, show};
 
 /// What `mcps passport request` can be told.
@@ -56,6 +57,8 @@ pub(crate) struct Request {
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
     #[command(flatten)]
+    ca: CaOptions,
+    #[command(flatten)]
     token: TokenOptions,
     #[command(flatten)]
     operator: OperatorOptions,
@@ -90,6 +93,7 @@ impl Request {
             capabilities: self.capabilities,
             trust_level: self.level,
             ttl_s: self.ttl.map(|ttl| ttl.as_secs()),
+            ca: self.ca.json(),
         };
         let issued =
             enrol::request(&home, &authority, self.root.as_ref(), &credential, &request).await;

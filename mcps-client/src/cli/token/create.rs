@@ -1,20 +1,16 @@
 //! `mcps token create`.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use mcps_client::error::ClientError;
 use mcps_client::options::duration;
 use mcps_core::json::Value;
 use mcps_core::passport::Kind;
 use serde_json::json;
 
 use super::super::output::{self, OutputOptions};
-use super::super::{CliError, Machine};
+use super::super::{CliError, Machine, secret_file};
 use super::{Asking, listed, member, name};
 
 /// What `mcps token create` can be told.
@@ -63,7 +59,8 @@ impl Create {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.asking.whom(machine)?;
         // Before there is a token that could not be kept.
-        let file = self.token_file.as_deref().map(new_file).transpose()?;
+        let file = self.token_file.as_deref().map(secret_file::create);
+        let file = file.transpose()?;
         let mut grant = json!({
             "tenant": self.tenant,
             "kind": self.kind.as_str(),
@@ -96,9 +93,8 @@ impl Create {
         };
         let root = made.root();
         let mut token = member(root, "token");
-        if let (Some(mut file), Some(path)) = (file, &self.token_file) {
-            let written = writeln!(file, "{token}").and_then(|()| file.sync_all());
-            written.map_err(|source| failed(path, source))?;
+        if let (Some(file), Some(path)) = (file, &self.token_file) {
+            secret_file::fill(file, path, &token)?;
             token = path.display().to_string();
         }
         if self.output.is_json() {
@@ -132,19 +128,5 @@ impl Create {
                 ),
             ),
         ]))
-    }
-}
-
-fn new_file(path: &Path) -> Result<std::fs::File, ClientError> {
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(path);
-    file.map_err(|source| failed(path, source))
-}
-
-fn failed(path: &Path, source: std::io::Error) -> ClientError {
-    ClientError::File {
-        action: "write",
-        path: path.to_owned(),
-        source,
     }
 }

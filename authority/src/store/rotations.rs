@@ -1,0 +1,152 @@
+//! The exchange of a key for another: what it supersedes, and when that is told.
+
+use mcps_core::clock::Timestamp;
+use mcps_core::feed::{Action, Target};
+use mcps_core::passport::PassportId;
+use mcps_core::signature::Signature;
+
+use super::feed::append;
+use super::row::{Row, passport_id, select_issued};
+use super::{Db, Reason, Record, on, transaction};
+use crate::error::Error;
+
+/// Most passports that are told of at once.
+const BATCH: i64 = 200;
+
+impl Db {
+    /// The second step of a passport by which another's key is exchanged: stores the signature, and
+    /// from when on the subject's passports of the old key are superseded. `false` when it must not
+    /// leave, since it was signed or revoked before.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn complete_rotation(
+        &self,
+        id: &PassportId,
+        signature: &Signature,
+        old: &PassportId,
+        supersede_at: Timestamp,
+    ) -> Result<bool, sqlx::Error> {
+        let done = transaction!(self, tx => {
+            let (kid, tenant, kind, name): (String, String, String, String) = sqlx::query_as(
+                "SELECT kid, tenant, kind, name FROM passports WHERE passport_id = $1",
+            )
+            .bind(old.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+            // The lock that a renewal of the old key takes: after this there is none.
+            sqlx::query("UPDATE subject_keys SET kid = kid WHERE kid = $1")
+                .bind(&kid)
+                .execute(&mut *tx)
+                .await?;
+            let done = sqlx::query(
+                "UPDATE passports SET signature = $2 \
+                 WHERE passport_id = $1 AND signature IS NULL AND revoked_at IS NULL",
+            )
+            .bind(id.as_str())
+            .bind(signature.to_base64())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if done == 1 {
+                sqlx::query(
+                    "UPDATE passports SET supersede_at = $5 WHERE kid = $1 AND tenant = $2 \
+                     AND kind = $3 AND name = $4 AND revoked_at IS NULL AND supersede_at IS NULL",
+                )
+                .bind(&kid)
+                .bind(&tenant)
+                .bind(&kind)
+                .bind(&name)
+                .bind(supersede_at.as_millis())
+                .execute(&mut *tx)
+                .await?;
+            }
+            done
+        });
+        Ok(done == 1)
+    }
+
+    /// The passport by which this one's key was exchanged for that key, if it is still good.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rotated(
+        &self,
+        old: &PassportId,
+        kid: &str,
+        now: Timestamp,
+    ) -> Result<Option<Record>, sqlx::Error> {
+        let row: Option<Row> = on!(self, pool => {
+            sqlx::query_as(select_issued!(
+                "AND renews = $1 AND kid = $2 AND revoked_at IS NULL AND supersede_at IS NULL \
+                 AND expires_at > $3 ORDER BY issued_at DESC LIMIT 1"
+            ))
+            .bind(old.as_str())
+            .bind(kid)
+            .bind(now.as_millis())
+            .fetch_optional(pool)
+            .await?
+        });
+        row.map(Record::try_from).transpose()
+    }
+
+    /// Revokes what is superseded by now and tells the feed of what somebody could still accept.
+    /// Gives how many there were; of several replicas one finds each.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn supersede_due(&self, now: Timestamp) -> Result<usize, Error> {
+        const DUE: &str = "SELECT passport_id FROM passports \
+             WHERE supersede_at <= $1 AND revoked_at IS NULL LIMIT $2";
+        let due: Vec<(String,)> = on!(self, pool => {
+            sqlx::query_as(DUE)
+                .bind(now.as_millis())
+                .bind(BATCH)
+                .fetch_all(pool)
+                .await?
+        });
+        // Most often there is nothing, and then no lock is taken.
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let (at, reason) = (now.as_millis(), Reason::Superseded.as_str());
+        let superseded = transaction!(self, tx => {
+            let mut superseded = 0_usize;
+            let mut actions = Vec::new();
+            for (id,) in &due {
+                let ended: Option<(i64,)> = sqlx::query_as(
+                    "UPDATE passports SET revoked_at = supersede_at, reason = $2, \
+                     revoked_by = 'rotation' WHERE passport_id = $1 AND revoked_at IS NULL \
+                     RETURNING expires_at",
+                )
+                .bind(id)
+                .bind(reason)
+                .fetch_optional(&mut *tx)
+                .await?;
+                if let Some((expires_at,)) = ended {
+                    superseded += 1;
+                    if expires_at > at {
+                        actions.push(Action::Revoke(Target::Passport(passport_id(id)?)));
+                    }
+                }
+            }
+            if !actions.is_empty() {
+                let position = append!(tx, now, &actions, reason);
+                let position = position.cursor().to_string();
+                for (id,) in &due {
+                    sqlx::query(
+                        "UPDATE passports SET told_at = $2 \
+                         WHERE passport_id = $1 AND told_at IS NULL AND expires_at > $3",
+                    )
+                    .bind(id)
+                    .bind(&position)
+                    .bind(at)
+                    .execute(&mut *tx)
+                    .await?;
+                }
+            }
+            superseded
+        });
+        Ok(superseded)
+    }
+}
