@@ -2,6 +2,7 @@
 
 mod actions;
 mod authority_keys;
+mod budgets;
 mod ca;
 mod challenges;
 mod compromises;
@@ -14,10 +15,12 @@ mod hooks;
 mod issue;
 mod keys;
 mod orders;
+mod page;
 mod passports;
 mod revoke;
 mod rotate;
 mod status;
+mod tag;
 mod view;
 
 use std::sync::Arc;
@@ -90,6 +93,10 @@ pub fn router(authority: Shared) -> Router {
     routes
         .fallback(async || Error::NoSuchRoute.into_response())
         .method_not_allowed_fallback(async || Error::Method.into_response())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&authority),
+            budgets::within_budget,
+        ))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(within_time))
         .layer(middleware::from_fn(trace::request))
@@ -99,7 +106,9 @@ pub fn router(authority: Shared) -> Router {
 /// The OpenAPI 3.1 document of [`router`].
 #[must_use]
 pub fn openapi() -> OpenApi {
-    all_routes().into_openapi()
+    let mut document = all_routes().into_openapi();
+    budgets::document(&mut document);
+    document
 }
 
 /// [`openapi`] as it is committed, printed and served.

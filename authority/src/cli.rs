@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
+use mcps_authority::budget::Quota;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
@@ -170,6 +171,22 @@ pub(crate) struct Serve {
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
+    /// How much each caller may issue, or ask to have issued: REQUESTS/SECONDS, as 100/60.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_ISSUE_QUOTA",
+        value_name = "QUOTA",
+        default_value = "2000/1"
+    )]
+    issue_quota: Quota,
+    /// How much each caller may revoke, suspend, stop and take back; issuing takes nothing from it.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_ORDER_QUOTA",
+        value_name = "QUOTA",
+        default_value = "2000/1"
+    )]
+    order_quota: Quota,
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
@@ -300,6 +317,8 @@ impl Serve {
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         Ok(Config {
             listen: self.listen,
+            issue_quota: self.issue_quota,
+            order_quota: self.order_quota,
             issuer: self.issuer.clone(),
             operator_key_file: self.operator_key_file.clone(),
             ..self.place.config()?

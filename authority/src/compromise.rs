@@ -85,6 +85,7 @@ impl Authority {
             deed: Deed::new(&by, None, b"", self.random())?,
             by,
             at,
+            dry_run: false,
         };
         let done = self.db().block_key(key, &order).await?;
         if done.changed {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::budget::Quota;
 use crate::custody::token::TokenConfig;
 use crate::secret::Secret;
 
@@ -34,6 +35,10 @@ pub struct Config {
     pub keys: KeyPlace,
     /// The folder of the root key, when it is not where the other keys are.
     pub root_keys: Option<PathBuf>,
+    /// How much each caller may issue, or ask to have issued.
+    pub issue_quota: Quota,
+    /// How much each caller may revoke, suspend, stop and take back.
+    pub order_quota: Quota,
     /// Key files are sealed with it; without it they are in the clear, mode 0600.
     pub key_passphrase: Option<Secret>,
 }
@@ -50,6 +55,8 @@ impl Config {
             operator_key_file: None,
             keys: KeyPlace::Files,
             root_keys: None,
+            issue_quota: Quota::USUAL,
+            order_quota: Quota::USUAL,
             key_passphrase: None,
         }
     }
@@ -66,6 +73,8 @@ impl fmt::Debug for Config {
             .field("operator_key_file", &self.operator_key_file)
             .field("keys", &self.keys)
             .field("root_keys", &self.root_keys)
+            .field("issue_quota", &self.issue_quota)
+            .field("order_quota", &self.order_quota)
             .field("key_passphrase", &self.key_passphrase)
             .finish()
     }

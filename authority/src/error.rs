@@ -34,6 +34,11 @@ pub enum Error {
     /// The body could not be read to its end.
     #[error("the body could not be read to its end")]
     BodyCut,
+    /// The cursor is not one of this list.
+    #[error(
+        "the cursor is not one that this list gave for this query; start again from the first page"
+    )]
+    Cursor,
     /// The path does not hold a passport id.
     #[error("a passport id is `asp_` and 32 lower-case hex digits, with nothing around it")]
     PassportId,
@@ -75,6 +80,17 @@ pub enum Error {
     /// Too many challenges are open.
     #[error("too many challenges are open; each lapses within a minute")]
     TooManyChallenges,
+    /// The caller has spent the budget for such requests.
+    #[error("more such requests than this caller may send; wait for {wait_s} s")]
+    RateLimited {
+        /// How long to wait, in seconds.
+        wait_s: u64,
+    },
+    /// As much is being issued as this process does at once.
+    #[error(
+        "as much is being issued here as this process does at once; try again, or another replica"
+    )]
+    Busy,
     /// The challenge cannot be redeemed.
     #[error(
         "the challenge is unknown, used, lapsed, or was made for another tenant, subject, key or audience; ask for a new one"

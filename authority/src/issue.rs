@@ -10,6 +10,7 @@ use mcps_core::key::PublicKey;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Ca, Ext, KeyRotation, Kind, Passport, PassportId, Unsigned};
 use mcps_core::signer::Signer;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::authority::Authority;
 use crate::error::Error;
@@ -215,6 +216,8 @@ pub struct Prepared {
     expires_at: Timestamp,
     replaced: Option<Replaced>,
     signer: Arc<dyn Signer>,
+    /// Held until it is signed.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Prepared {
@@ -223,6 +226,7 @@ impl Prepared {
     /// # Errors
     /// As [`crate::store::Db::prepare`]; [`Error::Invalid`] when the passport would be too large.
     pub async fn new(authority: &Authority, order: Order, proven: Proven) -> Result<Self, Error> {
+        let place = authority.issuing().await?;
         let now = authority.now();
         let signer = authority.passport_signer()?;
         let unsigned = Unsigned {
@@ -290,6 +294,7 @@ impl Prepared {
             expires_at: new.expires_at,
             replaced,
             signer,
+            _place: place,
         })
     }
 

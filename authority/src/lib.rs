@@ -11,8 +11,10 @@
 
 pub mod api;
 pub mod authority;
+pub mod budget;
 pub mod compromise;
 pub mod config;
+pub mod cursor;
 pub mod custody;
 pub mod enrolment;
 pub mod error;

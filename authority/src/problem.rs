@@ -64,6 +64,11 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "Body too large",
         ),
         Error::BodyCut => (StatusCode::BAD_REQUEST, "body-cut", "Body ended early"),
+        Error::Cursor => (
+            StatusCode::BAD_REQUEST,
+            "bad-cursor",
+            "Not a cursor of this list",
+        ),
         Error::PassportId => (
             StatusCode::BAD_REQUEST,
             "bad-passport-id",
@@ -103,6 +108,12 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "too-many-challenges",
             "Too many open challenges",
         ),
+        Error::RateLimited { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate-limited",
+            "Too many requests",
+        ),
+        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy issuing"),
         Error::ChallengeRefused => (
             StatusCode::FORBIDDEN,
             "challenge-refused",
@@ -231,7 +242,9 @@ const fn code(error: &Error) -> Option<Code> {
             Some(Code::InvalidSignature)
         }
         Error::WrongAudience => Some(Code::WrongAudience),
-        Error::TooManyChallenges => Some(Code::RateLimited),
+        Error::TooManyChallenges | Error::RateLimited { .. } | Error::Busy => {
+            Some(Code::RateLimited)
+        }
         Error::EvidenceNeeded => Some(Code::TrustTooLow),
         Error::KeyBlocked | Error::Revoked | Error::Superseded | Error::Restricted { .. } => {
             Some(Code::PassportRevoked)
@@ -281,6 +294,12 @@ impl IntoResponse for Error {
             }
             Self::TooManyChallenges => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            Self::RateLimited { wait_s } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+            }
+            Self::Busy => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
         }

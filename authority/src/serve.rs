@@ -85,6 +85,7 @@ pub async fn serve(
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
+    let authority = authority.with_quotas(config.issue_quota, config.order_quota);
     let authority = Arc::new(authority);
     let router = api::router(Arc::clone(&authority));
     let (stop, mut stopped) = watch::channel(false);
@@ -103,6 +104,8 @@ pub async fn serve(
             // An error means that the handle is gone, which is the same.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
+        // Who asks counts, where nobody is named.
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router)
             .with_graceful_shutdown(told)
             .await;

@@ -15,6 +15,7 @@ mod hooks;
 mod keys;
 mod operators;
 mod passports;
+mod reach;
 mod restrictions;
 mod revocations;
 mod rotations;
@@ -200,6 +201,16 @@ impl Db {
     /// Closes every connection after its present work.
     pub async fn close(&self) {
         on!(self, pool => pool.close().await);
+    }
+
+    /// How many may issue at once, so that some connections are always left for what cuts off. SQLite
+    /// has one writer: more would only queue for it.
+    #[must_use]
+    pub const fn issuing(&self) -> usize {
+        match self {
+            Self::Postgres(_) => 12,
+            Self::Sqlite(_) => 4,
+        }
     }
 
     /// `PostgreSQL` or `SQLite`, for people.

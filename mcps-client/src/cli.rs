@@ -11,8 +11,11 @@ mod input;
 mod judge;
 mod keygen;
 mod operator;
+mod order;
 mod output;
+mod page;
 mod passport;
+mod reason;
 mod secret_file;
 mod token;
 mod tool;
@@ -53,6 +56,9 @@ pub(crate) enum Command {
     /// Give, list and withdraw enrolment tokens: each is the right to one passport.
     #[command(subcommand)]
     Token(token::Token),
+    /// Cut off whatever a target reaches, see what was ordered, and take it back.
+    #[command(subcommand)]
+    Order(order::Order),
     /// Look into signed messages.
     #[command(subcommand)]
     Envelope(envelope::Envelope),
@@ -113,6 +119,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Keygen(keygen) => keygen.run(machine)?,
         Command::Passport(passport) => passport.run(machine).await?,
         Command::Token(token) => token.run(machine).await?,
+        Command::Order(order) => order.run(machine).await?,
         Command::Envelope(envelope) => envelope.run(machine).await?,
         Command::Connect(connect) => return connect.run(machine).await,
         Command::Tool(tool) => tool.run(machine)?,

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod budgets;
 mod ca;
 mod compromises;
 mod custody;
@@ -15,6 +16,7 @@ mod draft;
 mod engine;
 mod enrolling;
 mod feed;
+mod foreseen;
 mod hooks;
 mod hostile;
 mod issuing;
@@ -24,6 +26,7 @@ mod keys;
 mod openapi;
 mod orders;
 mod outages;
+mod paging;
 mod races;
 mod renewing;
 mod revoking;

@@ -6,12 +6,14 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod compromises;
 mod connecting;
 mod enrolling;
 mod enrolment_tokens;
 mod envelopes;
 mod founder;
 mod life;
+mod orders;
 mod rotating;
 mod tools;
 mod usage;

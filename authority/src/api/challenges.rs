@@ -91,6 +91,7 @@ pub(super) async fn open(
     let challenge = proof::new_challenge(authority.random())?;
     let now = authority.now();
     let expires_at = now.plus(LIFE);
+    let _place = authority.issuing().await?;
     let stored = authority
         .db()
         .open_challenge(&challenge, &binding, now, expires_at, MOST_OPEN);

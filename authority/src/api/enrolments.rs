@@ -10,7 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::Shared;
 use super::extract::{Asked, Operator, Strict};
 use super::issue::capabilities;
+use super::page::Page;
 use super::view::SubjectKind;
+use crate::cursor::Listing;
 use crate::enrolment::{EnrolmentToken, Grant, Named, validity};
 use crate::error::Error;
 use crate::issue::{level, life};
@@ -167,11 +169,14 @@ pub(super) struct NewTokenView {
     view: TokenView,
 }
 
-/// Tokens, newest first.
+/// One page of tokens, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Tokens {
     /// The tokens.
     tokens: Vec<TokenView>,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// Which tokens to list.
@@ -182,6 +187,8 @@ pub(super) struct ListTokens {
     /// At most so many: 1 to 200, 50 unless stated.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
 /// Make an enrolment token
@@ -255,6 +262,7 @@ pub(super) async fn create(
     params(ListTokens),
     responses(
         (status = OK, body = Tokens),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
@@ -264,18 +272,20 @@ pub(super) async fn list(
     State(authority): State<Shared>,
     Asked(asked): Asked<ListTokens>,
 ) -> Result<Json<Tokens>, Error> {
-    let limit = asked.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Error::Invalid {
-            member: "limit",
-            why: "must be 1 to 200",
-        });
-    }
+    let listing = Listing {
+        list: "enrolment-tokens",
+        filter: "",
+    };
+    let page = Page::read(&authority, listing, asked.limit, asked.cursor.as_deref())?;
     let now = authority.now();
-    let records = authority.db().tokens("", limit).await?;
+    let mut records = authority.db().tokens(page.after(), page.rows()).await?;
+    let next_cursor = page.cut(&authority, &mut records, |record| &record.id)?;
     let tokens = records.into_iter();
     let tokens = tokens.map(|record| TokenView::new(record, now)).collect();
-    Ok(Json(Tokens { tokens }))
+    Ok(Json(Tokens {
+        tokens,
+        next_cursor,
+    }))
 }
 
 /// Withdraw an enrolment token

@@ -19,24 +19,38 @@ use crate::operator_key::OperatorKey;
 const DEPTH: usize = 16;
 
 /// An operator, by the API key in `authorization`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Operator {
     /// Who it is, for the record of what was done.
     pub(super) id: String,
+}
+
+impl Operator {
+    /// The operator whose key is presented, if it is one's.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(super) async fn find(parts: &Parts, authority: &Shared) -> Result<Option<Self>, Error> {
+        let Some(key) = bearer(parts).and_then(OperatorKey::parse) else {
+            return Ok(None);
+        };
+        let found = authority.db().operator_by_key(&key.hash()).await?;
+        Ok(found.map(|operator| Self {
+            id: operator.operator_id,
+        }))
+    }
 }
 
 impl FromRequestParts<Shared> for Operator {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
-        let key = bearer(parts).and_then(OperatorKey::parse);
-        let key = key.ok_or(Error::OperatorRequired)?;
-        let found = authority.db().operator_by_key(&key.hash()).await?;
-        found
-            .map(|operator| Self {
-                id: operator.operator_id,
-            })
-            .ok_or(Error::OperatorRequired)
+        // Where requests are counted, it was looked for already.
+        if let Some(operator) = parts.extensions.get::<Self>() {
+            return Ok(operator.clone());
+        }
+        let found = Self::find(parts, authority).await?;
+        found.ok_or(Error::OperatorRequired)
     }
 }
 

@@ -141,6 +141,9 @@ impl Db {
                     .execute(&mut *tx)
                     .await?;
             }
+            if order.dry_run {
+                return Ok(order.done(None, true));
+            }
             position
         });
         Ok(order.done(Some(position), true))

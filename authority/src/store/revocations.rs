@@ -79,14 +79,16 @@ pub struct Revocation {
     pub at: Timestamp,
     /// Which giving of it this is.
     pub deed: Deed,
+    /// Only to find out what would come of it: nothing is kept.
+    pub dry_run: bool,
 }
 
 impl Revocation {
-    /// What came of it now.
+    /// What came of it now. A number in the feed that will be another's is not given out.
     pub(crate) fn done(&self, position: Option<String>, changed: bool) -> Done {
         Done {
             id: self.deed.id.clone(),
-            position,
+            position: position.filter(|_| !(self.dry_run && changed)),
             changed,
             repeated: false,
         }
@@ -156,7 +158,7 @@ impl Db {
     ) -> Result<Option<Revoked>, Error> {
         let compromised = order.reason == Reason::KeyCompromise;
         let at = order.at.as_millis();
-        let (revoked_at, reason, blocked_at, changed, position, told) = transaction!(self, tx => {
+        let revoked = transaction!(self, tx => {
             let subject: Option<(String, String, String, String)> = sqlx::query_as(
                 "SELECT kid, tenant, kind, name FROM passports WHERE passport_id = $1",
             )
@@ -241,24 +243,24 @@ impl Db {
             .bind(id.as_str())
             .fetch_one(&mut *tx)
             .await?;
-            let told = !actions.is_empty();
-            (revoked_at, reason, blocked_at, changed, position, told)
+            let others = changed.iter().map(|(other, ..)| other.as_str());
+            let with_it = others.filter(|other| *other != id.as_str()).map(passport_id);
+            let revoked = Revoked {
+                record: RevokedRecord {
+                    at: Timestamp::from_millis(revoked_at),
+                    reason: Reason::parse(&reason).unwrap_or_default(),
+                },
+                key_blocked: blocked_at.is_some(),
+                with_it: with_it.collect::<Result<_, _>>()?,
+                position,
+                told: !actions.is_empty(),
+            };
+            if order.dry_run {
+                return Ok(Some(revoked));
+            }
+            revoked
         });
-        let others = changed
-            .into_iter()
-            .filter(|(other, ..)| other != id.as_str());
-        let with_it: Result<Vec<PassportId>, _> =
-            others.map(|(other, ..)| passport_id(&other)).collect();
-        Ok(Some(Revoked {
-            record: RevokedRecord {
-                at: Timestamp::from_millis(revoked_at),
-                reason: Reason::parse(&reason).unwrap_or_default(),
-            },
-            key_blocked: blocked_at.is_some(),
-            with_it: with_it?,
-            position,
-            told,
-        }))
+        Ok(Some(revoked))
     }
 
     /// Every revoked passport that has not expired, earliest revocation first.

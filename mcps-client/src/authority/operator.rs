@@ -43,13 +43,12 @@ impl Operator<'_> {
         self.post("/v1/enrolment-tokens", grant).await
     }
 
-    /// The newest enrolment tokens, newest first.
+    /// One page of enrolment tokens, newest first.
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
-    pub async fn tokens(&self, limit: u8) -> Result<Document, ClientError> {
-        self.get(&format!("/v1/enrolment-tokens?limit={limit}"))
-            .await
+    pub async fn tokens(&self, page: &str) -> Result<Document, ClientError> {
+        self.get(&format!("/v1/enrolment-tokens{page}")).await
     }
 
     /// Withdraws an enrolment token. The id must have been checked.
@@ -60,4 +59,43 @@ impl Operator<'_> {
         let path = format!("/v1/enrolment-tokens/{id}/withdraw");
         self.post(&path, &serde_json::json!({})).await
     }
+
+    /// Gives an order, or asks what would come of it.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn order(
+        &self,
+        path: &str,
+        order: &serde_json::Value,
+        dry_run: bool,
+    ) -> Result<Document, ClientError> {
+        self.post(&format!("{path}{}", query(dry_run)), order).await
+    }
+
+    /// One page of orders, newest first; those of which one outcome came, if it is named.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn actions(
+        &self,
+        outcome: Option<&str>,
+        page: &str,
+    ) -> Result<Document, ClientError> {
+        let outcome = outcome.map_or(String::new(), |outcome| format!("&outcome={outcome}"));
+        self.get(&format!("/v1/actions{page}{outcome}")).await
+    }
+
+    /// Takes back what an order did, or asks what would come of it. The id must have been checked.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn undo(&self, id: &str, dry_run: bool) -> Result<Document, ClientError> {
+        let path = format!("/v1/actions/{id}/undo{}", query(dry_run));
+        self.post(&path, &serde_json::json!({})).await
+    }
+}
+
+const fn query(dry_run: bool) -> &'static str {
+    if dry_run { "?dry_run=true" } else { "" }
 }

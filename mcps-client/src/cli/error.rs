@@ -84,6 +84,11 @@ pub(crate) enum CliError {
     /// A line of a recording does not fit.
     #[error("the recording does not hold: {0}; what comes before that line does")]
     Recording(Flaw),
+    /// Neither an instant nor a length of time.
+    #[error(
+        "`{0}` is not a time; write it like 2026-11-21T12:00:00.000Z, or a length of time from now like 2h"
+    )]
+    NotATime(String),
     /// An id that is not one.
     #[error("`{0}` is not a passport id; write asp_ and 32 lower-case hex digits")]
     NotAnId(String),
@@ -117,6 +122,7 @@ impl CliError {
             | Self::NotAStatement
             | Self::NotASecret { .. }
             | Self::NotAnId(_)
+            | Self::NotATime(_)
             | Self::ManyServers(_) => Exit::Usage,
             Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Exit::NotFound

@@ -103,6 +103,7 @@ fn order(reason: Reason, second: i64) -> Revocation {
         note: Some("n".into()),
         by: "op".into(),
         at: at(second),
+        dry_run: false,
         deed: Deed::new("op", None, b"", &SystemRandom).unwrap(),
     }
 }

@@ -4,15 +4,15 @@ use clap::Args;
 use mcps_core::json::Value;
 
 use super::super::output::{self, OutputOptions};
+use super::super::page::PageOptions;
 use super::super::{CliError, Machine};
 use super::{Asking, member, name};
 
 /// What `mcps token list` can be told.
 #[derive(Args, Debug)]
 pub(crate) struct List {
-    /// At most so many.
-    #[arg(long, value_name = "NUMBER", default_value = "50", value_parser = clap::value_parser!(u8).range(1..=200))]
-    limit: u8,
+    #[command(flatten)]
+    page: PageOptions,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -22,7 +22,7 @@ pub(crate) struct List {
 impl List {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.asking.whom(machine)?;
-        let listed = authority.operator(&key).tokens(self.limit).await?;
+        let listed = authority.operator(&key).tokens(&self.page.query()).await?;
         if self.output.is_json() {
             return output::print(listed.text());
         }
@@ -51,6 +51,8 @@ impl List {
             "use until",
             "used for",
         ];
-        output::print(&output::table(&head, rows))
+        output::print(&output::table(&head, rows))?;
+        PageOptions::note_next(listed.root());
+        Ok(())
     }
 }
