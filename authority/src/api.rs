@@ -1,6 +1,7 @@
 //! The HTTP interface: one list of routes, one file a noun.
 
 mod actions;
+mod audit;
 mod authority_keys;
 mod budgets;
 mod ca;
@@ -67,6 +68,9 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(actions::list))
         .routes(routes!(actions::undo))
         .routes(routes!(hooks::report))
+        .routes(routes!(audit::records))
+        .routes(routes!(audit::lane))
+        .routes(routes!(audit::checkpoints))
         .routes(routes!(feed::stream))
         .routes(routes!(feed::frames))
         .routes(routes!(feed::snapshot))

@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// List the authority's own keys, and take them through their life. Works while it runs.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Read everything again that was ever recorded, issued and told, and say what does not fit. Works
+    /// while the authority runs. Exit code 6 when something was changed.
+    Examine(Box<Examine>),
     /// Say where incidents may be reported from, and what each source may do.
     #[command(subcommand)]
     Hook(Box<HookCommand>),
@@ -215,6 +218,15 @@ pub(crate) struct AddOperator {
     pub(crate) name: String,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Examine {
+    #[command(flatten)]
+    place: Place,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum HookCommand {
     /// Add a source, or change the one of that name. Works while the authority runs.
@@ -327,6 +339,16 @@ impl Serve {
 }
 
 impl AddOperator {
+    /// The library's configuration.
+    ///
+    /// # Errors
+    /// As [`Serve::config`].
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        self.place.config()
+    }
+}
+
+impl Examine {
     /// The library's configuration.
     ///
     /// # Errors

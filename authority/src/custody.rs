@@ -138,7 +138,7 @@ impl Custody {
     const fn place(&self, usage: KeyUse) -> &Place {
         match usage {
             KeyUse::Root => &self.root,
-            KeyUse::Passport | KeyUse::Status | KeyUse::Feed => &self.serving,
+            KeyUse::Passport | KeyUse::Status | KeyUse::Feed | KeyUse::Audit => &self.serving,
         }
     }
 }

@@ -221,6 +221,12 @@ pub enum Error {
     /// A stored passport cannot be read.
     #[error("a stored record cannot be read")]
     Stored(#[source] Refusal),
+    /// What was changed cannot be recorded, so it was not changed.
+    #[error("what is changed cannot be recorded, so nothing is: {0}")]
+    Audit(#[from] mcps_core::audit::AuditError),
+    /// Nobody was named who records what is changed.
+    #[error("nobody records what is changed here, so nothing is")]
+    NoScribe,
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),

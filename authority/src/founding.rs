@@ -45,7 +45,7 @@ pub async fn found_or_find(
     let custody = Custody::new(config)?;
     if let Some(founding) = db.founding().await? {
         db.begin_feed(&founding.name).await?;
-        let founding = with_feed_key(db, &custody, founding, clock, random).await?;
+        let founding = with_every_key(db, &custody, founding, clock, random).await?;
         return find(config, db, custody, &founding, clock).await;
     }
     let operator_key = OperatorKey::generate(random)?;
@@ -90,31 +90,24 @@ fn draw_up(
             None => Ok(custody.create(usage, random)?),
         }
     };
-    let (root, passport, status, feed) = (
-        key(KeyUse::Root)?,
-        key(KeyUse::Passport)?,
-        key(KeyUse::Status)?,
-        key(KeyUse::Feed)?,
-    );
+    let root = key(KeyUse::Root)?;
+    let mut keys = vec![active(KeyUse::Root, root.as_ref())];
+    for usage in SERVING {
+        keys.push(active(usage, key(usage)?.as_ref()));
+    }
     let name = match &config.issuer {
         Some(name) => checked_name(name)?,
         None => default_name(root.as_ref()),
     };
-    let keys = [
-        (KeyUse::Root, &root),
-        (KeyUse::Passport, &passport),
-        (KeyUse::Status, &status),
-        (KeyUse::Feed, &feed),
-    ];
-    let keys = keys.map(|(usage, key)| active(usage, key.as_ref()));
     let root_id = root.public_key().key_id();
     let unsigned = TrustBundle::unsigned_json(&name, 1, clock.now(), root_id, &keys);
     let bundle = statement::sign(statement::TRUST, &unsigned, root.as_ref())?;
     Ok(Founding { name, bundle })
 }
 
-/// Gives an authority that was founded before there was a feed a key for it, in its next key set.
-async fn with_feed_key(
+/// Gives an authority that an earlier version founded the keys that there were not then, in its next
+/// key set.
+async fn with_every_key(
     db: &Db,
     custody: &Custody,
     founding: Founding,
@@ -124,19 +117,24 @@ async fn with_feed_key(
     let bundle = TrustBundle::parse(&founding.bundle)?;
     bundle.verify(bundle.signer())?;
     // A set that a newer version wrote is not written anew by this one.
-    if bundle.usable(KeyUse::Feed).next().is_some() || !bundle.is_understood() {
+    let lacks = |usage: &KeyUse| bundle.usable(*usage).next().is_none();
+    let lacking: Vec<KeyUse> = SERVING.into_iter().filter(lacks).collect();
+    let Some(usage) = lacking.first().filter(|_| bundle.is_understood()) else {
         return Ok(founding);
-    }
+    };
     let root = custody.find(KeyUse::Root, bundle.signer())?;
     let root = root.ok_or_else(|| StartError::RootNeeded {
+        usage: usage.as_str(),
         whereabouts: custody.whereabouts(KeyUse::Root),
     })?;
-    let feed = match custody.first(KeyUse::Feed)? {
-        Some(key) => key,
-        None => custody.create(KeyUse::Feed, random)?,
-    };
     let mut keys = bundle.keys().to_vec();
-    keys.push(active(KeyUse::Feed, feed.as_ref()));
+    for usage in lacking {
+        let key = match custody.first(usage)? {
+            Some(key) => key,
+            None => custody.create(usage, random)?,
+        };
+        keys.push(active(usage, key.as_ref()));
+    }
     let (name, root_id) = (bundle.authority(), root.public_key().key_id());
     let number = bundle.number() + 1;
     let unsigned = TrustBundle::unsigned_json(name, number, clock.now(), root_id, &keys);

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use mcps_authority::hooks::mapping::Mapping;
 use mcps_authority::hooks::signature::Verifier;
 use mcps_authority::hooks::{Ceiling, Hook};
-use mcps_authority::open_founded;
 use mcps_authority::subject::{Name, Tenant};
+use mcps_authority::{COMMAND, open_changing, open_founded};
 use mcps_core::clock::{Clock as _, SystemClock};
 use mcps_core::random::{Random as _, SystemRandom};
 
@@ -42,8 +42,9 @@ pub(crate) async fn run(command: &HookCommand) -> anyhow::Result<()> {
             Ok(())
         }
         HookCommand::Remove(args) => {
-            let db = open_founded(&args.config()?).await?;
-            if !db.remove_hook(&args.name).await? {
+            let (db, _) = open_changing(&args.config()?, &SystemClock).await?;
+            let now = SystemClock.now();
+            if !db.remove_hook(&args.name, COMMAND, now).await? {
                 bail!(
                     "there is no source called {}; `mcps-authority hook list` shows them",
                     args.name
@@ -80,8 +81,8 @@ async fn add(args: &HookAdd) -> anyhow::Result<()> {
         per_hour: args.per_hour,
         mapping,
     };
-    let db = open_founded(&args.config()?).await?;
-    db.set_hook(&hook, SystemClock.now()).await?;
+    let (db, _) = open_changing(&args.config()?, &SystemClock).await?;
+    db.set_hook(&hook, COMMAND, SystemClock.now()).await?;
     if let Some(secret) = secret {
         writeln!(io::stdout(), "{secret}")?;
         writeln!(

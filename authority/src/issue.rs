@@ -324,7 +324,7 @@ impl Prepared {
         let stored = match &self.replaced {
             None => db.complete(id, &signature).await?,
             Some(old) => {
-                db.complete_rotation(id, &signature, &old.id, old.at)
+                db.complete_rotation(id, &signature, &old.id, (authority.now(), old.at))
                     .await?
             }
         };

@@ -18,6 +18,7 @@ pub mod cursor;
 pub mod custody;
 pub mod enrolment;
 pub mod error;
+pub mod examine;
 pub mod feed;
 pub mod founding;
 pub mod hooks;
@@ -36,7 +37,8 @@ mod bearer;
 mod serve;
 mod supersession;
 mod trace;
+mod trail;
 
 pub use config::Config;
-pub use serve::{Running, add_operator, open_founded, open_keys, serve};
+pub use serve::{COMMAND, Running, add_operator, open_changing, open_founded, serve};
 pub use start::StartError;

@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use mcps_authority::{Running, add_operator, api, serve};
+use mcps_authority::{Running, add_operator, api, open_founded, serve};
 use mcps_core::clock::SystemClock;
 use mcps_core::random::SystemRandom;
+use mcps_core::trust::TrustBundle;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use cli::{AddOperator, Cli, Command, LogFormat, Serve};
+use cli::{AddOperator, Cli, Command, Examine, LogFormat, Serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,6 +26,11 @@ async fn main() -> ExitCode {
         Command::Serve(args) => run(&args).await,
         Command::AddOperator(args) => add(&args).await,
         Command::Keys(command) => command.run(&SystemClock, &SystemRandom).await,
+        Command::Examine(args) => match examine(&args).await {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(CHANGED),
+            Err(error) => Err(error),
+        },
         Command::Hook(command) => hook::run(&command).await,
         Command::Openapi => print_openapi(),
     };
@@ -35,6 +41,54 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Something is not as it was written; the code of `mcps` for what does not verify.
+const CHANGED: u8 = 6;
+
+/// Prints what an examination finds; `false` when something was changed.
+async fn examine(args: &Examine) -> anyhow::Result<bool> {
+    let db = open_founded(&args.config()?).await?;
+    let founding = db.founding().await?.context("there is no authority here")?;
+    let bundle = TrustBundle::parse(&founding.bundle)?;
+    bundle.verify(bundle.signer())?;
+    let report = mcps_authority::examine::examine(&db, &bundle).await?;
+    let mut out = io::stdout().lock();
+    let findings = report.findings.iter().map(ToString::to_string);
+    if args.json {
+        let findings: Vec<String> = findings.collect();
+        let report = serde_json::json!({
+            "authority": founding.name,
+            "root_kid": bundle.signer().as_str(),
+            "records": report.records, "checkpoints": report.checkpoints,
+            "passports": report.passports, "events": report.events,
+            "wrong": report.wrong, "findings": findings,
+        });
+        writeln!(out, "{report:#}")?;
+    } else {
+        let mcps_authority::examine::Report {
+            records,
+            checkpoints,
+            passports,
+            events,
+            wrong,
+            ..
+        } = &report;
+        let (name, root) = (&founding.name, bundle.signer());
+        writeln!(out, "authority {name}, root key {root}")?;
+        writeln!(
+            out,
+            "as written: {records} records, {checkpoints} checkpoints, {passports} passports, {events} events"
+        )?;
+        for finding in findings {
+            writeln!(out, "{finding}")?;
+        }
+        match wrong {
+            0 => writeln!(out, "nothing was changed")?,
+            _ => writeln!(out, "{wrong} things are not as they were written")?,
+        }
+    }
+    Ok(report.wrong == 0)
 }
 
 async fn add(args: &AddOperator) -> anyhow::Result<()> {
@@ -91,7 +145,7 @@ fn announce(running: &Running, data_dir: &Path, key_file: Option<&Path>) -> io::
         let [keys, root] = &running.custody;
         writeln!(
             out,
-            "\nFirst start: made the passport, status and feed keys in {keys}, the root key in {root}."
+            "\nFirst start: made the passport, status, feed and audit keys in {keys}, the root key in {root}."
         )?;
         writeln!(
             out,

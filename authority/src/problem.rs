@@ -182,12 +182,13 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         | Error::Signer(_)
         | Error::Random(_)
         | Error::Database(_)
+        | Error::Audit(_)
         | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
             "Temporarily unavailable",
         ),
-        Error::CrossCheck(_) | Error::Stored(_) | Error::Event(_) => (
+        Error::CrossCheck(_) | Error::Stored(_) | Error::Event(_) | Error::NoScribe => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "Internal error",

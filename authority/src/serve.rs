@@ -8,26 +8,30 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcps_core::clock::Clock;
+use mcps_core::clock::{Clock, ManualClock};
 use mcps_core::random::Random;
-use mcps_core::trust::KeyUse;
+use mcps_core::trust::{KeyUse, TrustBundle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api;
 use crate::authority::Authority;
-use crate::config::Config;
+use crate::config::{Config, KeyPlace};
 use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
-use crate::keys::Keys;
+use crate::keys::{Keyring, Keys};
 use crate::operator_key::OperatorKey;
 use crate::start::StartError;
-use crate::store::{Db, NewOperator};
+use crate::store::{Db, NewOperator, Scribe};
+use crate::trail;
 
 /// How long requests under way may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(15);
+
+/// Who changes something at the command line, in the audit trail.
+pub const COMMAND: &str = "command line";
 
 /// A running authority. Dropping it ends it at once; [`Running::shutdown`] lets requests finish.
 #[derive(Debug)]
@@ -46,6 +50,7 @@ pub struct Running {
     pub custody: [String; 2],
     db: Db,
     feed: Arc<Feed>,
+    clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -81,22 +86,31 @@ pub async fn serve(
     let apart = db.apart().await?;
     let keys = Keys::new(founded.keys, apart.clone(), custody, Arc::clone(&clock));
     let keys = Arc::new(keys);
+    record(&db, &keys, clock.as_ref()).await?;
     let feed = Feed::new(&name, apart, Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
-    let authority = Authority::new(db.clone(), keys, Arc::clone(&feed), clock, random);
+    let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let authority = Authority::new(
+        db.clone(),
+        keys,
+        Arc::clone(&feed),
+        Arc::clone(&clock),
+        random,
+    );
     let authority = authority.with_quotas(config.issue_quota, config.order_quota);
     let authority = Arc::new(authority);
     let router = api::router(Arc::clone(&authority));
     let (stop, mut stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
-    let mut ended = stop.subscribe();
+    let mut stopping = stop.subscribe();
     tasks.spawn(async move {
         tokio::select! {
+            never = tended => match never {},
             () = authority.keep_superseding() => {}
             // An error means that the handle is gone, which is the same.
-            _ = ended.wait_for(|stop| *stop) => {}
+            _ = stopping.wait_for(|stop| *stop) => {}
         }
     });
     tasks.spawn(async move {
@@ -126,6 +140,7 @@ pub async fn serve(
         custody: whereabouts,
         db,
         feed,
+        clock,
         stop,
         tasks,
     })
@@ -142,21 +157,51 @@ pub async fn add_operator(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<OperatorKey, StartError> {
-    let db = open_founded(config).await?;
+    let (db, _) = open_changing(config, clock).await?;
     let key = OperatorKey::generate(random)?;
-    db.add_operator(&NewOperator::new(name, &key, random)?, clock.now())
-        .await?;
+    let operator = NewOperator::new(name, &key, random)?;
+    let added = db.add_operator(&operator, COMMAND, clock.now()).await;
+    added.map_err(StartError::Audit)?;
     db.close().await;
     Ok(key)
 }
 
-/// The database and the custody of an authority that has been founded, for changing its keys. Works
-/// while it runs.
+/// The database and the custody of an authority that has been founded, for changing something while
+/// it runs or not. It needs the audit key, by which what is changed is recorded.
 ///
 /// # Errors
 /// [`StartError`]; [`StartError::NotFounded`] before the first start.
-pub async fn open_keys(config: &Config) -> Result<(Db, Custody), StartError> {
-    Ok((open_founded(config).await?, Custody::new(config)?))
+pub async fn open_changing(
+    config: &Config,
+    clock: &dyn Clock,
+) -> Result<(Db, Custody), StartError> {
+    let db = open_founded(config).await?;
+    let custody = Custody::new(config)?;
+    let founding = db.founding().await?.ok_or(StartError::NotFounded)?;
+    let bundle = TrustBundle::parse(&founding.bundle)?;
+    bundle.verify(bundle.signer())?;
+    let now = clock.now();
+    let changes = db.key_changes().await?;
+    let mut ring = Keyring::gather(bundle, &changes, &custody, now, None);
+    if ring.signer(KeyUse::Audit, now).is_err() {
+        // While keys move from files to a token, the one that records it is still in a file.
+        let files = Custody::new(&Config {
+            keys: KeyPlace::Files,
+            ..config.clone()
+        })?;
+        ring = Keyring::gather(ring.bundle().clone(), &changes, &files, now, Some(&ring));
+    }
+    let keys = Arc::new(Keys::fixed(ring, Arc::new(ManualClock::new(now))));
+    record(&db, &keys, clock).await?;
+    Ok((db, custody))
+}
+
+/// Has every change recorded, signed by those keys.
+async fn record(db: &Db, keys: &Arc<Keys>, clock: &dyn Clock) -> Result<(), StartError> {
+    db.record_by(Scribe::new(Arc::clone(keys)));
+    let authority = keys.ring().bundle().authority().to_owned();
+    let begun = db.begin_audit(&authority, clock.now()).await;
+    begun.map_err(StartError::Audit)
 }
 
 /// Opens the database of an authority that has been founded, while it runs or not.
@@ -193,6 +238,7 @@ impl Running {
         }
         self.tasks.shutdown().await;
         self.feed.close().await;
+        trail::checkpoint(&self.db, self.clock.as_ref()).await;
         self.db.close().await;
     }
 }

@@ -9,6 +9,7 @@ use mcps_core::refusal::Refusal;
 
 use crate::custody::CustodyError;
 use crate::custody::token::TokenError;
+use crate::error::Error;
 use crate::key_files::KeyFileError;
 
 /// Why the authority did not start.
@@ -58,10 +59,12 @@ pub enum StartError {
     },
     /// The key set needs another key, which only the root can sign.
     #[error(
-        "this authority was founded before there was a revocation feed and needs a key for it, which only the root key can sign\n\
+        "this authority was founded by an earlier version and needs a key for its {usage}, which only the root key can sign\n\
          put it back for one start, then move it away again; it was looked for in {whereabouts}"
     )]
     RootNeeded {
+        /// What the key will sign.
+        usage: &'static str,
         /// Where the root key was looked for.
         whereabouts: String,
     },
@@ -100,6 +103,9 @@ pub enum StartError {
     /// The key set in the database does not verify.
     #[error("the key set in the database does not verify: {0}; restore it from a backup")]
     Refused(#[from] Refusal),
+    /// What is changed cannot be recorded.
+    #[error("the audit trail: {0}")]
+    Audit(#[source] Error),
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),

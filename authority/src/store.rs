@@ -1,11 +1,12 @@
 //! The database: PostgreSQL or SQLite behind one SQL text.
 //!
-//! [`Db`] is an enum of the two pools. `on!` and `transaction!` expand one body against each, so
+//! [`Pool`] is an enum of the two. `on!` and `transaction!` expand one body against each, so
 //! both arms are typed by sqlx and no trait bounds appear. The dialect is what both engines share:
 //! `TEXT BIGINT SMALLINT BYTEA`, `$1` placeholders, `RETURNING`, `ON CONFLICT`; no `now()`, no
 //! arrays, no JSON operators.
 
 mod actions;
+mod audit;
 mod challenges;
 mod compromises;
 mod enrolments;
@@ -22,6 +23,7 @@ mod rotations;
 mod row;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
+pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use challenges::Binding;
 pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
@@ -35,6 +37,7 @@ pub use row::{Record, RevokedRecord};
 
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::SqlSafeStr as _;
@@ -48,7 +51,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "passports",
@@ -61,6 +64,7 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         "actions",
         include_str!("../../migrations/0004_actions.sql"),
     ),
+    (5, "audit", include_str!("../../migrations/0005_audit.sql")),
     (
         7,
         "enrolment",
@@ -71,9 +75,9 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
 /// Runs one body against whichever pool there is.
 macro_rules! on {
     ($db:expr, $pool:ident => $body:expr) => {
-        match $db {
-            $crate::store::Db::Postgres($pool) => $body,
-            $crate::store::Db::Sqlite($pool) => $body,
+        match $db.pool() {
+            $crate::store::Pool::Postgres($pool) => $body,
+            $crate::store::Pool::Sqlite($pool) => $body,
         }
     };
 }
@@ -85,8 +89,8 @@ macro_rules! on {
 /// start, or a reader that turns writer could be refused.
 macro_rules! transaction {
     ($db:expr, $tx:ident => $body:expr) => {
-        match $db {
-            $crate::store::Db::Postgres(pool) => {
+        match $db.pool() {
+            $crate::store::Pool::Postgres(pool) => {
                 let mut $tx = pool
                     .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
                     .await?;
@@ -94,7 +98,7 @@ macro_rules! transaction {
                 $tx.commit().await?;
                 value
             }
-            $crate::store::Db::Sqlite(pool) => {
+            $crate::store::Pool::Sqlite(pool) => {
                 let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
                 let value = $body;
                 $tx.commit().await?;
@@ -106,9 +110,17 @@ macro_rules! transaction {
 
 use {on, transaction};
 
-/// A pool of connections to one of the two engines.
+/// A database, and who records what is changed in it.
 #[derive(Clone, Debug)]
-pub enum Db {
+pub struct Db {
+    pool: Pool,
+    /// Set once the keys are there. Without it nothing can be changed that leaves a record.
+    scribe: Arc<OnceLock<Scribe>>,
+}
+
+/// Connections to one of the two engines.
+#[derive(Clone, Debug)]
+pub enum Pool {
     /// PostgreSQL, shared by any number of replicas.
     Postgres(PgPool),
     /// One SQLite file in the data directory.
@@ -116,6 +128,19 @@ pub enum Db {
 }
 
 impl Db {
+    fn over(pool: Pool) -> Self {
+        Self {
+            pool,
+            scribe: Arc::default(),
+        }
+    }
+
+    /// The connections.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Opens the SQLite file, creating it if need be. The caller sets its permissions.
     ///
     /// # Errors
@@ -132,7 +157,7 @@ impl Db {
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(PATIENCE);
-        Ok(Self::Sqlite(pool.connect_with(options).await?))
+        Ok(Self::over(Pool::Sqlite(pool.connect_with(options).await?)))
     }
 
     /// Connects to `postgres://user:password@host/database`.
@@ -143,33 +168,33 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(PATIENCE);
-        Ok(Self::Postgres(
-            pool.connect_with(PgConnectOptions::from_str(url)?).await?,
-        ))
+        let pool = pool.connect_with(PgConnectOptions::from_str(url)?).await?;
+        Ok(Self::over(Pool::Postgres(pool)))
     }
 
-    /// A few connections to the same database for one use alone, which no other can starve.
+    /// A few connections to the same database for one use alone, which no other can starve. What
+    /// leaves a record is not changed through them.
     ///
     /// # Errors
     /// Whatever the database or the network says.
     pub async fn apart(&self) -> Result<Self, sqlx::Error> {
         const CONNECTIONS: u32 = 3;
-        Ok(match self {
-            Self::Postgres(pool) => {
+        Ok(Self::over(match &self.pool {
+            Pool::Postgres(pool) => {
                 let options = PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(PATIENCE);
                 let connect = pool.connect_options();
-                Self::Postgres(options.connect_with((*connect).clone()).await?)
+                Pool::Postgres(options.connect_with((*connect).clone()).await?)
             }
-            Self::Sqlite(pool) => {
+            Pool::Sqlite(pool) => {
                 let options = SqlitePoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(PATIENCE);
                 let connect = pool.connect_options();
-                Self::Sqlite(options.connect_with((*connect).clone()).await?)
+                Pool::Sqlite(options.connect_with((*connect).clone()).await?)
             }
-        })
+        }))
     }
 
     /// Brings the tables up to date. Replicas that start together wait for each other.
@@ -207,18 +232,18 @@ impl Db {
     /// has one writer: more would only queue for it.
     #[must_use]
     pub const fn issuing(&self) -> usize {
-        match self {
-            Self::Postgres(_) => 12,
-            Self::Sqlite(_) => 4,
+        match self.pool {
+            Pool::Postgres(_) => 12,
+            Pool::Sqlite(_) => 4,
         }
     }
 
     /// `PostgreSQL` or `SQLite`, for people.
     #[must_use]
     pub const fn engine(&self) -> &'static str {
-        match self {
-            Self::Postgres(_) => "PostgreSQL",
-            Self::Sqlite(_) => "SQLite",
+        match self.pool {
+            Pool::Postgres(_) => "PostgreSQL",
+            Pool::Sqlite(_) => "SQLite",
         }
     }
 }

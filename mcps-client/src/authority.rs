@@ -1,5 +1,6 @@
 //! The typed client of the trust authority's API.
 
+mod audit;
 mod feed;
 mod operator;
 

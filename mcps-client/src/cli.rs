@@ -1,5 +1,6 @@
 //! The command line of `mcps`: nouns, verbs, and what they share.
 
+mod audit;
 mod checks;
 mod codes;
 mod connect;
@@ -71,6 +72,9 @@ pub(crate) enum Command {
     /// Watch what the authority revokes, and prove a recording of it.
     #[command(subcommand)]
     Feed(feed::Feed),
+    /// See what was changed at the authority, and prove that the record of it is whole.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// List the codes with which calls are refused.
     Codes(codes::Codes),
     /// Start everything on this machine and show it at work.
@@ -124,6 +128,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Connect(connect) => return connect.run(machine).await,
         Command::Tool(tool) => tool.run(machine)?,
         Command::Feed(feed) => feed.run(machine).await?,
+        Command::Audit(audit) => audit.run(machine).await?,
         Command::Codes(codes) => codes.run()?,
         Command::Dev(_) | Command::DevSwap(_) => {}
     }

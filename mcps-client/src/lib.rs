@@ -4,6 +4,7 @@
 //! `mcps-wrap` builds on the same links from the other end.
 
 pub mod announce;
+pub mod audit;
 pub mod authority;
 pub mod connect;
 pub mod enrol;

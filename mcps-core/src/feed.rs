@@ -12,7 +12,7 @@ mod epoch;
 mod error;
 mod event;
 mod frame;
-mod member;
+pub(crate) mod member;
 mod position;
 mod snapshot;
 mod target;

@@ -4,6 +4,7 @@
 //! Bytes from a peer enter through [`json::Document::parse`]; everything else works on what that
 //! accepted. See `docs/protocol.md` for the wire.
 
+pub mod audit;
 pub mod binding;
 pub mod chain;
 pub mod clock;

@@ -25,6 +25,10 @@ pub const FEED: &str = "mcps-feed-v1";
 pub const EPOCH: &str = "mcps-epoch-v1";
 /// All that is in force at a position of the revocation feed.
 pub const SNAPSHOT: &str = "mcps-snapshot-v1";
+/// A record of what was changed at an authority.
+pub const AUDIT: &str = "mcps-audit-v1";
+/// How far the records go, at an instant.
+pub const CHECKPOINT: &str = "mcps-checkpoint-v1";
 /// Proof of possession of a key.
 pub const PROOF: &str = "mcps-pop-v1";
 /// The exchange of a key for another, which both sign.

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod audit;
 mod budgets;
 mod ca;
 mod compromises;
@@ -28,6 +29,7 @@ mod orders;
 mod outages;
 mod paging;
 mod races;
+mod recorded;
 mod renewing;
 mod revoking;
 mod rotating;

@@ -27,6 +27,8 @@ pub(super) enum UseView {
     Status,
     /// Frames and snapshots of the feed.
     Feed,
+    /// Records of what is changed.
+    Audit,
 }
 
 impl From<UseView> for KeyUse {
@@ -36,6 +38,7 @@ impl From<UseView> for KeyUse {
             UseView::Passport => Self::Passport,
             UseView::Status => Self::Status,
             UseView::Feed => Self::Feed,
+            UseView::Audit => Self::Audit,
         }
     }
 }
@@ -47,6 +50,7 @@ impl From<KeyUse> for UseView {
             KeyUse::Passport => Self::Passport,
             KeyUse::Status => Self::Status,
             KeyUse::Feed => Self::Feed,
+            KeyUse::Audit => Self::Audit,
         }
     }
 }

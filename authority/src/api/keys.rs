@@ -87,9 +87,8 @@ pub(super) async fn trust(known: Known, State(authority): State<Shared>) -> Resp
     )
 )]
 pub(super) async fn jwks(known: Known, State(authority): State<Shared>) -> Result<Response, Error> {
-    let uses = [KeyUse::Root, KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
     let ring = authority.keys().ring();
-    let keys = uses
+    let keys = KeyUse::ALL
         .into_iter()
         .flat_map(|usage| ring.bundle().usable(usage));
     let keys = keys.map(|key| PublishedJwk::new(&key.public_key)).collect();

@@ -7,8 +7,8 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use mcps_authority::custody::Custody;
 use mcps_authority::keys::{Changed, KeyOrder, Step, carry_out};
-use mcps_authority::open_keys;
 use mcps_authority::store::{Db, KeyChange};
+use mcps_authority::{COMMAND, open_changing, open_founded};
 use mcps_core::clock::Clock;
 use mcps_core::key::KeyId;
 use mcps_core::random::Random;
@@ -86,6 +86,8 @@ pub(crate) enum Use {
     Status,
     /// The revocation feed.
     Feed,
+    /// Records of what is changed.
+    Audit,
 }
 
 impl From<Use> for KeyUse {
@@ -94,6 +96,7 @@ impl From<Use> for KeyUse {
             Use::Passport => Self::Passport,
             Use::Status => Self::Status,
             Use::Feed => Self::Feed,
+            Use::Audit => Self::Audit,
         }
     }
 }
@@ -111,10 +114,16 @@ impl KeysCommand {
             | Self::Retire { place, .. }
             | Self::Revoke { place, .. } => place,
         };
-        let (db, custody) = open_keys(&place.config()?).await?;
+        let config = place.config()?;
+        if let Self::List { json, .. } = self {
+            let (db, custody) = (open_founded(&config).await?, Custody::new(&config)?);
+            let bundle = bundle(&db).await?;
+            return list(&db, &custody, &bundle, *json).await;
+        }
+        let (db, custody) = open_changing(&config, clock).await?;
         let bundle = bundle(&db).await?;
         let step = match self {
-            Self::List { json, .. } => return list(&db, &custody, &bundle, *json).await,
+            Self::List { .. } => return Ok(()),
             Self::Prepare { usage, .. } => Step::Prepare((*usage).into()),
             Self::Activate { which, now, .. } => Step::Activate {
                 key: which.key(&bundle, &[KeyState::Prepared])?,
@@ -128,7 +137,7 @@ impl KeysCommand {
         };
         let order = KeyOrder {
             step,
-            by: "command line".to_owned(),
+            by: COMMAND.to_owned(),
             note: None,
         };
         let changed = carry_out(&db, &custody, clock, random, &order).await;

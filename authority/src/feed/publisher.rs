@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Feed, HEARTBEAT, POLL, Ring, Sealed, VOUCHED};
 use crate::error::Error;
-use crate::store::{CHANNEL, Db, StoredEvent};
+use crate::store::{CHANNEL, Pool, StoredEvent};
 
 /// How much of the feed is read into memory at the start, in events.
 const PRELOAD: u64 = 4 * MAX_EVENTS as u64;
@@ -194,7 +194,7 @@ impl Feed {
     /// Wakes the publisher when another replica says that there is news.
     async fn listen(&self) -> Infallible {
         // Only PostgreSQL has replicas, and it can push.
-        let Db::Postgres(pool) = &self.db else {
+        let Pool::Postgres(pool) = self.db.pool() else {
             return pending().await;
         };
         loop {

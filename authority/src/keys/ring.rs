@@ -14,7 +14,12 @@ use crate::error::Error;
 use crate::store::KeyChange;
 
 /// What is signed by keys that are needed to serve.
-pub const SERVING: [KeyUse; 3] = [KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
+pub const SERVING: [KeyUse; 4] = [
+    KeyUse::Passport,
+    KeyUse::Status,
+    KeyUse::Feed,
+    KeyUse::Audit,
+];
 
 /// Why this process is not ready, as far as its keys go.
 #[derive(Clone, Debug, PartialEq, Eq)]

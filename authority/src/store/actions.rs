@@ -4,7 +4,8 @@ use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::random::{Random, RandomError, hex16};
 
-use super::{Db, on};
+use super::audit::{Entry, audit};
+use super::{Db, on, transaction};
 use crate::error::Error;
 
 /// One giving of an order: under which id it is recorded, and what makes it the same as another.
@@ -234,7 +235,7 @@ impl Db {
     /// repeating it does no harm.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
     pub async fn note_action(
         &self,
         deed: &Deed,
@@ -243,9 +244,15 @@ impl Db {
         target: &str,
         outcome: Outcome,
         position: Option<&str>,
-    ) -> Result<(), sqlx::Error> {
-        on!(self, pool => {
-            sqlx::query(INSERT_ACTION)
+    ) -> Result<(), Error> {
+        let mut detail = vec![
+            ("order", deed.id.clone()),
+            ("action", action.to_owned()),
+            ("outcome", outcome.as_str().to_owned()),
+        ];
+        detail.extend(position.map(|position| ("position", position.to_owned())));
+        transaction!(self, tx => {
+            let new = sqlx::query(INSERT_ACTION)
                 .bind(&deed.id)
                 .bind(&deed.giver)
                 .bind(&deed.key)
@@ -255,10 +262,20 @@ impl Db {
                 .bind(target)
                 .bind(outcome.as_str())
                 .bind(position)
-                .execute(pool)
-                .await
-                .map(|_| ())
-        })
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if new == 1 {
+                audit!(self, tx, Entry {
+                    at,
+                    by: &deed.giver,
+                    action: "order.note",
+                    subject: target,
+                    detail: &detail,
+                });
+            }
+        });
+        Ok(())
     }
 
     /// A recorded order.

@@ -3,7 +3,9 @@
 use mcps_core::feed::{Action, Target};
 use mcps_core::key::KeyId;
 
+use super::audit::{Entry, audit};
 use super::feed::append;
+use super::revocations::list;
 use super::row::passport_id;
 use super::{Db, Done, Revocation, on, transaction};
 use crate::error::Error;
@@ -144,6 +146,19 @@ impl Db {
             if order.dry_run {
                 return Ok(order.done(None, true));
             }
+            let others: Vec<&str> = ended.iter().map(|(id, ..)| id.as_str()).collect();
+            let mut detail = order.detail();
+            detail.push(("position", position.clone()));
+            if !others.is_empty() {
+                detail.push(("with_it", list(&others)));
+            }
+            audit!(self, tx, Entry {
+                at: order.at,
+                by: &order.by,
+                action: "key.block",
+                subject: key.as_str(),
+                detail: &detail,
+            });
             position
         });
         Ok(order.done(Some(position), true))

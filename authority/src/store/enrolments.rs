@@ -7,6 +7,7 @@ use mcps_core::digest::Digest;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::{Random, RandomError, hex16};
 
+use super::audit::{Entry, audit};
 use super::{Db, on, transaction};
 use crate::enrolment::{EnrolmentToken, Grant, Named};
 use crate::error::Error;
@@ -89,6 +90,25 @@ impl NewToken {
             created_at: now,
             expires_at: now.plus(validity),
         })
+    }
+}
+
+impl NewToken {
+    /// What is recorded of it.
+    fn detail(&self) -> Vec<(&'static str, String)> {
+        let grant = &self.grant;
+        let named = match &grant.named {
+            Named::Exactly(name) => ("name", name.clone()),
+            Named::Beginning(prefix) => ("name_prefix", prefix.clone()),
+        };
+        vec![
+            ("tenant", grant.tenant.clone()),
+            ("kind", grant.kind.as_str().to_owned()),
+            named,
+            ("owner", grant.owner.clone()),
+            ("level", grant.trust_level.number().to_string()),
+            ("until", self.expires_at.to_string()),
+        ]
     }
 }
 
@@ -222,8 +242,8 @@ impl Db {
     /// Stores a token.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn add_token(&self, new: &NewToken) -> Result<(), sqlx::Error> {
+    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
+    pub async fn add_token(&self, new: &NewToken) -> Result<(), Error> {
         let grant = &new.grant;
         let (name, is_prefix) = match &grant.named {
             Named::Exactly(name) => (name, 0_i16),
@@ -253,6 +273,13 @@ impl Db {
             .bind(new.expires_at.as_millis())
             .execute(&mut *tx)
             .await?;
+            audit!(self, tx, Entry {
+                at: new.created_at,
+                by: &new.created_by,
+                action: "token.create",
+                subject: &new.id,
+                detail: &new.detail(),
+            });
         });
         Ok(())
     }
@@ -296,15 +323,15 @@ impl Db {
     /// there is none of that id. One that was used stays used.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
     pub async fn withdraw_token(
         &self,
         id: &str,
         operator: &str,
         now: Timestamp,
-    ) -> Result<Option<TokenRecord>, sqlx::Error> {
+    ) -> Result<Option<TokenRecord>, Error> {
         let row: Option<Row> = transaction!(self, tx => {
-            sqlx::query(
+            let withdrawn = sqlx::query(
                 "UPDATE enrolment_tokens SET withdrawn_at = $3, withdrawn_by = $2 \
                  WHERE token_id = $1 AND used_at IS NULL AND withdrawn_at IS NULL",
             )
@@ -312,9 +339,19 @@ impl Db {
             .bind(operator)
             .bind(now.as_millis())
             .execute(&mut *tx)
-            .await?;
+            .await?
+            .rows_affected();
+            if withdrawn == 1 {
+                audit!(self, tx, Entry {
+                    at: now,
+                    by: operator,
+                    action: "token.withdraw",
+                    subject: id,
+                    detail: &[],
+                });
+            }
             sqlx::query_as(SELECT_BY_ID).bind(id).fetch_optional(&mut *tx).await?
         });
-        row.map(TokenRecord::try_from).transpose()
+        Ok(row.map(TokenRecord::try_from).transpose()?)
     }
 }

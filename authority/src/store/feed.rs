@@ -4,7 +4,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::feed::{Action, Event, FeedError, MAX_EVENTS, Position, genesis, link};
 
-use super::{Db, on, transaction};
+use super::{Db, Pool, on, transaction};
 use crate::error::Error;
 
 /// Locks the head until the transaction ends. It comes last in every transaction that takes other
@@ -235,16 +235,16 @@ impl Db {
     /// # Errors
     /// When the database does not answer.
     pub async fn wake_replicas(&self) -> Result<(), sqlx::Error> {
-        match self {
+        match self.pool() {
             // Only PostgreSQL has replicas, and it can push.
-            Self::Postgres(pool) => {
+            Pool::Postgres(pool) => {
                 let notify = format!("NOTIFY {CHANNEL}");
                 sqlx::query(sqlx::AssertSqlSafe(notify))
                     .execute(pool)
                     .await
                     .map(|_| ())
             }
-            Self::Sqlite(_) => Ok(()),
+            Pool::Sqlite(_) => Ok(()),
         }
     }
 }

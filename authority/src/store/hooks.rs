@@ -3,7 +3,8 @@
 use mcps_core::clock::Timestamp;
 use mcps_core::feed::Target;
 
-use super::{Db, on};
+use super::audit::{Entry, audit};
+use super::{Db, on, transaction};
 use crate::error::Error;
 use crate::hooks::mapping::Mapping;
 use crate::hooks::signature::Verifier;
@@ -40,9 +41,16 @@ impl Db {
     /// Adds a source, or changes the one of that name.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn set_hook(&self, hook: &Hook, now: Timestamp) -> Result<(), sqlx::Error> {
-        on!(self, pool => {
+    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
+    pub async fn set_hook(&self, hook: &Hook, by: &str, now: Timestamp) -> Result<(), Error> {
+        let mut detail = vec![
+            ("scheme", hook.verifier.scheme().to_owned()),
+            ("ceiling", hook.ceiling.as_str().to_owned()),
+            ("per_hour", hook.per_hour.to_string()),
+        ];
+        let tenant = hook.tenant.clone();
+        detail.extend(tenant.map(|tenant| ("tenant", tenant)));
+        transaction!(self, tx => {
             sqlx::query(
                 "INSERT INTO hooks (name, scheme, secret, ceiling, tenant, per_hour, mapping, added_at) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO UPDATE SET \
@@ -57,24 +65,42 @@ impl Db {
             .bind(hook.per_hour)
             .bind(hook.mapping.as_ref().map(Mapping::text))
             .bind(now.as_millis())
-            .execute(pool)
-            .await
-            .map(|_| ())
-        })
+            .execute(&mut *tx)
+            .await?;
+            audit!(self, tx, Entry {
+                at: now,
+                by,
+                action: "hook.set",
+                subject: &hook.name,
+                detail: &detail,
+            });
+        });
+        Ok(())
     }
 
     /// Removes a source; `false` when there is none of that name.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn remove_hook(&self, name: &str) -> Result<bool, sqlx::Error> {
-        on!(self, pool => {
-            sqlx::query("DELETE FROM hooks WHERE name = $1")
+    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
+    pub async fn remove_hook(&self, name: &str, by: &str, now: Timestamp) -> Result<bool, Error> {
+        let removed = transaction!(self, tx => {
+            let removed = sqlx::query("DELETE FROM hooks WHERE name = $1")
                 .bind(name)
-                .execute(pool)
-                .await
-                .map(|done| done.rows_affected() == 1)
-        })
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            if removed == 1 {
+                audit!(self, tx, Entry {
+                    at: now,
+                    by,
+                    action: "hook.remove",
+                    subject: name,
+                    detail: &[],
+                });
+            }
+            removed == 1
+        });
+        Ok(removed)
     }
 
     /// The source of that name.

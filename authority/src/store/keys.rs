@@ -4,6 +4,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::feed::{Action, Position};
 use mcps_core::key::KeyId;
 
+use super::audit::{Entry, audit};
 use super::feed::append;
 use super::{Db, on, transaction};
 use crate::error::Error;
@@ -114,7 +115,22 @@ impl Db {
             .bind(&change.note)
             .execute(&mut *tx)
             .await?;
-            append!(tx, change.at, &[action], reason)
+            let position = append!(tx, change.at, &[action], reason);
+            let mut detail = vec![
+                ("use", change.usage.clone()),
+                ("key_set", change.number.to_string()),
+                ("position", position.cursor().to_string()),
+            ];
+            detail.extend(change.signs_from.map(|from| ("signs_from", from.to_string())));
+            detail.extend(change.note.clone().map(|note| ("note", note)));
+            audit!(self, tx, Entry {
+                at: change.at,
+                by: &change.by,
+                action: &format!("authority_key.{}", change.state),
+                subject: change.kid.as_str(),
+                detail: &detail,
+            });
+            position
         });
         Ok(Some(position))
     }

@@ -4,7 +4,9 @@ use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::random::{Random, RandomError, hex16};
 
-use super::{Db, on};
+use super::audit::{Entry, audit};
+use super::{Db, on, transaction};
+use crate::error::Error;
 use crate::operator_key::OperatorKey;
 
 pub(super) const INSERT_OPERATOR: &str =
@@ -49,22 +51,32 @@ impl Db {
     /// Adds an operator.
     ///
     /// # Errors
-    /// When the database does not answer, or the key is already somebody's.
+    /// [`Error::Database`] also when the key is already somebody's; [`Error::Audit`],
+    /// [`Error::KeyUnusable`].
     pub async fn add_operator(
         &self,
         operator: &NewOperator,
+        by: &str,
         now: Timestamp,
-    ) -> Result<(), sqlx::Error> {
-        on!(self, pool => {
+    ) -> Result<(), Error> {
+        let detail = [("name", operator.name.clone())];
+        transaction!(self, tx => {
             sqlx::query(INSERT_OPERATOR)
                 .bind(&operator.operator_id)
                 .bind(&operator.name)
                 .bind(operator.key_hash.as_bytes().as_slice())
                 .bind(now.as_millis())
-                .execute(pool)
-                .await
-                .map(|_| ())
-        })
+                .execute(&mut *tx)
+                .await?;
+            audit!(self, tx, Entry {
+                at: now,
+                by,
+                action: "operator.add",
+                subject: &operator.operator_id,
+                detail: &detail,
+            });
+        });
+        Ok(())
     }
 
     /// The operator whose API key has this hash. The index is searched by a hash of 256 random

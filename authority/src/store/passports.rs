@@ -1,11 +1,13 @@
 //! Issuing in two steps, and reading what was issued.
 
 use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
 use mcps_core::key::KeyId;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Kind, PassportId};
 use mcps_core::signature::Signature;
 
+use super::audit::{Entry, audit};
 use super::challenges::take_challenge;
 use super::enrolments::redeem;
 use super::row::{Row, select_issued};
@@ -41,6 +43,29 @@ pub struct NewPassport {
     pub token: Option<String>,
     /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
+}
+
+impl NewPassport {
+    /// What is recorded of it. By the digest it can be told whether what is stored, or was signed, is
+    /// what was to be signed.
+    fn detail(&self, binding: &Binding) -> Vec<(&'static str, String)> {
+        let digest = Digest::of(self.to_be_signed.as_bytes());
+        let mut detail = vec![
+            ("tenant", binding.tenant.clone()),
+            ("kind", self.kind.as_str().to_owned()),
+            ("name", binding.subject.clone()),
+            ("owner", self.owner.clone()),
+            ("key", binding.kid.clone()),
+            ("level", self.trust_level.number().to_string()),
+            ("until", self.expires_at.to_string()),
+            ("digest", digest.to_string()),
+        ];
+        let renews = self.renews.as_ref();
+        detail.extend(renews.map(|id| ("renews", id.to_string())));
+        let previous = binding.previous_kid.clone();
+        detail.extend(previous.map(|kid| ("replaces_key", kid)));
+        detail
+    }
 }
 
 /// Which passports to list, newest first.
@@ -173,6 +198,13 @@ impl Db {
             .bind(line)
             .execute(&mut *tx)
             .await?;
+            audit!(self, tx, Entry {
+                at: new.issued_at,
+                by: &new.issued_by,
+                action: "passport.issue",
+                subject: new.id.as_str(),
+                detail: &new.detail(binding),
+            });
         });
         Ok(())
     }

@@ -8,6 +8,7 @@ use mcps_core::key::KeyId;
 use mcps_core::passport::{Kind, PassportId};
 
 use super::actions::{end_action, given_before};
+use super::audit::{Entry as AuditEntry, audit};
 use super::feed::append;
 use super::row::passport_id;
 use super::{Binding, Db, Done, Record, Revocation, on, transaction};
@@ -148,8 +149,20 @@ impl Db {
                     .bind(&position)
                     .execute(&mut *tx)
                     .await?;
+                let mut detail = order.detail();
+                detail.push(("position", position.clone()));
+                if let Held::Suspended(Some(until)) = held {
+                    detail.push(("until", until.to_string()));
+                }
                 let done = order.done(Some(position), true);
                 end_action!(tx, deed, done);
+                audit!(self, tx, AuditEntry {
+                    at: order.at,
+                    by: &order.by,
+                    action: &format!("order.{}", action.as_str()),
+                    subject: &target,
+                    detail: &detail,
+                });
                 done
             };
             if order.dry_run {
@@ -199,8 +212,18 @@ impl Db {
                 let actions = std::slice::from_ref(&action);
                 let position = append!(tx, order.at, actions, order.reason.as_str());
                 let position = position.cursor().to_string();
+                let mut detail = order.detail();
+                detail.push(("lifts", held.to_owned()));
+                detail.push(("position", position.clone()));
                 let done = order.done(Some(position), true);
                 end_action!(tx, deed, done);
+                audit!(self, tx, AuditEntry {
+                    at: order.at,
+                    by: &order.by,
+                    action: "order.reinstate",
+                    subject: &text,
+                    detail: &detail,
+                });
                 done
             };
             if order.dry_run {

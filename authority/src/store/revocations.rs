@@ -5,6 +5,7 @@ use mcps_core::feed::{Action, FeedError, Target};
 use mcps_core::key::KeyId;
 use mcps_core::passport::PassportId;
 
+use super::audit::{Entry, audit};
 use super::compromises::{REVOKE_LINES, lock_lines, told};
 use super::feed::append;
 use super::row::{Row, passport_id, select_issued};
@@ -84,6 +85,17 @@ pub struct Revocation {
 }
 
 impl Revocation {
+    /// What is recorded of it.
+    pub(super) fn detail(&self) -> Vec<(&'static str, String)> {
+        let mut detail = vec![
+            ("reason", self.reason.as_str().to_owned()),
+            ("order", self.deed.id.clone()),
+        ];
+        let note = self.note.clone();
+        detail.extend(note.map(|note| ("note", note)));
+        detail
+    }
+
     /// What came of it now. A number in the feed that will be another's is not given out.
     pub(crate) fn done(&self, position: Option<String>, changed: bool) -> Done {
         Done {
@@ -109,6 +121,16 @@ pub struct Revoked {
     pub position: Option<String>,
     /// Whether there was anything to tell now.
     pub told: bool,
+}
+
+/// So many of them as a record has room for, and how many more there are.
+pub(super) fn list(ids: &[&str]) -> String {
+    const MOST: usize = 100;
+    let named = ids.get(..MOST).unwrap_or(ids).join(" ");
+    match ids.len().saturating_sub(MOST) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// The passport alone.
@@ -236,6 +258,24 @@ impl Db {
                         .execute(&mut *tx)
                         .await?;
                 }
+            }
+            if !changed.is_empty() || (compromised && before.is_none()) {
+                let others = changed.iter().filter(|(other, ..)| other != id.as_str());
+                let others: Vec<&str> = others.map(|(other, ..)| other.as_str()).collect();
+                let mut detail = order.detail();
+                if !others.is_empty() {
+                    detail.push(("with_it", list(&others)));
+                }
+                if compromised && before.is_none() {
+                    detail.push(("key_blocked", kid.clone()));
+                }
+                audit!(self, tx, Entry {
+                    at: order.at,
+                    by: &order.by,
+                    action: "passport.revoke",
+                    subject: id.as_str(),
+                    detail: &detail,
+                });
             }
             let (revoked_at, reason, position): (i64, String, Option<String>) = sqlx::query_as(
                 "SELECT revoked_at, reason, told_at FROM passports WHERE passport_id = $1",

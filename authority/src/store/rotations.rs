@@ -5,13 +5,15 @@ use mcps_core::feed::{Action, Target};
 use mcps_core::passport::PassportId;
 use mcps_core::signature::Signature;
 
+use super::audit::{Entry, audit};
 use super::feed::append;
+use super::revocations::list;
 use super::row::{Row, passport_id, select_issued};
 use super::{Db, Reason, Record, on, transaction};
 use crate::error::Error;
 
 /// Most passports that are told of at once.
-const BATCH: i64 = 200;
+const BATCH: i64 = 100;
 
 impl Db {
     /// The second step of a passport by which another's key is exchanged: stores the signature, and
@@ -19,14 +21,14 @@ impl Db {
     /// leave, since it was signed or revoked before.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
     pub async fn complete_rotation(
         &self,
         id: &PassportId,
         signature: &Signature,
         old: &PassportId,
-        supersede_at: Timestamp,
-    ) -> Result<bool, sqlx::Error> {
+        (now, supersede_at): (Timestamp, Timestamp),
+    ) -> Result<bool, Error> {
         let done = transaction!(self, tx => {
             let (kid, tenant, kind, name): (String, String, String, String) = sqlx::query_as(
                 "SELECT kid, tenant, kind, name FROM passports WHERE passport_id = $1",
@@ -60,13 +62,26 @@ impl Db {
                 .bind(supersede_at.as_millis())
                 .execute(&mut *tx)
                 .await?;
+                let detail = [
+                    ("passport", old.to_string()),
+                    ("replaced_by", id.to_string()),
+                    ("superseded_at", supersede_at.to_string()),
+                ];
+                audit!(self, tx, Entry {
+                    at: now,
+                    by: old.as_str(),
+                    action: "key.rotate",
+                    subject: &kid,
+                    detail: &detail,
+                });
             }
             done
         });
         Ok(done == 1)
     }
 
-    /// The passport by which this one's key was exchanged for that key, if it is still good.
+    /// The newest passport of that key in the line of this one, if one is still good: also when what
+    /// was exchanged is a renewal of this one.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -78,8 +93,9 @@ impl Db {
     ) -> Result<Option<Record>, sqlx::Error> {
         let row: Option<Row> = on!(self, pool => {
             sqlx::query_as(select_issued!(
-                "AND renews = $1 AND kid = $2 AND revoked_at IS NULL AND supersede_at IS NULL \
-                 AND expires_at > $3 ORDER BY issued_at DESC LIMIT 1"
+                "AND line = (SELECT line FROM passports AS named WHERE named.passport_id = $1) \
+                 AND kid = $2 AND revoked_at IS NULL AND supersede_at IS NULL \
+                 AND expires_at > $3 ORDER BY issued_at DESC, passport_id DESC LIMIT 1"
             ))
             .bind(old.as_str())
             .bind(kid)
@@ -94,7 +110,7 @@ impl Db {
     /// Gives how many there were; of several replicas one finds each.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
     pub async fn supersede_due(&self, now: Timestamp) -> Result<usize, Error> {
         const DUE: &str = "SELECT passport_id FROM passports \
              WHERE supersede_at <= $1 AND revoked_at IS NULL LIMIT $2";
@@ -111,7 +127,7 @@ impl Db {
         }
         let (at, reason) = (now.as_millis(), Reason::Superseded.as_str());
         let superseded = transaction!(self, tx => {
-            let mut superseded = 0_usize;
+            let mut ended_now = Vec::new();
             let mut actions = Vec::new();
             for (id,) in &due {
                 let ended: Option<(i64,)> = sqlx::query_as(
@@ -124,15 +140,17 @@ impl Db {
                 .fetch_optional(&mut *tx)
                 .await?;
                 if let Some((expires_at,)) = ended {
-                    superseded += 1;
+                    ended_now.push(id.as_str());
                     if expires_at > at {
                         actions.push(Action::Revoke(Target::Passport(passport_id(id)?)));
                     }
                 }
             }
+            let mut told = Vec::new();
             if !actions.is_empty() {
                 let position = append!(tx, now, &actions, reason);
                 let position = position.cursor().to_string();
+                told.push(("position", position.clone()));
                 for (id,) in &due {
                     sqlx::query(
                         "UPDATE passports SET told_at = $2 \
@@ -145,7 +163,22 @@ impl Db {
                     .await?;
                 }
             }
-            superseded
+            let mut detail = vec![("reason", reason.to_owned())];
+            detail.extend(told);
+            // One record, or two replicas could wait for each other's lanes.
+            if let Some((first, others)) = ended_now.split_first() {
+                if !others.is_empty() {
+                    detail.push(("with_it", list(others)));
+                }
+                audit!(self, tx, Entry {
+                    at: now,
+                    by: "authority",
+                    action: "passport.revoke",
+                    subject: first,
+                    detail: &detail,
+                });
+            }
+            ended_now.len()
         });
         Ok(superseded)
     }

@@ -2,9 +2,11 @@
 
 use std::io;
 
+use mcps_client::audit::PieceError;
 use mcps_client::error::ClientError;
 use mcps_client::exit::{self, Exit};
 use mcps_client::feed::Flaw;
+use mcps_core::audit::AuditError;
 use mcps_core::pin::ApprovalError;
 use mcps_core::refusal::Refusal;
 
@@ -89,6 +91,20 @@ pub(crate) enum CliError {
         "`{0}` is not a time; write it like 2026-11-21T12:00:00.000Z, or a length of time from now like 2h"
     )]
     NotATime(String),
+    /// The audit trail is not as it was written.
+    #[error(
+        "{wrong} things in the audit trail are not as they were written; keep a copy of the database, and ask who had access to it"
+    )]
+    Trail {
+        /// How many.
+        wrong: u64,
+    },
+    /// What was given as an export is none.
+    #[error("the export cannot be read: {0}; make another with: mcps audit export")]
+    NoExport(PieceError),
+    /// What was given as a checkpoint is none.
+    #[error("the checkpoint that was kept is not one of this authority: {0}")]
+    Kept(AuditError),
     /// An id that is not one.
     #[error("`{0}` is not a passport id; write asp_ and 32 lower-case hex digits")]
     NotAnId(String),
@@ -114,7 +130,11 @@ impl CliError {
         match self {
             Self::Client(error) => Exit::of(error),
             Self::Refused { refusal, .. } => Exit::of_refusal(refusal),
-            Self::OtherRoot { .. } | Self::Recording(_) => Exit::Refused,
+            Self::OtherRoot { .. }
+            | Self::Recording(_)
+            | Self::Trail { .. }
+            | Self::NoExport(_)
+            | Self::Kept(_) => Exit::Refused,
             Self::NoHome
             | Self::NoOperatorKey
             | Self::NoCredential

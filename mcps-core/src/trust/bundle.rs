@@ -17,10 +17,21 @@ pub enum KeyUse {
     Status,
     /// Frames of the revocation feed.
     Feed,
+    /// Records of what was changed.
+    Audit,
 }
 
 impl KeyUse {
-    /// `root`, `passport`, `status` or `feed`.
+    /// Every use there is.
+    pub const ALL: [Self; 5] = [
+        Self::Root,
+        Self::Passport,
+        Self::Status,
+        Self::Feed,
+        Self::Audit,
+    ];
+
+    /// `root`, `passport`, `status`, `feed` or `audit`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -28,15 +39,14 @@ impl KeyUse {
             Self::Passport => "passport",
             Self::Status => "status",
             Self::Feed => "feed",
+            Self::Audit => "audit",
         }
     }
 
     /// Reads its name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Root, Self::Passport, Self::Status, Self::Feed]
-            .into_iter()
-            .find(|own| own.as_str() == text)
+        Self::ALL.into_iter().find(|own| own.as_str() == text)
     }
 }
 

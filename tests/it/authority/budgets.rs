@@ -1,7 +1,7 @@
 //! Budgets of issuing and of cutting off: neither takes from the other.
 
 use mcps_authority::Config;
-use mcps_authority::store::Db;
+use mcps_authority::store::Pool;
 use reqwest::Response;
 use serde_json::{Value, json};
 use sqlx::Executor as _;
@@ -107,7 +107,8 @@ async fn whoever_makes_keys_up_does_not_spend_an_operators_budget() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn issuing_that_is_stuck_does_not_hold_every_connection() {
     let world = World::start(Engine::Postgres).await;
-    let Db::Postgres(pool) = world.database().await else {
+    let db = world.database().await;
+    let Pool::Postgres(pool) = db.pool() else {
         panic!("not PostgreSQL");
     };
     let mut blocker = pool.begin().await.unwrap();
@@ -129,7 +130,7 @@ async fn issuing_that_is_stuck_does_not_hold_every_connection() {
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
          AND datname = current_database()";
     loop {
-        let (count,): (i64,) = sqlx::query_as(waiting).fetch_one(&pool).await.unwrap();
+        let (count,): (i64,) = sqlx::query_as(waiting).fetch_one(pool).await.unwrap();
         if count >= 12 {
             break;
         }

@@ -1,9 +1,17 @@
 //! A fresh database for each test, on either engine.
 
-use mcps_authority::store::Db;
+use std::sync::Arc;
+
+use mcps_authority::keys::{Keyring, Keys};
+use mcps_authority::store::{Db, Scribe};
+use mcps_core::clock::{ManualClock, Timestamp};
 use mcps_core::random::{SystemRandom, hex16};
+use mcps_core::signer::Signer as _;
+use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
+
+use super::world::new_key;
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +42,27 @@ impl Engine {
         };
         db.migrate().await.unwrap();
         db.begin_feed("ta").await.unwrap();
+        db.record_by(Scribe::new(Arc::new(audit_key())));
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        db.begin_audit("ta", now).await.unwrap();
         (db, folder)
     }
+}
+
+/// The keys of an authority that has an audit key and nothing else.
+fn audit_key() -> Keys {
+    let key = new_key();
+    let keys = [TrustedKey {
+        usage: KeyUse::Audit,
+        state: KeyState::Active,
+        public_key: key.public_key().clone(),
+    }];
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    let kid = key.public_key().key_id();
+    let unsigned = TrustBundle::unsigned_json("ta", 1, now, kid, &keys);
+    let bundle = TrustBundle::parse(&unsigned).unwrap();
+    let ring = Keyring::of(bundle, &[(KeyUse::Audit, Arc::new(key))]);
+    Keys::fixed(ring, Arc::new(ManualClock::new(now)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "where the test server is")]

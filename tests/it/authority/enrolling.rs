@@ -294,9 +294,11 @@ async fn what_an_operator_gave_ends_with_the_operator() {
         let made = token(&world, json!({"name": "a"})).await;
         let db = world.database().await;
         let disable = "UPDATE operators SET disabled_at = 1";
-        match &db {
-            mcps_authority::store::Db::Postgres(pool) => drop(pool.execute(disable).await.unwrap()),
-            mcps_authority::store::Db::Sqlite(pool) => drop(pool.execute(disable).await.unwrap()),
+        match db.pool() {
+            mcps_authority::store::Pool::Postgres(pool) => {
+                drop(pool.execute(disable).await.unwrap())
+            }
+            mcps_authority::store::Pool::Sqlite(pool) => drop(pool.execute(disable).await.unwrap()),
         }
         let order = bare(&world, "a").await;
         let refused = redeem(&world, made["token"].as_str().unwrap(), &order).await;

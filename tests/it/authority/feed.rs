@@ -352,11 +352,11 @@ impl World {
 
     /// Runs a statement on the authority's database, behind its back.
     pub(super) async fn sql(&self, statement: &str) {
-        use mcps_authority::store::Db;
+        use mcps_authority::store::Pool;
         let statement = AssertSqlSafe(statement.to_owned());
-        match self.database().await {
-            Db::Postgres(pool) => drop(sqlx::query(statement).execute(&pool).await.unwrap()),
-            Db::Sqlite(pool) => drop(sqlx::query(statement).execute(&pool).await.unwrap()),
+        match self.as_found().await.pool() {
+            Pool::Postgres(pool) => drop(sqlx::query(statement).execute(pool).await.unwrap()),
+            Pool::Sqlite(pool) => drop(sqlx::query(statement).execute(pool).await.unwrap()),
         }
     }
 }

@@ -46,7 +46,7 @@ fn suspend(name: &str) -> String {
 
 async fn set(world: &World, hook: &Hook) {
     let db = world.database().await;
-    db.set_hook(hook, world.now()).await.unwrap();
+    db.set_hook(hook, "test", world.now()).await.unwrap();
     db.close().await;
 }
 

@@ -78,7 +78,7 @@ async fn a_passphrase_is_read_from_a_file_or_the_environment_and_never_shown() {
     fs::write(&file, "correct horse\n").unwrap();
     let file = file.to_str().unwrap();
     let list = ["list", "--json"];
-    let yes = ["yes"; 4];
+    let yes = ["yes"; 5];
     for environment in [
         ("MCPS_AUTHORITY_KEY_PASSPHRASE_FILE", file),
         ("MCPS_AUTHORITY_KEY_PASSPHRASE", "correct horse"),
@@ -87,7 +87,7 @@ async fn a_passphrase_is_read_from_a_file_or_the_environment_and_never_shown() {
     }
     let named = ["list", "--json", "--key-passphrase-file", file];
     assert_eq!(found(keys(&data_dir, &named, &[])), yes);
-    assert_eq!(found(keys(&data_dir, &list, &[])), ["unreadable"; 4]);
+    assert_eq!(found(keys(&data_dir, &list, &[])), ["unreadable"; 5]);
     let wrong = [("MCPS_AUTHORITY_KEY_PASSPHRASE", "wrong horse")];
     let error = keys(&data_dir, &["prepare", "--use", "feed"], &wrong).failed(1);
     assert!(error.contains("--key-passphrase-file"), "{error}");
@@ -118,7 +118,7 @@ async fn a_token_is_named_by_its_module_its_label_and_a_file_with_its_pin() {
     ];
     let list = ["list", "--json"];
     let listed = found(keys(&data_dir, &list, &environment));
-    assert_eq!(listed, ["yes"; 4]);
+    assert_eq!(listed, ["yes"; 5]);
     // What another process makes in the token is found by those that run.
     let prepared = keys(&data_dir, &["prepare", "--use", "feed"], &environment).succeeded();
     keys(

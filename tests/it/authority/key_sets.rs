@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use mcps_authority::config::KeyPlace;
-use mcps_authority::keys::{KeyOrder, OVERLAP, Step, carry_out};
-use mcps_authority::{Config, open_keys};
+use mcps_authority::keys::{KeyOrder, OVERLAP, SERVING, Step, carry_out};
+use mcps_authority::{Config, open_changing};
 use mcps_client::authority::AuthorityClient;
 use mcps_client::home::{AuthorityPin, Home};
 use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_core::random::SystemRandom;
-use mcps_core::trust::{KeyUse, TrustStore};
+use mcps_core::trust::TrustStore;
 use serde_json::json;
 
 use super::engine::Engine;
@@ -147,9 +147,9 @@ async fn an_authority_moves_from_files_to_a_token_between_two_starts() {
     };
     let world = World::start_with(Engine::Sqlite, files).await;
     let passport = world.issue("agent-7", &new_key()).await;
-    let (db, custody) = open_keys(&in_token).await.unwrap();
     let clock = world.clock.as_ref();
-    for usage in [KeyUse::Passport, KeyUse::Status, KeyUse::Feed] {
+    let (db, custody) = open_changing(&in_token, clock).await.unwrap();
+    for usage in SERVING {
         let take = async |step| {
             let order = KeyOrder {
                 step,

@@ -253,7 +253,7 @@ async fn steps_that_would_leave_nothing_to_sign_with_or_make_a_dead_key_sign_are
                 .problem(409, "key-not-changed");
         }
         let gone = world.get_as_operator("/v1/authority-keys").await;
-        assert_eq!(gone.json()["keys"].as_array().unwrap().len(), 5);
+        assert_eq!(gone.json()["keys"].as_array().unwrap().len(), 6);
         assert_eq!(world.bundle().await.number(), number + 2);
         world
             .get("/v1/authority-keys")

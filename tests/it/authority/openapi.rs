@@ -35,6 +35,9 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
         guarded,
         [
             "get /v1/actions",
+            "get /v1/audit/checkpoints",
+            "get /v1/audit/lanes/{lane}",
+            "get /v1/audit/records",
             "get /v1/authority-keys",
             "get /v1/enrolment-tokens",
             "get /v1/passports",

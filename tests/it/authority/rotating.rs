@@ -305,9 +305,13 @@ async fn a_lost_answer_is_given_again_to_the_same_two_keys() {
     on_both(async |world| {
         let (old_key, next_key, third_key) = (new_key(), new_key(), new_key());
         let old = world.issue("agent-7", &old_key).await;
+        let sibling = world.renew(&old, &old_key, json!({})).await.passport();
         let rotated = rotate(&world, &old, &old_key, &next_key, json!({})).await;
         let again = rotate(&world, &old, &old_key, &next_key, json!({})).await;
         assert_eq!(again.text, rotated.text);
+        // Also to whoever holds a renewal of what was exchanged.
+        let by_sibling = rotate(&world, &sibling, &old_key, &next_key, json!({})).await;
+        assert_eq!(by_sibling.text, rotated.text);
         // Also when the overlap is over.
         world.clock.advance(Duration::from_secs(1800));
         let new = rotated.passport();

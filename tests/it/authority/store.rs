@@ -158,7 +158,7 @@ async fn founds_once_and_migrates_again_without_harm() {
             "op_1"
         );
         assert_eq!(db.operator_by_key(&other_key.hash()).await.unwrap(), None);
-        db.add_operator(&operator("op_3", other_key.hash()), at(2))
+        db.add_operator(&operator("op_3", other_key.hash()), "test", at(2))
             .await
             .unwrap();
         assert_eq!(
@@ -170,7 +170,7 @@ async fn founds_once_and_migrates_again_without_harm() {
             "op_3"
         );
         assert!(
-            db.add_operator(&operator("op_4", key.hash()), at(3))
+            db.add_operator(&operator("op_4", key.hash()), "test", at(3))
                 .await
                 .is_err()
         );

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_authority::store::Db;
-use mcps_authority::{Config, Running, serve};
+use mcps_authority::{Config, Running, open_changing, serve};
 use mcps_core::clock::{Clock as _, ManualClock, Timestamp};
 use mcps_core::json::{Document, quote};
 use mcps_core::key::{KeyId, SecretKey};
@@ -175,14 +175,20 @@ impl World {
         }
     }
 
-    /// A connection of its own to the authority's database.
-    pub(super) async fn database(&self) -> Db {
+    /// A connection of its own to the authority's database, for looking into it or spoiling it.
+    pub(super) async fn as_found(&self) -> Db {
         match &self.config.database_url {
             Some(url) => Db::open_postgres(url).await.unwrap(),
             None => Db::open_sqlite(&self.config.data_dir.join("authority.db"))
                 .await
                 .unwrap(),
         }
+    }
+
+    /// A connection of its own to the authority's database, by which things are changed.
+    pub(super) async fn database(&self) -> Db {
+        let opened = open_changing(&self.config, self.clock.as_ref()).await;
+        opened.unwrap().0
     }
 
     /// Where its key files are.
