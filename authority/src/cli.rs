@@ -1,7 +1,9 @@
 //! The command line. The environment is read here and nowhere else.
 
+mod care;
 mod keys;
 
+pub(crate) use care::Care;
 pub(crate) use keys::KeysCommand;
 
 use std::fmt;
@@ -39,6 +41,8 @@ pub(crate) enum Command {
     /// Say where incidents may be reported from, and what each source may do.
     #[command(subcommand)]
     Hook(Box<HookCommand>),
+    #[command(flatten)]
+    Care(Care),
     /// Print the OpenAPI 3.1 document of the HTTP interface.
     Openapi,
 }

@@ -11,11 +11,13 @@
 
 pub mod api;
 pub mod authority;
+pub mod backup;
 pub mod budget;
 pub mod compromise;
 pub mod config;
 pub mod cursor;
 pub mod custody;
+pub mod doctor;
 pub mod enrolment;
 pub mod error;
 pub mod examine;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use mcps_authority::{Running, add_operator, api, open_founded, serve};
+use mcps_authority::store::Db;
+use mcps_authority::{Config, Running, add_operator, api, open_founded, serve};
 use mcps_core::clock::SystemClock;
 use mcps_core::random::SystemRandom;
 use mcps_core::trust::TrustBundle;
@@ -31,6 +32,7 @@ async fn main() -> ExitCode {
             Ok(false) => return ExitCode::from(CHANGED),
             Err(error) => Err(error),
         },
+        Command::Care(command) => command.run().await,
         Command::Hook(command) => hook::run(&command).await,
         Command::Openapi => print_openapi(),
     };
@@ -46,19 +48,25 @@ async fn main() -> ExitCode {
 /// Something is not as it was written; the code of `mcps` for what does not verify.
 const CHANGED: u8 = 6;
 
-/// Prints what an examination finds; `false` when something was changed.
-async fn examine(args: &Examine) -> anyhow::Result<bool> {
-    let db = open_founded(&args.config()?).await?;
+/// The database of an authority, and its key set.
+async fn opened(config: &Config) -> anyhow::Result<(Db, TrustBundle)> {
+    let db = open_founded(config).await?;
     let founding = db.founding().await?.context("there is no authority here")?;
     let bundle = TrustBundle::parse(&founding.bundle)?;
     bundle.verify(bundle.signer())?;
+    Ok((db, bundle))
+}
+
+/// Prints what an examination finds; `false` when something was changed.
+async fn examine(args: &Examine) -> anyhow::Result<bool> {
+    let (db, bundle) = opened(&args.config()?).await?;
     let report = mcps_authority::examine::examine(&db, &bundle).await?;
     let mut out = io::stdout().lock();
     let findings = report.findings.iter().map(ToString::to_string);
     if args.json {
         let findings: Vec<String> = findings.collect();
         let report = serde_json::json!({
-            "authority": founding.name,
+            "authority": bundle.authority(),
             "root_kid": bundle.signer().as_str(),
             "records": report.records, "checkpoints": report.checkpoints,
             "passports": report.passports, "events": report.events,
@@ -74,7 +82,7 @@ async fn examine(args: &Examine) -> anyhow::Result<bool> {
             wrong,
             ..
         } = &report;
-        let (name, root) = (&founding.name, bundle.signer());
+        let (name, root) = (bundle.authority(), bundle.signer());
         writeln!(out, "authority {name}, root key {root}")?;
         writeln!(
             out,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcps_core::clock::{Clock, ManualClock};
+use mcps_core::clock::{Clock, ManualClock, Timestamp};
 use mcps_core::random::Random;
 use mcps_core::trust::{KeyUse, TrustBundle};
 use tokio::net::TcpListener;
@@ -24,7 +24,7 @@ use crate::founding::found_or_find;
 use crate::keys::{Keyring, Keys};
 use crate::operator_key::OperatorKey;
 use crate::start::StartError;
-use crate::store::{Db, NewOperator, Scribe};
+use crate::store::{Db, KeyChange, NewOperator, Scribe};
 use crate::trail;
 
 /// How long requests under way may take to finish once the service is told to stop.
@@ -176,24 +176,39 @@ pub async fn open_changing(
     clock: &dyn Clock,
 ) -> Result<(Db, Custody), StartError> {
     let db = open_founded(config).await?;
-    let custody = Custody::new(config)?;
     let founding = db.founding().await?.ok_or(StartError::NotFounded)?;
     let bundle = TrustBundle::parse(&founding.bundle)?;
     bundle.verify(bundle.signer())?;
     let now = clock.now();
+    let authority = bundle.authority().to_owned();
     let changes = db.key_changes().await?;
-    let mut ring = Keyring::gather(bundle, &changes, &custody, now, None);
+    recording(&db, config, bundle, &changes, now)?;
+    let begun = db.begin_audit(&authority, now).await;
+    begun.map_err(StartError::Audit)?;
+    Ok((db, Custody::new(config)?))
+}
+
+/// Has every change to the database recorded, by the audit key that the configuration leads to.
+pub(crate) fn recording(
+    db: &Db,
+    config: &Config,
+    bundle: TrustBundle,
+    changes: &[KeyChange],
+    now: Timestamp,
+) -> Result<(), StartError> {
+    let custody = Custody::new(config)?;
+    let mut ring = Keyring::gather(bundle, changes, &custody, now, None);
     if ring.signer(KeyUse::Audit, now).is_err() {
         // While keys move from files to a token, the one that records it is still in a file.
         let files = Custody::new(&Config {
             keys: KeyPlace::Files,
             ..config.clone()
         })?;
-        ring = Keyring::gather(ring.bundle().clone(), &changes, &files, now, Some(&ring));
+        ring = Keyring::gather(ring.bundle().clone(), changes, &files, now, Some(&ring));
     }
     let keys = Arc::new(Keys::fixed(ring, Arc::new(ManualClock::new(now))));
-    record(&db, &keys, clock).await?;
-    Ok((db, custody))
+    db.record_by(Scribe::new(keys));
+    Ok(())
 }
 
 /// Has every change recorded, signed by those keys.
@@ -243,7 +258,7 @@ impl Running {
     }
 }
 
-async fn open(config: &Config) -> Result<Db, StartError> {
+pub(crate) async fn open(config: &Config) -> Result<Db, StartError> {
     match config.database_url.as_deref() {
         Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
             Ok(Db::open_postgres(url).await?)
@@ -260,7 +275,7 @@ async fn open(config: &Config) -> Result<Db, StartError> {
     }
 }
 
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

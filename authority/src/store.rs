@@ -7,6 +7,7 @@
 
 mod actions;
 mod audit;
+mod backup;
 mod challenges;
 mod compromises;
 mod enrolments;
@@ -24,6 +25,7 @@ mod row;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
+pub use backup::{Cell, Part, TABLES};
 pub use challenges::Binding;
 pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
@@ -71,6 +73,12 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         include_str!("../../migrations/0007_enrolment.sql"),
     ),
 ];
+
+/// The number of the newest migration that this version knows.
+#[must_use]
+pub fn newest_schema() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, _, _)| *version)
+}
 
 /// Runs one body against whichever pool there is.
 macro_rules! on {
@@ -202,7 +210,16 @@ impl Db {
     /// # Errors
     /// When a migration fails, or the database was written by a newer version.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        self.migrate_to(i64::MAX).await
+    }
+
+    /// Brings the tables up to the migration of that number, and no further.
+    ///
+    /// # Errors
+    /// As [`Db::migrate`].
+    pub async fn migrate_to(&self, newest: i64) -> Result<(), sqlx::migrate::MigrateError> {
+        let migrations = MIGRATIONS.into_iter().filter(|(own, _, _)| *own <= newest);
+        let migrations = migrations.map(|(version, name, sql)| {
             Migration::new(
                 version,
                 name.into(),
@@ -211,7 +228,7 @@ impl Db {
                 false,
             )
         });
-        let migrator = Migrator::with_migrations(migrations.into());
+        let migrator = Migrator::with_migrations(migrations.collect());
         on!(self, pool => migrator.run(pool).await)
     }
 

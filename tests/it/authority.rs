@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod backups;
 mod budgets;
 mod ca;
 mod compromises;
