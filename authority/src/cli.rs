@@ -178,6 +178,19 @@ pub(crate) struct Serve {
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
+    /// A second address that answers the same, for operators and webhooks: its connections are apart, so
+    /// that nobody who fills the first one keeps a revocation out.
+    #[arg(long, env = "MCPS_AUTHORITY_ORDER_LISTEN", value_name = "HOST:PORT")]
+    order_listen: Option<SocketAddr>,
+    /// How many connections are held at once at the first address; further ones wait.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        default_value = "12000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    max_connections: u32,
     /// How much each caller may issue, or ask to have issued: REQUESTS/SECONDS, as 100/60.
     #[arg(
         long,
@@ -333,6 +346,8 @@ impl Serve {
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         Ok(Config {
             listen: self.listen,
+            order_listen: self.order_listen,
+            max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
             issue_quota: self.issue_quota,
             order_quota: self.order_quota,
             issuer: self.issuer.clone(),

@@ -36,6 +36,7 @@ pub mod store;
 pub mod subject;
 
 mod bearer;
+mod listener;
 mod serve;
 mod supersession;
 mod trace;

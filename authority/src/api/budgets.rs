@@ -1,6 +1,6 @@
 //! Which requests are counted, and against whose budget.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
@@ -14,6 +14,7 @@ use super::Shared;
 use super::extract::Operator;
 use crate::budget::{Budget, Caller, seconds};
 use crate::error::Error;
+use crate::listener::Peer;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -115,9 +116,9 @@ async fn caller(authority: &Shared, request: Request) -> Result<(Caller, Request
             caller
         }
         None => {
-            let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+            let from = parts.extensions.get::<ConnectInfo<Peer>>();
             let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            Caller::at(from.map_or(unknown, |ConnectInfo(from)| from.ip()))
+            Caller::at(from.map_or(unknown, |ConnectInfo(Peer(from))| from.ip()))
         }
     };
     Ok((caller, Request::from_parts(parts, body)))

@@ -27,7 +27,7 @@ use super::{CliError, Machine};
 #[command(after_help = exit::HELP)]
 pub(crate) enum Passport {
     /// Get a passport for this home's key, with an enrolment token or an operator's key of the authority.
-    Request(request::Request),
+    Request(Box<request::Request>),
     /// Print a passport: this home's, or one that the authority issued.
     Show(show::Show),
     /// Check a passport against the authority that this home believes.

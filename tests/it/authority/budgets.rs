@@ -143,3 +143,37 @@ async fn issuing_that_is_stuck_does_not_hold_every_connection() {
     blocker.rollback().await.unwrap();
     stuck.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_fills_the_first_address_leaves_the_one_for_orders_free() {
+    for engine in Engine::BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            max_connections: 2,
+            order_listen: Some("127.0.0.1:0".parse().unwrap()),
+            ..Config::local(folder.path().join("data"))
+        };
+        let world = World::start_with(engine, config).await;
+        let addr = world.running.addr;
+        // Two who say nothing take both places; a third one waits for one.
+        let idle = [(); 2].map(|()| tokio::net::TcpStream::connect(addr));
+        let idle = futures_util::future::join_all(idle).await;
+        let mut waiting = tokio::task::JoinSet::new();
+        let (url, body) = (world.running.url(), challenge(&world));
+        waiting.spawn(async move {
+            let client = reqwest::Client::builder().build().unwrap();
+            let sent = client.post(url + "/v1/challenges").json(&body).send();
+            sent.await.unwrap().status().as_u16()
+        });
+        let order_addr = world.running.order_addr.unwrap();
+        let client = reqwest::Client::builder().build().unwrap();
+        let order = client
+            .post(format!("http://{order_addr}/v1/suspensions"))
+            .bearer_auth(&world.operator)
+            .json(&suspension("a"));
+        assert_eq!(order.send().await.unwrap().status(), 200);
+        assert!(waiting.try_join_next().is_none());
+        drop(idle);
+        assert_eq!(waiting.join_all().await, [201]);
+    }
+}

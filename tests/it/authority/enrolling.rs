@@ -294,12 +294,15 @@ async fn what_an_operator_gave_ends_with_the_operator() {
         let made = token(&world, json!({"name": "a"})).await;
         let db = world.database().await;
         let disable = "UPDATE operators SET disabled_at = 1";
-        match db.pool() {
+        let disabled = match db.pool() {
             mcps_authority::store::Pool::Postgres(pool) => {
-                drop(pool.execute(disable).await.unwrap())
+                pool.execute(disable).await.map(|done| done.rows_affected())
             }
-            mcps_authority::store::Pool::Sqlite(pool) => drop(pool.execute(disable).await.unwrap()),
-        }
+            mcps_authority::store::Pool::Sqlite(pool) => {
+                pool.execute(disable).await.map(|done| done.rows_affected())
+            }
+        };
+        assert_eq!(disabled.unwrap(), 1);
         let order = bare(&world, "a").await;
         let refused = redeem(&world, made["token"].as_str().unwrap(), &order).await;
         refused.problem(403, "token-refused");

@@ -81,7 +81,8 @@ async fn an_edited_or_a_foreign_cursor_is_refused() {
             }
             let own = &cursors[at];
             let bytes = URL_SAFE_NO_PAD.decode(own).unwrap();
-            let signed: Value = serde_json::from_slice(&bytes).unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            let signed: Value = serde_json::from_str(&text).unwrap();
             let mut edited = Vec::new();
             for (member, value) in [("after", "asp_0"), ("filter", "live"), ("list", "x")] {
                 let mut other = signed.clone();
