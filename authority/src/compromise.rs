@@ -89,6 +89,7 @@ impl Authority {
         };
         let done = self.db().block_key(key, &order).await?;
         if done.changed {
+            self.feed().wake();
             let (kind, target) = (Action::KeyBlock(key.clone()), Target::Key(key.clone()));
             let (kind, target) = (kind.as_str(), target.to_json());
             self.db()
@@ -101,7 +102,6 @@ impl Authority {
                     done.position.as_deref(),
                 )
                 .await?;
-            self.feed().wake();
         }
         Ok(done)
     }

@@ -113,7 +113,7 @@ impl Db {
     /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
     pub async fn supersede_due(&self, now: Timestamp) -> Result<usize, Error> {
         const DUE: &str = "SELECT passport_id FROM passports \
-             WHERE supersede_at <= $1 AND revoked_at IS NULL LIMIT $2";
+             WHERE supersede_at <= $1 AND revoked_at IS NULL ORDER BY passport_id LIMIT $2";
         let due: Vec<(String,)> = on!(self, pool => {
             sqlx::query_as(DUE)
                 .bind(now.as_millis())
