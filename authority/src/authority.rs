@@ -13,7 +13,9 @@ use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::status::{State, Status};
 use mcps_core::trust::{KeyState, KeyUse};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::budget::{Budget, Quota};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
@@ -24,6 +26,9 @@ use crate::store::{Db, Done, Record, Revocation, Revoked, Told};
 
 /// How long a signed status may be relied upon.
 pub const STATUS_LIFE: Duration = Duration::from_secs(60);
+
+/// How long whoever issues waits for a place.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every handler works with; cheap to share.
 #[derive(Debug)]
@@ -37,6 +42,24 @@ pub struct Authority {
     random: Arc<dyn Random>,
     policy: Policy,
     outbound: Outbound,
+    budgets: Budgets,
+    issuing: Arc<Semaphore>,
+}
+
+/// What each caller may do.
+#[derive(Debug)]
+struct Budgets {
+    issue: Budget,
+    order: Budget,
+}
+
+impl Budgets {
+    fn new(issue: Quota, order: Quota) -> Self {
+        Self {
+            issue: Budget::new("issue", issue),
+            order: Budget::new("order", order),
+        }
+    }
 }
 
 /// What has become of a passport.
@@ -73,6 +96,8 @@ impl Authority {
         outbound: Outbound,
     ) -> Self {
         Self {
+            issuing: Arc::new(Semaphore::new(db.issuing())),
+            budgets: Budgets::new(Quota::USUAL, Quota::USUAL),
             db,
             policy: Policy::default(),
             outbound,
@@ -100,6 +125,38 @@ impl Authority {
     pub async fn status_list(&self, number: i64) -> Result<Listed, Error> {
         let (db, keys) = (&self.db, self.keys.as_ref());
         self.lists.list(number, db, keys, self.now()).await
+    }
+
+    /// With other quotas than the usual ones: for what issues, and for what cuts off.
+    #[must_use]
+    pub fn with_quotas(self, issue: Quota, order: Quota) -> Self {
+        Self {
+            budgets: Budgets::new(issue, order),
+            ..self
+        }
+    }
+
+    /// The budgets for issuing.
+    #[must_use]
+    pub const fn issue_budget(&self) -> &Budget {
+        &self.budgets.issue
+    }
+
+    /// The budgets for cutting off, and for taking that back.
+    #[must_use]
+    pub const fn order_budget(&self) -> &Budget {
+        &self.budgets.order
+    }
+
+    /// Waits for a place among those who issue, of which there are fewer than connections to the
+    /// database: what cuts off always finds one.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] after five seconds.
+    pub async fn issuing(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let place = Arc::clone(&self.issuing).acquire_owned();
+        let place = tokio::time::timeout(PATIENCE, place).await;
+        place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)
     }
 
     /// The issuer's name on every passport.
@@ -189,7 +246,7 @@ impl Authority {
             Action::Reinstate { target, lifts } => self.db.reinstate(target, *lifts, order).await?,
             _ => self.db.restrict(action, order).await?,
         };
-        if done.changed && !done.repeated {
+        if done.changed && !done.repeated && !order.dry_run {
             self.feed.wake();
         }
         Ok(done)
@@ -210,6 +267,9 @@ impl Authority {
             }
             _ => return self.db.restrict(action, order).await,
         };
+        if order.dry_run {
+            return Ok(done);
+        }
         let target = action.target().map(|target| target.to_json());
         let (kind, target) = (action.as_str(), target.unwrap_or_default());
         let (outcome, position) = (done.outcome(), done.position.as_deref());
@@ -245,7 +305,7 @@ impl Authority {
     /// # Errors
     /// [`Error::Database`].
     pub async fn judged(&self, record: &Record, now: Timestamp) -> Result<Judged, Error> {
-        if let Some(revoked) = record.revoked {
+        if let Some(revoked) = record.ended(now) {
             return Ok(Judged {
                 state: State::Revoked,
                 reason: Some(revoked.reason.as_str().to_owned()),

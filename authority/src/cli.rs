@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
+use mcps_authority::budget::Quota;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
@@ -195,6 +196,35 @@ pub(crate) struct Serve {
     /// on]. Passports name it, for their status lists.
     #[arg(long, env = "MCPS_AUTHORITY_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     public_url: Option<String>,
+    /// A second address that answers the same, for operators and webhooks: its connections are apart, so
+    /// that nobody who fills the first one keeps a revocation out.
+    #[arg(long, env = "MCPS_AUTHORITY_ORDER_LISTEN", value_name = "HOST:PORT")]
+    order_listen: Option<SocketAddr>,
+    /// How many connections are held at once at the first address; further ones wait.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        default_value = "12000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    max_connections: u32,
+    /// How much each caller may issue, or ask to have issued: REQUESTS/SECONDS, as 100/60.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_ISSUE_QUOTA",
+        value_name = "QUOTA",
+        default_value = "2000/1"
+    )]
+    issue_quota: Quota,
+    /// How much each caller may revoke, suspend, stop and take back; issuing takes nothing from it.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_ORDER_QUOTA",
+        value_name = "QUOTA",
+        default_value = "2000/1"
+    )]
+    order_quota: Quota,
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
@@ -338,6 +368,10 @@ impl Serve {
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         Ok(Config {
             listen: self.listen,
+            order_listen: self.order_listen,
+            max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            issue_quota: self.issue_quota,
+            order_quota: self.order_quota,
             issuer: self.issuer.clone(),
             public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),

@@ -37,12 +37,37 @@ pub enum Error {
     /// The body could not be read to its end.
     #[error("the body could not be read to its end")]
     BodyCut,
+    /// The cursor is not one of this list.
+    #[error(
+        "the cursor is not one that this list gave for this query; start again from the first page"
+    )]
+    Cursor,
     /// The path does not hold a passport id.
     #[error("a passport id is `asp_` and 32 lower-case hex digits, with nothing around it")]
     PassportId,
     /// No operator's key, or nobody's.
     #[error("this needs `authorization: Bearer mcps_op_…` with the key of an operator")]
     OperatorRequired,
+    /// The enrolment token cannot be redeemed.
+    #[error("the enrolment token {0}; ask whoever gave it for a new one")]
+    TokenRefused(&'static str),
+    /// More or other is asked for than the enrolment token was made for.
+    #[error(
+        "`{member}` is not what the enrolment token was made for; leave it out, or ask for another token"
+    )]
+    TokenBound {
+        /// Which member of the body.
+        member: &'static str,
+    },
+    /// No such token.
+    #[error("no enrolment token of that id was made here")]
+    TokenNotFound,
+    /// The token cannot be withdrawn any more.
+    #[error("the enrolment token was used for {passport}; revoke that passport instead")]
+    TokenUsed {
+        /// What it was used for.
+        passport: String,
+    },
     /// Nothing was issued under that id.
     #[error("no passport of that id was issued here")]
     PassportNotFound,
@@ -58,6 +83,17 @@ pub enum Error {
     /// Too many challenges are open.
     #[error("too many challenges are open; each lapses within a minute")]
     TooManyChallenges,
+    /// The caller has spent the budget for such requests.
+    #[error("more such requests than this caller may send; wait for {wait_s} s")]
+    RateLimited {
+        /// How long to wait, in seconds.
+        wait_s: u64,
+    },
+    /// As much is being issued as this process does at once.
+    #[error(
+        "as much is being issued here as this process does at once; try again, or another replica"
+    )]
+    Busy,
     /// The challenge cannot be redeemed.
     #[error(
         "the challenge is unknown, used, lapsed, or was made for another tenant, subject, key or audience; ask for a new one"
@@ -90,12 +126,23 @@ pub enum Error {
     /// The passport has been revoked.
     #[error("the passport has been revoked; an operator must issue a new one")]
     Revoked,
+    /// The passport's key was exchanged for another.
+    #[error("the passport's key was exchanged for another; use the passport of that key")]
+    Superseded,
     /// An operator holds back whom a passport is asked for.
     #[error("{what}; an operator must take that back before a passport is issued")]
     Restricted {
         /// `suspended`, `stopped`, `quarantined` or `revoked`.
         what: &'static str,
     },
+    /// Nobody here has relied upon the key.
+    #[error("no passport was ever issued here for this key, so there is nothing to block")]
+    KeyNotFound,
+    /// The key is one of the authority's own.
+    #[error(
+        "this is a key of the authority itself, whose operators have been told; they revoke it: mcps-authority keys revoke"
+    )]
+    OwnKey,
     /// A step of one of the authority's keys that is not taken.
     #[error(transparent)]
     KeyChange(#[from] KeyChangeError),

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use mcps_core::key::PublicKey;
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::{Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::passport::{Ca, Ext, KeyRotation, Kind, Passport, PassportId, Unsigned};
 use mcps_core::signer::Signer;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::authority::Authority;
 use crate::error::Error;
 use crate::levels::{Content, EvidenceType, Subject, Verdict};
 use crate::proof::Proven;
-use crate::store::{NewPassport, Record};
+use crate::store::{NewPassport, Reason, Record};
 
 /// The longest life of any passport.
 pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -25,7 +27,7 @@ pub const SERVER_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// Which level is asked for. What is stated follows from the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum AskedLevel {
     /// Whatever the evidence permits.
     Permitted,
     /// This one and no less. L2 is granted by asking, if an operator asks.
@@ -34,12 +36,67 @@ pub enum Asked {
     AtMost(TrustLevel),
 }
 
-impl Asked {
+impl AskedLevel {
     const fn most(&self) -> TrustLevel {
         match self {
             Self::Permitted => TrustLevel::L4,
             Self::Exactly(level) | Self::AtMost(level) => *level,
         }
+    }
+}
+
+/// What somebody asks to be certified, apart from the key.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The tenant's id.
+    pub tenant: String,
+    /// The subject's name.
+    pub name: String,
+    /// The subject's version.
+    pub version: String,
+    /// What kind of subject.
+    pub kind: Kind,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// What the subject says it can do.
+    pub capabilities: Option<Vec<String>>,
+    /// Where it lives.
+    pub origin: Option<String>,
+    /// The level to state.
+    pub trust_level: Option<TrustLevel>,
+    /// For how long, in seconds.
+    pub ttl_s: Option<i64>,
+    /// The right to issue.
+    pub ca: Option<Ca>,
+}
+
+impl Asked {
+    /// The order of an operator, who decides on all of it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] without an owner or with a life that no passport has.
+    pub fn by_operator(self, operator: String) -> Result<Order, Error> {
+        let why = "must be stated; only an enrolment token states it instead";
+        Ok(Order {
+            kind: self.kind,
+            version: self.version,
+            owner: self.owner.ok_or(Error::Invalid {
+                member: "owner",
+                why,
+            })?,
+            capabilities: self.capabilities.unwrap_or_default(),
+            origin: self.origin,
+            level: match self.trust_level {
+                Some(level) => AskedLevel::Exactly(level),
+                None => AskedLevel::Permitted,
+            },
+            life: life(self.kind, self.ttl_s)?,
+            ca: self.ca,
+            renews: None,
+            rotation: None,
+            token: None,
+            issued_by: operator,
+        })
     }
 }
 
@@ -57,24 +114,49 @@ pub struct Order {
     /// Where it lives.
     pub origin: Option<String>,
     /// The level that somebody asks for or once allowed: never more than that is stated.
-    pub asked: Asked,
+    pub level: AskedLevel,
     /// For how long.
     pub life: Duration,
+    /// The right to issue.
+    pub ca: Option<Ca>,
     /// The passport that is renewed.
     pub renews: Option<PassportId>,
-    /// The operator, or the passport whose key asked.
+    /// The key that is exchanged, and for how long it stays good beside the new one.
+    pub rotation: Option<Rotation>,
+    /// The enrolment token that is redeemed.
+    pub token: Option<String>,
+    /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
+}
+
+/// The exchange of a key for another.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// The key that is replaced.
+    pub previous: PublicKey,
+    /// How long its passports stay good.
+    pub overlap: Duration,
+}
+
+/// The passport whose key is exchanged, and from when on its like are superseded.
+#[derive(Debug)]
+struct Replaced {
+    id: PassportId,
+    at: Timestamp,
 }
 
 impl Order {
     /// The same subject again, for the holder of the passport's key.
     ///
     /// # Errors
-    /// [`Error::Revoked`], [`Error::Expired`]; [`Error::Invalid`] when `ttl_s` is longer than what
+    /// [`Error::Superseded`], [`Error::Revoked`], [`Error::Expired`]; [`Error::Invalid`] when `ttl_s` is longer than what
     /// was granted: a key alone must not lengthen what an operator allowed. [`Error::Stored`].
     pub fn renewal(record: &Record, ttl_s: Option<i64>, now: Timestamp) -> Result<Self, Error> {
-        if record.revoked.is_some() {
-            return Err(Error::Revoked);
+        match record.revoked {
+            Some(revoked) if revoked.reason != Reason::Superseded => return Err(Error::Revoked),
+            _ if record.supersede_at.is_some() => return Err(Error::Superseded),
+            Some(_) => return Err(Error::Revoked),
+            None => {}
         }
         if record.expires_at <= now {
             return Err(Error::Expired);
@@ -95,9 +177,12 @@ impl Order {
             owner: record.owner.clone(),
             capabilities: passport.capabilities().to_vec(),
             origin: record.origin.clone(),
-            asked: Asked::AtMost(record.most_level),
+            level: AskedLevel::AtMost(record.most_level),
             life,
+            ca: passport.ext().and_then(|ext| ext.ca.clone()),
             renews: Some(record.id.clone()),
+            rotation: None,
+            token: None,
             issued_by: record.id.to_string(),
         })
     }
@@ -115,7 +200,11 @@ pub fn life(kind: Kind, ttl_s: Option<i64>) -> Result<Duration, Error> {
     }
 }
 
-fn seconds(ttl_s: i64) -> Result<Duration, Error> {
+/// A life that a passport may have.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is not between one second and 90 days.
+pub fn seconds(ttl_s: i64) -> Result<Duration, Error> {
     let life = u64::try_from(ttl_s).ok().map(Duration::from_secs);
     let allowed = |life: &Duration| !life.is_zero() && *life <= LONGEST_LIFE;
     let why = "must be 1 to 7776000 seconds (90 days)";
@@ -125,17 +214,13 @@ fn seconds(ttl_s: i64) -> Result<Duration, Error> {
     })
 }
 
-/// The level an operator asks for; whatever the evidence permits unless stated.
+/// The level that is asked for.
 ///
 /// # Errors
 /// [`Error::Invalid`] for what is no level.
-pub fn level(asked: Option<i64>) -> Result<Asked, Error> {
-    let Some(number) = asked else {
-        return Ok(Asked::Permitted);
-    };
+pub fn level(asked: i64) -> Result<TrustLevel, Error> {
     let why = "must be 0, 1, 2, 3 or 4";
-    let level = TrustLevel::from_number(number);
-    level.map(Asked::Exactly).ok_or(Error::Invalid {
+    TrustLevel::from_number(asked).ok_or(Error::Invalid {
         member: "trust_level",
         why,
     })
@@ -161,9 +246,9 @@ async fn stated(
     if found.level == TrustLevel::L0 {
         return Err(Error::NotAccountable);
     }
-    let level = found.level.min(order.asked.most());
-    match order.asked {
-        Asked::Exactly(TrustLevel::L2) if level < TrustLevel::L2 => {
+    let level = found.level.min(order.level.most());
+    match order.level {
+        AskedLevel::Exactly(TrustLevel::L2) if level < TrustLevel::L2 => {
             let until = now.plus(policy.operator_decision);
             let decision = Content {
                 subject,
@@ -182,7 +267,7 @@ async fn stated(
                 decision: Some(decision),
             })
         }
-        Asked::Exactly(asked) if level < asked => Err(Error::EvidenceNeeded),
+        AskedLevel::Exactly(asked) if level < asked => Err(Error::EvidenceNeeded),
         _ => Ok(Stated {
             level,
             until: found.lapses_at(level),
@@ -199,7 +284,10 @@ pub struct Prepared {
     id: PassportId,
     to_be_signed: String,
     expires_at: Timestamp,
+    replaced: Option<Replaced>,
     signer: Arc<dyn Signer>,
+    /// Held until it is signed.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Prepared {
@@ -208,6 +296,7 @@ impl Prepared {
     /// # Errors
     /// As [`crate::store::Db::prepare`]; [`Error::Invalid`] when the passport would be too large.
     pub async fn new(authority: &Authority, order: Order, proven: Proven) -> Result<Self, Error> {
+        let place = authority.issuing().await?;
         let now = authority.now();
         let signer = authority.passport_signer()?;
         let (status_index, status) = authority.place().await?;
@@ -232,16 +321,24 @@ impl Prepared {
             expires_at: stated.until.map_or(ends, |until| until.min(ends)),
             issuer: authority.name().to_owned(),
             issuer_chain: Vec::new(),
-            key_rotation: None,
+            key_rotation: order.rotation.as_ref().map(|rotation| KeyRotation {
+                previous_key_hash: rotation.previous.spki_digest().to_string(),
+                rotated_at: now,
+            }),
             ext: Some(Ext {
                 tenant: proven.binding().tenant.clone(),
                 kind: order.kind,
                 owner: order.owner.clone(),
-                ca: None,
+                ca: order.ca,
                 status: Some(status),
             }),
         };
         let to_be_signed = unsigned.to_be_signed().map_err(Error::CrossCheck)?;
+        let rotation = order.rotation.zip(order.renews.clone());
+        let replaced = rotation.map(|(rotation, id)| Replaced {
+            id,
+            at: now.plus(rotation.overlap),
+        });
         fits(&to_be_signed)?;
         let new = NewPassport {
             id: unsigned.id,
@@ -250,7 +347,7 @@ impl Prepared {
             owner: order.owner,
             origin: order.origin,
             trust_level: stated.level,
-            most_level: order.asked.most(),
+            most_level: order.level.most(),
             granted: order.life,
             decision: stated.decision,
             issued_at: now,
@@ -258,6 +355,7 @@ impl Prepared {
             to_be_signed,
             issuer_kid: signer.public_key().key_id().clone(),
             renews: order.renews,
+            token: order.token,
             issued_by: order.issued_by,
             status_index: Some(status_index),
         };
@@ -284,7 +382,9 @@ impl Prepared {
             id: new.id,
             to_be_signed: new.to_be_signed,
             expires_at: new.expires_at,
+            replaced,
             signer,
+            _place: place,
         })
     }
 
@@ -310,7 +410,15 @@ impl Prepared {
         passport
             .verify_signature(signer.public_key())
             .map_err(Error::CrossCheck)?;
-        if authority.db().complete(&self.id, &signature).await? {
+        let (db, id) = (authority.db(), &self.id);
+        let stored = match &self.replaced {
+            None => db.complete(id, &signature).await?,
+            Some(old) => {
+                db.complete_rotation(id, &signature, &old.id, (authority.now(), old.at))
+                    .await?
+            }
+        };
+        if stored {
             Ok(passport)
         } else {
             Err(Error::Revoked)

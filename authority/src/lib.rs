@@ -12,9 +12,13 @@
 pub mod api;
 pub mod authority;
 pub mod backup;
+pub mod budget;
+pub mod compromise;
 pub mod config;
+pub mod cursor;
 pub mod custody;
 pub mod doctor;
+pub mod enrolment;
 pub mod error;
 pub mod examine;
 pub mod feed;
@@ -35,7 +39,10 @@ pub mod status_lists;
 pub mod store;
 pub mod subject;
 
+mod bearer;
+mod listener;
 mod serve;
+mod supersession;
 mod trace;
 mod trail;
 

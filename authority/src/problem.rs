@@ -64,6 +64,11 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "Body too large",
         ),
         Error::BodyCut => (StatusCode::BAD_REQUEST, "body-cut", "Body ended early"),
+        Error::Cursor => (
+            StatusCode::BAD_REQUEST,
+            "bad-cursor",
+            "Not a cursor of this list",
+        ),
         Error::PassportId => (
             StatusCode::BAD_REQUEST,
             "bad-passport-id",
@@ -74,6 +79,14 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "operator-required",
             "Operator required",
         ),
+        Error::TokenRefused(_) => (StatusCode::FORBIDDEN, "token-refused", "Token refused"),
+        Error::TokenBound { .. } => (
+            StatusCode::FORBIDDEN,
+            "token-bound",
+            "Beyond what the token allows",
+        ),
+        Error::TokenNotFound => (StatusCode::NOT_FOUND, "token-not-found", "Token not found"),
+        Error::TokenUsed { .. } => (StatusCode::CONFLICT, "token-used", "Token used"),
         Error::PassportNotFound => (
             StatusCode::NOT_FOUND,
             "passport-not-found",
@@ -100,6 +113,12 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "too-many-challenges",
             "Too many open challenges",
         ),
+        Error::RateLimited { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate-limited",
+            "Too many requests",
+        ),
+        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy issuing"),
         Error::ChallengeRefused => (
             StatusCode::FORBIDDEN,
             "challenge-refused",
@@ -110,6 +129,17 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken", "Name taken"),
         Error::KeyBlocked => (StatusCode::FORBIDDEN, "key-blocked", "Key blocked"),
         Error::Revoked => (StatusCode::CONFLICT, "passport-revoked", "Passport revoked"),
+        Error::Superseded => (
+            StatusCode::CONFLICT,
+            "passport-superseded",
+            "Passport superseded",
+        ),
+        Error::KeyNotFound => (StatusCode::NOT_FOUND, "key-not-found", "Key not found"),
+        Error::OwnKey => (
+            StatusCode::CONFLICT,
+            "authority-key",
+            "A key of the authority",
+        ),
         Error::Restricted { .. } => (StatusCode::FORBIDDEN, "held-back", "Held back"),
         Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
         Error::KeyChange(error) => key_change(error),
@@ -293,9 +323,11 @@ const fn code(error: &Error) -> Option<Code> {
         }
         Error::ManifestRefused(_) | Error::OtherContent { .. } => Some(Code::ToolIntegrity),
         Error::WrongAudience => Some(Code::WrongAudience),
-        Error::TooManyChallenges => Some(Code::RateLimited),
+        Error::TooManyChallenges | Error::RateLimited { .. } | Error::Busy => {
+            Some(Code::RateLimited)
+        }
         Error::EvidenceNeeded => Some(Code::TrustTooLow),
-        Error::KeyBlocked | Error::Revoked | Error::Restricted { .. } => {
+        Error::KeyBlocked | Error::Revoked | Error::Superseded | Error::Restricted { .. } => {
             Some(Code::PassportRevoked)
         }
         Error::Expired | Error::Overtaken => Some(Code::PassportExpired),
@@ -307,7 +339,7 @@ impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         let (status, slug, title) = row(error);
         let member = match error {
-            Error::Invalid { member, .. } => Some(*member),
+            Error::Invalid { member, .. } | Error::TokenBound { member } => Some(*member),
             _ => None,
         };
         Self {
@@ -343,6 +375,12 @@ impl IntoResponse for Error {
             }
             Self::TooManyChallenges => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            Self::RateLimited { wait_s } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+            }
+            Self::Busy => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
         }

@@ -23,6 +23,7 @@ use crate::feed::Feed;
 use crate::founding::found_or_find;
 use crate::keys::{Keyring, Keys};
 use crate::levels::{Policy, reassess_for_ever};
+use crate::listener::{Capped, MAX_ORDERING, Peer};
 use crate::operator_key::OperatorKey;
 use crate::outbound::Outbound;
 use crate::start::StartError;
@@ -41,6 +42,8 @@ pub const COMMAND: &str = "command line";
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where it listens for those who give orders, if they have an address of their own.
+    pub order_addr: Option<SocketAddr>,
     /// Its name: the issuer on every passport.
     pub name: String,
     /// Thumbprint of its root key.
@@ -74,12 +77,15 @@ pub async fn serve(
     let db = open(&config).await?;
     db.migrate().await?;
     // Before the authority is founded: a taken address must not cost the first operator's key.
-    let listen = |source| StartError::Listen {
-        address: config.listen,
-        source,
-    };
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-    let addr = listener.local_addr().map_err(listen)?;
+    let (listener, addr) = bind(config.listen).await?;
+    let mut listeners = vec![Capped::new(listener, config.max_connections)];
+    let mut order_addr = None;
+    if let Some(address) = config.order_listen {
+        let (listener, addr) = bind(address).await?;
+        // Whatever the other address is full of, here is a place.
+        listeners.push(Capped::new(listener, MAX_ORDERING));
+        order_addr = Some(addr);
+    }
     let founded = found_or_find(&config, &db, clock.as_ref(), random.as_ref()).await?;
     let name = founded.keys.bundle().authority().to_owned();
     let root_kid = founded.keys.bundle().signer().to_string();
@@ -109,8 +115,10 @@ pub async fn serve(
         random,
         Outbound::new(config.local_origins),
     );
-    let router = api::router(Arc::new(authority));
-    let (stop, mut stopped) = watch::channel(false);
+    let authority = authority.with_quotas(config.issue_quota, config.order_quota);
+    let authority = Arc::new(authority);
+    let router = api::router(Arc::clone(&authority));
+    let (stop, _) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
     let mut stopping = stop.subscribe();
@@ -118,27 +126,18 @@ pub async fn serve(
         tokio::select! {
             never = tended => match never {},
             never = levels => match never {},
+            () = authority.keep_superseding() => {}
+            // An error means that the handle is gone, which is the same.
             _ = stopping.wait_for(|stop| *stop) => {}
         }
     });
-    tasks.spawn(async move {
-        let told = async move {
-            // An error means that the handle is gone, which is the same.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(told)
-            .await;
-        if let Err(error) = served {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the listener failed"
-            );
-        }
-    });
+    for listener in listeners {
+        tasks.spawn(answer(listener, router.clone(), stop.subscribe()));
+    }
     let (engine, operator_key) = (db.engine(), founded.operator_key);
     Ok(Running {
         addr,
+        order_addr,
         name,
         root_kid,
         operator_key,
@@ -150,6 +149,32 @@ pub async fn serve(
         stop,
         tasks,
     })
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
+}
+
+/// Answers at one address until told to stop.
+async fn answer(listener: Capped, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+    let told = async move {
+        // An error means that the handle is gone, which is the same.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    // Who asks counts, where nobody is named.
+    let router = router.into_make_service_with_connect_info::<Peer>();
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(told)
+        .await;
+    if let Err(error) = served {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the listener failed"
+        );
+    }
 }
 
 /// Adds an operator to a database that has been founded, and returns the key. For when the first

@@ -9,6 +9,8 @@ mod actions;
 mod audit;
 mod backup;
 mod challenges;
+mod compromises;
+mod enrolments;
 mod evidence;
 mod feed;
 mod founding;
@@ -18,8 +20,10 @@ mod manifests;
 mod operators;
 mod origins;
 mod passports;
+mod reach;
 mod restrictions;
 mod revocations;
+mod rotations;
 mod row;
 mod servers;
 mod status_lists;
@@ -29,6 +33,7 @@ pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use backup::{Cell, Part, TABLES};
 pub use challenges::Binding;
+pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use keys::KeyChange;
@@ -58,7 +63,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (
         1,
         "passports",
@@ -76,6 +81,11 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
         6,
         "registry",
         include_str!("../../migrations/0006_registry.sql"),
+    ),
+    (
+        7,
+        "enrolment",
+        include_str!("../../migrations/0007_enrolment.sql"),
     ),
     (
         8,
@@ -258,6 +268,16 @@ impl Db {
     /// Closes every connection after its present work.
     pub async fn close(&self) {
         on!(self, pool => pool.close().await);
+    }
+
+    /// How many may issue at once, so that some connections are always left for what cuts off. SQLite
+    /// has one writer: more would only queue for it.
+    #[must_use]
+    pub const fn issuing(&self) -> usize {
+        match self.pool {
+            Pool::Postgres(_) => 12,
+            Pool::Sqlite(_) => 4,
+        }
     }
 
     /// `PostgreSQL` or `SQLite`, for people.

@@ -4,9 +4,11 @@
 //! *draft-sharif-mcps-secure-mcp-00*; `ext` is ours. A [`Passport`] that exists has been read, not
 //! yet believed: [`crate::trust::TrustStore::verify`] says what it is worth.
 
+mod ca;
 mod read;
 mod write;
 
+pub use ca::{Ca, Within};
 pub use write::Unsigned;
 
 use std::fmt;
@@ -99,17 +101,6 @@ impl std::str::FromStr for Kind {
         let found = kinds.into_iter().find(|kind| kind.as_str() == text);
         found.ok_or_else(|| format!("`{text}` is not a kind; write agent, server or gateway"))
     }
-}
-
-/// The right to issue, and its limits (`ext.ca`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ca {
-    /// How many issuing passports may follow below this one.
-    pub max_path: u8,
-    /// The highest level it may pass on.
-    pub max_level: TrustLevel,
-    /// The origins it may issue for; a passport without an origin is always allowed.
-    pub origins: Vec<String>,
 }
 
 /// Our extension of the passport.

@@ -12,7 +12,7 @@ use mcps_core::json::Document;
 use mcps_core::key::{PublicKey, SecretKey};
 use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
-use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned, Within};
 use mcps_core::random::{SystemRandom, hex16};
 use mcps_core::signer::Signer as _;
 use mcps_core::tool::draft;
@@ -151,6 +151,7 @@ fn issuing(mut unsigned: Unsigned) -> Unsigned {
         max_path: 3,
         max_level: TrustLevel::L2,
         origins,
+        within: Within::default(),
     });
     unsigned
 }

@@ -11,6 +11,7 @@ use mcps_core::passport::PassportId;
 use serde::de::DeserializeOwned;
 
 use super::{BODY_LIMIT, Shared};
+use crate::enrolment::EnrolmentToken;
 use crate::error::Error;
 use crate::levels::{EvidenceId, Subject};
 use crate::operator_key::OperatorKey;
@@ -21,32 +22,68 @@ use crate::subject::{Name, Tenant};
 const DEPTH: usize = 16;
 
 /// An operator, by the API key in `authorization`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Operator {
     /// Who it is, for the record of what was done.
     pub(super) id: String,
+}
+
+impl Operator {
+    /// The operator whose key is presented, if it is one's.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(super) async fn find(parts: &Parts, authority: &Shared) -> Result<Option<Self>, Error> {
+        let Some(key) = bearer(parts).and_then(OperatorKey::parse) else {
+            return Ok(None);
+        };
+        let found = authority.db().operator_by_key(&key.hash()).await?;
+        Ok(found.map(|operator| Self {
+            id: operator.operator_id,
+        }))
+    }
 }
 
 impl FromRequestParts<Shared> for Operator {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
-        let header = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .ok_or(Error::OperatorRequired)?;
-        let text = header.to_str().map_err(|_| Error::OperatorRequired)?;
-        let (scheme, key) = text.split_once(' ').ok_or(Error::OperatorRequired)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Error::OperatorRequired);
+        // Where requests are counted, it was looked for already.
+        if let Some(operator) = parts.extensions.get::<Self>() {
+            return Ok(operator.clone());
         }
-        let key = OperatorKey::parse(key.trim()).ok_or(Error::OperatorRequired)?;
-        let found = authority.db().operator_by_key(&key.hash()).await?;
-        found
-            .map(|operator| Self {
-                id: operator.operator_id,
-            })
-            .ok_or(Error::OperatorRequired)
+        let found = Self::find(parts, authority).await?;
+        found.ok_or(Error::OperatorRequired)
+    }
+}
+
+/// What is presented in `authorization: Bearer …`.
+fn bearer(parts: &Parts) -> Option<&str> {
+    let header = parts.headers.get(header::AUTHORIZATION)?;
+    let (scheme, secret) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+}
+
+/// Who may have a passport issued: an operator, or the bearer of an enrolment token. Whether the
+/// token is good is found out when it is redeemed.
+#[derive(Debug)]
+pub(super) enum Enroller {
+    /// By an API key.
+    Operator(Operator),
+    /// By a token.
+    Token(EnrolmentToken),
+}
+
+impl FromRequestParts<Shared> for Enroller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        match bearer(parts).and_then(EnrolmentToken::parse) {
+            Some(token) => Ok(Self::Token(token)),
+            None => Operator::from_request_parts(parts, authority)
+                .await
+                .map(Self::Operator),
+        }
     }
 }
 

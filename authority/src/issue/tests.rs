@@ -35,14 +35,13 @@ fn a_life_is_one_second_to_ninety_days() {
 }
 
 #[test]
-fn a_level_is_asked_for_or_follows_from_the_evidence() {
-    assert_eq!(level(None).unwrap(), Asked::Permitted);
+fn a_level_is_a_number_from_0_to_4() {
     for (number, expected) in (0..).zip(TrustLevel::ALL) {
-        assert_eq!(level(Some(number)).unwrap(), Asked::Exactly(expected));
+        assert_eq!(level(number).unwrap(), expected);
     }
     for bad in [-1, 5, i64::MAX] {
         assert!(matches!(
-            level(Some(bad)),
+            level(bad),
             Err(Error::Invalid {
                 member: "trust_level",
                 ..

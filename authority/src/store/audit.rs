@@ -456,6 +456,7 @@ impl Db {
     /// # Errors
     /// When the database does not answer.
     pub async fn disagreements(&self, begun: i64) -> Result<Vec<Disagreement>, sqlx::Error> {
+        type Kind = fn(String) -> Disagreement;
         const GONE: &str = "SELECT r.subject FROM audit_records r LEFT JOIN passports p \
              ON p.passport_id = r.subject WHERE r.action = 'passport.issue' \
              AND p.passport_id IS NULL AND r.at >= $1 ORDER BY r.subject LIMIT 1000";
@@ -469,7 +470,7 @@ impl Db {
              ON r.subject = o.operator_id AND r.action = 'operator.add' \
              WHERE r.seq IS NULL AND o.created_at > $1 ORDER BY o.operator_id LIMIT 1000";
         let mut found = Vec::new();
-        let kinds: [(&str, fn(String) -> Disagreement); 4] = [
+        let kinds: [(&str, Kind); 4] = [
             (GONE, Disagreement::PassportGone),
             (UNREVOKED, Disagreement::Unrevoked),
             (UNBLOCKED, Disagreement::Unblocked),

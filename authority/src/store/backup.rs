@@ -12,10 +12,11 @@ use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not.
-pub const TABLES: [&str; 24] = [
+pub const TABLES: [&str; 25] = [
     "authority",
     "authority_keys",
     "operators",
+    "enrolment_tokens",
     "subjects",
     "subject_keys",
     "passports",
@@ -103,6 +104,14 @@ macro_rules! begin_epoch {
             .bind(chain.as_bytes().as_slice())
             .execute(&mut *$tx)
             .await?;
+        // What was used since is open again in an older state.
+        sqlx::query(
+            "UPDATE enrolment_tokens SET withdrawn_at = $1, withdrawn_by = 'command line' \
+             WHERE used_at IS NULL AND withdrawn_at IS NULL",
+        )
+        .bind($now.as_millis())
+        .execute(&mut *$tx)
+        .await?;
         let mut detail = $detail.to_vec();
         detail.push(("epoch", $epoch.epoch.to_string()));
         detail.push(("after", format!("{}:{}", $epoch.previous_epoch, $epoch.seq)));

@@ -10,7 +10,8 @@ use mcps_core::passport::{Kind, PassportId};
 use mcps_core::signature::Signature;
 
 use super::audit::{Entry, audit_all};
-use super::challenges::TAKE_CHALLENGE;
+use super::challenges::take_challenge;
+use super::enrolments::redeem;
 use super::evidence::file;
 use super::row::{Row, select_issued};
 use super::trust::{Told, reassess};
@@ -49,7 +50,9 @@ pub struct NewPassport {
     pub issuer_kid: KeyId,
     /// The passport that this one renews.
     pub renews: Option<PassportId>,
-    /// The operator, or the passport whose key asked.
+    /// The enrolment token that is redeemed with it.
+    pub token: Option<String>,
+    /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
     /// Its place in the status lists.
     pub status_index: Option<i64>,
@@ -72,6 +75,8 @@ impl NewPassport {
         ];
         let renews = self.renews.as_ref();
         detail.extend(renews.map(|id| ("renews", id.to_string())));
+        let previous = binding.previous_kid.clone();
+        detail.extend(previous.map(|kid| ("replaces_key", kid)));
         detail
     }
 }
@@ -88,12 +93,12 @@ pub struct Filter {
 }
 
 impl Db {
-    /// The first step: redeems the challenge, takes the name and the key, and stores the bytes to
-    /// be signed. All of it or nothing.
+    /// The first step: redeems the challenge and the token, takes the name and the key, and stores
+    /// the bytes to be signed. All of it or nothing.
     ///
     /// # Errors
-    /// [`Error::ChallengeRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
-    /// [`Error::Revoked`] when the passport to renew has been revoked meanwhile,
+    /// [`Error::ChallengeRefused`], [`Error::TokenRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
+    /// [`Error::Revoked`] or [`Error::Superseded`] when the passport to renew has been meanwhile,
     /// [`Error::EvidenceNeeded`] when what its level rests on is gone meanwhile, or
     /// [`Error::Database`].
     pub async fn prepare(
@@ -106,17 +111,16 @@ impl Db {
         let at = new.issued_at;
         let now = new.issued_at.as_millis();
         let renews = new.renews.as_ref().map(PassportId::as_str);
+        // The locks, always in this order, or two that each want both would wait for each other.
+        let mut kids: Vec<&String> = std::iter::once(&binding.kid)
+            .chain(&binding.previous_kid)
+            .collect();
+        kids.sort_unstable();
         Ok(transaction!(self, tx => {
-            let redeemed: Option<(String,)> = sqlx::query_as(TAKE_CHALLENGE)
-                .bind(challenge)
-                .bind(&binding.tenant)
-                .bind(&binding.subject)
-                .bind(&binding.kid)
-                .bind(&binding.audience)
-                .bind(now)
-                .fetch_optional(&mut *tx)
-                .await?;
-            redeemed.ok_or(Error::ChallengeRefused)?;
+            take_challenge!(tx, challenge, binding, now);
+            if let Some(token) = &new.token {
+                redeem!(tx, token, now, new.id.as_str());
+            }
 
             let (owner,): (String,) = sqlx::query_as(
                 "INSERT INTO subjects (tenant, kind, name, owner, since) VALUES ($1, $2, $3, $4, $5) \
@@ -156,35 +160,41 @@ impl Db {
                 .await?;
             }
 
-            let (blocked_at,): (Option<i64>,) = sqlx::query_as(
-                "INSERT INTO subject_keys (kid, first_used_at, last_used_at) VALUES ($1, $2, $2) \
-                 ON CONFLICT (kid) DO UPDATE SET last_used_at = excluded.last_used_at \
-                 RETURNING blocked_at",
-            )
-            .bind(&binding.kid)
-            .bind(now)
-            .fetch_one(&mut *tx)
-            .await?;
-            if blocked_at.is_some() {
-                return Err(Error::KeyBlocked);
+            for kid in &kids {
+                let (blocked_at,): (Option<i64>,) = sqlx::query_as(
+                    "INSERT INTO subject_keys (kid, first_used_at, last_used_at) VALUES ($1, $2, $2) \
+                     ON CONFLICT (kid) DO UPDATE SET last_used_at = excluded.last_used_at \
+                     RETURNING blocked_at",
+                )
+                .bind(kid)
+                .bind(now)
+                .fetch_one(&mut *tx)
+                .await?;
+                if blocked_at.is_some() {
+                    return Err(Error::KeyBlocked);
+                }
             }
 
-            // Under the key's lock: no revocation can slip in between this look and the insert.
-            let gone: Option<(String,)> = sqlx::query_as(
-                "SELECT passport_id FROM passports WHERE passport_id = $1 AND revoked_at IS NOT NULL",
+            // Under the keys' locks: neither a revocation nor a rotation can slip in between this look
+            // and the insert.
+            let before: Option<(Option<i64>, Option<i64>, Option<String>)> = sqlx::query_as(
+                "SELECT revoked_at, supersede_at, line FROM passports WHERE passport_id = $1",
             )
             .bind(renews)
             .fetch_optional(&mut *tx)
             .await?;
-            if gone.is_some() {
-                return Err(Error::Revoked);
-            }
+            let line = match before {
+                Some((Some(_), ..)) => return Err(Error::Revoked),
+                Some((None, Some(_), _)) => return Err(Error::Superseded),
+                Some((None, None, line)) => line,
+                None => None,
+            };
 
             sqlx::query(
                 "INSERT INTO passports (passport_id, tenant, kind, name, version, owner, origin, kid, \
                  trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by, \
-                 status_index, most_level, granted_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
-                 $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+                 status_index, most_level, granted_ms, line) VALUES ($1, $2, $3, $4, $5, $6, $7, \
+                 $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, COALESCE($19, $1))",
             )
             .bind(new.id.as_str())
             .bind(&binding.tenant)
@@ -204,6 +214,7 @@ impl Db {
             .bind(new.status_index)
             .bind(i16::from(new.most_level.number()))
             .bind(i64::try_from(new.granted.as_millis()).unwrap_or(i64::MAX))
+            .bind(line)
             .execute(&mut *tx)
             .await?;
 

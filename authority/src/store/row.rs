@@ -15,7 +15,7 @@ macro_rules! select_issued {
         concat!(
             "SELECT passport_id, tenant, kind, name, version, owner, origin, kid, trust_level, ",
             "issued_at, expires_at, to_be_signed, issuer_kid, signature, renews, revoked_at, reason, ",
-            "most_level, granted_ms ",
+            "most_level, granted_ms, supersede_at ",
             "FROM passports WHERE signature IS NOT NULL ",
             $rest
         )
@@ -55,6 +55,8 @@ pub struct Record {
     pub renews: Option<String>,
     /// When and why it was revoked.
     pub revoked: Option<RevokedRecord>,
+    /// From when on it is superseded: its key was exchanged for another.
+    pub supersede_at: Option<Timestamp>,
     /// Thumbprint of the authority's key that signed it.
     pub issuer_kid: String,
     to_be_signed: String,
@@ -83,10 +85,21 @@ impl Record {
         )
     }
 
+    /// When and why it ended before its time, as of `now`: also where the feed is yet to be told that
+    /// it is superseded.
+    #[must_use]
+    pub fn ended(&self, now: Timestamp) -> Option<RevokedRecord> {
+        let superseded = self.supersede_at.filter(|at| *at <= now);
+        self.revoked.or(superseded.map(|at| RevokedRecord {
+            at,
+            reason: Reason::Superseded,
+        }))
+    }
+
     /// What is to be said of it at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
-        if self.revoked.is_some() {
+        if self.ended(now).is_some() {
             State::Revoked
         } else if self.expires_at <= now {
             State::Expired
@@ -127,6 +140,7 @@ pub(super) struct Row {
     reason: Option<String>,
     most_level: Option<i16>,
     granted_ms: Option<i64>,
+    supersede_at: Option<i64>,
 }
 
 impl TryFrom<Row> for Record {
@@ -144,6 +158,7 @@ impl TryFrom<Row> for Record {
             issued_at: Timestamp::from_millis(row.issued_at),
             expires_at: Timestamp::from_millis(row.expires_at),
             revoked: revoked(row.revoked_at, row.reason.as_deref()),
+            supersede_at: row.supersede_at.map(Timestamp::from_millis),
             tenant: row.tenant,
             name: row.name,
             version: row.version,

@@ -184,7 +184,7 @@ fn ext(value: Value<'_>, key: &PublicKey) -> Result<Ext, Refusal> {
         ca: object
             .get("ca")
             .filter(|value| !value.is_null())
-            .map(ca)
+            .map(Ca::read)
             .transpose()?,
         status: object
             .get("status")
@@ -202,21 +202,5 @@ fn status(value: Value<'_>) -> Result<StatusReference, Refusal> {
     Ok(StatusReference {
         uri: text(object, "uri", 2048)?,
         index: index.ok_or(bad("ext.status.status_list.idx"))?,
-    })
-}
-
-fn ca(value: Value<'_>) -> Result<Ca, Refusal> {
-    let object = value.as_object().ok_or(bad("ext.ca"))?;
-    let number = |name| object.get(name).and_then(Value::as_i64);
-    let max_path = number("max_path").and_then(|n| u8::try_from(n).ok());
-    let max_level = number("max_level").and_then(TrustLevel::from_number);
-    Ok(Ca {
-        max_path: max_path.ok_or(bad("ext.ca.max_path"))?,
-        max_level: max_level.ok_or(bad("ext.ca.max_level"))?,
-        origins: strings(
-            object.get("origins").ok_or(bad("ext.ca.origins"))?,
-            64,
-            "ext.ca.origins",
-        )?,
     })
 }

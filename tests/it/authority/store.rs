@@ -32,6 +32,7 @@ pub(super) fn binding(subject: &str, key: &SecretKey) -> Binding {
         tenant: "default".into(),
         subject: subject.into(),
         kid: key.public_key().key_id().to_string(),
+        previous_kid: None,
         audience: "ta".into(),
     }
 }
@@ -93,6 +94,7 @@ fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPass
         expires_at: unsigned.expires_at,
         issuer_kid: key.public_key().key_id().clone(),
         renews: None,
+        token: None,
         issued_by: "op".into(),
         status_index: None,
     }
@@ -128,6 +130,7 @@ fn order(reason: Reason, second: i64) -> Revocation {
         note: Some("n".into()),
         by: "op".into(),
         at: at(second),
+        dry_run: false,
         deed: Deed::new("op", None, b"", &SystemRandom).unwrap(),
     }
 }

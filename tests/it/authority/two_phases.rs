@@ -6,7 +6,7 @@ use std::time::Duration;
 use mcps_authority::authority::Authority;
 use mcps_authority::error::Error;
 use mcps_authority::feed::Feed;
-use mcps_authority::issue::{Asked, Order, Prepared};
+use mcps_authority::issue::{AskedLevel, Order, Prepared};
 use mcps_authority::keys::{Keyring, Keys};
 use mcps_authority::outbound::Outbound;
 use mcps_authority::proof::Proven;
@@ -89,9 +89,12 @@ async fn prepared(
         owner: "ann".into(),
         capabilities: Vec::new(),
         origin: None,
-        asked: Asked::Exactly(TrustLevel::L1),
+        level: AskedLevel::Exactly(TrustLevel::L1),
         life: Duration::from_secs(10),
+        ca: None,
         renews: None,
+        rotation: None,
+        token: None,
         issued_by: "op".into(),
     };
     let prepared = Prepared::new(&authority, order, proven).await.unwrap();
