@@ -5,23 +5,32 @@ use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::feed::{Action, Held, Target};
-use mcps_core::passport::PassportId;
+use mcps_core::level::TrustLevel;
+use mcps_core::passport::{PassportId, StatusReference};
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::status::{State, Status};
 use mcps_core::trust::{KeyState, KeyUse};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::budget::{Budget, Quota};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
 use crate::kill::{self, Point};
+use crate::levels::Policy;
 use crate::metrics::Metrics;
-use crate::store::{Db, Done, Record, Revocation, Revoked};
+use crate::outbound::Outbound;
+use crate::status_lists::{Listed, StatusLists};
+use crate::store::{Db, Done, Record, Revocation, Revoked, Told};
 
 /// How long a signed status may be relied upon.
 pub const STATUS_LIFE: Duration = Duration::from_secs(60);
+
+/// How long whoever issues waits for a place.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every handler works with; cheap to share.
 #[derive(Debug)]
@@ -30,8 +39,29 @@ pub struct Authority {
     name: String,
     keys: Arc<Keys>,
     feed: Arc<Feed>,
+    lists: StatusLists,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    policy: Policy,
+    outbound: Outbound,
+    budgets: Budgets,
+    issuing: Arc<Semaphore>,
+}
+
+/// What each caller may do.
+#[derive(Debug)]
+struct Budgets {
+    issue: Budget,
+    order: Budget,
+}
+
+impl Budgets {
+    fn new(issue: Quota, order: Quota) -> Self {
+        Self {
+            issue: Budget::new("issue", issue),
+            order: Budget::new("order", order),
+        }
+    }
 }
 
 /// What has become of a passport.
@@ -62,17 +92,73 @@ impl Authority {
         db: Db,
         keys: Arc<Keys>,
         feed: Arc<Feed>,
+        lists: StatusLists,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        outbound: Outbound,
     ) -> Self {
         Self {
+            issuing: Arc::new(Semaphore::new(db.issuing())),
+            budgets: Budgets::new(Quota::USUAL, Quota::USUAL),
             db,
+            policy: Policy::default(),
+            outbound,
             name: keys.ring().bundle().authority().to_owned(),
             keys,
             feed,
+            lists,
             clock,
             random,
         }
+    }
+
+    /// A place in the status lists for a passport, and how it is written in it.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn place(&self) -> Result<(i64, StatusReference), Error> {
+        self.lists.place(&self.db).await
+    }
+
+    /// The signed status list of that number.
+    ///
+    /// # Errors
+    /// As [`StatusLists::list`].
+    pub async fn status_list(&self, number: i64) -> Result<Listed, Error> {
+        let (db, keys) = (&self.db, self.keys.as_ref());
+        self.lists.list(number, db, keys, self.now()).await
+    }
+
+    /// With other quotas than the usual ones: for what issues, and for what cuts off.
+    #[must_use]
+    pub fn with_quotas(self, issue: Quota, order: Quota) -> Self {
+        Self {
+            budgets: Budgets::new(issue, order),
+            ..self
+        }
+    }
+
+    /// The budgets for issuing.
+    #[must_use]
+    pub const fn issue_budget(&self) -> &Budget {
+        &self.budgets.issue
+    }
+
+    /// The budgets for cutting off, and for taking that back.
+    #[must_use]
+    pub const fn order_budget(&self) -> &Budget {
+        &self.budgets.order
+    }
+
+    /// Waits for a place among those who issue, of which there are fewer than connections to the
+    /// database: what cuts off always finds one.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] after five seconds.
+    pub async fn issuing(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let place = Arc::clone(&self.issuing).acquire_owned();
+        let place = tokio::time::timeout(PATIENCE, place).await;
+        place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)
     }
 
     /// The issuer's name on every passport.
@@ -91,6 +177,37 @@ impl Authority {
     #[must_use]
     pub const fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// What levels are computed by.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How others are fetched from.
+    #[must_use]
+    pub const fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    /// Whoever follows the feed hears at once of a level that has changed.
+    pub fn told(&self, told: &Told) {
+        if let Some(position) = &told.position {
+            let level = told.level.map(TrustLevel::number);
+            tracing::info!(position, level, "a level has changed");
+            self.announced("trust_change");
+        }
+    }
+
+    /// The level of a passport now: what it states, and no more than what was told of its subject.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn level_of(&self, record: &Record) -> Result<TrustLevel, Error> {
+        let (tenant, name) = (&record.tenant, &record.name);
+        let told = self.db.told_level(tenant, record.kind, name).await?;
+        Ok(told.map_or(record.trust_level, |told| told.min(record.trust_level)))
     }
 
     /// The present instant.
@@ -131,8 +248,8 @@ impl Authority {
             Action::Reinstate { target, lifts } => self.db.reinstate(target, *lifts, order).await?,
             _ => self.db.restrict(action, order).await?,
         };
-        if done.changed && !done.repeated {
-            self.told(action.as_str());
+        if done.changed && !done.repeated && !order.dry_run {
+            self.announced(action.as_str());
         }
         Ok(done)
     }
@@ -152,6 +269,9 @@ impl Authority {
             }
             _ => return self.db.restrict(action, order).await,
         };
+        if order.dry_run {
+            return Ok(done);
+        }
         let target = action.target().map(|target| target.to_json());
         let (kind, target) = (action.as_str(), target.unwrap_or_default());
         let (outcome, position) = (done.outcome(), done.position.as_deref());
@@ -169,13 +289,13 @@ impl Authority {
         let revoked = self.db.revoke(id, order).await?;
         let revoked = revoked.ok_or(Error::PassportNotFound)?;
         if revoked.told {
-            self.told("revoke");
+            self.announced("revoke");
         }
         Ok(revoked)
     }
 
     /// An order was committed: counts it, and wakes the feed.
-    fn told(&self, kind: &'static str) {
+    fn announced(&self, kind: &'static str) {
         kill::at(Point::Ordered);
         self.metrics().ordered(kind);
         self.feed.wake();
@@ -208,7 +328,7 @@ impl Authority {
     /// # Errors
     /// [`Error::Database`].
     pub async fn judged(&self, record: &Record, now: Timestamp) -> Result<Judged, Error> {
-        if let Some(revoked) = record.revoked {
+        if let Some(revoked) = record.ended(now) {
             return Ok(Judged {
                 state: State::Revoked,
                 reason: Some(revoked.reason.as_str().to_owned()),
@@ -256,7 +376,7 @@ impl Authority {
         let changed = carry_out(&self.db, custody, clock, random, order).await?;
         self.keys.refresh().await?;
         if changed.position.is_some() {
-            self.told("authority_key");
+            self.announced("authority_key");
         }
         Ok(changed)
     }
@@ -274,11 +394,15 @@ impl Authority {
             Some(record) => self.judged(record, now).await?,
             None => Judged::plain(State::Unknown),
         };
+        let trust_level = match &record {
+            Some(record) => Some(self.level_of(record).await?),
+            None => None,
+        };
         let status = Status {
             authority: self.name().to_owned(),
             passport_id: id.clone(),
             state: judged.state,
-            trust_level: record.as_ref().map(|record| record.trust_level),
+            trust_level,
             reason: judged.reason,
             revoked_at: judged.since,
             nonce,

@@ -12,9 +12,13 @@
 pub mod api;
 pub mod authority;
 pub mod backup;
+pub mod budget;
+pub mod compromise;
 pub mod config;
+pub mod cursor;
 pub mod custody;
 pub mod doctor;
+pub mod enrolment;
 pub mod error;
 pub mod examine;
 pub mod feed;
@@ -24,16 +28,23 @@ pub mod issue;
 pub mod key_files;
 pub mod keys;
 pub mod kill;
+pub mod levels;
 pub mod metrics;
 pub mod operator_key;
+pub mod outbound;
 pub mod problem;
 pub mod proof;
+pub mod registry;
 pub mod secret;
 pub mod start;
+pub mod status_lists;
 pub mod store;
 pub mod subject;
 
+mod bearer;
+mod listener;
 mod serve;
+mod supersession;
 mod trace;
 mod trail;
 

@@ -58,12 +58,17 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "not-json",
             "Not announced as JSON",
         ),
-        Error::BodyTooLarge => (
+        Error::BodyTooLarge { .. } => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-large",
             "Body too large",
         ),
         Error::BodyCut => (StatusCode::BAD_REQUEST, "body-cut", "Body ended early"),
+        Error::Cursor => (
+            StatusCode::BAD_REQUEST,
+            "bad-cursor",
+            "Not a cursor of this list",
+        ),
         Error::PassportId => (
             StatusCode::BAD_REQUEST,
             "bad-passport-id",
@@ -74,10 +79,23 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "operator-required",
             "Operator required",
         ),
+        Error::TokenRefused(_) => (StatusCode::FORBIDDEN, "token-refused", "Token refused"),
+        Error::TokenBound { .. } => (
+            StatusCode::FORBIDDEN,
+            "token-bound",
+            "Beyond what the token allows",
+        ),
+        Error::TokenNotFound => (StatusCode::NOT_FOUND, "token-not-found", "Token not found"),
+        Error::TokenUsed { .. } => (StatusCode::CONFLICT, "token-used", "Token used"),
         Error::PassportNotFound => (
             StatusCode::NOT_FOUND,
             "passport-not-found",
             "Passport not found",
+        ),
+        Error::NoSuchList => (
+            StatusCode::NOT_FOUND,
+            "status-list-not-found",
+            "No such status list",
         ),
         Error::NoSuchRoute => (StatusCode::NOT_FOUND, "no-such-route", "No such route"),
         Error::Method => (
@@ -95,6 +113,12 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "too-many-challenges",
             "Too many open challenges",
         ),
+        Error::RateLimited { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate-limited",
+            "Too many requests",
+        ),
+        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy issuing"),
         Error::ChallengeRefused => (
             StatusCode::FORBIDDEN,
             "challenge-refused",
@@ -105,9 +129,93 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken", "Name taken"),
         Error::KeyBlocked => (StatusCode::FORBIDDEN, "key-blocked", "Key blocked"),
         Error::Revoked => (StatusCode::CONFLICT, "passport-revoked", "Passport revoked"),
+        Error::Superseded => (
+            StatusCode::CONFLICT,
+            "passport-superseded",
+            "Passport superseded",
+        ),
+        Error::KeyNotFound => (StatusCode::NOT_FOUND, "key-not-found", "Key not found"),
+        Error::OwnKey => (
+            StatusCode::CONFLICT,
+            "authority-key",
+            "A key of the authority",
+        ),
         Error::Restricted { .. } => (StatusCode::FORBIDDEN, "held-back", "Held back"),
         Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
         Error::KeyChange(error) => key_change(error),
+        Error::ServerId => (StatusCode::BAD_REQUEST, "bad-server-id", "Not a server id"),
+        Error::ServerNotFound => (
+            StatusCode::NOT_FOUND,
+            "server-not-found",
+            "Server not found",
+        ),
+        Error::ServerExists { .. } => (StatusCode::CONFLICT, "server-exists", "Server exists"),
+        Error::NoRevision => (
+            StatusCode::PRECONDITION_REQUIRED,
+            "revision-required",
+            "Revision required",
+        ),
+        Error::Revision => (StatusCode::BAD_REQUEST, "bad-revision", "Not a revision"),
+        Error::Changed => (
+            StatusCode::PRECONDITION_FAILED,
+            "changed-meanwhile",
+            "Changed meanwhile",
+        ),
+        Error::Contended => (
+            StatusCode::CONFLICT,
+            "contended",
+            "Changed at the same time",
+        ),
+        Error::Retired => (StatusCode::CONFLICT, "server-retired", "Server retired"),
+        Error::NotActive { .. } => (
+            StatusCode::CONFLICT,
+            "server-not-active",
+            "Server not active",
+        ),
+        Error::NotPublisher(_) => (StatusCode::FORBIDDEN, "not-publisher", "Not its publisher"),
+        Error::ManifestRefused(_) => (
+            StatusCode::FORBIDDEN,
+            "manifest-refused",
+            "Manifest refused",
+        ),
+        Error::OtherContent { .. } => (
+            StatusCode::CONFLICT,
+            "version-taken",
+            "The version says something else",
+        ),
+        Error::ManifestNotFound => (
+            StatusCode::NOT_FOUND,
+            "manifest-not-found",
+            "Manifest not found",
+        ),
+        Error::SubjectPath => (StatusCode::BAD_REQUEST, "bad-subject", "Not a subject"),
+        Error::SubjectNotFound => (
+            StatusCode::NOT_FOUND,
+            "subject-not-found",
+            "Subject not found",
+        ),
+        Error::EvidenceNotFound => (
+            StatusCode::NOT_FOUND,
+            "evidence-not-found",
+            "Evidence not found",
+        ),
+        Error::OwnEvidence => (StatusCode::FORBIDDEN, "own-evidence", "Own evidence"),
+        Error::NoOrigin => (StatusCode::CONFLICT, "no-origin", "No origin"),
+        Error::NoOriginChallenge => (
+            StatusCode::CONFLICT,
+            "no-origin-challenge",
+            "No open challenge",
+        ),
+        Error::OriginNotProven(_) => (
+            StatusCode::CONFLICT,
+            "origin-not-proven",
+            "Origin not proven",
+        ),
+        Error::NotAccountable => (
+            StatusCode::FORBIDDEN,
+            "not-accountable",
+            "Nobody answers for it",
+        ),
         Error::OtherBody => (
             StatusCode::CONFLICT,
             "other-body",
@@ -153,6 +261,7 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         | Error::Random(_)
         | Error::Database(_)
         | Error::Audit(_)
+        | Error::StatusList(_)
         | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -212,10 +321,13 @@ const fn code(error: &Error) -> Option<Code> {
         Error::ProofRefused(_) | Error::Unsigned(_) | Error::HookUnknown => {
             Some(Code::InvalidSignature)
         }
+        Error::ManifestRefused(_) | Error::OtherContent { .. } => Some(Code::ToolIntegrity),
         Error::WrongAudience => Some(Code::WrongAudience),
-        Error::TooManyChallenges => Some(Code::RateLimited),
+        Error::TooManyChallenges | Error::RateLimited { .. } | Error::Busy => {
+            Some(Code::RateLimited)
+        }
         Error::EvidenceNeeded => Some(Code::TrustTooLow),
-        Error::KeyBlocked | Error::Revoked | Error::Restricted { .. } => {
+        Error::KeyBlocked | Error::Revoked | Error::Superseded | Error::Restricted { .. } => {
             Some(Code::PassportRevoked)
         }
         Error::Expired | Error::Overtaken => Some(Code::PassportExpired),
@@ -227,7 +339,7 @@ impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         let (status, slug, title) = row(error);
         let member = match error {
-            Error::Invalid { member, .. } => Some(*member),
+            Error::Invalid { member, .. } | Error::TokenBound { member } => Some(*member),
             _ => None,
         };
         Self {
@@ -263,6 +375,12 @@ impl IntoResponse for Error {
             }
             Self::TooManyChallenges => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            Self::RateLimited { wait_s } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+            }
+            Self::Busy => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
         }

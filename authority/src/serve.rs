@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
 use mcps_core::random::Random;
 use mcps_core::trust::{KeyUse, TrustBundle};
@@ -23,8 +22,12 @@ use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
 use crate::keys::{Keyring, Keys};
+use crate::levels::{Policy, reassess_for_ever};
+use crate::listener::{Capped, MAX_ORDERING, Peer};
 use crate::operator_key::OperatorKey;
+use crate::outbound::Outbound;
 use crate::start::StartError;
+use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
 use crate::trail;
 
@@ -39,6 +42,8 @@ pub const COMMAND: &str = "command line";
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where it listens for those who give orders, if they have an address of their own.
+    pub order_addr: Option<SocketAddr>,
     /// Where it answers `/metrics` without a key.
     pub metrics_addr: Option<SocketAddr>,
     /// Its name: the issuer on every passport.
@@ -74,14 +79,17 @@ pub async fn serve(
     let db = open(&config).await?;
     db.migrate().await?;
     // Before the authority is founded: a taken address must not cost the first operator's key.
-    let listen = |source| StartError::Listen {
-        address: config.listen,
-        source,
-    };
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-    let addr = listener.local_addr().map_err(listen)?;
+    let (listener, addr) = bind(config.listen).await?;
+    let mut listeners = vec![Capped::new(listener, config.max_connections)];
+    let mut order_addr = None;
+    if let Some(address) = config.order_listen {
+        let (listener, addr) = bind(address).await?;
+        // Whatever the other address is full of, here is a place.
+        listeners.push(Capped::new(listener, MAX_ORDERING));
+        order_addr = Some(addr);
+    }
     let metrics = listen_for_metrics(&config).await?;
-    let metrics_addr = metrics.as_ref().and_then(|open| open.local_addr().ok());
+    let metrics_addr = metrics.as_ref().map(|(_, addr)| *addr);
     let founded = found_or_find(&config, &db, clock.as_ref(), random.as_ref()).await?;
     let name = founded.keys.bundle().authority().to_owned();
     let root_kid = founded.keys.bundle().signer().to_string();
@@ -96,32 +104,49 @@ pub async fn serve(
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let public = config.public_url.clone();
+    let public = public.unwrap_or_else(|| format!("http://{addr}"));
+    let levels = {
+        let (db, feed, clock) = (db.clone(), Arc::clone(&feed), Arc::clone(&clock));
+        reassess_for_ever(db, feed, Policy::default(), clock)
+    };
     let authority = Authority::new(
         db.clone(),
         keys,
         Arc::clone(&feed),
+        StatusLists::new(&public),
         Arc::clone(&clock),
         random,
+        Outbound::new(config.local_origins),
     );
+    let authority = authority.with_quotas(config.issue_quota, config.order_quota);
     let authority = Arc::new(authority);
-    let (stop, stopped) = watch::channel(false);
+    let router = api::router(Arc::clone(&authority));
+    let (stop, _) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
+    if let Some((metrics, _)) = metrics {
+        let router = api::metrics_router(Arc::clone(&authority));
+        let metrics = Capped::new(metrics, MAX_ORDERING);
+        tasks.spawn(answer(metrics, router, stop.subscribe()));
+    }
     let mut stopping = stop.subscribe();
     tasks.spawn(async move {
         tokio::select! {
             never = tended => match never {},
+            never = levels => match never {},
+            () = authority.keep_superseding() => {}
+            // An error means that the handle is gone, which is the same.
             _ = stopping.wait_for(|stop| *stop) => {}
         }
     });
-    if let Some(metrics) = metrics {
-        let router = api::metrics_router(Arc::clone(&authority));
-        tasks.spawn(answer(metrics, router, stopped.clone()));
+    for listener in listeners {
+        tasks.spawn(answer(listener, router.clone(), stop.subscribe()));
     }
-    tasks.spawn(answer(listener, api::router(authority), stopped));
     let (engine, operator_key) = (db.engine(), founded.operator_key);
     Ok(Running {
         addr,
+        order_addr,
         metrics_addr,
         name,
         root_kid,
@@ -137,22 +162,36 @@ pub async fn serve(
 }
 
 /// The listener for metrics, if there is to be one.
-async fn listen_for_metrics(config: &Config) -> Result<Option<TcpListener>, StartError> {
+async fn listen_for_metrics(
+    config: &Config,
+) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
     let Some(address) = config.metrics_listen else {
         return Ok(None);
     };
-    let bound = TcpListener::bind(address).await;
-    bound
-        .map(Some)
-        .map_err(|source| StartError::MetricsListen { address, source })
+    match bind(address).await {
+        Ok(bound) => Ok(Some(bound)),
+        Err(StartError::Listen { address, source }) => {
+            Err(StartError::MetricsListen { address, source })
+        }
+        Err(other) => Err(other),
+    }
 }
 
-/// Answers requests until told otherwise.
-async fn answer(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
+}
+
+/// Answers at one address until told to stop.
+async fn answer(listener: Capped, router: axum::Router, mut stopped: watch::Receiver<bool>) {
     let told = async move {
         // An error means that the handle is gone, which is the same.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
+    // Who asks counts, where nobody is named.
+    let router = router.into_make_service_with_connect_info::<Peer>();
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(told)
         .await;

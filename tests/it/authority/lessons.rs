@@ -202,6 +202,7 @@ async fn revoking_is_as_much_work_however_long_the_list_is() {
         by: "test".to_owned(),
         at: world.now(),
         deed: Deed::new("test", None, b"", &SystemRandom).unwrap(),
+        dry_run: false,
     };
     let work = async |name: &str| {
         let passport = world.issue(name, &new_key()).await;

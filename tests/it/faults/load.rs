@@ -147,7 +147,7 @@ impl Load {
             // The challenge was redeemed by the first asking, of which no passport came.
             Some((403, answer)) if again && is(&answer, "challenge-refused") => Answered::Yes,
             // Nobody knows.
-            None | Some((408 | 503, _)) => {
+            None | Some((408 | 429 | 503, _)) => {
                 ledger.unsure.push(asked);
                 Answered::No
             }
@@ -185,7 +185,7 @@ impl Load {
                 ledger.orders.push(order);
                 Answered::Yes
             }
-            None | Some((408 | 503, _)) => {
+            None | Some((408 | 429 | 503, _)) => {
                 ledger.open.push(order);
                 Answered::No
             }
