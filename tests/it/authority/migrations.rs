@@ -128,6 +128,10 @@ macro_rules! fill {
     ($connection:ident, $up_to:expr, $tables:expr) => {{
         migrations($up_to).run(&mut $connection).await.unwrap();
         for table in $tables {
+            // Some migrations bring a first row.
+            let clear = format!("DELETE FROM {}", table.name);
+            let cleared = sqlx::query(AssertSqlSafe(clear));
+            cleared.execute(&mut $connection).await.unwrap();
             let insert = table.insert();
             for row in &table.rows {
                 let mut query = sqlx::query(AssertSqlSafe(insert.clone()));
