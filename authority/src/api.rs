@@ -9,19 +9,24 @@ mod challenges;
 mod compromises;
 mod draft;
 mod enrolments;
+mod evidence;
 mod extract;
 mod feed;
 mod health;
 mod hooks;
 mod issue;
 mod keys;
+mod manifests;
 mod orders;
 mod page;
 mod passports;
 mod revoke;
 mod rotate;
+mod servers;
 mod status;
+mod status_lists;
 mod tag;
+mod trust;
 mod view;
 
 use std::sync::Arc;
@@ -60,6 +65,7 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(rotate::rotate))
         .routes(routes!(revoke::revoke))
         .routes(routes!(status::status))
+        .routes(routes!(status_lists::status_list))
         .routes(routes!(compromises::report))
         .routes(routes!(orders::revoke))
         .routes(routes!(orders::suspend))
@@ -75,6 +81,18 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(feed::frames))
         .routes(routes!(feed::snapshot))
         .routes(routes!(feed::epoch))
+        .routes(routes!(servers::add, servers::list))
+        .routes(routes!(servers::show, servers::change))
+        .routes(routes!(manifests::publish, manifests::list))
+        .routes(routes!(manifests::show))
+        .routes(routes!(manifests::by_digest))
+        .routes(routes!(manifests::diff))
+        .routes(routes!(trust::explain))
+        .routes(routes!(trust::challenge))
+        .routes(routes!(trust::check))
+        .routes(routes!(evidence::file))
+        .routes(routes!(evidence::show))
+        .routes(routes!(evidence::approve))
         .routes(routes!(authority_keys::list, authority_keys::prepare))
         .routes(routes!(authority_keys::activate))
         .routes(routes!(authority_keys::retire))

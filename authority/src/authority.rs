@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::feed::{Action, Held, Target};
-use mcps_core::passport::PassportId;
+use mcps_core::level::TrustLevel;
+use mcps_core::passport::{PassportId, StatusReference};
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
@@ -18,7 +19,10 @@ use crate::budget::{Budget, Quota};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
-use crate::store::{Db, Done, Record, Revocation, Revoked};
+use crate::levels::Policy;
+use crate::outbound::Outbound;
+use crate::status_lists::{Listed, StatusLists};
+use crate::store::{Db, Done, Record, Revocation, Revoked, Told};
 
 /// How long a signed status may be relied upon.
 pub const STATUS_LIFE: Duration = Duration::from_secs(60);
@@ -33,8 +37,11 @@ pub struct Authority {
     name: String,
     keys: Arc<Keys>,
     feed: Arc<Feed>,
+    lists: StatusLists,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    policy: Policy,
+    outbound: Outbound,
     budgets: Budgets,
     issuing: Arc<Semaphore>,
 }
@@ -83,19 +90,41 @@ impl Authority {
         db: Db,
         keys: Arc<Keys>,
         feed: Arc<Feed>,
+        lists: StatusLists,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        outbound: Outbound,
     ) -> Self {
         Self {
             issuing: Arc::new(Semaphore::new(db.issuing())),
             budgets: Budgets::new(Quota::USUAL, Quota::USUAL),
             db,
+            policy: Policy::default(),
+            outbound,
             name: keys.ring().bundle().authority().to_owned(),
             keys,
             feed,
+            lists,
             clock,
             random,
         }
+    }
+
+    /// A place in the status lists for a passport, and how it is written in it.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn place(&self) -> Result<(i64, StatusReference), Error> {
+        self.lists.place(&self.db).await
+    }
+
+    /// The signed status list of that number.
+    ///
+    /// # Errors
+    /// As [`StatusLists::list`].
+    pub async fn status_list(&self, number: i64) -> Result<Listed, Error> {
+        let (db, keys) = (&self.db, self.keys.as_ref());
+        self.lists.list(number, db, keys, self.now()).await
     }
 
     /// With other quotas than the usual ones: for what issues, and for what cuts off.
@@ -146,6 +175,37 @@ impl Authority {
     #[must_use]
     pub const fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// What levels are computed by.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How others are fetched from.
+    #[must_use]
+    pub const fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    /// Whoever follows the feed hears at once of a level that has changed.
+    pub fn told(&self, told: &Told) {
+        if let Some(position) = &told.position {
+            let level = told.level.map(TrustLevel::number);
+            tracing::info!(position, level, "a level has changed");
+            self.feed.wake();
+        }
+    }
+
+    /// The level of a passport now: what it states, and no more than what was told of its subject.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn level_of(&self, record: &Record) -> Result<TrustLevel, Error> {
+        let (tenant, name) = (&record.tenant, &record.name);
+        let told = self.db.told_level(tenant, record.kind, name).await?;
+        Ok(told.map_or(record.trust_level, |told| told.min(record.trust_level)))
     }
 
     /// The present instant.
@@ -311,11 +371,15 @@ impl Authority {
             Some(record) => self.judged(record, now).await?,
             None => Judged::plain(State::Unknown),
         };
+        let trust_level = match &record {
+            Some(record) => Some(self.level_of(record).await?),
+            None => None,
+        };
         let status = Status {
             authority: self.name().to_owned(),
             passport_id: id.clone(),
             state: judged.state,
-            trust_level: record.as_ref().map(|record| record.trust_level),
+            trust_level,
             reason: judged.reason,
             revoked_at: judged.since,
             nonce,

@@ -154,6 +154,20 @@ fn secret(file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<Secr
     }
 }
 
+/// An `http://` or `https://` URL of at most 1024 characters without query or fragment.
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_graphic() && !"?#\"<>".contains(c);
+    match rest {
+        Some(rest) if !rest.is_empty() && text.len() <= 1024 && rest.chars().all(plain) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("write it as https://ta.example.com, without ? or #".to_owned()),
+    }
+}
+
 /// Without the database's URL, which may hold a password.
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,6 +192,10 @@ pub(crate) struct Serve {
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
+    /// The URL under which others reach it, as https://ta.example.com [default: the address it listens
+    /// on]. Passports name it, for their status lists.
+    #[arg(long, env = "MCPS_AUTHORITY_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    public_url: Option<String>,
     /// A second address that answers the same, for operators and webhooks: its connections are apart, so
     /// that nobody who fills the first one keeps a revocation out.
     #[arg(long, env = "MCPS_AUTHORITY_ORDER_LISTEN", value_name = "HOST:PORT")]
@@ -210,6 +228,10 @@ pub(crate) struct Serve {
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
+    /// Check origins on this machine, in private networks and over http:// too. For trying things
+    /// out: whoever names an origin then makes the authority fetch from there.
+    #[arg(long)]
+    allow_local_origins: bool,
     /// Write the base URL to this file once requests are answered.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -351,7 +373,9 @@ impl Serve {
             issue_quota: self.issue_quota,
             order_quota: self.order_quota,
             issuer: self.issuer.clone(),
+            public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),
+            local_origins: self.allow_local_origins,
             ..self.place.config()?
         })
     }

@@ -10,7 +10,7 @@ use mcps_core::random::{Random, RandomError};
 
 use crate::bearer;
 use crate::error::Error;
-use crate::issue::{Asked, Order, seconds};
+use crate::issue::{Asked, AskedLevel, Order, seconds};
 
 /// What every token begins with.
 pub const PREFIX: &str = "mcps_et_";
@@ -129,7 +129,7 @@ impl Grant {
             owner: self.owner.clone(),
             capabilities: capabilities.unwrap_or_else(|| self.capabilities.clone()),
             origin: self.origin.clone(),
-            trust_level: level,
+            level: AskedLevel::Exactly(level),
             life,
             ca: None,
             renews: None,
@@ -137,6 +137,17 @@ impl Grant {
             token: Some(token_id.to_owned()),
             issued_by: token_id.to_owned(),
         })
+    }
+}
+
+/// The level of a token, 1 unless stated: what an operator may decide on.
+///
+/// # Errors
+/// [`Error::EvidenceNeeded`] for 3 and 4, [`Error::Invalid`] for what is no level.
+pub fn level(asked: Option<i64>) -> Result<TrustLevel, Error> {
+    match asked.map_or(Ok(TrustLevel::L1), crate::issue::level)? {
+        level @ (TrustLevel::L0 | TrustLevel::L1 | TrustLevel::L2) => Ok(level),
+        TrustLevel::L3 | TrustLevel::L4 => Err(Error::EvidenceNeeded),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::authority::Authority;
 use crate::error::Error;
+use crate::levels::{Content, EvidenceType, Subject, Verdict};
 use crate::proof::Proven;
 use crate::store::{NewPassport, Reason, Record};
 
@@ -23,6 +24,26 @@ pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 pub const AGENT_LIFE: Duration = Duration::from_secs(3600);
 /// The life of a server's or gateway's passport, unless something else is asked for.
 pub const SERVER_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// Which level is asked for. What is stated follows from the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedLevel {
+    /// Whatever the evidence permits.
+    Permitted,
+    /// This one and no less. L2 is granted by asking, if an operator asks.
+    Exactly(TrustLevel),
+    /// Whatever the evidence permits, but no more than this: a renewal.
+    AtMost(TrustLevel),
+}
+
+impl AskedLevel {
+    const fn most(&self) -> TrustLevel {
+        match self {
+            Self::Permitted => TrustLevel::L4,
+            Self::Exactly(level) | Self::AtMost(level) => *level,
+        }
+    }
+}
 
 /// What somebody asks to be certified, apart from the key.
 #[derive(Clone, Debug)]
@@ -65,7 +86,10 @@ impl Asked {
             })?,
             capabilities: self.capabilities.unwrap_or_default(),
             origin: self.origin,
-            trust_level: self.trust_level.unwrap_or(TrustLevel::L1),
+            level: match self.trust_level {
+                Some(level) => AskedLevel::Exactly(level),
+                None => AskedLevel::Permitted,
+            },
             life: life(self.kind, self.ttl_s)?,
             ca: self.ca,
             renews: None,
@@ -89,8 +113,8 @@ pub struct Order {
     pub capabilities: Vec<String>,
     /// Where it lives.
     pub origin: Option<String>,
-    /// The level to state.
-    pub trust_level: TrustLevel,
+    /// The level that somebody asks for or once allowed: never more than that is stated.
+    pub level: AskedLevel,
     /// For how long.
     pub life: Duration,
     /// The right to issue.
@@ -153,7 +177,7 @@ impl Order {
             owner: record.owner.clone(),
             capabilities: passport.capabilities().to_vec(),
             origin: record.origin.clone(),
-            trust_level: record.trust_level,
+            level: AskedLevel::AtMost(record.most_level),
             life,
             ca: passport.ext().and_then(|ext| ext.ca.clone()),
             renews: Some(record.id.clone()),
@@ -190,19 +214,65 @@ pub fn seconds(ttl_s: i64) -> Result<Duration, Error> {
     })
 }
 
-/// The level an operator orders; 1 unless stated.
+/// The level that is asked for.
 ///
 /// # Errors
-/// [`Error::EvidenceNeeded`] for 3 and 4, [`Error::Invalid`] for what is no level.
-pub fn level(asked: Option<i64>) -> Result<TrustLevel, Error> {
-    let why = "must be 0, 1 or 2";
-    let level = TrustLevel::from_number(asked.unwrap_or(1));
-    match level.ok_or(Error::Invalid {
+/// [`Error::Invalid`] for what is no level.
+pub fn level(asked: i64) -> Result<TrustLevel, Error> {
+    let why = "must be 0, 1, 2, 3 or 4";
+    TrustLevel::from_number(asked).ok_or(Error::Invalid {
         member: "trust_level",
         why,
-    })? {
-        level @ (TrustLevel::L0 | TrustLevel::L1 | TrustLevel::L2) => Ok(level),
-        TrustLevel::L3 | TrustLevel::L4 => Err(Error::EvidenceNeeded),
+    })
+}
+
+/// The level to state, until when it may be stated, and the decision that it takes.
+struct Stated {
+    level: TrustLevel,
+    until: Option<Timestamp>,
+    decision: Option<Content>,
+}
+
+async fn stated(
+    authority: &Authority,
+    order: &Order,
+    subject: Subject,
+    now: Timestamp,
+) -> Result<Stated, Error> {
+    let policy = authority.policy();
+    let origin = order.origin.as_deref();
+    let found = authority.db().standing(&subject, origin, policy, now);
+    let found = found.await?;
+    if found.level == TrustLevel::L0 {
+        return Err(Error::NotAccountable);
+    }
+    let level = found.level.min(order.level.most());
+    match order.level {
+        AskedLevel::Exactly(TrustLevel::L2) if level < TrustLevel::L2 => {
+            let until = now.plus(policy.operator_decision);
+            let decision = Content {
+                subject,
+                kind: EvidenceType::OperatorDecision,
+                verdict: Verdict::Pass,
+                manifest: None,
+                origin: None,
+                who: order.issued_by.clone(),
+                observed_at: now,
+                valid_until: until,
+                statement: "asked for a passport of level 2".to_owned(),
+            };
+            Ok(Stated {
+                level: TrustLevel::L2,
+                until: Some(until),
+                decision: Some(decision),
+            })
+        }
+        AskedLevel::Exactly(asked) if level < asked => Err(Error::EvidenceNeeded),
+        _ => Ok(Stated {
+            level,
+            until: found.lapses_at(level),
+            decision: None,
+        }),
     }
 }
 
@@ -229,6 +299,14 @@ impl Prepared {
         let place = authority.issuing().await?;
         let now = authority.now();
         let signer = authority.passport_signer()?;
+        let (status_index, status) = authority.place().await?;
+        let subject = Subject {
+            tenant: proven.binding().tenant.clone(),
+            kind: order.kind,
+            name: proven.binding().subject.clone(),
+        };
+        let stated = stated(authority, &order, subject, now).await?;
+        let ends = now.plus(order.life);
         let unsigned = Unsigned {
             id: PassportId::generate(authority.random())?,
             agent_name: proven.binding().subject.clone(),
@@ -237,9 +315,10 @@ impl Prepared {
             public_key: proven.key().clone(),
             origin: order.origin.clone(),
             scan_json: None,
-            trust_level: order.trust_level,
+            trust_level: stated.level,
             issued_at: now,
-            expires_at: now.plus(order.life),
+            // Never longer than what its level rests on.
+            expires_at: stated.until.map_or(ends, |until| until.min(ends)),
             issuer: authority.name().to_owned(),
             issuer_chain: Vec::new(),
             key_rotation: order.rotation.as_ref().map(|rotation| KeyRotation {
@@ -251,6 +330,7 @@ impl Prepared {
                 kind: order.kind,
                 owner: order.owner.clone(),
                 ca: order.ca,
+                status: Some(status),
             }),
         };
         let to_be_signed = unsigned.to_be_signed().map_err(Error::CrossCheck)?;
@@ -266,7 +346,10 @@ impl Prepared {
             version: order.version,
             owner: order.owner,
             origin: order.origin,
-            trust_level: order.trust_level,
+            trust_level: stated.level,
+            most_level: order.level.most(),
+            granted: order.life,
+            decision: stated.decision,
             issued_at: now,
             expires_at: unsigned.expires_at,
             to_be_signed,
@@ -274,6 +357,7 @@ impl Prepared {
             renews: order.renews,
             token: order.token,
             issued_by: order.issued_by,
+            status_index: Some(status_index),
         };
         let store = authority.db();
         // No lock: a passport that slips out beside an order is refused for what the order reaches.
@@ -285,9 +369,15 @@ impl Prepared {
             let what = restricted.held.as_str();
             return Err(Error::Restricted { what });
         }
-        store
-            .prepare(&new, proven.challenge(), proven.binding())
+        let told = store
+            .prepare(
+                &new,
+                proven.challenge(),
+                proven.binding(),
+                authority.policy(),
+            )
             .await?;
+        authority.told(&told);
         Ok(Self {
             id: new.id,
             to_be_signed: new.to_be_signed,

@@ -27,11 +27,15 @@ pub mod hooks;
 pub mod issue;
 pub mod key_files;
 pub mod keys;
+pub mod levels;
 pub mod operator_key;
+pub mod outbound;
 pub mod problem;
 pub mod proof;
+pub mod registry;
 pub mod secret;
 pub mod start;
+pub mod status_lists;
 pub mod store;
 pub mod subject;
 

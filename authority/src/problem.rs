@@ -58,7 +58,7 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "not-json",
             "Not announced as JSON",
         ),
-        Error::BodyTooLarge => (
+        Error::BodyTooLarge { .. } => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-large",
             "Body too large",
@@ -91,6 +91,11 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             StatusCode::NOT_FOUND,
             "passport-not-found",
             "Passport not found",
+        ),
+        Error::NoSuchList => (
+            StatusCode::NOT_FOUND,
+            "status-list-not-found",
+            "No such status list",
         ),
         Error::NoSuchRoute => (StatusCode::NOT_FOUND, "no-such-route", "No such route"),
         Error::Method => (
@@ -138,6 +143,79 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::Restricted { .. } => (StatusCode::FORBIDDEN, "held-back", "Held back"),
         Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
         Error::KeyChange(error) => key_change(error),
+        Error::ServerId => (StatusCode::BAD_REQUEST, "bad-server-id", "Not a server id"),
+        Error::ServerNotFound => (
+            StatusCode::NOT_FOUND,
+            "server-not-found",
+            "Server not found",
+        ),
+        Error::ServerExists { .. } => (StatusCode::CONFLICT, "server-exists", "Server exists"),
+        Error::NoRevision => (
+            StatusCode::PRECONDITION_REQUIRED,
+            "revision-required",
+            "Revision required",
+        ),
+        Error::Revision => (StatusCode::BAD_REQUEST, "bad-revision", "Not a revision"),
+        Error::Changed => (
+            StatusCode::PRECONDITION_FAILED,
+            "changed-meanwhile",
+            "Changed meanwhile",
+        ),
+        Error::Contended => (
+            StatusCode::CONFLICT,
+            "contended",
+            "Changed at the same time",
+        ),
+        Error::Retired => (StatusCode::CONFLICT, "server-retired", "Server retired"),
+        Error::NotActive { .. } => (
+            StatusCode::CONFLICT,
+            "server-not-active",
+            "Server not active",
+        ),
+        Error::NotPublisher(_) => (StatusCode::FORBIDDEN, "not-publisher", "Not its publisher"),
+        Error::ManifestRefused(_) => (
+            StatusCode::FORBIDDEN,
+            "manifest-refused",
+            "Manifest refused",
+        ),
+        Error::OtherContent { .. } => (
+            StatusCode::CONFLICT,
+            "version-taken",
+            "The version says something else",
+        ),
+        Error::ManifestNotFound => (
+            StatusCode::NOT_FOUND,
+            "manifest-not-found",
+            "Manifest not found",
+        ),
+        Error::SubjectPath => (StatusCode::BAD_REQUEST, "bad-subject", "Not a subject"),
+        Error::SubjectNotFound => (
+            StatusCode::NOT_FOUND,
+            "subject-not-found",
+            "Subject not found",
+        ),
+        Error::EvidenceNotFound => (
+            StatusCode::NOT_FOUND,
+            "evidence-not-found",
+            "Evidence not found",
+        ),
+        Error::OwnEvidence => (StatusCode::FORBIDDEN, "own-evidence", "Own evidence"),
+        Error::NoOrigin => (StatusCode::CONFLICT, "no-origin", "No origin"),
+        Error::NoOriginChallenge => (
+            StatusCode::CONFLICT,
+            "no-origin-challenge",
+            "No open challenge",
+        ),
+        Error::OriginNotProven(_) => (
+            StatusCode::CONFLICT,
+            "origin-not-proven",
+            "Origin not proven",
+        ),
+        Error::NotAccountable => (
+            StatusCode::FORBIDDEN,
+            "not-accountable",
+            "Nobody answers for it",
+        ),
         Error::OtherBody => (
             StatusCode::CONFLICT,
             "other-body",
@@ -183,6 +261,7 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         | Error::Random(_)
         | Error::Database(_)
         | Error::Audit(_)
+        | Error::StatusList(_)
         | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -242,6 +321,7 @@ const fn code(error: &Error) -> Option<Code> {
         Error::ProofRefused(_) | Error::Unsigned(_) | Error::HookUnknown => {
             Some(Code::InvalidSignature)
         }
+        Error::ManifestRefused(_) | Error::OtherContent { .. } => Some(Code::ToolIntegrity),
         Error::WrongAudience => Some(Code::WrongAudience),
         Error::TooManyChallenges | Error::RateLimited { .. } | Error::Busy => {
             Some(Code::RateLimited)

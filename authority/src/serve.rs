@@ -22,9 +22,12 @@ use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
 use crate::keys::{Keyring, Keys};
+use crate::levels::{Policy, reassess_for_ever};
 use crate::listener::{Capped, MAX_ORDERING, Peer};
 use crate::operator_key::OperatorKey;
+use crate::outbound::Outbound;
 use crate::start::StartError;
+use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
 use crate::trail;
 
@@ -97,12 +100,20 @@ pub async fn serve(
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let public = config.public_url.clone();
+    let public = public.unwrap_or_else(|| format!("http://{addr}"));
+    let levels = {
+        let (db, feed, clock) = (db.clone(), Arc::clone(&feed), Arc::clone(&clock));
+        reassess_for_ever(db, feed, Policy::default(), clock)
+    };
     let authority = Authority::new(
         db.clone(),
         keys,
         Arc::clone(&feed),
+        StatusLists::new(&public),
         Arc::clone(&clock),
         random,
+        Outbound::new(config.local_origins),
     );
     let authority = authority.with_quotas(config.issue_quota, config.order_quota);
     let authority = Arc::new(authority);
@@ -114,6 +125,7 @@ pub async fn serve(
     tasks.spawn(async move {
         tokio::select! {
             never = tended => match never {},
+            never = levels => match never {},
             () = authority.keep_superseding() => {}
             // An error means that the handle is gone, which is the same.
             _ = stopping.wait_for(|stop| *stop) => {}

@@ -11,17 +11,23 @@ mod backup;
 mod challenges;
 mod compromises;
 mod enrolments;
+mod evidence;
 mod feed;
 mod founding;
 mod hooks;
 mod keys;
+mod manifests;
 mod operators;
+mod origins;
 mod passports;
 mod reach;
 mod restrictions;
 mod revocations;
 mod rotations;
 mod row;
+mod servers;
+mod status_lists;
+mod trust;
 
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
@@ -31,11 +37,15 @@ pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use keys::KeyChange;
+pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
 pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
+pub use servers::{NewServer, ServerChange, ServerFilter, ServerRecord};
+pub use status_lists::LIST;
+pub use trust::{Inputs, Told};
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -53,7 +63,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (
         1,
         "passports",
@@ -68,9 +78,24 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
     ),
     (5, "audit", include_str!("../../migrations/0005_audit.sql")),
     (
+        6,
+        "registry",
+        include_str!("../../migrations/0006_registry.sql"),
+    ),
+    (
         7,
         "enrolment",
         include_str!("../../migrations/0007_enrolment.sql"),
+    ),
+    (
+        8,
+        "levels",
+        include_str!("../../migrations/0008_levels.sql"),
+    ),
+    (
+        11,
+        "status lists",
+        include_str!("../../migrations/0011_status_lists.sql"),
     ),
 ];
 

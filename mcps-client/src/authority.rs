@@ -3,9 +3,13 @@
 mod audit;
 mod feed;
 mod operator;
+mod registry;
+mod trust;
 
 pub use feed::FrameStream;
 pub use operator::Operator;
+pub use registry::{ServerChange, ServerQuery, ServerRequest};
+pub use trust::{EvidenceRequest, SubjectRef};
 
 use std::time::Duration;
 
@@ -115,6 +119,17 @@ impl AuthorityClient {
         bearer: Option<&str>,
         body: Option<String>,
     ) -> Result<Document, ClientError> {
+        let request = self.request(method, path, bearer, body);
+        self.answer(request, MAX_ANSWER).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        bearer: Option<&str>,
+        body: Option<String>,
+    ) -> reqwest::RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(key) = bearer {
             request = request.bearer_auth(key);
@@ -124,6 +139,29 @@ impl AuthorityClient {
                 .header("content-type", "application/json")
                 .body(body);
         }
+        request
+    }
+
+    async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+    ) -> Result<Document, ClientError> {
+        let bytes = self.bytes(request, limit).await?;
+        let limits = Limits {
+            bytes: limit,
+            // What is signed and what is stored nest as deep as on the wire, inside the answer.
+            depth: Limits::default().depth.saturating_add(8),
+        };
+        Document::parse_with(bytes, limits).map_err(|error| self.unexpected(error.to_string()))
+    }
+
+    /// A successful answer, or what the problem says.
+    async fn bytes(
+        &self,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+    ) -> Result<Vec<u8>, ClientError> {
         let unreachable = |error: reqwest::Error| {
             let why = if error.is_timeout() {
                 "it timed out"
@@ -142,23 +180,18 @@ impl AuthorityClient {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             bytes.extend_from_slice(&chunk);
-            if bytes.len() > MAX_ANSWER {
-                return Err(self.unexpected("an answer above 1 MiB"));
+            if bytes.len() > limit {
+                let limit = limit >> 20;
+                return Err(self.unexpected(format!("an answer above {limit} MiB")));
             }
         }
-        let limits = Limits {
-            bytes: MAX_ANSWER,
-            ..Limits::default()
-        };
-        let document = Document::parse_with(bytes, limits);
         if status.is_success() {
-            return document.map_err(|error| self.unexpected(error.to_string()));
+            return Ok(bytes);
         }
+        let document = Document::parse(bytes).ok();
         let member = |name: &str| {
-            let root = document.as_ref().ok()?.root();
-            root.get(name)
-                .and_then(Value::as_str)
-                .map(|text| text.into_owned())
+            let text = document.as_ref()?.root().get(name)?.as_str()?;
+            Some(text.into_owned())
         };
         Err(ClientError::Problem {
             status: status.as_u16(),

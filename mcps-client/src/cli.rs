@@ -11,6 +11,7 @@ mod feed;
 mod input;
 mod judge;
 mod keygen;
+mod manifest;
 mod operator;
 mod order;
 mod output;
@@ -18,8 +19,10 @@ mod page;
 mod passport;
 mod reason;
 mod secret_file;
+mod server;
 mod token;
 mod tool;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +72,15 @@ pub(crate) enum Command {
     /// Look at the tools seen so far, and approve changed ones.
     #[command(subcommand)]
     Tool(tool::Tool),
+    /// Register servers with the authority, and say who answers for them.
+    #[command(subcommand)]
+    Server(server::Server),
+    /// Publish which tools a server may show, and see what changed from version to version.
+    #[command(subcommand)]
+    Manifest(manifest::Manifest),
+    /// See at which level somebody stands and why, and file what raises or lowers it.
+    #[command(subcommand)]
+    Trust(trust::Trust),
     /// Watch what the authority revokes, and prove a recording of it.
     #[command(subcommand)]
     Feed(feed::Feed),
@@ -127,6 +139,9 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Envelope(envelope) => envelope.run(machine).await?,
         Command::Connect(connect) => return connect.run(machine).await,
         Command::Tool(tool) => tool.run(machine)?,
+        Command::Server(server) => server.run(machine).await?,
+        Command::Manifest(manifest) => manifest.run(machine).await?,
+        Command::Trust(trust) => trust.run(machine).await?,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Audit(audit) => audit.run(machine).await?,
         Command::Codes(codes) => codes.run()?,

@@ -59,6 +59,7 @@ pub(crate) fn agent(name: &str, key: &SecretKey) -> Unsigned {
             kind: Kind::Agent,
             owner: "owner@example".to_owned(),
             ca: None,
+            status: None,
         }),
     }
 }

@@ -114,6 +114,18 @@ pub struct Ext {
     pub owner: String,
     /// Present only on issuing passports.
     pub ca: Option<Ca>,
+    /// Where a list says whether it is still good.
+    pub status: Option<StatusReference>,
+}
+
+/// `ext.status.status_list`: the place of the passport in a Token Status List
+/// (draft-ietf-oauth-status-list §6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusReference {
+    /// The list's address.
+    pub uri: String,
+    /// The place in it.
+    pub index: u64,
 }
 
 /// `key_rotation`: the key that this one replaces.

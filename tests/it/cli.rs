@@ -15,8 +15,10 @@ mod envelopes;
 mod founder;
 mod life;
 mod orders;
+mod registry;
 mod rotating;
 mod tools;
+mod trust;
 mod usage;
 mod verifying;
 

@@ -140,6 +140,7 @@ fn unsigned(name: &str, subject: &SecretKey, issuer: &str) -> Unsigned {
             kind: Kind::Agent,
             owner: "owner".to_owned(),
             ca: None,
+            status: None,
         }),
     }
 }

@@ -1,13 +1,13 @@
 //! The right to issue, as an operator orders it.
 
-use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Ca, Kind, Within};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::view::SubjectKind;
+use crate::enrolment::level;
 use crate::error::Error;
-use crate::issue::{level, seconds};
+use crate::issue::seconds;
 use crate::subject::{Name, Origin, Tenant};
 
 /// Most items of each list.
@@ -56,7 +56,7 @@ impl CaRequest {
         let why = "may be at most 4: a chain has five members";
         let max_path = Some(self.max_path).filter(|path| *path <= 4);
         let max_path = max_path.ok_or(Error::Invalid { member: "ca", why })?;
-        let max_level: TrustLevel = level(self.max_level)?;
+        let max_level = level(self.max_level)?;
         let kinds = list(self.kinds)?.into_iter().map(Kind::from).collect();
         let tenants = list(self.tenants)?.into_iter();
         let name_prefixes = list(self.name_prefixes)?.into_iter();

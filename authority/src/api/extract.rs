@@ -1,7 +1,7 @@
 //! Extractors: what a handler's signature says is what was checked before it ran.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -13,7 +13,10 @@ use serde::de::DeserializeOwned;
 use super::{BODY_LIMIT, Shared};
 use crate::enrolment::EnrolmentToken;
 use crate::error::Error;
+use crate::levels::{EvidenceId, Subject};
 use crate::operator_key::OperatorKey;
+use crate::registry::ServerId;
+use crate::subject::{Name, Tenant};
 
 /// Deepest nesting of a request body; what we take is three deep.
 const DEPTH: usize = 16;
@@ -112,30 +115,144 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Strict<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
-        let kind = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok());
-        let essence = kind
-            .and_then(|kind| kind.split(';').next())
-            .unwrap_or_default();
-        if !essence.trim().eq_ignore_ascii_case("application/json") {
-            return Err(Error::NotJson);
-        }
-        let body = Bytes::from_request(request, authority)
-            .await
-            .map_err(|rejection| match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
-                _ => Error::BodyCut,
-            })?;
         let limits = Limits {
             bytes: BODY_LIMIT,
             depth: DEPTH,
         };
-        let document = Document::parse_with(body.into(), limits)?;
-        let read = serde_json::from_str(document.text());
-        read.map(Self)
-            .map_err(|error| Error::Body(error.to_string()))
+        strict(request, authority, limits).await.map(Self)
+    }
+}
+
+/// [`Strict`] for definitions of tools, which may be many and nest as deep as on the wire.
+#[derive(Debug)]
+pub(super) struct Definitions<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Definitions<T> {
+    type Rejection = Error;
+
+    async fn from_request(mut request: Request, authority: &Shared) -> Result<Self, Error> {
+        let wire = Limits::default();
+        let limits = Limits {
+            // The list around them, and what holds the list.
+            depth: wire.depth.saturating_add(2),
+            ..wire
+        };
+        DefaultBodyLimit::max(limits.bytes).apply(&mut request);
+        strict(request, authority, limits).await.map(Self)
+    }
+}
+
+async fn strict<T: DeserializeOwned>(
+    request: Request,
+    authority: &Shared,
+    limits: Limits,
+) -> Result<T, Error> {
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let essence = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
+    if !essence.trim().eq_ignore_ascii_case("application/json") {
+        return Err(Error::NotJson);
+    }
+    let limit = limits.bytes;
+    let body =
+        Bytes::from_request(request, authority)
+            .await
+            .map_err(|rejection| match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge { limit },
+                _ => Error::BodyCut,
+            })?;
+    let document = Document::parse_with(body.into(), limits)?;
+    serde_json::from_str(document.text()).map_err(|error| Error::Body(error.to_string()))
+}
+
+/// A server's id in the path, exactly as sent.
+#[derive(Debug)]
+pub(super) struct Server(pub(super) ServerId);
+
+impl FromRequestParts<Shared> for Server {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        if parts.uri.path().contains('%') {
+            return Err(Error::ServerId);
+        }
+        let path = Path::<String>::from_request_parts(parts, authority).await;
+        let Path(text) = path.map_err(|_| Error::ServerId)?;
+        ServerId::parse(&text).map(Self).ok_or(Error::ServerId)
+    }
+}
+
+/// `{kind}/{tenant}/{name}` in the path: a subject that is known here.
+#[derive(Debug)]
+pub(super) struct Known(pub(super) Subject);
+
+impl FromRequestParts<Shared> for Known {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        if parts.uri.path().contains('%') {
+            return Err(Error::SubjectPath);
+        }
+        let path = Path::<(String, String, String)>::from_request_parts(parts, authority).await;
+        let Path((kind, tenant, name)) = path.map_err(|_| Error::SubjectPath)?;
+        let subject = Subject {
+            kind: kind.parse().map_err(|_| Error::SubjectPath)?,
+            tenant: Tenant::try_from(tenant)
+                .map_err(|_| Error::SubjectPath)?
+                .into_string(),
+            name: Name::try_from(name)
+                .map_err(|_| Error::SubjectPath)?
+                .into_string(),
+        };
+        let known = authority.db().knows(&subject).await?;
+        known.then_some(Self(subject)).ok_or(Error::SubjectNotFound)
+    }
+}
+
+/// The id of a piece of evidence in the path.
+#[derive(Debug)]
+pub(super) struct OnFile(pub(super) EvidenceId);
+
+impl FromRequestParts<Shared> for OnFile {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        let path = Path::<String>::from_request_parts(parts, authority).await;
+        let Path(text) = path.map_err(|_| Error::EvidenceNotFound)?;
+        EvidenceId::parse(&text)
+            .map(Self)
+            .ok_or(Error::EvidenceNotFound)
+    }
+}
+
+/// `If-Match`: the revision that a change is meant for, or any.
+#[derive(Debug)]
+pub(super) struct IfMatch(pub(super) Option<i64>);
+
+impl FromRequestParts<Shared> for IfMatch {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Error> {
+        let sent = parts
+            .headers
+            .get(header::IF_MATCH)
+            .ok_or(Error::NoRevision)?;
+        let sent = sent.to_str().map_err(|_| Error::Revision)?.trim();
+        if sent == "*" {
+            return Ok(Self(None));
+        }
+        let digits = sent
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        let revision = digits.and_then(|digits| digits.parse().ok());
+        revision
+            .map(|revision| Self(Some(revision)))
+            .ok_or(Error::Revision)
     }
 }
 

@@ -45,9 +45,10 @@ pub(super) struct IssueRequest {
     /// Where it lives.
     #[serde(default)]
     origin: Option<Origin>,
-    /// The level to state: 1, or that of the token, unless stated; 3 and 4 need evidence.
+    /// The level to state: that of the token, or else what the evidence permits, unless stated. Asking
+    /// for 2 is an operator's decision, which is filed as evidence; 3 and 4 need evidence.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 2, default = 1)]
+    #[schema(minimum = 0, maximum = 4)]
     trust_level: Option<i64>,
     /// Its life in seconds: that of the token, else an hour for agents, a day for servers and
     /// gateways unless stated.
@@ -140,10 +141,7 @@ impl IssueRequest {
             owner: self.owner.map(Owner::into_string),
             capabilities: self.capabilities.map(capabilities).transpose()?,
             origin: self.origin.map(Origin::into_string),
-            trust_level: self
-                .trust_level
-                .map(|asked| level(Some(asked)))
-                .transpose()?,
+            trust_level: self.trust_level.map(level).transpose()?,
             ttl_s: self.ttl_s,
             ca: self.ca.map(CaRequest::read).transpose()?,
         })

@@ -6,7 +6,7 @@ use mcps_core::random::SeededRandom;
 
 use super::{EnrolmentToken, Grant, Named, validity};
 use crate::error::Error;
-use crate::issue::Asked;
+use crate::issue::{Asked, AskedLevel};
 
 fn grant() -> Grant {
     Grant {
@@ -54,7 +54,7 @@ fn what_is_left_out_is_as_granted() {
     assert_eq!(order.owner, "ops@example.org");
     assert_eq!(order.capabilities, ["read", "search"]);
     assert_eq!(order.origin.as_deref(), Some("https://a.example"));
-    assert_eq!(order.trust_level, TrustLevel::L1);
+    assert_eq!(order.level, AskedLevel::Exactly(TrustLevel::L1));
     assert_eq!(order.life, Duration::from_secs(600));
     assert_eq!(order.token.as_deref(), Some("enr_1"));
 }
@@ -69,7 +69,7 @@ fn less_may_be_asked_for() {
     };
     let order = grant().order(less, "enr_1").unwrap();
     assert_eq!(order.capabilities, ["read"]);
-    assert_eq!(order.trust_level, TrustLevel::L0);
+    assert_eq!(order.level, AskedLevel::Exactly(TrustLevel::L0));
     assert_eq!(order.life, Duration::from_secs(60));
 }
 

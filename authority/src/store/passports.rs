@@ -1,5 +1,7 @@
 //! Issuing in two steps, and reading what was issued.
 
+use std::time::Duration;
+
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::key::KeyId;
@@ -7,12 +9,15 @@ use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Kind, PassportId};
 use mcps_core::signature::Signature;
 
-use super::audit::{Entry, audit};
+use super::audit::{Entry, audit_all};
 use super::challenges::take_challenge;
 use super::enrolments::redeem;
+use super::evidence::file;
 use super::row::{Row, select_issued};
+use super::trust::{Told, reassess};
 use super::{Binding, Db, Record, on, transaction};
 use crate::error::Error;
+use crate::levels::{Content, Policy, Subject};
 
 /// A passport about to be signed.
 #[derive(Clone, Debug)]
@@ -29,6 +34,12 @@ pub struct NewPassport {
     pub origin: Option<String>,
     /// The level it states.
     pub trust_level: TrustLevel,
+    /// The highest level that it and its renewals may state.
+    pub most_level: TrustLevel,
+    /// The life that was granted, whenever it ends.
+    pub granted: Duration,
+    /// The operator's decision that its level rests on, where it is made with it.
+    pub decision: Option<Content>,
     /// From when on.
     pub issued_at: Timestamp,
     /// Until when.
@@ -43,6 +54,8 @@ pub struct NewPassport {
     pub token: Option<String>,
     /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
+    /// Its place in the status lists.
+    pub status_index: Option<i64>,
 }
 
 impl NewPassport {
@@ -85,14 +98,17 @@ impl Db {
     ///
     /// # Errors
     /// [`Error::ChallengeRefused`], [`Error::TokenRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
-    /// [`Error::Revoked`] or [`Error::Superseded`] when the passport to renew has been meanwhile, or
+    /// [`Error::Revoked`] or [`Error::Superseded`] when the passport to renew has been meanwhile,
+    /// [`Error::EvidenceNeeded`] when what its level rests on is gone meanwhile, or
     /// [`Error::Database`].
     pub async fn prepare(
         &self,
         new: &NewPassport,
         challenge: &str,
         binding: &Binding,
-    ) -> Result<(), Error> {
+        policy: &Policy,
+    ) -> Result<Told, Error> {
+        let at = new.issued_at;
         let now = new.issued_at.as_millis();
         let renews = new.renews.as_ref().map(PassportId::as_str);
         // The locks, always in this order, or two that each want both would wait for each other.
@@ -100,7 +116,7 @@ impl Db {
             .chain(&binding.previous_kid)
             .collect();
         kids.sort_unstable();
-        transaction!(self, tx => {
+        Ok(transaction!(self, tx => {
             take_challenge!(tx, challenge, binding, now);
             if let Some(token) = &new.token {
                 redeem!(tx, token, now, new.id.as_str());
@@ -176,9 +192,9 @@ impl Db {
 
             sqlx::query(
                 "INSERT INTO passports (passport_id, tenant, kind, name, version, owner, origin, kid, \
-                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by, line) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-                 COALESCE($16, $1))",
+                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by, \
+                 status_index, most_level, granted_ms, line) VALUES ($1, $2, $3, $4, $5, $6, $7, \
+                 $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, COALESCE($19, $1))",
             )
             .bind(new.id.as_str())
             .bind(&binding.tenant)
@@ -195,18 +211,52 @@ impl Db {
             .bind(new.issuer_kid.as_str())
             .bind(renews)
             .bind(&new.issued_by)
+            .bind(new.status_index)
+            .bind(i16::from(new.most_level.number()))
+            .bind(i64::try_from(new.granted.as_millis()).unwrap_or(i64::MAX))
             .bind(line)
             .execute(&mut *tx)
             .await?;
-            audit!(self, tx, Entry {
+
+            if let Some(decision) = &new.decision {
+                file!(tx, decision, at);
+            }
+            // L1 rests on the proof alone. Above it, what it rests on may have changed since it was
+            // looked at.
+            let mut told = Told::default();
+            if new.trust_level > TrustLevel::L1 {
+                let subject = Subject {
+                    tenant: binding.tenant.clone(),
+                    kind: new.kind,
+                    name: binding.subject.clone(),
+                };
+                told = reassess!(tx, &subject, policy, at, "passport_issued", true);
+                if told.level.is_none_or(|level| level < new.trust_level) {
+                    return Err(Error::EvidenceNeeded);
+                }
+            }
+            let issued = new.detail(binding);
+            let mut entries = vec![Entry {
                 at: new.issued_at,
                 by: &new.issued_by,
                 action: "passport.issue",
                 subject: new.id.as_str(),
-                detail: &new.detail(binding),
-            });
-        });
-        Ok(())
+                detail: &issued,
+            }];
+            let filed = new.decision.as_ref();
+            let filed = filed.map(|decision| (decision.id(), decision.detail(&told)));
+            if let Some((id, detail)) = &filed {
+                entries.push(Entry {
+                    at,
+                    by: &new.issued_by,
+                    action: "evidence.file",
+                    subject: id.as_str(),
+                    detail,
+                });
+            }
+            audit_all!(self, tx, &entries);
+            told
+        }))
     }
 
     /// The second step: stores the signature. `false` when the passport was signed or revoked

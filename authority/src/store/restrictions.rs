@@ -34,7 +34,7 @@ const fn held(action: &Action) -> Option<Held> {
 }
 
 /// A word that this version does not know must not admit anybody.
-fn read(held: &str, until: Option<i64>) -> Held {
+pub(super) fn read(held: &str, until: Option<i64>) -> Held {
     match held {
         "quarantined" => Held::Quarantined,
         "suspended" => Held::Suspended(until.map(Timestamp::from_millis)),
@@ -275,8 +275,8 @@ impl Db {
         self.gravest(&targets, now).await
     }
 
-    /// Everything in force at `now`, beside levels: restrictions, revoked passports that somebody
-    /// could still accept, and blocked keys.
+    /// Everything in force at `now`: restrictions, the levels that were told, revoked passports that
+    /// somebody could still accept, and blocked keys.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -313,6 +313,7 @@ impl Db {
                 entries.push(Entry { target, held });
             }
         }
+        entries.extend(self.told_levels().await?);
         for (id,) in passports {
             entries.push(revoked(Target::Passport(passport_id(&id)?)));
         }

@@ -108,6 +108,27 @@ pub(crate) enum CliError {
     /// An id that is not one.
     #[error("`{0}` is not a passport id; write asp_ and 32 lower-case hex digits")]
     NotAnId(String),
+    /// A server's id that is not one.
+    #[error(
+        "`{0}` is not a server's id; write srv_ and 32 lower-case hex digits, as listed by: mcps server list"
+    )]
+    NotAServerId(String),
+    /// No list of tools where one should be.
+    #[error(
+        "{what} holds no list of tools; give it what the server answers to tools/list, as {{\"tools\": [...]}}"
+    )]
+    NoTools {
+        /// The file, or standard input.
+        what: String,
+    },
+    /// The key of this home is not that of its passport.
+    #[error(
+        "the key of this home is not its passport's; get a passport for it with: mcps passport request"
+    )]
+    OtherKey,
+    /// What a command needs and nothing said.
+    #[error("{0}")]
+    Needed(&'static str),
     /// No such server among the pins.
     #[error(
         "no tool of a server called `{0}` was seen by this home; list them with: mcps tool list"
@@ -142,6 +163,10 @@ impl CliError {
             | Self::NotAStatement
             | Self::NotASecret { .. }
             | Self::NotAnId(_)
+            | Self::NotAServerId(_)
+            | Self::NoTools { .. }
+            | Self::OtherKey
+            | Self::Needed(_)
             | Self::NotATime(_)
             | Self::ManyServers(_) => Exit::Usage,
             Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => {

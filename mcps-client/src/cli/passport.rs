@@ -104,7 +104,7 @@ pub(super) fn read(text: &str) -> Result<Subject, Refusal> {
 }
 
 /// The authority that was named, else the one of this home.
-fn authority(named: Option<&str>, home: &Home) -> Result<AuthorityClient, ClientError> {
+pub(super) fn authority(named: Option<&str>, home: &Home) -> Result<AuthorityClient, ClientError> {
     match named {
         Some(url) => AuthorityClient::new(url),
         None => AuthorityClient::new(&home.authority()?.url),

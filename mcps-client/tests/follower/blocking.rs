@@ -43,6 +43,7 @@ fn unsigned(digit: &str, name: &str, seed: u64) -> Unsigned {
             kind: Kind::Agent,
             owner: "owner@acme.example".to_owned(),
             ca: None,
+            status: None,
         }),
     }
 }

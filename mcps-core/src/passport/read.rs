@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{
     Ca, Ext, KeyRotation, Kind, MAX_BYTES, MAX_CAPABILITIES, MAX_CHAIN, Passport, PassportId,
+    StatusReference,
 };
 use crate::clock::Timestamp;
 use crate::digest::Hasher;
@@ -185,5 +186,21 @@ fn ext(value: Value<'_>, key: &PublicKey) -> Result<Ext, Refusal> {
             .filter(|value| !value.is_null())
             .map(Ca::read)
             .transpose()?,
+        status: object
+            .get("status")
+            .and_then(|status| status.get("status_list"))
+            .filter(|value| !value.is_null())
+            .map(status)
+            .transpose()?,
+    })
+}
+
+fn status(value: Value<'_>) -> Result<StatusReference, Refusal> {
+    let object = value.as_object().ok_or(bad("ext.status.status_list"))?;
+    let index = object.get("idx").and_then(Value::as_i64);
+    let index = index.and_then(|index| u64::try_from(index).ok());
+    Ok(StatusReference {
+        uri: text(object, "uri", 2048)?,
+        index: index.ok_or(bad("ext.status.status_list.idx"))?,
     })
 }

@@ -118,6 +118,14 @@ impl Unsigned {
             json.push_str(r#","ca":"#);
             ca.write(&mut json);
         }
+        if let Some(status) = &ext.status {
+            let _ = write!(
+                json,
+                r#","status":{{"status_list":{{"idx":{},"uri":{}}}}}"#,
+                status.index,
+                quoted(&status.uri),
+            );
+        }
         json.push('}');
         json
     }

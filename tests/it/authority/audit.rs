@@ -21,7 +21,7 @@ async fn findings(world: &World) -> Vec<String> {
 }
 
 /// Every record, as the interface serves it, in the order of the lanes.
-async fn records(world: &World) -> Vec<Record> {
+pub(super) async fn records(world: &World) -> Vec<Record> {
     let bundle = world.bundle().await;
     let mut records = Vec::new();
     for lane in 0..LANES {

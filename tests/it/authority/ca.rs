@@ -47,6 +47,7 @@ fn child(
             kind: Kind::Agent,
             owner: "branch@example.org".to_owned(),
             ca: None,
+            status: None,
         }),
     };
     edit(&mut unsigned);

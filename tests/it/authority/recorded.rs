@@ -1,90 +1,63 @@
-//! The audit trail of enrolling, exchanging a key and blocking it.
+//! What the registry and the levels change is in the audit trail.
 
-use mcps_authority::examine::examine;
-use mcps_core::audit::LANES;
-use mcps_core::signer::Signer as _;
-use mcps_core::statement;
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::rotating::rotate;
-use super::world::{World, kid, new_key, on_both};
+use reqwest::Method;
+use serde_json::json;
 
-/// Every record: what was done, and to whom.
-async fn recorded(world: &World) -> Vec<(String, String)> {
-    let mut recorded = Vec::new();
-    for lane in 0..LANES {
-        let path = format!("/v1/audit/lanes/{lane}");
-        let answer = world.get_as_operator(&path).await.json();
-        for row in answer["rows"].as_array().unwrap() {
-            let record: Value = serde_json::from_str(row["record"].as_str().unwrap()).unwrap();
-            let text = |name: &str| record[name].as_str().unwrap().to_owned();
-            recorded.push((text("action"), text("subject")));
-        }
-    }
-    recorded
-}
+use super::audit::records;
+use super::trust::{DAY, filed, published, wait_for};
+use super::world::on_both;
 
 #[tokio::test]
-async fn tokens_rotations_and_compromises_leave_records_that_hold() {
+async fn every_change_of_the_registry_and_of_evidence_leaves_a_record() {
     on_both(async |world| {
-        let token = json!({"kind": "agent", "owner": "ops@example.org", "name": "a"});
-        let tokens = [(); 2].map(|()| world.post_as_operator("/v1/enrolment-tokens", &token));
-        let tokens = futures_util::future::join_all(tokens).await;
-        let tokens: Vec<Value> = tokens.iter().map(super::world::Answer::json).collect();
-        let id = |n: usize| tokens[n]["token_id"].as_str().unwrap().to_owned();
-        let path = format!("/v1/enrolment-tokens/{}/withdraw", id(1));
-        for _ in 0..2 {
-            world.post_as_operator(&path, &json!({})).await;
+        let (server, digest) = published(&world).await;
+        // What changes nothing leaves none; what is refused under a version does.
+        server.publish(&world, "1", &[r#"{"name":"read"}"#]).await;
+        server.publish(&world, "1", &[]).await;
+        let bearer = format!("Bearer {}", world.operator);
+        let headers = [("authorization", bearer.as_str()), ("if-match", "*")];
+        let path = format!("/v1/servers/{}", server.id);
+        for state in ["disabled", "active", "active"] {
+            let body = json!({"state": state}).to_string();
+            world.send_to(Method::PATCH, &path, &headers, body).await;
         }
-        let (key, next) = (new_key(), new_key());
-        let order = world.order("a", &key).await;
-        let secret = tokens[0]["token"].as_str();
-        let enrolled = world
-            .send(
-                reqwest::Method::POST,
-                "/v1/passports",
-                secret,
-                Some(order.to_string()),
-            )
-            .await
-            .passport();
-        let more = json!({"overlap_s": 0});
-        let rotated = rotate(&world, &enrolled, &key, &next, more)
-            .await
-            .passport();
-        let jwk: Value = serde_json::from_str(&next.public_key().to_jwk()).unwrap();
-        let said = json!({"audience": world.running.name, "public_key": jwk}).to_string();
-        let said = statement::sign(statement::COMPROMISE, &said, &next).unwrap();
-        let said: Value = serde_json::from_str(&said).unwrap();
+        filed(&world, json!({"type": "operator_decision"})).await;
+        let audit = filed(&world, json!({"type": "audit", "manifest": digest})).await;
+        let other = world.another_operator("b").await;
+        let path = format!("/v1/evidence/{audit}/approvals");
         for _ in 0..2 {
-            assert_eq!(world.post("/v1/key-compromises", &said).await.status, 200);
+            world.send(Method::POST, &path, Some(&other), None).await;
         }
-        let order = json!({"target": {"kind": "tenant", "tenant": "acme"}});
-        world
-            .post_as_operator("/v1/stops?dry_run=true", &order)
-            .await;
+        let path = "/v1/subjects/server/default/notes/origin-challenges";
+        world.post_as_operator(path, &json!({})).await;
+        world.clock.advance(91 * DAY + Duration::from_secs(1));
+        wait_for(&world, 4).await;
 
-        let mut actual = recorded(&world).await;
-        actual.retain(|(action, _)| action != "trail.begin" && action != "operator.add");
-        actual.sort();
-        let target = json!({"key": kid(&next), "kind": "key"}).to_string();
-        let mut expected = [
-            ("token.create", id(0)),
-            ("token.create", id(1)),
-            ("token.withdraw", id(1)),
-            ("passport.issue", enrolled.id().to_string()),
-            ("passport.issue", rotated.id().to_string()),
-            ("key.rotate", kid(&key)),
-            ("passport.revoke", enrolled.id().to_string()),
-            ("key.block", kid(&next)),
-            ("order.note", target),
-        ]
-        .map(|(action, subject)| (action.to_owned(), subject));
-        expected.sort();
-        assert_eq!(actual, expected);
-        let db = world.database().await;
-        let report = examine(&db, &world.bundle().await).await.unwrap();
-        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        let mut actions: Vec<String> = records(&world)
+            .await
+            .into_iter()
+            .map(|record| record.action)
+            .filter(|action| !action.starts_with("operator.") && !action.starts_with("trail."))
+            .collect();
+        actions.sort();
+        assert_eq!(
+            actions,
+            [
+                "evidence.approve",
+                "evidence.file",
+                "evidence.file",
+                "manifest.publish",
+                "manifest.refuse",
+                "origin.challenge",
+                "passport.issue",
+                "server.add",
+                "server.change",
+                "server.change",
+                "trust.lapse",
+            ]
+        );
     })
     .await;
 }

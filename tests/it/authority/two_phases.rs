@@ -6,9 +6,11 @@ use std::time::Duration;
 use mcps_authority::authority::Authority;
 use mcps_authority::error::Error;
 use mcps_authority::feed::Feed;
-use mcps_authority::issue::{Order, Prepared};
+use mcps_authority::issue::{AskedLevel, Order, Prepared};
 use mcps_authority::keys::{Keyring, Keys};
+use mcps_authority::outbound::Outbound;
 use mcps_authority::proof::Proven;
+use mcps_authority::status_lists::StatusLists;
 use mcps_authority::store::Filter;
 use mcps_core::clock::{Clock as _, ManualClock};
 use mcps_core::digest::Digest;
@@ -65,8 +67,10 @@ async fn prepared(
         db,
         keys,
         Arc::new(feed),
+        StatusLists::new("https://ta.example"),
         clock.clone(),
         Arc::new(SystemRandom),
+        Outbound::default(),
     );
     let binding = binding("a", &key);
     open(authority.db(), &binding, clock.now()).await;
@@ -85,7 +89,7 @@ async fn prepared(
         owner: "ann".into(),
         capabilities: Vec::new(),
         origin: None,
-        trust_level: TrustLevel::L1,
+        level: AskedLevel::Exactly(TrustLevel::L1),
         life: Duration::from_secs(10),
         ca: None,
         renews: None,

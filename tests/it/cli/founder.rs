@@ -95,6 +95,7 @@ pub(super) fn unsigned(key: &SecretKey) -> Unsigned {
             kind: Kind::Agent,
             owner: "tests@example.com".to_owned(),
             ca: None,
+            status: None,
         }),
     }
 }
