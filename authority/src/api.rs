@@ -1,5 +1,6 @@
 //! The HTTP interface: one list of routes, one file a noun.
 
+mod acks;
 mod actions;
 mod audit;
 mod authority_keys;
@@ -64,6 +65,8 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(feed::frames))
         .routes(routes!(feed::snapshot))
         .routes(routes!(feed::epoch))
+        .routes(routes!(acks::acknowledge))
+        .routes(routes!(acks::enforcement))
         .routes(routes!(authority_keys::list, authority_keys::prepare))
         .routes(routes!(authority_keys::activate))
         .routes(routes!(authority_keys::retire))

@@ -1,10 +1,12 @@
 //! The authority itself: its name, its published keys, its signers, its store.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
-use mcps_core::feed::{Action, Held, Target};
+use mcps_core::feed::{Action, Cursor, Held, Target};
+use mcps_core::json::Document;
 use mcps_core::passport::PassportId;
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
@@ -13,6 +15,7 @@ use mcps_core::statement;
 use mcps_core::status::{State, Status};
 use mcps_core::trust::{KeyState, KeyUse};
 
+use crate::acks::{Acks, Enforcement, NAMED, enforcement};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
@@ -28,6 +31,7 @@ pub struct Authority {
     name: String,
     keys: Arc<Keys>,
     feed: Arc<Feed>,
+    acks: Acks,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -60,6 +64,7 @@ impl Authority {
         db: Db,
         keys: Arc<Keys>,
         feed: Arc<Feed>,
+        acks: Acks,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
@@ -68,6 +73,7 @@ impl Authority {
             name: keys.ring().bundle().authority().to_owned(),
             keys,
             feed,
+            acks,
             clock,
             random,
         }
@@ -115,6 +121,42 @@ impl Authority {
     #[must_use]
     pub const fn feed(&self) -> &Arc<Feed> {
         &self.feed
+    }
+
+    /// Where followers say how far they enforce the feed.
+    #[must_use]
+    pub const fn acks(&self) -> &Acks {
+        &self.acks
+    }
+
+    /// How far a position of the feed is enforced; the newest one unless stated.
+    ///
+    /// # Errors
+    /// [`Error::Ahead`], [`Error::Database`].
+    pub async fn enforcement(&self, position: Option<Cursor>) -> Result<Enforcement, Error> {
+        let now = self.now();
+        let newest = self.db.head().await?.position.cursor();
+        let position = position.unwrap_or(newest);
+        if position > newest {
+            return Err(Error::Ahead { newest });
+        }
+        let mut followers = self.db.followers(now.minus(NAMED), now).await?;
+        let reach = self.db.revoked_reach().await?;
+        if !reach.is_empty() {
+            let ids = followers.iter().map(|follower| &follower.passport_id);
+            let ids: Vec<PassportId> = ids.cloned().collect();
+            let records = self.db.passports_among(&ids).await?.into_iter();
+            let gone: HashSet<PassportId> = records
+                .filter(|record| reach.reaches(record))
+                .map(|record| record.id)
+                .collect();
+            followers.retain(|follower| !gone.contains(&follower.passport_id));
+        }
+        let event = self.db.event(position).await?;
+        let event = event.map(Document::parse).transpose()?;
+        let at = event.as_ref().and_then(|event| event.root().get("at"));
+        let committed_at = at.and_then(|at| Timestamp::parse_rfc3339(&at.as_str()?));
+        Ok(enforcement(position, committed_at, followers, now))
     }
 
     /// Carries an order out, and tells the feed once it is committed.

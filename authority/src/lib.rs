@@ -9,6 +9,7 @@
 //!
 //! Time and randomness are arguments; the environment is read by the binary alone.
 
+pub mod acks;
 pub mod api;
 pub mod authority;
 pub mod backup;

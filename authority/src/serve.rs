@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::acks::AckWriter;
 use crate::api;
 use crate::authority::Authority;
 use crate::config::{Config, KeyPlace};
@@ -91,10 +92,12 @@ pub async fn serve(
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let (acks, writer) = AckWriter::new(&name, db.clone(), Arc::clone(&keys), Arc::clone(&clock));
     let authority = Authority::new(
         db.clone(),
         keys,
         Arc::clone(&feed),
+        acks,
         Arc::clone(&clock),
         random,
     );
@@ -102,6 +105,7 @@ pub async fn serve(
     let (stop, mut stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
+    tasks.spawn(writer.run());
     let mut stopping = stop.subscribe();
     tasks.spawn(async move {
         tokio::select! {

@@ -5,6 +5,7 @@
 //! `TEXT BIGINT SMALLINT BYTEA`, `$1` placeholders, `RETURNING`, `ON CONFLICT`; no `now()`, no
 //! arrays, no JSON operators.
 
+mod acks;
 mod actions;
 mod audit;
 mod backup;
@@ -19,6 +20,7 @@ mod restrictions;
 mod revocations;
 mod row;
 
+pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use backup::{Cell, Part, TABLES};
@@ -48,7 +50,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "passports",
@@ -62,6 +64,7 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         include_str!("../../migrations/0004_actions.sql"),
     ),
     (5, "audit", include_str!("../../migrations/0005_audit.sql")),
+    (10, "acks", include_str!("../../migrations/0010_acks.sql")),
 ];
 
 /// The number of the newest migration that this version knows.

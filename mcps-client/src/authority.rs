@@ -1,6 +1,7 @@
 //! The typed client of the trust authority's API.
 
 mod audit;
+mod enforcement;
 mod feed;
 
 pub use feed::FrameStream;

@@ -2,6 +2,7 @@
 //! that is refused, while no status query could tell.
 
 mod ends;
+mod enforcing;
 mod watching;
 
 use mcps_client::home::Home;

@@ -75,6 +75,26 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Strict<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
+        let JsonBody(body) = JsonBody::from_request(request, authority).await?;
+        let limits = Limits {
+            bytes: BODY_LIMIT,
+            depth: DEPTH,
+        };
+        let document = Document::parse_with(body.into(), limits)?;
+        let read = serde_json::from_str(document.text());
+        read.map(Self)
+            .map_err(|error| Error::Body(error.to_string()))
+    }
+}
+
+/// The bytes of a body that is announced as JSON and within the limit. The handler reads them.
+#[derive(Debug)]
+pub(super) struct JsonBody(pub(super) Bytes);
+
+impl FromRequest<Shared> for JsonBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
         let kind = request
             .headers()
             .get(header::CONTENT_TYPE)
@@ -85,20 +105,12 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Strict<T> {
         if !essence.trim().eq_ignore_ascii_case("application/json") {
             return Err(Error::NotJson);
         }
-        let body = Bytes::from_request(request, authority)
-            .await
+        let body = Bytes::from_request(request, authority).await;
+        body.map(Self)
             .map_err(|rejection| match rejection.into_response().status() {
                 StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
                 _ => Error::BodyCut,
-            })?;
-        let limits = Limits {
-            bytes: BODY_LIMIT,
-            depth: DEPTH,
-        };
-        let document = Document::parse_with(body.into(), limits)?;
-        let read = serde_json::from_str(document.text());
-        read.map(Self)
-            .map_err(|error| Error::Body(error.to_string()))
+            })
     }
 }
 

@@ -8,7 +8,7 @@ use mcps_transport::sse::{Decoder, EventLimits};
 use reqwest::{RequestBuilder, Response, StatusCode, header};
 
 use super::AuthorityClient;
-use crate::feed::{Frames, Trouble, Wire};
+use crate::feed::{Desk, Frames, Trouble, Wire};
 
 /// As long as a stream may last: for ever.
 const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -87,6 +87,19 @@ impl Wire for AuthorityClient {
         let response = answer(self.ask(&path, SMALL), "application/json").await?;
         let bytes = body(response, MAX_SMALL).await?;
         String::from_utf8(bytes).map_err(|_| unexpected("a statement that is not UTF-8"))
+    }
+}
+
+impl Desk for AuthorityClient {
+    async fn acknowledge(&self, ack: String) -> Result<(), Trouble> {
+        let request = self.http.post(format!("{}/v1/feed/acks", self.url));
+        let request = request.timeout(SMALL).body(ack);
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let response = request.send().await.map_err(|error| broken(&error))?;
+        match response.status().is_success() {
+            true => Ok(()),
+            false => Err(problem(response).await),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcps_authority::acks::AckWriter;
 use mcps_authority::authority::Authority;
 use mcps_authority::error::Error;
 use mcps_authority::feed::Feed;
@@ -61,10 +62,12 @@ async fn prepared(
     let ring = Keyring::of(bundle, &uses.map(|usage| (usage, signer.clone())));
     let keys = Arc::new(Keys::fixed(ring, clock.clone()));
     let feed = Feed::new("ta", db.clone(), keys.clone(), clock.clone());
+    let (acks, _) = AckWriter::new("ta", db.clone(), keys.clone(), clock.clone());
     let authority = Authority::new(
         db,
         keys,
         Arc::new(feed),
+        acks,
         clock.clone(),
         Arc::new(SystemRandom),
     );
