@@ -4,18 +4,30 @@ mod acks;
 mod actions;
 mod audit;
 mod authority_keys;
+mod budgets;
+mod ca;
 mod challenges;
+mod compromises;
 mod draft;
+mod enrolments;
+mod evidence;
 mod extract;
 mod feed;
 mod health;
 mod hooks;
 mod issue;
 mod keys;
+mod manifests;
 mod orders;
+mod page;
 mod passports;
 mod revoke;
+mod rotate;
+mod servers;
 mod status;
+mod status_lists;
+mod tag;
+mod trust;
 mod view;
 
 use std::sync::Arc;
@@ -47,10 +59,15 @@ fn all_routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(head())
         .routes(routes!(challenges::open))
         .routes(routes!(issue::issue, passports::list))
+        .routes(routes!(enrolments::create, enrolments::list))
+        .routes(routes!(enrolments::withdraw))
         .routes(routes!(passports::show))
         .routes(routes!(issue::renew))
+        .routes(routes!(rotate::rotate))
         .routes(routes!(revoke::revoke))
         .routes(routes!(status::status))
+        .routes(routes!(status_lists::status_list))
+        .routes(routes!(compromises::report))
         .routes(routes!(orders::revoke))
         .routes(routes!(orders::suspend))
         .routes(routes!(orders::stop))
@@ -67,6 +84,18 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(feed::epoch))
         .routes(routes!(acks::acknowledge))
         .routes(routes!(acks::enforcement))
+        .routes(routes!(servers::add, servers::list))
+        .routes(routes!(servers::show, servers::change))
+        .routes(routes!(manifests::publish, manifests::list))
+        .routes(routes!(manifests::show))
+        .routes(routes!(manifests::by_digest))
+        .routes(routes!(manifests::diff))
+        .routes(routes!(trust::explain))
+        .routes(routes!(trust::challenge))
+        .routes(routes!(trust::check))
+        .routes(routes!(evidence::file))
+        .routes(routes!(evidence::show))
+        .routes(routes!(evidence::approve))
         .routes(routes!(authority_keys::list, authority_keys::prepare))
         .routes(routes!(authority_keys::activate))
         .routes(routes!(authority_keys::retire))
@@ -89,6 +118,10 @@ pub fn router(authority: Shared) -> Router {
     routes
         .fallback(async || Error::NoSuchRoute.into_response())
         .method_not_allowed_fallback(async || Error::Method.into_response())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&authority),
+            budgets::within_budget,
+        ))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(within_time))
         .layer(middleware::from_fn(trace::request))
@@ -98,7 +131,9 @@ pub fn router(authority: Shared) -> Router {
 /// The OpenAPI 3.1 document of [`router`].
 #[must_use]
 pub fn openapi() -> OpenApi {
-    all_routes().into_openapi()
+    let mut document = all_routes().into_openapi();
+    budgets::document(&mut document);
+    document
 }
 
 /// [`openapi`] as it is committed, printed and served.
@@ -117,8 +152,13 @@ fn head() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An operator's API key, `mcps_op_…`"))
         .build();
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An enrolment token, `mcps_et_…`"))
+        .build();
     let mut components = Components::new();
     components.add_security_scheme("operator", SecurityScheme::Http(bearer));
+    components.add_security_scheme("enrolment_token", SecurityScheme::Http(token));
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components))

@@ -1,28 +1,37 @@
 //! The authority itself: its name, its published keys, its signers, its store.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::feed::{Action, Cursor, Held, Target};
 use mcps_core::json::Document;
-use mcps_core::passport::PassportId;
+use mcps_core::level::TrustLevel;
+use mcps_core::passport::{PassportId, StatusReference};
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::status::{State, Status};
 use mcps_core::trust::{KeyState, KeyUse};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::acks::{Acks, Enforcement, NAMED, enforcement};
+use crate::acks::{AckWriter, Acks, Enforcement, NAMED, enforcement};
+use crate::budget::{Budget, Quota};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
-use crate::store::{Db, Done, Record, Revocation, Revoked};
+use crate::levels::Policy;
+use crate::outbound::Outbound;
+use crate::status_lists::{Listed, StatusLists};
+use crate::store::{Db, Done, Record, Revocation, Revoked, Told};
 
 /// How long a signed status may be relied upon.
 pub const STATUS_LIFE: Duration = Duration::from_secs(60);
+
+/// How long whoever issues waits for a place.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every handler works with; cheap to share.
 #[derive(Debug)]
@@ -31,9 +40,30 @@ pub struct Authority {
     name: String,
     keys: Arc<Keys>,
     feed: Arc<Feed>,
-    acks: Acks,
+    acks: OnceLock<Acks>,
+    lists: StatusLists,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    policy: Policy,
+    outbound: Outbound,
+    budgets: Budgets,
+    issuing: Arc<Semaphore>,
+}
+
+/// What each caller may do.
+#[derive(Debug)]
+struct Budgets {
+    issue: Budget,
+    order: Budget,
+}
+
+impl Budgets {
+    fn new(issue: Quota, order: Quota) -> Self {
+        Self {
+            issue: Budget::new("issue", issue),
+            order: Budget::new("order", order),
+        }
+    }
 }
 
 /// What has become of a passport.
@@ -64,19 +94,74 @@ impl Authority {
         db: Db,
         keys: Arc<Keys>,
         feed: Arc<Feed>,
-        acks: Acks,
+        lists: StatusLists,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        outbound: Outbound,
     ) -> Self {
         Self {
+            issuing: Arc::new(Semaphore::new(db.issuing())),
+            budgets: Budgets::new(Quota::USUAL, Quota::USUAL),
             db,
+            policy: Policy::default(),
+            outbound,
             name: keys.ring().bundle().authority().to_owned(),
             keys,
             feed,
-            acks,
+            acks: OnceLock::new(),
+            lists,
             clock,
             random,
         }
+    }
+
+    /// A place in the status lists for a passport, and how it is written in it.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn place(&self) -> Result<(i64, StatusReference), Error> {
+        self.lists.place(&self.db).await
+    }
+
+    /// The signed status list of that number.
+    ///
+    /// # Errors
+    /// As [`StatusLists::list`].
+    pub async fn status_list(&self, number: i64) -> Result<Listed, Error> {
+        let (db, keys) = (&self.db, self.keys.as_ref());
+        self.lists.list(number, db, keys, self.now()).await
+    }
+
+    /// With other quotas than the usual ones: for what issues, and for what cuts off.
+    #[must_use]
+    pub fn with_quotas(self, issue: Quota, order: Quota) -> Self {
+        Self {
+            budgets: Budgets::new(issue, order),
+            ..self
+        }
+    }
+
+    /// The budgets for issuing.
+    #[must_use]
+    pub const fn issue_budget(&self) -> &Budget {
+        &self.budgets.issue
+    }
+
+    /// The budgets for cutting off, and for taking that back.
+    #[must_use]
+    pub const fn order_budget(&self) -> &Budget {
+        &self.budgets.order
+    }
+
+    /// Waits for a place among those who issue, of which there are fewer than connections to the
+    /// database: what cuts off always finds one.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] after five seconds.
+    pub async fn issuing(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let place = Arc::clone(&self.issuing).acquire_owned();
+        let place = tokio::time::timeout(PATIENCE, place).await;
+        place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)
     }
 
     /// The issuer's name on every passport.
@@ -95,6 +180,37 @@ impl Authority {
     #[must_use]
     pub const fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// What levels are computed by.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How others are fetched from.
+    #[must_use]
+    pub const fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    /// Whoever follows the feed hears at once of a level that has changed.
+    pub fn told(&self, told: &Told) {
+        if let Some(position) = &told.position {
+            let level = told.level.map(TrustLevel::number);
+            tracing::info!(position, level, "a level has changed");
+            self.feed.wake();
+        }
+    }
+
+    /// The level of a passport now: what it states, and no more than what was told of its subject.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn level_of(&self, record: &Record) -> Result<TrustLevel, Error> {
+        let (tenant, name) = (&record.tenant, &record.name);
+        let told = self.db.told_level(tenant, record.kind, name).await?;
+        Ok(told.map_or(record.trust_level, |told| told.min(record.trust_level)))
     }
 
     /// The present instant.
@@ -123,10 +239,22 @@ impl Authority {
         &self.feed
     }
 
-    /// Where followers say how far they enforce the feed.
+    /// Who judges and writes what followers say, until the authority is dropped; of several the
+    /// first.
     #[must_use]
-    pub const fn acks(&self) -> &Acks {
-        &self.acks
+    pub fn ack_writer(&self) -> AckWriter {
+        let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock));
+        let (acks, writer) = AckWriter::new(&self.name, self.db.clone(), keys, clock);
+        let _ = self.acks.set(acks);
+        writer
+    }
+
+    /// Where followers say how far they enforce the feed.
+    ///
+    /// # Errors
+    /// [`Error::FeedBehind`] when nobody writes what they say.
+    pub fn acks(&self) -> Result<&Acks, Error> {
+        self.acks.get().ok_or(Error::FeedBehind)
     }
 
     /// How far a position of the feed is enforced; the newest one unless stated.
@@ -171,7 +299,7 @@ impl Authority {
             Action::Reinstate { target, lifts } => self.db.reinstate(target, *lifts, order).await?,
             _ => self.db.restrict(action, order).await?,
         };
-        if done.changed && !done.repeated {
+        if done.changed && !done.repeated && !order.dry_run {
             self.feed.wake();
         }
         Ok(done)
@@ -192,6 +320,9 @@ impl Authority {
             }
             _ => return self.db.restrict(action, order).await,
         };
+        if order.dry_run {
+            return Ok(done);
+        }
         let target = action.target().map(|target| target.to_json());
         let (kind, target) = (action.as_str(), target.unwrap_or_default());
         let (outcome, position) = (done.outcome(), done.position.as_deref());
@@ -227,7 +358,7 @@ impl Authority {
     /// # Errors
     /// [`Error::Database`].
     pub async fn judged(&self, record: &Record, now: Timestamp) -> Result<Judged, Error> {
-        if let Some(revoked) = record.revoked {
+        if let Some(revoked) = record.ended(now) {
             return Ok(Judged {
                 state: State::Revoked,
                 reason: Some(revoked.reason.as_str().to_owned()),
@@ -293,11 +424,15 @@ impl Authority {
             Some(record) => self.judged(record, now).await?,
             None => Judged::plain(State::Unknown),
         };
+        let trust_level = match &record {
+            Some(record) => Some(self.level_of(record).await?),
+            None => None,
+        };
         let status = Status {
             authority: self.name().to_owned(),
             passport_id: id.clone(),
             state: judged.state,
-            trust_level: record.as_ref().map(|record| record.trust_level),
+            trust_level,
             reason: judged.reason,
             revoked_at: judged.since,
             nonce,

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
+use mcps_authority::budget::Quota;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
@@ -153,6 +154,20 @@ fn secret(file: Option<&Path>, text: Option<&str>) -> anyhow::Result<Option<Secr
     }
 }
 
+/// An `http://` or `https://` URL of at most 1024 characters without query or fragment.
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_graphic() && !"?#\"<>".contains(c);
+    match rest {
+        Some(rest) if !rest.is_empty() && text.len() <= 1024 && rest.chars().all(plain) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("write it as https://ta.example.com, without ? or #".to_owned()),
+    }
+}
+
 /// Without the database's URL, which may hold a password.
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -177,9 +192,46 @@ pub(crate) struct Serve {
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
+    /// The URL under which others reach it, as https://ta.example.com [default: the address it listens
+    /// on]. Passports name it, for their status lists.
+    #[arg(long, env = "MCPS_AUTHORITY_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    public_url: Option<String>,
+    /// A second address that answers the same, for operators and webhooks: its connections are apart, so
+    /// that nobody who fills the first one keeps a revocation out.
+    #[arg(long, env = "MCPS_AUTHORITY_ORDER_LISTEN", value_name = "HOST:PORT")]
+    order_listen: Option<SocketAddr>,
+    /// How many connections are held at once at the first address; further ones wait.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        default_value = "12000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    max_connections: u32,
+    /// How much each caller may issue, or ask to have issued: REQUESTS/SECONDS, as 100/60.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_ISSUE_QUOTA",
+        value_name = "QUOTA",
+        default_value = "2000/1"
+    )]
+    issue_quota: Quota,
+    /// How much each caller may revoke, suspend, stop and take back; issuing takes nothing from it.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_ORDER_QUOTA",
+        value_name = "QUOTA",
+        default_value = "2000/1"
+    )]
+    order_quota: Quota,
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
+    /// Check origins on this machine, in private networks and over http:// too. For trying things
+    /// out: whoever names an origin then makes the authority fetch from there.
+    #[arg(long)]
+    allow_local_origins: bool,
     /// Write the base URL to this file once requests are answered.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -316,8 +368,14 @@ impl Serve {
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         Ok(Config {
             listen: self.listen,
+            order_listen: self.order_listen,
+            max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            issue_quota: self.issue_quota,
+            order_quota: self.order_quota,
             issuer: self.issuer.clone(),
+            public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),
+            local_origins: self.allow_local_origins,
             ..self.place.config()?
         })
     }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::budget::Quota;
 use crate::custody::token::TokenConfig;
+use crate::listener::MAX_CONNECTIONS;
 use crate::secret::Secret;
 
 /// Where the private keys are.
@@ -28,14 +30,28 @@ pub struct Config {
     pub database_url: Option<String>,
     /// The issuer's name on every passport. Chosen once, at the first start.
     pub issuer: Option<String>,
+    /// The URL under which others reach it; without it that of `listen`. Passports name the lists in
+    /// which their status is by it.
+    pub public_url: Option<String>,
     /// Where the first operator's key is written as well, mode 0600.
     pub operator_key_file: Option<PathBuf>,
     /// Where the keys are that passports, status answers and the feed are signed with.
     pub keys: KeyPlace,
     /// The folder of the root key, when it is not where the other keys are.
     pub root_keys: Option<PathBuf>,
+    /// A second address, for those who give orders: it has connections of its own.
+    pub order_listen: Option<SocketAddr>,
+    /// How many connections are held at the first address at once.
+    pub max_connections: usize,
+    /// How much each caller may issue, or ask to have issued.
+    pub issue_quota: Quota,
+    /// How much each caller may revoke, suspend, stop and take back.
+    pub order_quota: Quota,
     /// Key files are sealed with it; without it they are in the clear, mode 0600.
     pub key_passphrase: Option<Secret>,
+    /// Origins on this machine and in private networks, and over `http://`, are checked too: for
+    /// trying things out.
+    pub local_origins: bool,
 }
 
 impl Config {
@@ -47,10 +63,16 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database_url: None,
             issuer: None,
+            public_url: None,
             operator_key_file: None,
             keys: KeyPlace::Files,
             root_keys: None,
+            order_listen: None,
+            max_connections: MAX_CONNECTIONS,
+            issue_quota: Quota::USUAL,
+            order_quota: Quota::USUAL,
             key_passphrase: None,
+            local_origins: false,
         }
     }
 }
@@ -63,10 +85,16 @@ impl fmt::Debug for Config {
             .field("listen", &self.listen)
             .field("database_url", &self.database_url.as_ref().map(|_| ".."))
             .field("issuer", &self.issuer)
+            .field("public_url", &self.public_url)
             .field("operator_key_file", &self.operator_key_file)
             .field("keys", &self.keys)
             .field("root_keys", &self.root_keys)
+            .field("order_listen", &self.order_listen)
+            .field("max_connections", &self.max_connections)
+            .field("issue_quota", &self.issue_quota)
+            .field("order_quota", &self.order_quota)
             .field("key_passphrase", &self.key_passphrase)
+            .field("local_origins", &self.local_origins)
             .finish()
     }
 }

@@ -29,17 +29,45 @@ pub enum Error {
     #[error("send the body with `content-type: application/json`")]
     NotJson,
     /// The body is larger than this service reads.
-    #[error("the body may have at most 65536 bytes")]
-    BodyTooLarge,
+    #[error("the body may have at most {limit} bytes")]
+    BodyTooLarge {
+        /// How many are read.
+        limit: usize,
+    },
     /// The body could not be read to its end.
     #[error("the body could not be read to its end")]
     BodyCut,
+    /// The cursor is not one of this list.
+    #[error(
+        "the cursor is not one that this list gave for this query; start again from the first page"
+    )]
+    Cursor,
     /// The path does not hold a passport id.
     #[error("a passport id is `asp_` and 32 lower-case hex digits, with nothing around it")]
     PassportId,
     /// No operator's key, or nobody's.
     #[error("this needs `authorization: Bearer mcps_op_…` with the key of an operator")]
     OperatorRequired,
+    /// The enrolment token cannot be redeemed.
+    #[error("the enrolment token {0}; ask whoever gave it for a new one")]
+    TokenRefused(&'static str),
+    /// More or other is asked for than the enrolment token was made for.
+    #[error(
+        "`{member}` is not what the enrolment token was made for; leave it out, or ask for another token"
+    )]
+    TokenBound {
+        /// Which member of the body.
+        member: &'static str,
+    },
+    /// No such token.
+    #[error("no enrolment token of that id was made here")]
+    TokenNotFound,
+    /// The token cannot be withdrawn any more.
+    #[error("the enrolment token was used for {passport}; revoke that passport instead")]
+    TokenUsed {
+        /// What it was used for.
+        passport: String,
+    },
     /// Nothing was issued under that id.
     #[error("no passport of that id was issued here")]
     PassportNotFound,
@@ -55,6 +83,17 @@ pub enum Error {
     /// Too many challenges are open.
     #[error("too many challenges are open; each lapses within a minute")]
     TooManyChallenges,
+    /// The caller has spent the budget for such requests.
+    #[error("more such requests than this caller may send; wait for {wait_s} s")]
+    RateLimited {
+        /// How long to wait, in seconds.
+        wait_s: u64,
+    },
+    /// As much is being issued as this process does at once.
+    #[error(
+        "as much is being issued here as this process does at once; try again, or another replica"
+    )]
+    Busy,
     /// The challenge cannot be redeemed.
     #[error(
         "the challenge is unknown, used, lapsed, or was made for another tenant, subject, key or audience; ask for a new one"
@@ -68,6 +107,11 @@ pub enum Error {
         "levels 3 and 4 need evidence on file (a passing scan; a manual audit) and cannot be ordered; an operator may set 0, 1 or 2"
     )]
     EvidenceNeeded,
+    /// A server that is disabled or retired gets no passport.
+    #[error(
+        "it is disabled or retired in the registry and gets no passport; an operator may make it active again, unless it is retired"
+    )]
+    NotAccountable,
     /// Another owner holds the name.
     #[error(
         "another owner holds this name with {holder}; revoke that passport or take another name"
@@ -82,18 +126,102 @@ pub enum Error {
     /// The passport has been revoked.
     #[error("the passport has been revoked; an operator must issue a new one")]
     Revoked,
+    /// The passport's key was exchanged for another.
+    #[error("the passport's key was exchanged for another; use the passport of that key")]
+    Superseded,
     /// An operator holds back whom a passport is asked for.
     #[error("{what}; an operator must take that back before a passport is issued")]
     Restricted {
         /// `suspended`, `stopped`, `quarantined` or `revoked`.
         what: &'static str,
     },
+    /// Nobody here has relied upon the key.
+    #[error("no passport was ever issued here for this key, so there is nothing to block")]
+    KeyNotFound,
+    /// The key is one of the authority's own.
+    #[error(
+        "this is a key of the authority itself, whose operators have been told; they revoke it: mcps-authority keys revoke"
+    )]
+    OwnKey,
     /// A step of one of the authority's keys that is not taken.
     #[error(transparent)]
     KeyChange(#[from] KeyChangeError),
     /// The path does not hold a key id.
     #[error("a key id is 43 characters of base64url (RFC 7638)")]
     KeyId,
+    /// The path does not hold a server's id.
+    #[error("a server's id is `srv_` and 32 lower-case hex digits, with nothing around it")]
+    ServerId,
+    /// No such server.
+    #[error("no server of that id is registered here")]
+    ServerNotFound,
+    /// Name or origin are taken.
+    #[error("{holder} holds this name or this origin in the tenant; retire it or take others")]
+    ServerExists {
+        /// Which server.
+        holder: String,
+    },
+    /// A change without the revision that it is meant for.
+    #[error("say which revision is changed: send the `etag` of the server as `if-match`")]
+    NoRevision,
+    /// `If-Match` is not of its form.
+    #[error("`if-match` is one `etag` of the server as it was sent, or `*`")]
+    Revision,
+    /// It was changed since it was read.
+    #[error("it was changed since you read it; look at it again")]
+    Changed,
+    /// Somebody else changed what was in the way.
+    #[error("something else changed at the same time; send it again")]
+    Contended,
+    /// The server is retired.
+    #[error("the server is retired for good; register another")]
+    Retired,
+    /// The server may not publish.
+    #[error("the server is {state}; an operator may make it active again unless it is retired")]
+    NotActive {
+        /// `disabled` or `retired`.
+        state: &'static str,
+    },
+    /// The passport is not one to publish with.
+    #[error("the publisher's passport {0}")]
+    NotPublisher(&'static str),
+    /// A manifest or one of its tools is not what the publisher signed.
+    #[error("the manifest is not believed: {0}; sign it, and each tool, by the passport's key")]
+    ManifestRefused(#[source] Refusal),
+    /// The version says something else.
+    #[error(
+        "version {version} was published as {digest} and says something else; this attempt is recorded, publish the change as a new version"
+    )]
+    OtherContent {
+        /// Which version.
+        version: String,
+        /// SHA-256 of what it says.
+        digest: String,
+    },
+    /// No such version.
+    #[error("no such manifest was published")]
+    ManifestNotFound,
+    /// The path names no subject.
+    #[error("a subject is KIND/TENANT/NAME in the path, as agent/default/crawler")]
+    SubjectPath,
+    /// Nobody of that kind and name is known.
+    #[error("nobody of that kind and name is known in the tenant; enrol or register it first")]
+    SubjectNotFound,
+    /// No such evidence.
+    #[error("no evidence of that id is on file")]
+    EvidenceNotFound,
+    /// Who submitted evidence does not approve it.
+    #[error("who submitted it does not approve it; another operator has to")]
+    OwnEvidence,
+    /// There is no origin to check.
+    #[error("the subject has no origin to check; an operator may decide instead")]
+    NoOrigin,
+    /// There is no open challenge for the subject and its origin.
+    #[error("no challenge is open for its origin; ask for one first, it is good for 24 hours")]
+    NoOriginChallenge,
+    /// The origin does not show the challenge.
+    #[error("{0}; put the challenge there and check again")]
+    OriginNotProven(#[from] crate::levels::origin::OriginError),
     /// What was ordered cannot be told on the feed.
     #[error("what was ordered cannot be told on the feed: {0}")]
     Event(#[from] mcps_core::feed::FeedError),
@@ -157,6 +285,12 @@ pub enum Error {
         "no statement on that epoch; the first has none, and later ones begin when a backup is restored"
     )]
     EpochNotFound,
+    /// No list of that number has passports in it.
+    #[error("no status list of that number has passports in it")]
+    NoSuchList,
+    /// A status list cannot be made.
+    #[error("the status list cannot be made: {0}")]
+    StatusList(#[source] mcps_core::status_list::StatusListError),
     /// As many follow the feed as this process can serve.
     #[error("as many follow the feed here as this process serves; try another replica, or later")]
     TooManyFollowers,

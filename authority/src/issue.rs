@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use mcps_core::key::PublicKey;
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::{Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::passport::{Ca, Ext, KeyRotation, Kind, Passport, PassportId, Unsigned};
 use mcps_core::signer::Signer;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::authority::Authority;
 use crate::error::Error;
+use crate::levels::{Content, EvidenceType, Subject, Verdict};
 use crate::proof::Proven;
-use crate::store::{NewPassport, Record};
+use crate::store::{NewPassport, Reason, Record};
 
 /// The longest life of any passport.
 pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -21,6 +24,81 @@ pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 pub const AGENT_LIFE: Duration = Duration::from_secs(3600);
 /// The life of a server's or gateway's passport, unless something else is asked for.
 pub const SERVER_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// Which level is asked for. What is stated follows from the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedLevel {
+    /// Whatever the evidence permits.
+    Permitted,
+    /// This one and no less. L2 is granted by asking, if an operator asks.
+    Exactly(TrustLevel),
+    /// Whatever the evidence permits, but no more than this: a renewal.
+    AtMost(TrustLevel),
+}
+
+impl AskedLevel {
+    const fn most(&self) -> TrustLevel {
+        match self {
+            Self::Permitted => TrustLevel::L4,
+            Self::Exactly(level) | Self::AtMost(level) => *level,
+        }
+    }
+}
+
+/// What somebody asks to be certified, apart from the key.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The tenant's id.
+    pub tenant: String,
+    /// The subject's name.
+    pub name: String,
+    /// The subject's version.
+    pub version: String,
+    /// What kind of subject.
+    pub kind: Kind,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// What the subject says it can do.
+    pub capabilities: Option<Vec<String>>,
+    /// Where it lives.
+    pub origin: Option<String>,
+    /// The level to state.
+    pub trust_level: Option<TrustLevel>,
+    /// For how long, in seconds.
+    pub ttl_s: Option<i64>,
+    /// The right to issue.
+    pub ca: Option<Ca>,
+}
+
+impl Asked {
+    /// The order of an operator, who decides on all of it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] without an owner or with a life that no passport has.
+    pub fn by_operator(self, operator: String) -> Result<Order, Error> {
+        let why = "must be stated; only an enrolment token states it instead";
+        Ok(Order {
+            kind: self.kind,
+            version: self.version,
+            owner: self.owner.ok_or(Error::Invalid {
+                member: "owner",
+                why,
+            })?,
+            capabilities: self.capabilities.unwrap_or_default(),
+            origin: self.origin,
+            level: match self.trust_level {
+                Some(level) => AskedLevel::Exactly(level),
+                None => AskedLevel::Permitted,
+            },
+            life: life(self.kind, self.ttl_s)?,
+            ca: self.ca,
+            renews: None,
+            rotation: None,
+            token: None,
+            issued_by: operator,
+        })
+    }
+}
 
 /// What is to be certified, apart from the proven key.
 #[derive(Clone, Debug)]
@@ -35,25 +113,50 @@ pub struct Order {
     pub capabilities: Vec<String>,
     /// Where it lives.
     pub origin: Option<String>,
-    /// The level to state.
-    pub trust_level: TrustLevel,
+    /// The level that somebody asks for or once allowed: never more than that is stated.
+    pub level: AskedLevel,
     /// For how long.
     pub life: Duration,
+    /// The right to issue.
+    pub ca: Option<Ca>,
     /// The passport that is renewed.
     pub renews: Option<PassportId>,
-    /// The operator, or the passport whose key asked.
+    /// The key that is exchanged, and for how long it stays good beside the new one.
+    pub rotation: Option<Rotation>,
+    /// The enrolment token that is redeemed.
+    pub token: Option<String>,
+    /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
+}
+
+/// The exchange of a key for another.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// The key that is replaced.
+    pub previous: PublicKey,
+    /// How long its passports stay good.
+    pub overlap: Duration,
+}
+
+/// The passport whose key is exchanged, and from when on its like are superseded.
+#[derive(Debug)]
+struct Replaced {
+    id: PassportId,
+    at: Timestamp,
 }
 
 impl Order {
     /// The same subject again, for the holder of the passport's key.
     ///
     /// # Errors
-    /// [`Error::Revoked`], [`Error::Expired`]; [`Error::Invalid`] when `ttl_s` is longer than what
+    /// [`Error::Superseded`], [`Error::Revoked`], [`Error::Expired`]; [`Error::Invalid`] when `ttl_s` is longer than what
     /// was granted: a key alone must not lengthen what an operator allowed. [`Error::Stored`].
     pub fn renewal(record: &Record, ttl_s: Option<i64>, now: Timestamp) -> Result<Self, Error> {
-        if record.revoked.is_some() {
-            return Err(Error::Revoked);
+        match record.revoked {
+            Some(revoked) if revoked.reason != Reason::Superseded => return Err(Error::Revoked),
+            _ if record.supersede_at.is_some() => return Err(Error::Superseded),
+            Some(_) => return Err(Error::Revoked),
+            None => {}
         }
         if record.expires_at <= now {
             return Err(Error::Expired);
@@ -74,9 +177,12 @@ impl Order {
             owner: record.owner.clone(),
             capabilities: passport.capabilities().to_vec(),
             origin: record.origin.clone(),
-            trust_level: record.trust_level,
+            level: AskedLevel::AtMost(record.most_level),
             life,
+            ca: passport.ext().and_then(|ext| ext.ca.clone()),
             renews: Some(record.id.clone()),
+            rotation: None,
+            token: None,
             issued_by: record.id.to_string(),
         })
     }
@@ -94,7 +200,11 @@ pub fn life(kind: Kind, ttl_s: Option<i64>) -> Result<Duration, Error> {
     }
 }
 
-fn seconds(ttl_s: i64) -> Result<Duration, Error> {
+/// A life that a passport may have.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is not between one second and 90 days.
+pub fn seconds(ttl_s: i64) -> Result<Duration, Error> {
     let life = u64::try_from(ttl_s).ok().map(Duration::from_secs);
     let allowed = |life: &Duration| !life.is_zero() && *life <= LONGEST_LIFE;
     let why = "must be 1 to 7776000 seconds (90 days)";
@@ -104,19 +214,65 @@ fn seconds(ttl_s: i64) -> Result<Duration, Error> {
     })
 }
 
-/// The level an operator orders; 1 unless stated.
+/// The level that is asked for.
 ///
 /// # Errors
-/// [`Error::EvidenceNeeded`] for 3 and 4, [`Error::Invalid`] for what is no level.
-pub fn level(asked: Option<i64>) -> Result<TrustLevel, Error> {
-    let why = "must be 0, 1 or 2";
-    let level = TrustLevel::from_number(asked.unwrap_or(1));
-    match level.ok_or(Error::Invalid {
+/// [`Error::Invalid`] for what is no level.
+pub fn level(asked: i64) -> Result<TrustLevel, Error> {
+    let why = "must be 0, 1, 2, 3 or 4";
+    TrustLevel::from_number(asked).ok_or(Error::Invalid {
         member: "trust_level",
         why,
-    })? {
-        level @ (TrustLevel::L0 | TrustLevel::L1 | TrustLevel::L2) => Ok(level),
-        TrustLevel::L3 | TrustLevel::L4 => Err(Error::EvidenceNeeded),
+    })
+}
+
+/// The level to state, until when it may be stated, and the decision that it takes.
+struct Stated {
+    level: TrustLevel,
+    until: Option<Timestamp>,
+    decision: Option<Content>,
+}
+
+async fn stated(
+    authority: &Authority,
+    order: &Order,
+    subject: Subject,
+    now: Timestamp,
+) -> Result<Stated, Error> {
+    let policy = authority.policy();
+    let origin = order.origin.as_deref();
+    let found = authority.db().standing(&subject, origin, policy, now);
+    let found = found.await?;
+    if found.level == TrustLevel::L0 {
+        return Err(Error::NotAccountable);
+    }
+    let level = found.level.min(order.level.most());
+    match order.level {
+        AskedLevel::Exactly(TrustLevel::L2) if level < TrustLevel::L2 => {
+            let until = now.plus(policy.operator_decision);
+            let decision = Content {
+                subject,
+                kind: EvidenceType::OperatorDecision,
+                verdict: Verdict::Pass,
+                manifest: None,
+                origin: None,
+                who: order.issued_by.clone(),
+                observed_at: now,
+                valid_until: until,
+                statement: "asked for a passport of level 2".to_owned(),
+            };
+            Ok(Stated {
+                level: TrustLevel::L2,
+                until: Some(until),
+                decision: Some(decision),
+            })
+        }
+        AskedLevel::Exactly(asked) if level < asked => Err(Error::EvidenceNeeded),
+        _ => Ok(Stated {
+            level,
+            until: found.lapses_at(level),
+            decision: None,
+        }),
     }
 }
 
@@ -128,7 +284,10 @@ pub struct Prepared {
     id: PassportId,
     to_be_signed: String,
     expires_at: Timestamp,
+    replaced: Option<Replaced>,
     signer: Arc<dyn Signer>,
+    /// Held until it is signed.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Prepared {
@@ -137,8 +296,17 @@ impl Prepared {
     /// # Errors
     /// As [`crate::store::Db::prepare`]; [`Error::Invalid`] when the passport would be too large.
     pub async fn new(authority: &Authority, order: Order, proven: Proven) -> Result<Self, Error> {
+        let place = authority.issuing().await?;
         let now = authority.now();
         let signer = authority.passport_signer()?;
+        let (status_index, status) = authority.place().await?;
+        let subject = Subject {
+            tenant: proven.binding().tenant.clone(),
+            kind: order.kind,
+            name: proven.binding().subject.clone(),
+        };
+        let stated = stated(authority, &order, subject, now).await?;
+        let ends = now.plus(order.life);
         let unsigned = Unsigned {
             id: PassportId::generate(authority.random())?,
             agent_name: proven.binding().subject.clone(),
@@ -147,20 +315,30 @@ impl Prepared {
             public_key: proven.key().clone(),
             origin: order.origin.clone(),
             scan_json: None,
-            trust_level: order.trust_level,
+            trust_level: stated.level,
             issued_at: now,
-            expires_at: now.plus(order.life),
+            // Never longer than what its level rests on.
+            expires_at: stated.until.map_or(ends, |until| until.min(ends)),
             issuer: authority.name().to_owned(),
             issuer_chain: Vec::new(),
-            key_rotation: None,
+            key_rotation: order.rotation.as_ref().map(|rotation| KeyRotation {
+                previous_key_hash: rotation.previous.spki_digest().to_string(),
+                rotated_at: now,
+            }),
             ext: Some(Ext {
                 tenant: proven.binding().tenant.clone(),
                 kind: order.kind,
                 owner: order.owner.clone(),
-                ca: None,
+                ca: order.ca,
+                status: Some(status),
             }),
         };
         let to_be_signed = unsigned.to_be_signed().map_err(Error::CrossCheck)?;
+        let rotation = order.rotation.zip(order.renews.clone());
+        let replaced = rotation.map(|(rotation, id)| Replaced {
+            id,
+            at: now.plus(rotation.overlap),
+        });
         fits(&to_be_signed)?;
         let new = NewPassport {
             id: unsigned.id,
@@ -168,13 +346,18 @@ impl Prepared {
             version: order.version,
             owner: order.owner,
             origin: order.origin,
-            trust_level: order.trust_level,
+            trust_level: stated.level,
+            most_level: order.level.most(),
+            granted: order.life,
+            decision: stated.decision,
             issued_at: now,
             expires_at: unsigned.expires_at,
             to_be_signed,
             issuer_kid: signer.public_key().key_id().clone(),
             renews: order.renews,
+            token: order.token,
             issued_by: order.issued_by,
+            status_index: Some(status_index),
         };
         let store = authority.db();
         // No lock: a passport that slips out beside an order is refused for what the order reaches.
@@ -186,14 +369,22 @@ impl Prepared {
             let what = restricted.held.as_str();
             return Err(Error::Restricted { what });
         }
-        store
-            .prepare(&new, proven.challenge(), proven.binding())
+        let told = store
+            .prepare(
+                &new,
+                proven.challenge(),
+                proven.binding(),
+                authority.policy(),
+            )
             .await?;
+        authority.told(&told);
         Ok(Self {
             id: new.id,
             to_be_signed: new.to_be_signed,
             expires_at: new.expires_at,
+            replaced,
             signer,
+            _place: place,
         })
     }
 
@@ -219,7 +410,15 @@ impl Prepared {
         passport
             .verify_signature(signer.public_key())
             .map_err(Error::CrossCheck)?;
-        if authority.db().complete(&self.id, &signature).await? {
+        let (db, id) = (authority.db(), &self.id);
+        let stored = match &self.replaced {
+            None => db.complete(id, &signature).await?,
+            Some(old) => {
+                db.complete_rotation(id, &signature, &old.id, (authority.now(), old.at))
+                    .await?
+            }
+        };
+        if stored {
             Ok(passport)
         } else {
             Err(Error::Revoked)

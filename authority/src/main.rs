@@ -146,6 +146,9 @@ fn announce(running: &Running, data_dir: &Path, key_file: Option<&Path>) -> io::
     tracing::info!(addr, url, authority = name, engine, "listening on {url}");
     let mut out = io::stdout().lock();
     writeln!(out, "listening on {url}")?;
+    if let Some(addr) = running.order_addr {
+        writeln!(out, "orders at http://{addr}")?;
+    }
     let data_dir = data_dir.display();
     writeln!(out, "authority {name} ({engine}), data in {data_dir}")?;
     writeln!(out, "root key {}", running.root_kid)?;

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcps_core::digest::Digest;
 use mcps_core::random::{Random, RandomError};
+
+use crate::bearer;
 
 /// What every key begins with, so that scanners for leaked secrets can find it.
 pub const PREFIX: &str = "mcps_op_";
@@ -20,16 +20,13 @@ impl OperatorKey {
     /// # Errors
     /// [`RandomError`] when the source fails.
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
-        let mut bytes = [0; 32];
-        random.fill(&mut bytes)?;
-        Ok(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
+        bearer::generate(PREFIX, random).map(Self)
     }
 
     /// Reads a key; anything that cannot be one is `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        (bytes.len() == 32).then(|| Self(text.to_owned()))
+        bearer::is_sound(PREFIX, text).then(|| Self(text.to_owned()))
     }
 
     /// The key itself, for showing it this once.

@@ -59,12 +59,17 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "not-json",
             "Not announced as JSON",
         ),
-        Error::BodyTooLarge => (
+        Error::BodyTooLarge { .. } => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-large",
             "Body too large",
         ),
         Error::BodyCut => (StatusCode::BAD_REQUEST, "body-cut", "Body ended early"),
+        Error::Cursor => (
+            StatusCode::BAD_REQUEST,
+            "bad-cursor",
+            "Not a cursor of this list",
+        ),
         Error::PassportId => (
             StatusCode::BAD_REQUEST,
             "bad-passport-id",
@@ -75,10 +80,23 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "operator-required",
             "Operator required",
         ),
+        Error::TokenRefused(_) => (StatusCode::FORBIDDEN, "token-refused", "Token refused"),
+        Error::TokenBound { .. } => (
+            StatusCode::FORBIDDEN,
+            "token-bound",
+            "Beyond what the token allows",
+        ),
+        Error::TokenNotFound => (StatusCode::NOT_FOUND, "token-not-found", "Token not found"),
+        Error::TokenUsed { .. } => (StatusCode::CONFLICT, "token-used", "Token used"),
         Error::PassportNotFound => (
             StatusCode::NOT_FOUND,
             "passport-not-found",
             "Passport not found",
+        ),
+        Error::NoSuchList => (
+            StatusCode::NOT_FOUND,
+            "status-list-not-found",
+            "No such status list",
         ),
         Error::NoSuchRoute => (StatusCode::NOT_FOUND, "no-such-route", "No such route"),
         Error::Method => (
@@ -96,6 +114,12 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "too-many-challenges",
             "Too many open challenges",
         ),
+        Error::RateLimited { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate-limited",
+            "Too many requests",
+        ),
+        Error::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy issuing"),
         Error::ChallengeRefused => (
             StatusCode::FORBIDDEN,
             "challenge-refused",
@@ -106,9 +130,93 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken", "Name taken"),
         Error::KeyBlocked => (StatusCode::FORBIDDEN, "key-blocked", "Key blocked"),
         Error::Revoked => (StatusCode::CONFLICT, "passport-revoked", "Passport revoked"),
+        Error::Superseded => (
+            StatusCode::CONFLICT,
+            "passport-superseded",
+            "Passport superseded",
+        ),
+        Error::KeyNotFound => (StatusCode::NOT_FOUND, "key-not-found", "Key not found"),
+        Error::OwnKey => (
+            StatusCode::CONFLICT,
+            "authority-key",
+            "A key of the authority",
+        ),
         Error::Restricted { .. } => (StatusCode::FORBIDDEN, "held-back", "Held back"),
         Error::KeyId => (StatusCode::BAD_REQUEST, "bad-key-id", "Not a key id"),
         Error::KeyChange(error) => key_change(error),
+        Error::ServerId => (StatusCode::BAD_REQUEST, "bad-server-id", "Not a server id"),
+        Error::ServerNotFound => (
+            StatusCode::NOT_FOUND,
+            "server-not-found",
+            "Server not found",
+        ),
+        Error::ServerExists { .. } => (StatusCode::CONFLICT, "server-exists", "Server exists"),
+        Error::NoRevision => (
+            StatusCode::PRECONDITION_REQUIRED,
+            "revision-required",
+            "Revision required",
+        ),
+        Error::Revision => (StatusCode::BAD_REQUEST, "bad-revision", "Not a revision"),
+        Error::Changed => (
+            StatusCode::PRECONDITION_FAILED,
+            "changed-meanwhile",
+            "Changed meanwhile",
+        ),
+        Error::Contended => (
+            StatusCode::CONFLICT,
+            "contended",
+            "Changed at the same time",
+        ),
+        Error::Retired => (StatusCode::CONFLICT, "server-retired", "Server retired"),
+        Error::NotActive { .. } => (
+            StatusCode::CONFLICT,
+            "server-not-active",
+            "Server not active",
+        ),
+        Error::NotPublisher(_) => (StatusCode::FORBIDDEN, "not-publisher", "Not its publisher"),
+        Error::ManifestRefused(_) => (
+            StatusCode::FORBIDDEN,
+            "manifest-refused",
+            "Manifest refused",
+        ),
+        Error::OtherContent { .. } => (
+            StatusCode::CONFLICT,
+            "version-taken",
+            "The version says something else",
+        ),
+        Error::ManifestNotFound => (
+            StatusCode::NOT_FOUND,
+            "manifest-not-found",
+            "Manifest not found",
+        ),
+        Error::SubjectPath => (StatusCode::BAD_REQUEST, "bad-subject", "Not a subject"),
+        Error::SubjectNotFound => (
+            StatusCode::NOT_FOUND,
+            "subject-not-found",
+            "Subject not found",
+        ),
+        Error::EvidenceNotFound => (
+            StatusCode::NOT_FOUND,
+            "evidence-not-found",
+            "Evidence not found",
+        ),
+        Error::OwnEvidence => (StatusCode::FORBIDDEN, "own-evidence", "Own evidence"),
+        Error::NoOrigin => (StatusCode::CONFLICT, "no-origin", "No origin"),
+        Error::NoOriginChallenge => (
+            StatusCode::CONFLICT,
+            "no-origin-challenge",
+            "No open challenge",
+        ),
+        Error::OriginNotProven(_) => (
+            StatusCode::CONFLICT,
+            "origin-not-proven",
+            "Origin not proven",
+        ),
+        Error::NotAccountable => (
+            StatusCode::FORBIDDEN,
+            "not-accountable",
+            "Nobody answers for it",
+        ),
         Error::OtherBody => (
             StatusCode::CONFLICT,
             "other-body",
@@ -161,6 +269,7 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         | Error::Random(_)
         | Error::Database(_)
         | Error::Audit(_)
+        | Error::StatusList(_)
         | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -243,11 +352,16 @@ const fn code(error: &Error) -> Option<Code> {
         | Error::Unsigned(_)
         | Error::HookUnknown
         | Error::Ack(AckError::BadSignature) => Some(Code::InvalidSignature),
+        Error::ManifestRefused(_) | Error::OtherContent { .. } => Some(Code::ToolIntegrity),
         Error::WrongAudience => Some(Code::WrongAudience),
-        Error::TooManyChallenges | Error::Ack(AckError::TooMany) => Some(Code::RateLimited),
+        Error::TooManyChallenges
+        | Error::RateLimited { .. }
+        | Error::Busy
+        | Error::Ack(AckError::TooMany) => Some(Code::RateLimited),
         Error::EvidenceNeeded => Some(Code::TrustTooLow),
         Error::KeyBlocked
         | Error::Revoked
+        | Error::Superseded
         | Error::Restricted { .. }
         | Error::Ack(AckError::Revoked) => Some(Code::PassportRevoked),
         Error::Expired | Error::Overtaken | Error::Ack(AckError::Expired) => {
@@ -261,7 +375,7 @@ impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         let (status, slug, title) = row(error);
         let member = match error {
-            Error::Invalid { member, .. } => Some(*member),
+            Error::Invalid { member, .. } | Error::TokenBound { member } => Some(*member),
             _ => None,
         };
         Self {
@@ -300,6 +414,12 @@ impl IntoResponse for Error {
             }
             Self::Ack(AckError::TooMany) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            Self::RateLimited { wait_s } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+            }
+            Self::Busy => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
         }

@@ -53,6 +53,30 @@ impl Proven {
         })
     }
 
+    /// Verifies both signatures over the exchange of `previous` for `key` under
+    /// [`statement::ROTATION`]: `proof` by the new one, `previous_proof` by the old one.
+    ///
+    /// # Errors
+    /// [`Error::ProofRefused`].
+    pub fn verify_rotation(
+        key: PublicKey,
+        previous: &PublicKey,
+        (challenge, binding): (String, Binding),
+        (proof, previous_proof): (&str, &str),
+    ) -> Result<Self, Error> {
+        for (key, proof) in [(&key, proof), (previous, previous_proof)] {
+            let statement = statement_json(&challenge, &binding, proof);
+            let document = Document::parse(statement)?;
+            statement::verify(statement::ROTATION, document.root(), key)
+                .map_err(Error::ProofRefused)?;
+        }
+        Ok(Self {
+            key,
+            challenge,
+            binding,
+        })
+    }
+
     /// The key.
     #[must_use]
     pub const fn key(&self) -> &PublicKey {
@@ -73,7 +97,7 @@ impl Proven {
 }
 
 fn statement_json(challenge: &str, binding: &Binding, proof: &str) -> String {
-    let members = [
+    let mut members = vec![
         ("audience", binding.audience.as_str()),
         ("challenge", challenge),
         ("kid", &binding.kid),
@@ -81,6 +105,12 @@ fn statement_json(challenge: &str, binding: &Binding, proof: &str) -> String {
         ("tenant", &binding.tenant),
         ("signature", proof),
     ];
+    members.extend(
+        binding
+            .previous_kid
+            .as_deref()
+            .map(|kid| ("previous_kid", kid)),
+    );
     let mut json = String::from("{");
     for (at, (name, value)) in members.into_iter().enumerate() {
         if at > 0 {

@@ -15,7 +15,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::acks::AckWriter;
 use crate::api;
 use crate::authority::Authority;
 use crate::config::{Config, KeyPlace};
@@ -23,8 +22,12 @@ use crate::custody::Custody;
 use crate::feed::Feed;
 use crate::founding::found_or_find;
 use crate::keys::{Keyring, Keys};
+use crate::levels::{Policy, reassess_for_ever};
+use crate::listener::{Capped, MAX_ORDERING, Peer};
 use crate::operator_key::OperatorKey;
+use crate::outbound::Outbound;
 use crate::start::StartError;
+use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
 use crate::trail;
 
@@ -39,6 +42,8 @@ pub const COMMAND: &str = "command line";
 pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where it listens for those who give orders, if they have an address of their own.
+    pub order_addr: Option<SocketAddr>,
     /// Its name: the issuer on every passport.
     pub name: String,
     /// Thumbprint of its root key.
@@ -72,12 +77,15 @@ pub async fn serve(
     let db = open(&config).await?;
     db.migrate().await?;
     // Before the authority is founded: a taken address must not cost the first operator's key.
-    let listen = |source| StartError::Listen {
-        address: config.listen,
-        source,
-    };
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-    let addr = listener.local_addr().map_err(listen)?;
+    let (listener, addr) = bind(config.listen).await?;
+    let mut listeners = vec![Capped::new(listener, config.max_connections)];
+    let mut order_addr = None;
+    if let Some(address) = config.order_listen {
+        let (listener, addr) = bind(address).await?;
+        // Whatever the other address is full of, here is a place.
+        listeners.push(Capped::new(listener, MAX_ORDERING));
+        order_addr = Some(addr);
+    }
     let founded = found_or_find(&config, &db, clock.as_ref(), random.as_ref()).await?;
     let name = founded.keys.bundle().authority().to_owned();
     let root_kid = founded.keys.bundle().signer().to_string();
@@ -92,45 +100,45 @@ pub async fn serve(
     let feed = Arc::new(feed);
     feed.catch_up().await;
     let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
-    let (acks, writer) = AckWriter::new(&name, db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let public = config.public_url.clone();
+    let public = public.unwrap_or_else(|| format!("http://{addr}"));
+    let levels = {
+        let (db, feed, clock) = (db.clone(), Arc::clone(&feed), Arc::clone(&clock));
+        reassess_for_ever(db, feed, Policy::default(), clock)
+    };
     let authority = Authority::new(
         db.clone(),
         keys,
         Arc::clone(&feed),
-        acks,
+        StatusLists::new(&public),
         Arc::clone(&clock),
         random,
+        Outbound::new(config.local_origins),
     );
-    let router = api::router(Arc::new(authority));
-    let (stop, mut stopped) = watch::channel(false);
+    let authority = authority.with_quotas(config.issue_quota, config.order_quota);
+    let authority = Arc::new(authority);
+    let router = api::router(Arc::clone(&authority));
+    let (stop, _) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&feed).run());
-    tasks.spawn(writer.run());
+    tasks.spawn(authority.ack_writer().run());
     let mut stopping = stop.subscribe();
     tasks.spawn(async move {
         tokio::select! {
             never = tended => match never {},
+            never = levels => match never {},
+            () = authority.keep_superseding() => {}
+            // An error means that the handle is gone, which is the same.
             _ = stopping.wait_for(|stop| *stop) => {}
         }
     });
-    tasks.spawn(async move {
-        let told = async move {
-            // An error means that the handle is gone, which is the same.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(told)
-            .await;
-        if let Err(error) = served {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the listener failed"
-            );
-        }
-    });
+    for listener in listeners {
+        tasks.spawn(answer(listener, router.clone(), stop.subscribe()));
+    }
     let (engine, operator_key) = (db.engine(), founded.operator_key);
     Ok(Running {
         addr,
+        order_addr,
         name,
         root_kid,
         operator_key,
@@ -142,6 +150,32 @@ pub async fn serve(
         stop,
         tasks,
     })
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, addr))
+}
+
+/// Answers at one address until told to stop.
+async fn answer(listener: Capped, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+    let told = async move {
+        // An error means that the handle is gone, which is the same.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    // Who asks counts, where nobody is named.
+    let router = router.into_make_service_with_connect_info::<Peer>();
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(told)
+        .await;
+    if let Err(error) = served {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the listener failed"
+        );
+    }
 }
 
 /// Adds an operator to a database that has been founded, and returns the key. For when the first

@@ -10,29 +10,44 @@ mod actions;
 mod audit;
 mod backup;
 mod challenges;
+mod compromises;
+mod enrolments;
+mod evidence;
 mod feed;
 mod founding;
 mod hooks;
 mod keys;
+mod manifests;
 mod operators;
+mod origins;
 mod passports;
+mod reach;
 mod restrictions;
 mod revocations;
+mod rotations;
 mod row;
+mod servers;
+mod status_lists;
+mod trust;
 
 pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use backup::{Cell, Part, TABLES};
 pub use challenges::Binding;
+pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use keys::KeyChange;
+pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
 pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
+pub use servers::{NewServer, ServerChange, ServerFilter, ServerRecord};
+pub use status_lists::LIST;
+pub use trust::{Inputs, Told};
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -50,7 +65,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (
         1,
         "passports",
@@ -64,7 +79,27 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         include_str!("../../migrations/0004_actions.sql"),
     ),
     (5, "audit", include_str!("../../migrations/0005_audit.sql")),
+    (
+        6,
+        "registry",
+        include_str!("../../migrations/0006_registry.sql"),
+    ),
+    (
+        7,
+        "enrolment",
+        include_str!("../../migrations/0007_enrolment.sql"),
+    ),
+    (
+        8,
+        "levels",
+        include_str!("../../migrations/0008_levels.sql"),
+    ),
     (10, "acks", include_str!("../../migrations/0010_acks.sql")),
+    (
+        11,
+        "status lists",
+        include_str!("../../migrations/0011_status_lists.sql"),
+    ),
 ];
 
 /// The number of the newest migration that this version knows.
@@ -236,6 +271,16 @@ impl Db {
     /// Closes every connection after its present work.
     pub async fn close(&self) {
         on!(self, pool => pool.close().await);
+    }
+
+    /// How many may issue at once, so that some connections are always left for what cuts off. SQLite
+    /// has one writer: more would only queue for it.
+    #[must_use]
+    pub const fn issuing(&self) -> usize {
+        match self.pool {
+            Pool::Postgres(_) => 12,
+            Pool::Sqlite(_) => 4,
+        }
     }
 
     /// `PostgreSQL` or `SQLite`, for people.

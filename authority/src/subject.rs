@@ -59,6 +59,14 @@ checked_text!(
 );
 
 checked_text!(
+    /// A manifest's version: letters, digits, `.`, `_`, `+` and `-`, at most 64, since it stands in
+    /// paths.
+    ManifestVersion,
+    is_manifest_version,
+    "a manifest's version is 1 to 64 ASCII letters, digits, `.`, `_`, `+` or `-`, and begins with a letter or digit"
+);
+
+checked_text!(
     /// Whoever answers for the subject, at most 256 bytes.
     Owner,
     is_owner,
@@ -107,6 +115,13 @@ fn is_name(text: &str) -> bool {
 
 fn is_version(text: &str) -> bool {
     !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_manifest_version(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
+    text.len() <= 64
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(allowed)
 }
 
 fn is_owner(text: &str) -> bool {

@@ -3,8 +3,14 @@
 mod audit;
 mod enforcement;
 mod feed;
+mod operator;
+mod registry;
+mod trust;
 
 pub use feed::FrameStream;
+pub use operator::Operator;
+pub use registry::{ServerChange, ServerQuery, ServerRequest};
+pub use trust::{EvidenceRequest, SubjectRef};
 
 use std::time::Duration;
 
@@ -30,16 +36,18 @@ pub struct PassportRequest {
     pub version: String,
     /// Agent, server or gateway.
     pub kind: Kind,
-    /// Who answers for it.
-    pub owner: String,
+    /// Who answers for it; an enrolment token says so already.
+    pub owner: Option<String>,
     /// Where it lives.
     pub origin: Option<String>,
-    /// What it says it can do.
+    /// What it says it can do; none is nothing, or what an enrolment token says.
     pub capabilities: Vec<String>,
     /// The level an operator decides on, 0 to 2.
     pub trust_level: Option<u8>,
     /// Life in seconds.
     pub ttl_s: Option<u64>,
+    /// The right to issue, as the authority's API takes it.
+    pub ca: Option<serde_json::Value>,
 }
 
 /// A challenge and what it was given for.
@@ -112,6 +120,17 @@ impl AuthorityClient {
         bearer: Option<&str>,
         body: Option<String>,
     ) -> Result<Document, ClientError> {
+        let request = self.request(method, path, bearer, body);
+        self.answer(request, MAX_ANSWER).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        bearer: Option<&str>,
+        body: Option<String>,
+    ) -> reqwest::RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(key) = bearer {
             request = request.bearer_auth(key);
@@ -121,6 +140,29 @@ impl AuthorityClient {
                 .header("content-type", "application/json")
                 .body(body);
         }
+        request
+    }
+
+    async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+    ) -> Result<Document, ClientError> {
+        let bytes = self.bytes(request, limit).await?;
+        let limits = Limits {
+            bytes: limit,
+            // What is signed and what is stored nest as deep as on the wire, inside the answer.
+            depth: Limits::default().depth.saturating_add(8),
+        };
+        Document::parse_with(bytes, limits).map_err(|error| self.unexpected(error.to_string()))
+    }
+
+    /// A successful answer, or what the problem says.
+    async fn bytes(
+        &self,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+    ) -> Result<Vec<u8>, ClientError> {
         let unreachable = |error: reqwest::Error| {
             let why = if error.is_timeout() {
                 "it timed out"
@@ -139,23 +181,18 @@ impl AuthorityClient {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             bytes.extend_from_slice(&chunk);
-            if bytes.len() > MAX_ANSWER {
-                return Err(self.unexpected("an answer above 1 MiB"));
+            if bytes.len() > limit {
+                let limit = limit >> 20;
+                return Err(self.unexpected(format!("an answer above {limit} MiB")));
             }
         }
-        let limits = Limits {
-            bytes: MAX_ANSWER,
-            ..Limits::default()
-        };
-        let document = Document::parse_with(bytes, limits);
         if status.is_success() {
-            return document.map_err(|error| self.unexpected(error.to_string()));
+            return Ok(bytes);
         }
+        let document = Document::parse(bytes).ok();
         let member = |name: &str| {
-            let root = document.as_ref().ok()?.root();
-            root.get(name)
-                .and_then(Value::as_str)
-                .map(|text| text.into_owned())
+            let text = document.as_ref()?.root().get(name)?.as_str()?;
+            Some(text.into_owned())
         };
         Err(ClientError::Problem {
             status: status.as_u16(),
@@ -186,7 +223,8 @@ impl AuthorityClient {
         Ok(TrustBundle::parse(document.text())?)
     }
 
-    /// Asks for a challenge for `kid` to prove itself with.
+    /// Asks for a challenge for a key to prove itself with, and the one that it replaces if there is
+    /// one.
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
@@ -194,11 +232,12 @@ impl AuthorityClient {
         &self,
         tenant: &str,
         subject: &str,
-        kid: &KeyId,
+        (kid, previous): (&KeyId, Option<&KeyId>),
         audience: &str,
     ) -> Result<Challenge, ClientError> {
+        let previous = previous.map_or(String::new(), |kid| format!(r#","previous_kid":"{kid}""#));
         let body = format!(
-            r#"{{"tenant":{},"subject":{},"kid":"{kid}","audience":{}}}"#,
+            r#"{{"tenant":{},"subject":{},"kid":"{kid}"{previous},"audience":{}}}"#,
             text(tenant),
             text(subject),
             text(audience),
@@ -216,35 +255,35 @@ impl AuthorityClient {
         })
     }
 
-    /// Requests a passport with an operator's key and a proof of possession.
+    /// Requests a passport with an operator's key or an enrolment token, and a proof of possession.
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
     pub async fn issue(
         &self,
-        operator: &str,
+        credential: &str,
         request: &PassportRequest,
         key: &PublicKey,
         challenge: &str,
         proof: &str,
     ) -> Result<Passport, ClientError> {
         let mut body = format!(
-            r#"{{"tenant":{},"name":{},"version":{},"kind":"{}","owner":{},"capabilities":[{}],"public_key":{},"challenge":{},"proof":{}"#,
+            r#"{{"tenant":{},"name":{},"version":{},"kind":"{}","public_key":{},"challenge":{},"proof":{}"#,
             text(&request.tenant),
             text(&request.name),
             text(&request.version),
             request.kind,
-            text(&request.owner),
-            request
-                .capabilities
-                .iter()
-                .map(|one| text(one))
-                .collect::<Vec<_>>()
-                .join(","),
             key.to_jwk(),
             text(challenge),
             text(proof),
         );
+        if let Some(owner) = &request.owner {
+            body.push_str(&format!(r#","owner":{}"#, text(owner)));
+        }
+        if !request.capabilities.is_empty() {
+            let all: Vec<String> = request.capabilities.iter().map(|one| text(one)).collect();
+            body.push_str(&format!(r#","capabilities":[{}]"#, all.join(",")));
+        }
         if let Some(origin) = &request.origin {
             body.push_str(&format!(r#","origin":{}"#, text(origin)));
         }
@@ -254,9 +293,12 @@ impl AuthorityClient {
         if let Some(ttl) = request.ttl_s {
             body.push_str(&format!(r#","ttl_s":{ttl}"#));
         }
+        if let Some(ca) = &request.ca {
+            body.push_str(&format!(r#","ca":{ca}"#));
+        }
         body.push('}');
         let document = self
-            .call(Method::POST, "/v1/passports", Some(operator), Some(body))
+            .call(Method::POST, "/v1/passports", Some(credential), Some(body))
             .await?;
         self.passport_of(&document)
     }
@@ -287,6 +329,46 @@ impl AuthorityClient {
             )
             .await?;
         self.passport_of(&document)
+    }
+
+    /// Exchanges a passport's key for another, with a proof by both: the new one's, and the old
+    /// one's.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn rotate(
+        &self,
+        id: &PassportId,
+        key: &PublicKey,
+        challenge: &str,
+        (proof, previous_proof): (&str, &str),
+        (ttl_s, overlap_s): (Option<u64>, Option<u64>),
+    ) -> Result<Passport, ClientError> {
+        let mut body = format!(
+            r#"{{"public_key":{},"challenge":{},"proof":{},"previous_proof":{}"#,
+            key.to_jwk(),
+            text(challenge),
+            text(proof),
+            text(previous_proof),
+        );
+        for (name, value) in [("ttl_s", ttl_s), ("overlap_s", overlap_s)] {
+            if let Some(value) = value {
+                body.push_str(&format!(r#","{name}":{value}"#));
+            }
+        }
+        body.push('}');
+        let path = format!("/v1/passports/{id}/rotate");
+        let document = self.call(Method::POST, &path, None, Some(body)).await?;
+        self.passport_of(&document)
+    }
+
+    /// Sends the word of a key that it is compromised, as [`crate::rotation::compromised`] made it.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn report_compromise(&self, statement: String) -> Result<Document, ClientError> {
+        let path = "/v1/key-compromises";
+        self.call(Method::POST, path, None, Some(statement)).await
     }
 
     /// Revokes a passport; the answer's JSON.

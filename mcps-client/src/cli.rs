@@ -11,10 +11,18 @@ mod feed;
 mod input;
 mod judge;
 mod keygen;
+mod manifest;
 mod operator;
+mod order;
 mod output;
+mod page;
 mod passport;
+mod reason;
+mod secret_file;
+mod server;
+mod token;
 mod tool;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +57,12 @@ pub(crate) enum Command {
     /// Get, look at, check, renew and revoke passports.
     #[command(subcommand)]
     Passport(passport::Passport),
+    /// Give, list and withdraw enrolment tokens: each is the right to one passport.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Cut off whatever a target reaches, see what was ordered, and take it back.
+    #[command(subcommand)]
+    Order(order::Order),
     /// Look into signed messages.
     #[command(subcommand)]
     Envelope(envelope::Envelope),
@@ -58,6 +72,15 @@ pub(crate) enum Command {
     /// Look at the tools seen so far, and approve changed ones.
     #[command(subcommand)]
     Tool(tool::Tool),
+    /// Register servers with the authority, and say who answers for them.
+    #[command(subcommand)]
+    Server(server::Server),
+    /// Publish which tools a server may show, and see what changed from version to version.
+    #[command(subcommand)]
+    Manifest(manifest::Manifest),
+    /// See at which level somebody stands and why, and file what raises or lowers it.
+    #[command(subcommand)]
+    Trust(trust::Trust),
     /// Watch what the authority revokes, and prove a recording of it.
     #[command(subcommand)]
     Feed(feed::Feed),
@@ -87,14 +110,19 @@ impl Command {
 pub(crate) struct Machine {
     pub(crate) home: Option<PathBuf>,
     pub(crate) operator_key: Option<Zeroizing<String>>,
+    pub(crate) enrolment_token: Option<Zeroizing<String>>,
     pub(crate) access_token: Option<Zeroizing<String>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }
 
 impl Machine {
+    /// The home, with an exchange of its key finished that was interrupted.
     fn home(&self) -> Result<Home, CliError> {
-        self.home.as_ref().map(Home::new).ok_or(CliError::NoHome)
+        let home = self.home.as_ref().map(Home::new);
+        let home = home.ok_or(CliError::NoHome)?;
+        home.settle()?;
+        Ok(home)
     }
 }
 
@@ -106,9 +134,14 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
     match command {
         Command::Keygen(keygen) => keygen.run(machine)?,
         Command::Passport(passport) => passport.run(machine).await?,
+        Command::Token(token) => token.run(machine).await?,
+        Command::Order(order) => order.run(machine).await?,
         Command::Envelope(envelope) => envelope.run(machine).await?,
         Command::Connect(connect) => return connect.run(machine).await,
         Command::Tool(tool) => tool.run(machine)?,
+        Command::Server(server) => server.run(machine).await?,
+        Command::Manifest(manifest) => manifest.run(machine).await?,
+        Command::Trust(trust) => trust.run(machine).await?,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Audit(audit) => audit.run(machine).await?,
         Command::Codes(codes) => codes.run()?,

@@ -22,20 +22,36 @@ pub fn prove(
     subject: &str,
     signer: &dyn Signer,
 ) -> Result<String, ClientError> {
-    let mut json = String::from(r#"{"audience":"#);
-    quote(&challenge.audience, &mut json);
-    json.push_str(r#","challenge":"#);
-    quote(&challenge.challenge, &mut json);
-    json.push_str(&format!(
-        r#","kid":"{}","subject":"#,
-        signer.public_key().key_id()
-    ));
-    quote(subject, &mut json);
-    json.push_str(r#","tenant":"#);
-    quote(tenant, &mut json);
+    let kid = signer.public_key().key_id();
+    let mut members = vec![
+        ("audience", challenge.audience.as_str()),
+        ("challenge", &challenge.challenge),
+        ("kid", kid.as_str()),
+        ("subject", subject),
+        ("tenant", tenant),
+    ];
+    sign(statement::PROOF, &mut members, signer)
+}
+
+/// The signature of `signer` over these members, under `ctx`.
+pub(crate) fn sign(
+    ctx: &str,
+    members: &mut [(&str, &str)],
+    signer: &dyn Signer,
+) -> Result<String, ClientError> {
+    members.sort_unstable();
+    let mut json = String::from("{");
+    for (at, (name, value)) in members.iter().enumerate() {
+        if at > 0 {
+            json.push(',');
+        }
+        quote(name, &mut json);
+        json.push(':');
+        quote(value, &mut json);
+    }
     json.push('}');
     let document = json::Document::parse(json).map_err(Refusal::from)?;
-    let signature = signer.sign(&statement::digest(statement::PROOF, document.root()));
+    let signature = signer.sign(&statement::digest(ctx, document.root()));
     let failed = Refusal::Statement {
         what: "proof",
         why: "the signer failed",
@@ -57,7 +73,8 @@ pub async fn meet(
     Ok(bundle)
 }
 
-/// Requests a passport for the home's key and stores it beside what is now believed.
+/// Requests a passport for the home's key, by an operator's key or an enrolment token, and stores it
+/// beside what is now believed.
 ///
 /// # Errors
 /// No key yet, the authority's silence or refusal, or a passport that is not signed by it.
@@ -65,7 +82,7 @@ pub async fn request(
     home: &Home,
     authority: &AuthorityClient,
     root: Option<&KeyId>,
-    operator: &str,
+    credential: &str,
     request: &PassportRequest,
 ) -> Result<Passport, ClientError> {
     let key = home.key()?;
@@ -76,12 +93,17 @@ pub async fn request(
     let bundle = meet(authority, root.or(pinned.as_ref())).await?;
     let kid = key.public_key().key_id().clone();
     let challenge = authority
-        .challenge(&request.tenant, &request.name, &kid, bundle.authority())
+        .challenge(
+            &request.tenant,
+            &request.name,
+            (&kid, None),
+            bundle.authority(),
+        )
         .await?;
     let proof = prove(&challenge, &request.tenant, &request.name, &key)?;
     let passport = authority
         .issue(
-            operator,
+            credential,
             request,
             key.public_key(),
             &challenge.challenge,
@@ -115,7 +137,12 @@ pub async fn renew(
     let bundle = meet(&authority, Some(&pin.root()?)).await?;
     let kid = signer.public_key().key_id().clone();
     let challenge = authority
-        .challenge(&pin.tenant, old.agent_name(), &kid, bundle.authority())
+        .challenge(
+            &pin.tenant,
+            old.agent_name(),
+            (&kid, None),
+            bundle.authority(),
+        )
         .await?;
     let proof = prove(&challenge, &pin.tenant, old.agent_name(), signer)?;
     let passport = authority
@@ -124,11 +151,11 @@ pub async fn renew(
     check_issued(&passport, &bundle, signer)?;
     // The passport may be signed by a key that the authority took up since.
     home.write("trust.json", bundle.text())?;
-    home.write("passport.json", passport.text())?;
+    home.keep_renewed(&passport)?;
     Ok(passport)
 }
 
-fn check_issued(
+pub(crate) fn check_issued(
     passport: &Passport,
     bundle: &TrustBundle,
     signer: &dyn Signer,

@@ -17,7 +17,7 @@ Exit codes:
   2  wrong usage
   3  not found: a file of the home, a passport, a tool
   4  denied by the trust authority
-  5  stale: the revocation status is too old, or could not be had
+  5  stale: the revocation status is too old or could not be had, or what is changed has changed
   6  verification failed";
 
 /// How a program ends.
@@ -81,6 +81,7 @@ impl Exit {
             ) => Self::Usage,
             ClientError::Problem { status, .. } => match status {
                 404 => Self::NotFound,
+                412 => Self::Stale,
                 401 | 403 | 409 => Self::Denied,
                 400 | 422 => Self::Usage,
                 _ => Self::Other,

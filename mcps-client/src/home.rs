@@ -9,9 +9,13 @@
 //! | `peers.json` | servers that once signed, which therefore must go on signing |
 //! | `pins.json` | tool definitions as first seen |
 //! | `feed.json` | how far the revocation feed was followed, and what is in force |
-//! | `.lock` | nothing: held by whoever changes one of the last three |
+//! | `key-next.pem`, `passport-next.json` | what takes the place of key and passport; only while it does |
+//! | `.lock` | nothing: held by whoever changes pins, peers or the feed, or puts a new key in place |
+//! | `.rotation` | nothing: held by whoever exchanges the key |
 //!
 //! Files are replaced whole (written beside, then renamed), so a crash leaves the old or the new.
+
+mod next;
 
 use std::fs;
 use std::io::Write as _;
@@ -88,7 +92,12 @@ impl Home {
     /// # Errors
     /// [`ClientError::File`].
     pub fn lock(&self) -> Result<fs::File, ClientError> {
-        let path = self.path(".lock");
+        self.hold(".lock")
+    }
+
+    /// Holds one of the files that are locked.
+    fn hold(&self, name: &str) -> Result<fs::File, ClientError> {
+        let path = self.path(name);
         let fail = |action| {
             let path = path.clone();
             move |source| ClientError::File {
@@ -147,22 +156,28 @@ impl Home {
     /// [`ClientError::Missing`] before `mcps keygen`, [`ClientError::KeyMode`] when others can
     /// read it, [`ClientError::Content`] when it is not a P-256 key.
     pub fn key(&self) -> Result<SecretKey, ClientError> {
-        let path = self.path("key.pem");
-        let Some(pem) = self.read("key.pem")?.map(zeroize::Zeroizing::new) else {
-            return Err(ClientError::Missing {
-                path,
+        self.read_key("key.pem")?
+            .ok_or_else(|| ClientError::Missing {
+                path: self.path("key.pem"),
                 next: "make it with: mcps keygen",
-            });
+            })
+    }
+
+    fn read_key(&self, name: &str) -> Result<Option<SecretKey>, ClientError> {
+        let path = self.path(name);
+        let Some(pem) = self.read(name)?.map(zeroize::Zeroizing::new) else {
+            return Ok(None);
         };
         let metadata = fs::metadata(&path);
         let mode = metadata.map_or(0, |metadata| metadata.permissions().mode() & 0o777);
         if mode & 0o077 != 0 {
             return Err(ClientError::KeyMode { path, mode });
         }
-        SecretKey::from_pem(&pem).map_err(|error| ClientError::Content {
+        let key = SecretKey::from_pem(&pem).map_err(|error| ClientError::Content {
             path,
             why: error.to_string(),
-        })
+        });
+        key.map(Some)
     }
 
     /// Stores a new private key.

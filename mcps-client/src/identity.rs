@@ -40,9 +40,10 @@ impl Identity {
     /// From a home directory, for that end of a link.
     ///
     /// # Errors
-    /// What [`Home::key`] and [`Home::passport`] say, a passport for another key, and one of a
+    /// What [`Home::settle`], [`Home::key`] and [`Home::passport`] say, a passport for another key, and one of a
     /// kind that no peer accepts from this end.
     pub fn load(home: &Home, end: End) -> Result<Self, ClientError> {
+        home.settle()?;
         let (key, passport) = (home.key()?, home.passport()?);
         let path = home.path("passport.json");
         let (may, kind) = (end.speaks(), passport.ext().map(|ext| ext.kind));

@@ -22,6 +22,7 @@ pub mod options;
 pub mod peers;
 pub mod relay;
 pub mod renewal;
+pub mod rotation;
 pub mod terminal;
 pub mod token;
 pub mod tools;

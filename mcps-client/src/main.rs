@@ -16,7 +16,7 @@ use mcps_core::random::SystemRandom;
 use zeroize::Zeroizing;
 
 use cli::{Cli, Command, Machine};
-use mcps_client::relay::{ACCESS_TOKEN_ENV, OPERATOR_KEY_ENV};
+use mcps_client::relay::{ACCESS_TOKEN_ENV, ENROLMENT_TOKEN_ENV, OPERATOR_KEY_ENV};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -28,6 +28,7 @@ async fn main() -> ExitCode {
             environment("HOME").map(Into::into),
         ),
         operator_key: environment(OPERATOR_KEY_ENV).map(Zeroizing::new),
+        enrolment_token: environment(ENROLMENT_TOKEN_ENV).map(Zeroizing::new),
         access_token: environment(ACCESS_TOKEN_ENV).map(Zeroizing::new),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),

@@ -14,6 +14,8 @@ use mcps_transport::stdio;
 
 /// The variable that may hold an operator's key of the authority.
 pub const OPERATOR_KEY_ENV: &str = "MCPS_OPERATOR_KEY";
+/// The variable that may hold an enrolment token of the authority.
+pub const ENROLMENT_TOKEN_ENV: &str = "MCPS_ENROLMENT_TOKEN";
 /// The variable that may hold an access token for a server over HTTP.
 pub const ACCESS_TOKEN_ENV: &str = "MCPS_ACCESS_TOKEN";
 
@@ -48,7 +50,7 @@ pub struct Ends {
 }
 
 /// Variables of ours that hold secrets.
-const SECRETS: [&str; 2] = [OPERATOR_KEY_ENV, ACCESS_TOKEN_ENV];
+const SECRETS: [&str; 3] = [OPERATOR_KEY_ENV, ENROLMENT_TOKEN_ENV, ACCESS_TOKEN_ENV];
 
 /// The command that these words name: a program and its arguments. It is not given what our own
 /// variables hold of secrets.

@@ -80,24 +80,8 @@ fn issued(parent: &Passport, child: &Passport, below: usize) -> Result<TrustLeve
     child
         .verify_signature(parent.public_key())
         .map_err(|_| Refusal::Chain("a member was not signed by its issuer"))?;
-    let level = ca.max_level.min(parent.trust_level());
-    if child.trust_level() > level {
-        return Err(Refusal::Chain("a level above the issuer's was passed on"));
-    }
-    let allowed = |origin: &str| ca.origins.iter().any(|own| own == origin);
-    if child.origin().is_some_and(|origin| !allowed(origin)) {
-        return Err(Refusal::Chain(
-            "an origin beyond the issuer's was passed on",
-        ));
-    }
-    if let Some(below) = child.ext().and_then(|ext| ext.ca.as_ref())
-        && (below.max_level > ca.max_level || !below.origins.iter().all(|origin| allowed(origin)))
-    {
-        return Err(Refusal::Chain(
-            "a right to issue beyond the issuer's own was passed on",
-        ));
-    }
-    Ok(level)
+    ca.permits(parent, child)?;
+    Ok(ca.max_level.min(parent.trust_level()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Fields;
 use crate::key::SecretKey;
 use crate::level::TrustLevel;
-use crate::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned};
+use crate::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned, Within};
 use crate::random::SeededRandom;
 use crate::signer::Signer as _;
 use crate::trust::{Anchor, TrustStore};
@@ -59,6 +59,7 @@ pub(crate) fn agent(name: &str, key: &SecretKey) -> Unsigned {
             kind: Kind::Agent,
             owner: "owner@example".to_owned(),
             ca: None,
+            status: None,
         }),
     }
 }
@@ -74,6 +75,7 @@ pub(crate) fn issuer(name: &str, key: &SecretKey, max_path: u8) -> Unsigned {
             "https://a.example".to_owned(),
             "https://b.example".to_owned(),
         ],
+        within: Within::default(),
     });
     unsigned
 }

@@ -154,6 +154,17 @@ impl PublicKey {
         self.point
     }
 
+    /// SHA-256 of the SPKI in DER (RFC 5480 §2), by which a passport names the key it replaced.
+    #[must_use]
+    pub fn spki_digest(&self) -> Digest {
+        /// SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of the point }.
+        const BEFORE_POINT: [u8; 26] = [
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+            0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        ];
+        Digest::of(&[&BEFORE_POINT[..], &self.point].concat())
+    }
+
     /// The RFC 7638 thumbprint.
     #[must_use]
     pub const fn key_id(&self) -> &KeyId {

@@ -29,6 +29,8 @@ pub mod signature;
 pub mod signer;
 pub mod statement;
 pub mod status;
+pub mod status_list;
 pub mod stream;
+pub mod terminal;
 pub mod tool;
 pub mod trust;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::digest::Digest;
-use crate::json::{Object, Value, quote};
+use crate::json::{Document, Object, Value, quote};
 use crate::key::PublicKey;
 use crate::refusal::Refusal;
 use crate::signer::Signer;
@@ -28,7 +28,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// From the signed tools of a server, which is named by its passport's origin or id.
+    /// From the signed tools of a server, which is named by [`crate::pin::Server::of`] its
+    /// passport.
     ///
     /// # Errors
     /// [`Refusal::Statement`] when two tools have one name, or there are more than [`MAX_TOOLS`].
@@ -52,6 +53,20 @@ impl Manifest {
     /// # Errors
     /// [`Refusal::Statement`] when the signer fails.
     pub fn sign(&self, signer: &dyn Signer) -> Result<String, Refusal> {
+        statement::sign(statement::MANIFEST, &self.to_json(), signer)
+    }
+
+    /// What it says, in one number: the same whoever signed it, when, and in which order its tools
+    /// were written. Of one that [`Manifest::sign`] wrote it is what was signed.
+    ///
+    /// # Errors
+    /// [`Refusal::Json`], which what was read already never causes.
+    pub fn digest(&self) -> Result<Digest, Refusal> {
+        let document = Document::parse(self.to_json())?;
+        Ok(statement::digest(statement::MANIFEST, document.root()))
+    }
+
+    fn to_json(&self) -> String {
         let mut text = String::from(r#"{"server":"#);
         quote(&self.server, &mut text);
         text.push_str(r#","tools":["#);
@@ -65,7 +80,7 @@ impl Manifest {
         text.push_str(r#"],"version":"#);
         quote(&self.version, &mut text);
         text.push('}');
-        statement::sign(statement::MANIFEST, &text, signer)
+        text
     }
 
     /// Reads a manifest that `key` signed for `server`. There is no way to one that is not
@@ -107,7 +122,7 @@ impl Manifest {
         }
     }
 
-    /// The server's origin, or its passport's id.
+    /// The server, as [`crate::pin::Server`] names it.
     #[must_use]
     pub fn server(&self) -> &str {
         &self.server

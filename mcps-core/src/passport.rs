@@ -4,9 +4,11 @@
 //! *draft-sharif-mcps-secure-mcp-00*; `ext` is ours. A [`Passport`] that exists has been read, not
 //! yet believed: [`crate::trust::TrustStore::verify`] says what it is worth.
 
+mod ca;
 mod read;
 mod write;
 
+pub use ca::{Ca, Within};
 pub use write::Unsigned;
 
 use std::fmt;
@@ -101,17 +103,6 @@ impl std::str::FromStr for Kind {
     }
 }
 
-/// The right to issue, and its limits (`ext.ca`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ca {
-    /// How many issuing passports may follow below this one.
-    pub max_path: u8,
-    /// The highest level it may pass on.
-    pub max_level: TrustLevel,
-    /// The origins it may issue for; a passport without an origin is always allowed.
-    pub origins: Vec<String>,
-}
-
 /// Our extension of the passport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ext {
@@ -123,6 +114,18 @@ pub struct Ext {
     pub owner: String,
     /// Present only on issuing passports.
     pub ca: Option<Ca>,
+    /// Where a list says whether it is still good.
+    pub status: Option<StatusReference>,
+}
+
+/// `ext.status.status_list`: the place of the passport in a Token Status List
+/// (draft-ietf-oauth-status-list §6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusReference {
+    /// The list's address.
+    pub uri: String,
+    /// The place in it.
+    pub index: u64,
 }
 
 /// `key_rotation`: the key that this one replaces.

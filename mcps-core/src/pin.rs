@@ -10,6 +10,7 @@ mod state;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -50,6 +51,22 @@ impl Server {
                 name: passport.agent_name().to_owned(),
             },
             (None, None) => Self::Passport(passport.id().clone()),
+        }
+    }
+}
+
+/// In one word: the origin, `authority/tenant/name`, or the passport's id. A manifest names its
+/// server so.
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Origin(origin) => f.write_str(origin),
+            Self::Subject {
+                issuer,
+                tenant,
+                name,
+            } => write!(f, "{issuer}/{tenant}/{name}"),
+            Self::Passport(id) => write!(f, "{id}"),
         }
     }
 }

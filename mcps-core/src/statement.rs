@@ -33,6 +33,10 @@ pub const AUDIT: &str = "mcps-audit-v1";
 pub const CHECKPOINT: &str = "mcps-checkpoint-v1";
 /// Proof of possession of a key.
 pub const PROOF: &str = "mcps-pop-v1";
+/// The exchange of a key for another, which both sign.
+pub const ROTATION: &str = "mcps-rotation-v1";
+/// The word of a key that it is compromised.
+pub const COMPROMISE: &str = "mcps-compromise-v1";
 
 /// Why [`sign`] failed when it was not the statement's fault but the key's.
 pub const SIGNER_FAILED: &str = "the signer failed";

@@ -8,6 +8,7 @@
 //! `tool_hash` is [`hash`].
 
 mod block;
+pub mod diff;
 pub mod draft;
 
 #[cfg(test)]

@@ -7,12 +7,18 @@
 )]
 
 mod auditing;
+mod compromises;
 mod connecting;
 mod enrolling;
+mod enrolment_tokens;
 mod envelopes;
 mod founder;
 mod life;
+mod orders;
+mod registry;
+mod rotating;
 mod tools;
+mod trust;
 mod usage;
 mod verifying;
 

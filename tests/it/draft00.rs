@@ -12,7 +12,7 @@ use mcps_core::json::Document;
 use mcps_core::key::{PublicKey, SecretKey};
 use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
-use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned, Within};
 use mcps_core::random::{SystemRandom, hex16};
 use mcps_core::signer::Signer as _;
 use mcps_core::tool::draft;
@@ -140,6 +140,7 @@ fn unsigned(name: &str, subject: &SecretKey, issuer: &str) -> Unsigned {
             kind: Kind::Agent,
             owner: "owner".to_owned(),
             ca: None,
+            status: None,
         }),
     }
 }
@@ -150,6 +151,7 @@ fn issuing(mut unsigned: Unsigned) -> Unsigned {
         max_path: 3,
         max_level: TrustLevel::L2,
         origins,
+        within: Within::default(),
     });
     unsigned
 }

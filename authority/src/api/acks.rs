@@ -152,7 +152,7 @@ pub(super) async fn acknowledge(
 ) -> Result<StatusCode, Error> {
     let now = authority.now();
     let ack = UnprovenAck::read(bytes).map_err(Error::AckForm)?;
-    authority.acks().take(ack, now).await?;
+    authority.acks()?.take(ack, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,8 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::extract::{Asked, Once, Operator};
-use super::orders::{OrderView, carry_out, order};
+use super::orders::{How, OrderView, carry_out, order};
+use super::page::Page;
 use super::view::raw_text;
+use crate::cursor::Listing;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::store::{ActionRecord, Outcome, Reason};
@@ -68,6 +70,9 @@ pub(super) struct Which {
     #[serde(default)]
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    cursor: Option<String>,
 }
 
 /// One recorded order.
@@ -107,11 +112,14 @@ impl TryFrom<ActionRecord> for ActionView {
     }
 }
 
-/// The newest actions, newest first.
+/// One page of actions, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Actions {
     /// The actions.
     actions: Vec<ActionView>,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// List what was ordered, by operators and by webhooks
@@ -121,6 +129,7 @@ pub(super) struct Actions {
     params(Which),
     responses(
         (status = OK, body = Actions),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
@@ -130,17 +139,20 @@ pub(super) async fn list(
     State(authority): State<Shared>,
     Asked(which): Asked<Which>,
 ) -> Result<Json<Actions>, Error> {
-    let limit = which.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Error::Invalid {
-            member: "limit",
-            why: "must be 1 to 200",
-        });
-    }
     let outcome = which.outcome.map(Outcome::from);
-    let records = authority.db().actions(outcome, limit).await?;
+    let listing = Listing {
+        list: "actions",
+        filter: outcome.map_or("", Outcome::as_str),
+    };
+    let page = Page::read(&authority, listing, which.limit, which.cursor.as_deref())?;
+    let records = authority.db().actions(outcome, page.after(), page.rows());
+    let mut records = records.await?;
+    let next_cursor = page.cut(&authority, &mut records, |record| &record.id)?;
     let actions: Result<Vec<_>, _> = records.into_iter().map(ActionView::try_from).collect();
-    Ok(Json(Actions { actions: actions? }))
+    Ok(Json(Actions {
+        actions: actions?,
+        next_cursor,
+    }))
 }
 
 /// Undo a suspension, a quarantine or a stop
@@ -149,7 +161,10 @@ pub(super) async fn list(
 #[utoipa::path(
     post, path = "/v1/actions/{id}/undo", operation_id = "undo_action", tag = "revocation",
     security(("operator" = [])),
-    params(("id" = String, Path, description = "The action's id", pattern = "^act_[0-9a-f]{32}$")),
+    params(
+        ("id" = String, Path, description = "The action's id", pattern = "^act_[0-9a-f]{32}$"),
+        How
+    ),
     responses(
         (status = OK, body = OrderView),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
@@ -159,6 +174,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn undo(
     operator: Operator,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<OrderView>, Error> {
@@ -185,6 +201,6 @@ pub(super) async fn undo(
     // Undone twice, it must not lift what was ordered in between.
     let once = Once(Some(format!("undo:{id}")));
     let why = (Reason::Unspecified, None);
-    let order = order(&authority, operator, once, &action, why)?;
+    let order = order(&authority, operator, (once, how), &action, why)?;
     carry_out(&authority, &action, &order).await
 }

@@ -34,6 +34,10 @@ pub(super) struct ChallengeRequest {
     /// RFC 7638 thumbprint of the key to be certified.
     #[schema(min_length = 43, max_length = 43)]
     kid: String,
+    /// For exchanging a key: RFC 7638 thumbprint of the key that it replaces.
+    #[serde(default)]
+    #[schema(min_length = 43, max_length = 43)]
+    previous_kid: Option<String>,
     /// This authority's name.
     audience: String,
 }
@@ -52,7 +56,8 @@ pub(super) struct Challenge {
 /// Ask for a challenge
 ///
 /// The key to be certified then signs `{audience, challenge, kid, subject, tenant}` with
-/// `ctx: "mcps-pop-v1"`. Single use, 60 seconds, good for nothing but what it names.
+/// `ctx: "mcps-pop-v1"`; for exchanging a key both sign the same with `previous_kid` and
+/// `ctx: "mcps-rotation-v1"`. Single use, 60 seconds, good for nothing but what it names.
 #[utoipa::path(
     post, path = "/v1/challenges", operation_id = "open_challenge", tag = "passports",
     request_body = ChallengeRequest,
@@ -70,16 +75,23 @@ pub(super) async fn open(
         return Err(Error::WrongAudience);
     }
     let why = "must be the RFC 7638 thumbprint of the key, 43 characters of base64url";
-    let kid = KeyId::parse(&asked.kid).ok_or(Error::Invalid { member: "kid", why })?;
+    let key_id = |member, text: &String| {
+        let kid = KeyId::parse(text).ok_or(Error::Invalid { member, why });
+        kid.map(|kid| kid.to_string())
+    };
+    let previous = asked.previous_kid.as_ref();
+    let previous = previous.map(|kid| key_id("previous_kid", kid));
     let binding = Binding {
         tenant: asked.tenant.into_string(),
         subject: asked.subject.into_string(),
-        kid: kid.to_string(),
+        kid: key_id("kid", &asked.kid)?,
+        previous_kid: previous.transpose()?,
         audience: asked.audience,
     };
     let challenge = proof::new_challenge(authority.random())?;
     let now = authority.now();
     let expires_at = now.plus(LIFE);
+    let _place = authority.issuing().await?;
     let stored = authority
         .db()
         .open_challenge(&challenge, &binding, now, expires_at, MOST_OPEN);

@@ -98,13 +98,17 @@ impl Verdict {
             },
         };
         let status = DraftState::from(judged.state);
+        let trust_level = match record {
+            Some(record) => Some(authority.level_of(record).await?.number()),
+            None => None,
+        };
         Ok(Self {
             passport_id: id.to_string(),
             status,
             revoked: status == DraftState::Revoked,
             reason: judged.reason,
             revoked_at: judged.since.map(|since| since.to_string()),
-            trust_level: record.map(|record| record.trust_level.number()),
+            trust_level,
             checked_at: now.to_string(),
             next_update: now.plus(LIFE).to_string(),
             issuer: authority.name().to_owned(),

@@ -1,7 +1,7 @@
 //! Extractors: what a handler's signature says is what was checked before it ran.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -11,39 +11,79 @@ use mcps_core::passport::PassportId;
 use serde::de::DeserializeOwned;
 
 use super::{BODY_LIMIT, Shared};
+use crate::enrolment::EnrolmentToken;
 use crate::error::Error;
+use crate::levels::{EvidenceId, Subject};
 use crate::operator_key::OperatorKey;
+use crate::registry::ServerId;
+use crate::subject::{Name, Tenant};
 
 /// Deepest nesting of a request body; what we take is three deep.
 const DEPTH: usize = 16;
 
 /// An operator, by the API key in `authorization`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Operator {
     /// Who it is, for the record of what was done.
     pub(super) id: String,
+}
+
+impl Operator {
+    /// The operator whose key is presented, if it is one's.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(super) async fn find(parts: &Parts, authority: &Shared) -> Result<Option<Self>, Error> {
+        let Some(key) = bearer(parts).and_then(OperatorKey::parse) else {
+            return Ok(None);
+        };
+        let found = authority.db().operator_by_key(&key.hash()).await?;
+        Ok(found.map(|operator| Self {
+            id: operator.operator_id,
+        }))
+    }
 }
 
 impl FromRequestParts<Shared> for Operator {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
-        let header = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .ok_or(Error::OperatorRequired)?;
-        let text = header.to_str().map_err(|_| Error::OperatorRequired)?;
-        let (scheme, key) = text.split_once(' ').ok_or(Error::OperatorRequired)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Error::OperatorRequired);
+        // Where requests are counted, it was looked for already.
+        if let Some(operator) = parts.extensions.get::<Self>() {
+            return Ok(operator.clone());
         }
-        let key = OperatorKey::parse(key.trim()).ok_or(Error::OperatorRequired)?;
-        let found = authority.db().operator_by_key(&key.hash()).await?;
-        found
-            .map(|operator| Self {
-                id: operator.operator_id,
-            })
-            .ok_or(Error::OperatorRequired)
+        let found = Self::find(parts, authority).await?;
+        found.ok_or(Error::OperatorRequired)
+    }
+}
+
+/// What is presented in `authorization: Bearer …`.
+fn bearer(parts: &Parts) -> Option<&str> {
+    let header = parts.headers.get(header::AUTHORIZATION)?;
+    let (scheme, secret) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+}
+
+/// Who may have a passport issued: an operator, or the bearer of an enrolment token. Whether the
+/// token is good is found out when it is redeemed.
+#[derive(Debug)]
+pub(super) enum Enroller {
+    /// By an API key.
+    Operator(Operator),
+    /// By a token.
+    Token(EnrolmentToken),
+}
+
+impl FromRequestParts<Shared> for Enroller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        match bearer(parts).and_then(EnrolmentToken::parse) {
+            Some(token) => Ok(Self::Token(token)),
+            None => Operator::from_request_parts(parts, authority)
+                .await
+                .map(Self::Operator),
+        }
     }
 }
 
@@ -75,16 +115,41 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Strict<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
-        let JsonBody(body) = JsonBody::from_request(request, authority).await?;
         let limits = Limits {
             bytes: BODY_LIMIT,
             depth: DEPTH,
         };
-        let document = Document::parse_with(body.into(), limits)?;
-        let read = serde_json::from_str(document.text());
-        read.map(Self)
-            .map_err(|error| Error::Body(error.to_string()))
+        strict(request, authority, limits).await.map(Self)
     }
+}
+
+/// [`Strict`] for definitions of tools, which may be many and nest as deep as on the wire.
+#[derive(Debug)]
+pub(super) struct Definitions<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Definitions<T> {
+    type Rejection = Error;
+
+    async fn from_request(mut request: Request, authority: &Shared) -> Result<Self, Error> {
+        let wire = Limits::default();
+        let limits = Limits {
+            // The list around them, and what holds the list.
+            depth: wire.depth.saturating_add(2),
+            ..wire
+        };
+        DefaultBodyLimit::max(limits.bytes).apply(&mut request);
+        strict(request, authority, limits).await.map(Self)
+    }
+}
+
+async fn strict<T: DeserializeOwned>(
+    request: Request,
+    authority: &Shared,
+    limits: Limits,
+) -> Result<T, Error> {
+    let body = announced(request, authority, limits.bytes).await?;
+    let document = Document::parse_with(body.into(), limits)?;
+    serde_json::from_str(document.text()).map_err(|error| Error::Body(error.to_string()))
 }
 
 /// The bytes of a body that is announced as JSON and within the limit. The handler reads them.
@@ -95,22 +160,113 @@ impl FromRequest<Shared> for JsonBody {
     type Rejection = Error;
 
     async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
-        let kind = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok());
-        let essence = kind
-            .and_then(|kind| kind.split(';').next())
-            .unwrap_or_default();
-        if !essence.trim().eq_ignore_ascii_case("application/json") {
-            return Err(Error::NotJson);
+        announced(request, authority, BODY_LIMIT).await.map(Self)
+    }
+}
+
+async fn announced(request: Request, authority: &Shared, limit: usize) -> Result<Bytes, Error> {
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let essence = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
+    if !essence.trim().eq_ignore_ascii_case("application/json") {
+        return Err(Error::NotJson);
+    }
+    Bytes::from_request(request, authority)
+        .await
+        .map_err(|rejection| match rejection.into_response().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge { limit },
+            _ => Error::BodyCut,
+        })
+}
+
+/// A server's id in the path, exactly as sent.
+#[derive(Debug)]
+pub(super) struct Server(pub(super) ServerId);
+
+impl FromRequestParts<Shared> for Server {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        if parts.uri.path().contains('%') {
+            return Err(Error::ServerId);
         }
-        let body = Bytes::from_request(request, authority).await;
-        body.map(Self)
-            .map_err(|rejection| match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
-                _ => Error::BodyCut,
-            })
+        let path = Path::<String>::from_request_parts(parts, authority).await;
+        let Path(text) = path.map_err(|_| Error::ServerId)?;
+        ServerId::parse(&text).map(Self).ok_or(Error::ServerId)
+    }
+}
+
+/// `{kind}/{tenant}/{name}` in the path: a subject that is known here.
+#[derive(Debug)]
+pub(super) struct Known(pub(super) Subject);
+
+impl FromRequestParts<Shared> for Known {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        if parts.uri.path().contains('%') {
+            return Err(Error::SubjectPath);
+        }
+        let path = Path::<(String, String, String)>::from_request_parts(parts, authority).await;
+        let Path((kind, tenant, name)) = path.map_err(|_| Error::SubjectPath)?;
+        let subject = Subject {
+            kind: kind.parse().map_err(|_| Error::SubjectPath)?,
+            tenant: Tenant::try_from(tenant)
+                .map_err(|_| Error::SubjectPath)?
+                .into_string(),
+            name: Name::try_from(name)
+                .map_err(|_| Error::SubjectPath)?
+                .into_string(),
+        };
+        let known = authority.db().knows(&subject).await?;
+        known.then_some(Self(subject)).ok_or(Error::SubjectNotFound)
+    }
+}
+
+/// The id of a piece of evidence in the path.
+#[derive(Debug)]
+pub(super) struct OnFile(pub(super) EvidenceId);
+
+impl FromRequestParts<Shared> for OnFile {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        let path = Path::<String>::from_request_parts(parts, authority).await;
+        let Path(text) = path.map_err(|_| Error::EvidenceNotFound)?;
+        EvidenceId::parse(&text)
+            .map(Self)
+            .ok_or(Error::EvidenceNotFound)
+    }
+}
+
+/// `If-Match`: the revision that a change is meant for, or any.
+#[derive(Debug)]
+pub(super) struct IfMatch(pub(super) Option<i64>);
+
+impl FromRequestParts<Shared> for IfMatch {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Error> {
+        let sent = parts
+            .headers
+            .get(header::IF_MATCH)
+            .ok_or(Error::NoRevision)?;
+        let sent = sent.to_str().map_err(|_| Error::Revision)?.trim();
+        if sent == "*" {
+            return Ok(Self(None));
+        }
+        let digits = sent
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        let revision = digits.and_then(|digits| digits.parse().ok());
+        revision
+            .map(|revision| Self(Some(revision)))
+            .ok_or(Error::Revision)
     }
 }
 

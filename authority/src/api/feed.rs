@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 
 use super::Shared;
 use super::extract::Asked;
+use super::tag::Known;
 use super::view::JsonText;
 use crate::error::Error;
 use crate::problem::Problem;
@@ -121,11 +122,18 @@ pub(super) async fn frames(
 /// The newest snapshot: all that is in force at a position, signed
 #[utoipa::path(
     get, path = "/v1/feed/snapshot", operation_id = "feed_snapshot", tag = "feed",
-    responses((status = OK, body = Object, description = "The signed snapshot (ctx mcps-snapshot-v1)"))
+    params(("if-none-match" = Option<String>, Header, description = "The `etag` of an earlier answer")),
+    responses(
+        (status = OK, body = Object, description = "The signed snapshot (ctx mcps-snapshot-v1)"),
+        (status = NOT_MODIFIED, description = "It is as it was"),
+    )
 )]
-pub(super) async fn snapshot(State(authority): State<Shared>) -> Result<JsonText, Error> {
+pub(super) async fn snapshot(
+    known: Known,
+    State(authority): State<Shared>,
+) -> Result<Response, Error> {
     let text = authority.feed().snapshot().await?;
-    Ok(JsonText(text.to_string()))
+    Ok(known.or_send(text.to_string(), "no-cache"))
 }
 
 /// The root's statement on an epoch after the first

@@ -147,6 +147,7 @@ pub(super) async fn report(
         by: giver,
         at: now,
         deed,
+        dry_run: false,
     };
     let done = authority.order(&ordered(&wanted, action), &order).await?;
     let outcome = done.outcome();

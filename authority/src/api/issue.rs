@@ -12,10 +12,11 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{IdAlone, Operator, Strict};
+use super::ca::CaRequest;
+use super::extract::{Enroller, IdAlone, Strict};
 use super::view::{Issued, Jwk, SubjectKind, raw};
 use crate::error::Error;
-use crate::issue::{Order, Prepared, level, life};
+use crate::issue::{Asked, Order, Prepared, level};
 use crate::problem::Problem;
 use crate::proof::Proven;
 use crate::store::Binding;
@@ -34,23 +35,29 @@ pub(super) struct IssueRequest {
     version: Version,
     /// What kind of subject.
     kind: SubjectKind,
-    /// Who answers for it.
-    owner: Owner,
+    /// Who answers for it; an enrolment token states it already.
+    #[serde(default)]
+    owner: Option<Owner>,
     /// What it says it can do; informational.
     #[serde(default)]
     #[schema(max_items = 64)]
-    capabilities: Vec<Capability>,
+    capabilities: Option<Vec<Capability>>,
     /// Where it lives.
     #[serde(default)]
     origin: Option<Origin>,
-    /// The level to state: 1 unless stated; 3 and 4 need evidence.
+    /// The level to state: that of the token, or else what the evidence permits, unless stated. Asking
+    /// for 2 is an operator's decision, which is filed as evidence; 3 and 4 need evidence.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 2, default = 1)]
+    #[schema(minimum = 0, maximum = 4)]
     trust_level: Option<i64>,
-    /// Its life in seconds: an hour for agents, a day for servers and gateways unless stated.
+    /// Its life in seconds: that of the token, else an hour for agents, a day for servers and
+    /// gateways unless stated.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 7776000)]
     ttl_s: Option<i64>,
+    /// The right to issue passports below this one. Only an operator grants it.
+    #[serde(default)]
+    ca: Option<CaRequest>,
     /// The subject's key.
     #[schema(value_type = Jwk)]
     public_key: Box<RawValue>,
@@ -76,11 +83,12 @@ pub(super) struct RenewRequest {
 
 /// Issue a passport
 ///
-/// The exact bytes to be signed are stored before they are signed, and the signature is verified
-/// with a second library before the passport leaves.
+/// By an operator's key, or by an enrolment token, which is used up with it and allows nothing beyond
+/// what it was made for. The exact bytes to be signed are stored before they are signed, and the
+/// signature is verified with a second library before the passport leaves.
 #[utoipa::path(
     post, path = "/v1/passports", operation_id = "issue_passport", tag = "passports",
-    security(("operator" = [])),
+    security(("operator" = []), ("enrolment_token" = [])),
     request_body = IssueRequest,
     responses(
         (status = CREATED, body = Issued, headers(("location" = String, description = "The passport's path"))),
@@ -91,36 +99,53 @@ pub(super) struct RenewRequest {
     )
 )]
 pub(super) async fn issue(
-    operator: Operator,
+    enroller: Enroller,
     State(authority): State<Shared>,
     Strict(asked): Strict<IssueRequest>,
 ) -> Result<impl IntoResponse, Error> {
-    let kind = Kind::from(asked.kind);
     let key = public_key(&asked.public_key)?;
     let binding = Binding {
-        tenant: asked.tenant.into_string(),
-        subject: asked.name.into_string(),
+        tenant: asked.tenant.as_str().to_owned(),
+        subject: asked.name.as_str().to_owned(),
         kid: key.key_id().to_string(),
+        previous_kid: None,
         audience: authority.name().to_owned(),
     };
-    let order = Order {
-        kind,
-        version: asked.version.into_string(),
-        owner: asked.owner.into_string(),
-        capabilities: capabilities(asked.capabilities)?,
-        origin: asked.origin.map(Origin::into_string),
-        trust_level: level(asked.trust_level)?,
-        life: life(kind, asked.ttl_s)?,
-        renews: None,
-        issued_by: operator.id,
+    let (challenge, proof) = (asked.challenge.clone(), asked.proof.clone());
+    let asked = asked.read()?;
+    let order = match enroller {
+        Enroller::Operator(operator) => asked.by_operator(operator.id)?,
+        Enroller::Token(token) => {
+            let record = authority.db().token_by_hash(&token.hash()).await?;
+            let unknown = Error::TokenRefused("is not one of this authority");
+            let record = record.ok_or(unknown)?;
+            record.grant.order(asked, &record.id)?
+        }
     };
-    let proven = Proven::verify(key, asked.challenge, binding, &asked.proof)?;
+    let proven = Proven::verify(key, challenge, binding, &proof)?;
     created(
         &Prepared::new(&authority, order, proven)
             .await?
             .sign(&authority)
             .await?,
     )
+}
+
+impl IssueRequest {
+    fn read(self) -> Result<Asked, Error> {
+        Ok(Asked {
+            tenant: self.tenant.into_string(),
+            name: self.name.into_string(),
+            version: self.version.into_string(),
+            kind: Kind::from(self.kind),
+            owner: self.owner.map(Owner::into_string),
+            capabilities: self.capabilities.map(capabilities).transpose()?,
+            origin: self.origin.map(Origin::into_string),
+            trust_level: self.trust_level.map(level).transpose()?,
+            ttl_s: self.ttl_s,
+            ca: self.ca.map(CaRequest::read).transpose()?,
+        })
+    }
 }
 
 /// Renew a passport by its own key
@@ -154,6 +179,7 @@ pub(super) async fn renew(
         tenant: record.tenant.clone(),
         subject: record.name.clone(),
         kid: record.kid.clone(),
+        previous_kid: None,
         audience: authority.name().to_owned(),
     };
     let proven = Proven::verify(key, asked.challenge, binding, &asked.proof)?;
@@ -177,7 +203,11 @@ fn created(passport: &Passport) -> Result<impl IntoResponse + use<>, Error> {
     ))
 }
 
-fn public_key(jwk: &RawValue) -> Result<PublicKey, Error> {
+/// A key that is to be certified.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub(super) fn public_key(jwk: &RawValue) -> Result<PublicKey, Error> {
     let document = Document::parse(jwk.get())?;
     let why =
         "must be a P-256 public key as a JWK: {\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":…,\"y\":…}";
@@ -188,7 +218,11 @@ fn public_key(jwk: &RawValue) -> Result<PublicKey, Error> {
     })
 }
 
-fn capabilities(asked: Vec<Capability>) -> Result<Vec<String>, Error> {
+/// Not more of them than a passport holds.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub(super) fn capabilities(asked: Vec<Capability>) -> Result<Vec<String>, Error> {
     if asked.len() > MAX_CAPABILITIES {
         return Err(Error::Invalid {
             member: "capabilities",

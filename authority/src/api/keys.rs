@@ -1,19 +1,19 @@
 //! The published keys: `/.well-known/mcps-trust` and `/.well-known/jwks.json`.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::Response;
 use mcps_core::key::PublicKey;
+use mcps_core::refusal::Refusal;
 use mcps_core::trust::KeyUse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::view::JsonText;
+use super::tag::Known;
+use crate::error::Error;
 
 /// Key sets change rarely, and a change is numbered.
-const CACHE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=60")];
+const CACHE: &str = "public, max-age=60";
 
 /// A JWK set (RFC 7517 §5).
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,25 +66,33 @@ fn base64_url(bytes: &[u8]) -> String {
 /// The numbered key set, signed by the root key
 #[utoipa::path(
     get, path = "/.well-known/mcps-trust", operation_id = "trust", tag = "keys",
-    responses((status = OK, body = Object, description = "The signed key set (ctx mcps-trust-v1)"))
-)]
-pub(super) async fn trust(State(authority): State<Shared>) -> impl IntoResponse {
-    (
-        CACHE,
-        JsonText(authority.keys().ring().bundle().text().to_owned()),
+    params(("if-none-match" = Option<String>, Header, description = "The `etag` of an earlier answer")),
+    responses(
+        (status = OK, body = Object, description = "The signed key set (ctx mcps-trust-v1)"),
+        (status = NOT_MODIFIED, description = "It is as it was"),
     )
+)]
+pub(super) async fn trust(known: Known, State(authority): State<Shared>) -> Response {
+    let text = authority.keys().ring().bundle().text().to_owned();
+    known.or_send(text, CACHE)
 }
 
 /// The same keys as a JWK set
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "jwks", tag = "keys",
-    responses((status = OK, body = Jwks))
+    params(("if-none-match" = Option<String>, Header, description = "The `etag` of an earlier answer")),
+    responses(
+        (status = OK, body = Jwks),
+        (status = NOT_MODIFIED, description = "They are as they were"),
+    )
 )]
-pub(super) async fn jwks(State(authority): State<Shared>) -> impl IntoResponse {
+pub(super) async fn jwks(known: Known, State(authority): State<Shared>) -> Result<Response, Error> {
     let ring = authority.keys().ring();
     let keys = KeyUse::ALL
         .into_iter()
         .flat_map(|usage| ring.bundle().usable(usage));
     let keys = keys.map(|key| PublishedJwk::new(&key.public_key)).collect();
-    (CACHE, Json(Jwks { keys }))
+    let json = serde_json::to_string(&Jwks { keys });
+    let json = json.map_err(|_| Error::Stored(Refusal::Passport("not JSON")))?;
+    Ok(known.or_send(json, CACHE))
 }

@@ -8,10 +8,10 @@ use mcps_core::feed::{Action, Event, Lifts, Target};
 use mcps_core::json::Document;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Once, Operator, Strict};
+use super::extract::{Asked, Once, Operator, Strict};
 use super::view::raw_text;
 use crate::error::Error;
 use crate::problem::Problem;
@@ -83,12 +83,23 @@ pub(super) struct ReinstateOrder {
     note: Option<Note>,
 }
 
-/// What an order did.
+/// Whether to carry it out.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct How {
+    /// Say what would come of it, by the same path, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What an order did, or would do.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrderView {
-    /// Under which id it is recorded; `POST /v1/actions/{id}/undo` takes it back.
+    /// Under which id it is recorded, unless it is a dry run; `POST /v1/actions/{id}/undo` takes it back.
     #[schema(pattern = "^act_[0-9a-f]{32}$")]
-    action_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action_id: Option<String>,
     /// The type of the event.
     action: &'static str,
     /// What it is about.
@@ -96,19 +107,28 @@ pub(super) struct OrderView {
     target: Box<RawValue>,
     /// Whether it changed anything; `false` when it was so already.
     changed: bool,
-    /// The position of its event in the feed, `EPOCH:SEQ`.
+    /// The position of its event in the feed, `EPOCH:SEQ`; none when there is no event.
     #[schema(example = "1:41")]
     position: Option<String>,
+    /// Nothing was done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+    /// Of a dry run: how many passports that are neither revoked nor expired it would reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<u64>,
 }
 
 /// Revoke for good whatever a target reaches
 ///
-/// One event, whether it is a passport or a tenant. Repeating it changes nothing. A passport alone
-/// is meant; `POST /v1/passports/{id}/revoke` takes its renewals along.
+/// One event, whether it is a key or a tenant. Repeating it changes nothing. Of a passport, what it
+/// renewed and what renewed it goes too, unless it is `superseded`.
 #[utoipa::path(
     post, path = "/v1/revocations", operation_id = "revoke", tag = "revocation",
     security(("operator" = [])),
-    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
+    params(
+        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order"),
+        How
+    ),
     request_body = Order,
     responses(
         (status = OK, body = OrderView),
@@ -121,6 +141,7 @@ pub(super) struct OrderView {
 pub(super) async fn revoke(
     operator: Operator,
     once: Once,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<Order>,
 ) -> Result<Json<OrderView>, Error> {
@@ -133,7 +154,7 @@ pub(super) async fn revoke(
     let order = order(
         &authority,
         operator,
-        once,
+        (once, how),
         &action,
         (asked.reason, asked.note),
     )?;
@@ -144,7 +165,10 @@ pub(super) async fn revoke(
 #[utoipa::path(
     post, path = "/v1/suspensions", operation_id = "suspend", tag = "revocation",
     security(("operator" = [])),
-    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
+    params(
+        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order"),
+        How
+    ),
     request_body = SuspendOrder,
     responses(
         (status = OK, body = OrderView),
@@ -156,6 +180,7 @@ pub(super) async fn revoke(
 pub(super) async fn suspend(
     operator: Operator,
     once: Once,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<SuspendOrder>,
 ) -> Result<Json<OrderView>, Error> {
@@ -167,7 +192,7 @@ pub(super) async fn suspend(
     let order = order(
         &authority,
         operator,
-        once,
+        (once, how),
         &action,
         (asked.reason, asked.note),
     )?;
@@ -178,7 +203,10 @@ pub(super) async fn suspend(
 #[utoipa::path(
     post, path = "/v1/stops", operation_id = "stop", tag = "revocation",
     security(("operator" = [])),
-    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
+    params(
+        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order"),
+        How
+    ),
     request_body = Order,
     responses(
         (status = OK, body = OrderView),
@@ -190,6 +218,7 @@ pub(super) async fn suspend(
 pub(super) async fn stop(
     operator: Operator,
     once: Once,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<Order>,
 ) -> Result<Json<OrderView>, Error> {
@@ -198,7 +227,7 @@ pub(super) async fn stop(
     let order = order(
         &authority,
         operator,
-        once,
+        (once, how),
         &action,
         (asked.reason, asked.note),
     )?;
@@ -209,7 +238,10 @@ pub(super) async fn stop(
 #[utoipa::path(
     post, path = "/v1/reinstatements", operation_id = "reinstate", tag = "revocation",
     security(("operator" = [])),
-    params(("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order")),
+    params(
+        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order"),
+        How
+    ),
     request_body = ReinstateOrder,
     responses(
         (status = OK, body = OrderView),
@@ -221,6 +253,7 @@ pub(super) async fn stop(
 pub(super) async fn reinstate(
     operator: Operator,
     once: Once,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<ReinstateOrder>,
 ) -> Result<Json<OrderView>, Error> {
@@ -234,7 +267,7 @@ pub(super) async fn reinstate(
     let order = order(
         &authority,
         operator,
-        once,
+        (once, how),
         &action,
         (asked.reason, asked.note),
     )?;
@@ -246,23 +279,32 @@ pub(super) async fn carry_out(
     action: &Action,
     order: &Revocation,
 ) -> Result<Json<OrderView>, Error> {
+    let reached = match order.dry_run {
+        true => authority.db().reached(action, order.at).await?,
+        false => None,
+    };
     let done = authority.order(action, order).await?;
     let target = action.target().map(|target| target.to_json());
     let (kind, target) = (action.as_str(), target.unwrap_or_default());
     let (id, changed, position) = (done.id, done.changed, done.position);
-    tracing::info!(
-        action_id = id,
-        action = kind,
-        changed,
-        position,
-        "{kind} {target}"
-    );
+    if !order.dry_run {
+        tracing::info!(
+            action_id = id,
+            action = kind,
+            changed,
+            position,
+            "{kind} {target}"
+        );
+    }
     Ok(Json(OrderView {
-        action_id: id,
+        // What was not recorded cannot be undone.
+        action_id: (!order.dry_run).then_some(id),
         action: kind,
         target: raw_text(&target)?,
         changed,
         position,
+        dry_run: order.dry_run,
+        reached,
     }))
 }
 
@@ -270,7 +312,7 @@ pub(super) async fn carry_out(
 pub(super) fn order(
     authority: &Shared,
     operator: Operator,
-    Once(key): Once,
+    (Once(key), how): (Once, How),
     action: &Action,
     (reason, note): (Reason, Option<Note>),
 ) -> Result<Revocation, Error> {
@@ -289,6 +331,7 @@ pub(super) fn order(
         deed: Deed::new(&operator.id, key.as_deref(), body, authority.random())?,
         by: operator.id,
         at,
+        dry_run: how.dry_run,
     })
 }
 

@@ -2,15 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use mcps_core::clock::Timestamp;
 use mcps_core::passport::PassportId;
+use mcps_core::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::extract::{Asked, IdAlone, Operator};
+use super::page::Page;
+use super::tag::Known;
 use super::view::{Standing, StatusView, SubjectKind, raw};
+use crate::cursor::Listing;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::store::{Filter, Record};
@@ -59,7 +64,7 @@ impl Which {
 
 /// One page of passports, newest first.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Page {
+pub(super) struct PassportPage {
     /// The passports.
     passports: Vec<Summary>,
     /// Where the next page begins; absent on the last.
@@ -150,7 +155,8 @@ pub(super) struct Shown {
     security(("operator" = [])),
     params(ListQuery),
     responses(
-        (status = OK, body = Page),
+        (status = OK, body = PassportPage),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
@@ -159,49 +165,28 @@ pub(super) async fn list(
     _: Operator,
     State(authority): State<Shared>,
     Asked(asked): Asked<ListQuery>,
-) -> Result<Json<Page>, Error> {
-    let (limit, after) = page(&asked)?;
-    // One more than is shown tells whether there is a next page.
+) -> Result<Json<PassportPage>, Error> {
+    let listing = Listing {
+        list: "passports",
+        filter: asked.status.as_str(),
+    };
+    let page = Page::read(&authority, listing, asked.limit, asked.cursor.as_deref())?;
     let filter = Filter {
         status: asked.status.as_str(),
-        after,
-        limit: limit + 1,
+        after: PassportId::parse(page.after()),
+        limit: page.rows(),
     };
     let now = authority.now();
     let mut records = authority.db().passports(&filter, now).await?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = records.len() > shown;
-    records.truncate(shown);
-    let next_cursor = records
-        .last()
-        .filter(|_| more)
-        .map(|record| record.id.to_string());
+    let next_cursor = page.cut(&authority, &mut records, |record| record.id.as_str())?;
     let passports = records
         .into_iter()
         .map(|record| Summary::new(record, now))
         .collect();
-    Ok(Json(Page {
+    Ok(Json(PassportPage {
         passports,
         next_cursor,
     }))
-}
-
-fn page(asked: &ListQuery) -> Result<(i64, Option<PassportId>), Error> {
-    let limit = asked.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Error::Invalid {
-            member: "limit",
-            why: "must be 1 to 200",
-        });
-    }
-    let cursor = |text: &String| {
-        let why = "must be the `next_cursor` of the page before";
-        PassportId::parse(text).ok_or(Error::Invalid {
-            member: "cursor",
-            why,
-        })
-    };
-    Ok((limit, asked.cursor.as_ref().map(cursor).transpose()?))
 }
 
 /// Show a passport
@@ -210,22 +195,31 @@ fn page(asked: &ListQuery) -> Result<(i64, Option<PassportId>), Error> {
 /// `/v1/passports/{id}/status`.
 #[utoipa::path(
     get, path = "/v1/passports/{id}", operation_id = "show_passport", tag = "passports",
-    params(("id" = String, Path, description = "The passport's id", pattern = "^asp_[0-9a-f]{32}$")),
+    params(
+        ("id" = String, Path, description = "The passport's id", pattern = "^asp_[0-9a-f]{32}$"),
+        ("if-none-match" = Option<String>, Header, description = "The `etag` of an earlier answer")
+    ),
     responses(
-        (status = OK, body = Shown),
+        (status = OK, body = Shown, headers(("etag" = String, description = "Of just this answer"))),
+        (status = NOT_MODIFIED, description = "It is as it was"),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn show(
     IdAlone(id): IdAlone,
+    known: Known,
     State(authority): State<Shared>,
-) -> Result<Json<Shown>, Error> {
+) -> Result<Response, Error> {
     let record = authority.issued(&id).await?;
     let passport = record.passport().map_err(Error::Stored)?;
     let status = authority.judged(&record, authority.now()).await?.into();
-    Ok(Json(Shown {
+    let shown = Shown {
         passport: raw(&passport)?,
         status,
-    }))
+    };
+    let json = serde_json::to_string(&shown);
+    let json = json.map_err(|_| Error::Stored(Refusal::Passport("not JSON")))?;
+    // Its status may change at any time, so it is asked for every time.
+    Ok(known.or_send(json, "no-cache"))
 }

@@ -74,6 +74,7 @@ pub(super) async fn revoke(
         deed: Deed::new(&operator.id, None, b"", authority.random())?,
         by: operator.id,
         at: authority.now(),
+        dry_run: false,
     };
     let revoked = authority.revoke(&id, &order).await?;
     tracing::info!(passport_id = %id, reason = revoked.record.reason.as_str(), "revoked {id}");

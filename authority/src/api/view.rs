@@ -95,17 +95,16 @@ pub(super) struct StatusView {
 impl StatusView {
     /// By the passport alone.
     pub(super) fn new(record: &Record, now: mcps_core::clock::Timestamp) -> Self {
-        let state = match record.revoked {
+        let ended = record.ended(now);
+        let state = match ended {
             Some(_) => Standing::Revoked,
             None if record.expires_at <= now => Standing::Expired,
             None => Standing::Good,
         };
         Self {
             state,
-            reason: record
-                .revoked
-                .map(|revoked| revoked.reason.as_str().to_owned()),
-            revoked_at: record.revoked.map(|revoked| revoked.at.to_string()),
+            reason: ended.map(|ended| ended.reason.as_str().to_owned()),
+            revoked_at: ended.map(|ended| ended.at.to_string()),
         }
     }
 }

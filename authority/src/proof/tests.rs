@@ -12,6 +12,7 @@ fn binding(kid: &str) -> Binding {
         tenant: "default".into(),
         subject: "agent-7".into(),
         kid: kid.into(),
+        previous_kid: None,
         audience: "ta".into(),
     }
 }

@@ -295,22 +295,26 @@ impl Db {
         Ok(row.map(record))
     }
 
-    /// The newest recorded orders, newest first; of one outcome if one is named.
+    /// Recorded orders, newest first: after the one with that id, and of one outcome, if one is named.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn actions(
         &self,
         outcome: Option<Outcome>,
+        after: &str,
         limit: i64,
     ) -> Result<Vec<ActionRecord>, sqlx::Error> {
         let rows: Vec<Row> = on!(self, pool => {
             sqlx::query_as(
                 "SELECT action_id, giver, at, action, target, outcome, told_at FROM actions \
-                 WHERE outcome = $1 OR $1 = '' ORDER BY at DESC, action_id DESC LIMIT $2",
+                 WHERE (outcome = $1 OR $1 = '') AND ($3 = '' OR (at, action_id) < \
+                 (SELECT at, action_id FROM actions WHERE action_id = $3)) \
+                 ORDER BY at DESC, action_id DESC LIMIT $2",
             )
             .bind(outcome.map_or("", Outcome::as_str))
             .bind(limit)
+            .bind(after)
             .fetch_all(pool)
             .await?
         });

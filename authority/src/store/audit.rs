@@ -70,7 +70,7 @@ impl Scribe {
     pub(super) fn write(
         &self,
         lane: i64,
-        head: (i64, Vec<u8>),
+        head: &(i64, Vec<u8>),
         entry: Entry<'_>,
     ) -> Result<Written, Error> {
         let (seq, prev) = (head.0.saturating_add(1), digest(&head.1)?);
@@ -93,36 +93,48 @@ impl Scribe {
     }
 }
 
-/// Records a change inside the transaction that makes it, as the last thing in it.
-macro_rules! audit {
-    ($db:expr, $tx:ident, $entry:expr) => {{
-        let entry: $crate::store::audit::Entry<'_> = $entry;
+/// Records changes inside the transaction that makes them, as the last thing in it. All of them in one
+/// lane: who held one and waited for another could wait for ever.
+macro_rules! audit_all {
+    ($db:expr, $tx:ident, $entries:expr) => {{
+        let entries: &[$crate::store::audit::Entry<'_>] = $entries;
         let scribe = $db.scribe()?;
         let lane = scribe.lane();
-        let head: (i64, Vec<u8>) = sqlx::query_as($crate::store::audit::LOCK_LANE)
+        let mut head: (i64, Vec<u8>) = sqlx::query_as($crate::store::audit::LOCK_LANE)
             .bind(lane)
             .fetch_one(&mut *$tx)
             .await?;
-        let written = scribe.write(lane, head, entry)?;
-        sqlx::query($crate::store::audit::INSERT_RECORD)
-            .bind(lane)
-            .bind(written.seq)
-            .bind(entry.at.as_millis())
-            .bind(entry.action)
-            .bind(entry.subject)
-            .bind(&written.text)
-            .execute(&mut *$tx)
-            .await?;
+        for entry in entries {
+            let written = scribe.write(lane, &head, *entry)?;
+            sqlx::query($crate::store::audit::INSERT_RECORD)
+                .bind(lane)
+                .bind(written.seq)
+                .bind(entry.at.as_millis())
+                .bind(entry.action)
+                .bind(entry.subject)
+                .bind(&written.text)
+                .execute(&mut *$tx)
+                .await?;
+            head = (written.seq, written.digest.as_bytes().to_vec());
+        }
         sqlx::query($crate::store::audit::MOVE_LANE)
             .bind(lane)
-            .bind(written.seq)
-            .bind(written.digest.as_bytes().as_slice())
+            .bind(head.0)
+            .bind(&head.1)
             .execute(&mut *$tx)
             .await?;
     }};
 }
 
-pub(super) use audit;
+/// Records one change inside the transaction that makes it, as the last thing in it, and once.
+macro_rules! audit {
+    ($db:expr, $tx:ident, $entry:expr) => {{
+        let entry: $crate::store::audit::Entry<'_> = $entry;
+        $crate::store::audit::audit_all!($db, $tx, &[entry])
+    }};
+}
+
+pub(super) use {audit, audit_all};
 
 /// A row of the trail, as it lies there.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -444,6 +456,7 @@ impl Db {
     /// # Errors
     /// When the database does not answer.
     pub async fn disagreements(&self, begun: i64) -> Result<Vec<Disagreement>, sqlx::Error> {
+        type Kind = fn(String) -> Disagreement;
         const GONE: &str = "SELECT r.subject FROM audit_records r LEFT JOIN passports p \
              ON p.passport_id = r.subject WHERE r.action = 'passport.issue' \
              AND p.passport_id IS NULL AND r.at >= $1 ORDER BY r.subject LIMIT 1000";
@@ -457,7 +470,7 @@ impl Db {
              ON r.subject = o.operator_id AND r.action = 'operator.add' \
              WHERE r.seq IS NULL AND o.created_at > $1 ORDER BY o.operator_id LIMIT 1000";
         let mut found = Vec::new();
-        let kinds: [(&str, fn(String) -> Disagreement); 4] = [
+        let kinds: [(&str, Kind); 4] = [
             (GONE, Disagreement::PassportGone),
             (UNREVOKED, Disagreement::Unrevoked),
             (UNBLOCKED, Disagreement::Unblocked),

@@ -7,15 +7,16 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::audit::{Entry, audit};
 use super::feed::{LOCK_HEAD, position, signed};
-use super::{Db, Pool, on, transaction};
+use super::{Db, LIST, Pool, on, transaction};
 use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not; nor is what followers say of themselves, which they say again.
-pub const TABLES: [&str; 16] = [
+pub const TABLES: [&str; 25] = [
     "authority",
     "authority_keys",
     "operators",
+    "enrolment_tokens",
     "subjects",
     "subject_keys",
     "passports",
@@ -25,6 +26,14 @@ pub const TABLES: [&str; 16] = [
     "restrictions",
     "actions",
     "hooks",
+    "status_lists",
+    "servers",
+    "manifests",
+    "manifest_refusals",
+    "evidence",
+    "evidence_approvals",
+    "origin_challenges",
+    "trust",
     "audit_lanes",
     "audit_records",
     "audit_checkpoints",
@@ -85,11 +94,24 @@ macro_rules! begin_epoch {
             .execute(&mut *$tx)
             .await?;
         let chain = genesis(&$epoch.authority, $epoch.epoch);
+        // Places that were given away since the backup must not be given to others.
+        sqlx::query("UPDATE status_lists SET next = (next / $1 + 1) * $1")
+            .bind(LIST)
+            .execute(&mut *$tx)
+            .await?;
         sqlx::query("UPDATE feed SET epoch = $1, seq = 0, chain = $2, pruned = 0")
             .bind(signed($epoch.epoch))
             .bind(chain.as_bytes().as_slice())
             .execute(&mut *$tx)
             .await?;
+        // What was used since is open again in an older state.
+        sqlx::query(
+            "UPDATE enrolment_tokens SET withdrawn_at = $1, withdrawn_by = 'command line' \
+             WHERE used_at IS NULL AND withdrawn_at IS NULL",
+        )
+        .bind($now.as_millis())
+        .execute(&mut *$tx)
+        .await?;
         let mut detail = $detail.to_vec();
         detail.push(("epoch", $epoch.epoch.to_string()));
         detail.push(("after", format!("{}:{}", $epoch.previous_epoch, $epoch.seq)));

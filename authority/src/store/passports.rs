@@ -1,5 +1,7 @@
 //! Issuing in two steps, and reading what was issued.
 
+use std::time::Duration;
+
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::key::KeyId;
@@ -7,11 +9,15 @@ use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Kind, PassportId};
 use mcps_core::signature::Signature;
 
-use super::audit::{Entry, audit};
-use super::challenges::TAKE_CHALLENGE;
+use super::audit::{Entry, audit_all};
+use super::challenges::take_challenge;
+use super::enrolments::redeem;
+use super::evidence::file;
 use super::row::{Row, select_issued};
+use super::trust::{Told, reassess};
 use super::{Binding, Db, Record, on, transaction};
 use crate::error::Error;
+use crate::levels::{Content, Policy, Subject};
 
 /// A passport about to be signed.
 #[derive(Clone, Debug)]
@@ -28,6 +34,12 @@ pub struct NewPassport {
     pub origin: Option<String>,
     /// The level it states.
     pub trust_level: TrustLevel,
+    /// The highest level that it and its renewals may state.
+    pub most_level: TrustLevel,
+    /// The life that was granted, whenever it ends.
+    pub granted: Duration,
+    /// The operator's decision that its level rests on, where it is made with it.
+    pub decision: Option<Content>,
     /// From when on.
     pub issued_at: Timestamp,
     /// Until when.
@@ -38,8 +50,12 @@ pub struct NewPassport {
     pub issuer_kid: KeyId,
     /// The passport that this one renews.
     pub renews: Option<PassportId>,
-    /// The operator, or the passport whose key asked.
+    /// The enrolment token that is redeemed with it.
+    pub token: Option<String>,
+    /// The operator, the token, or the passport whose key asked.
     pub issued_by: String,
+    /// Its place in the status lists.
+    pub status_index: Option<i64>,
 }
 
 impl NewPassport {
@@ -59,6 +75,8 @@ impl NewPassport {
         ];
         let renews = self.renews.as_ref();
         detail.extend(renews.map(|id| ("renews", id.to_string())));
+        let previous = binding.previous_kid.clone();
+        detail.extend(previous.map(|kid| ("replaces_key", kid)));
         detail
     }
 }
@@ -75,32 +93,34 @@ pub struct Filter {
 }
 
 impl Db {
-    /// The first step: redeems the challenge, takes the name and the key, and stores the bytes to
-    /// be signed. All of it or nothing.
+    /// The first step: redeems the challenge and the token, takes the name and the key, and stores
+    /// the bytes to be signed. All of it or nothing.
     ///
     /// # Errors
-    /// [`Error::ChallengeRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
-    /// [`Error::Revoked`] when the passport to renew has been revoked meanwhile, or
+    /// [`Error::ChallengeRefused`], [`Error::TokenRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
+    /// [`Error::Revoked`] or [`Error::Superseded`] when the passport to renew has been meanwhile,
+    /// [`Error::EvidenceNeeded`] when what its level rests on is gone meanwhile, or
     /// [`Error::Database`].
     pub async fn prepare(
         &self,
         new: &NewPassport,
         challenge: &str,
         binding: &Binding,
-    ) -> Result<(), Error> {
+        policy: &Policy,
+    ) -> Result<Told, Error> {
+        let at = new.issued_at;
         let now = new.issued_at.as_millis();
         let renews = new.renews.as_ref().map(PassportId::as_str);
-        transaction!(self, tx => {
-            let redeemed: Option<(String,)> = sqlx::query_as(TAKE_CHALLENGE)
-                .bind(challenge)
-                .bind(&binding.tenant)
-                .bind(&binding.subject)
-                .bind(&binding.kid)
-                .bind(&binding.audience)
-                .bind(now)
-                .fetch_optional(&mut *tx)
-                .await?;
-            redeemed.ok_or(Error::ChallengeRefused)?;
+        // The locks, always in this order, or two that each want both would wait for each other.
+        let mut kids: Vec<&String> = std::iter::once(&binding.kid)
+            .chain(&binding.previous_kid)
+            .collect();
+        kids.sort_unstable();
+        Ok(transaction!(self, tx => {
+            take_challenge!(tx, challenge, binding, now);
+            if let Some(token) = &new.token {
+                redeem!(tx, token, now, new.id.as_str());
+            }
 
             let (owner,): (String,) = sqlx::query_as(
                 "INSERT INTO subjects (tenant, kind, name, owner, since) VALUES ($1, $2, $3, $4, $5) \
@@ -140,34 +160,41 @@ impl Db {
                 .await?;
             }
 
-            let (blocked_at,): (Option<i64>,) = sqlx::query_as(
-                "INSERT INTO subject_keys (kid, first_used_at, last_used_at) VALUES ($1, $2, $2) \
-                 ON CONFLICT (kid) DO UPDATE SET last_used_at = excluded.last_used_at \
-                 RETURNING blocked_at",
-            )
-            .bind(&binding.kid)
-            .bind(now)
-            .fetch_one(&mut *tx)
-            .await?;
-            if blocked_at.is_some() {
-                return Err(Error::KeyBlocked);
+            for kid in &kids {
+                let (blocked_at,): (Option<i64>,) = sqlx::query_as(
+                    "INSERT INTO subject_keys (kid, first_used_at, last_used_at) VALUES ($1, $2, $2) \
+                     ON CONFLICT (kid) DO UPDATE SET last_used_at = excluded.last_used_at \
+                     RETURNING blocked_at",
+                )
+                .bind(kid)
+                .bind(now)
+                .fetch_one(&mut *tx)
+                .await?;
+                if blocked_at.is_some() {
+                    return Err(Error::KeyBlocked);
+                }
             }
 
-            // Under the key's lock: no revocation can slip in between this look and the insert.
-            let gone: Option<(String,)> = sqlx::query_as(
-                "SELECT passport_id FROM passports WHERE passport_id = $1 AND revoked_at IS NOT NULL",
+            // Under the keys' locks: neither a revocation nor a rotation can slip in between this look
+            // and the insert.
+            let before: Option<(Option<i64>, Option<i64>, Option<String>)> = sqlx::query_as(
+                "SELECT revoked_at, supersede_at, line FROM passports WHERE passport_id = $1",
             )
             .bind(renews)
             .fetch_optional(&mut *tx)
             .await?;
-            if gone.is_some() {
-                return Err(Error::Revoked);
-            }
+            let line = match before {
+                Some((Some(_), ..)) => return Err(Error::Revoked),
+                Some((None, Some(_), _)) => return Err(Error::Superseded),
+                Some((None, None, line)) => line,
+                None => None,
+            };
 
             sqlx::query(
                 "INSERT INTO passports (passport_id, tenant, kind, name, version, owner, origin, kid, \
-                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                 trust_level, issued_at, expires_at, to_be_signed, issuer_kid, renews, issued_by, \
+                 status_index, most_level, granted_ms, line) VALUES ($1, $2, $3, $4, $5, $6, $7, \
+                 $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, COALESCE($19, $1))",
             )
             .bind(new.id.as_str())
             .bind(&binding.tenant)
@@ -184,17 +211,52 @@ impl Db {
             .bind(new.issuer_kid.as_str())
             .bind(renews)
             .bind(&new.issued_by)
+            .bind(new.status_index)
+            .bind(i16::from(new.most_level.number()))
+            .bind(i64::try_from(new.granted.as_millis()).unwrap_or(i64::MAX))
+            .bind(line)
             .execute(&mut *tx)
             .await?;
-            audit!(self, tx, Entry {
+
+            if let Some(decision) = &new.decision {
+                file!(tx, decision, at);
+            }
+            // L1 rests on the proof alone. Above it, what it rests on may have changed since it was
+            // looked at.
+            let mut told = Told::default();
+            if new.trust_level > TrustLevel::L1 {
+                let subject = Subject {
+                    tenant: binding.tenant.clone(),
+                    kind: new.kind,
+                    name: binding.subject.clone(),
+                };
+                told = reassess!(tx, &subject, policy, at, "passport_issued", true);
+                if told.level.is_none_or(|level| level < new.trust_level) {
+                    return Err(Error::EvidenceNeeded);
+                }
+            }
+            let issued = new.detail(binding);
+            let mut entries = vec![Entry {
                 at: new.issued_at,
                 by: &new.issued_by,
                 action: "passport.issue",
                 subject: new.id.as_str(),
-                detail: &new.detail(binding),
-            });
-        });
-        Ok(())
+                detail: &issued,
+            }];
+            let filed = new.decision.as_ref();
+            let filed = filed.map(|decision| (decision.id(), decision.detail(&told)));
+            if let Some((id, detail)) = &filed {
+                entries.push(Entry {
+                    at,
+                    by: &new.issued_by,
+                    action: "evidence.file",
+                    subject: id.as_str(),
+                    detail,
+                });
+            }
+            audit_all!(self, tx, &entries);
+            told
+        }))
     }
 
     /// The second step: stores the signature. `false` when the passport was signed or revoked

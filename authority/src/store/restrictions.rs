@@ -34,7 +34,7 @@ const fn held(action: &Action) -> Option<Held> {
 }
 
 /// A word that this version does not know must not admit anybody.
-fn read(held: &str, until: Option<i64>) -> Held {
+pub(super) fn read(held: &str, until: Option<i64>) -> Held {
     match held {
         "quarantined" => Held::Quarantined,
         "suspended" => Held::Suspended(until.map(Timestamp::from_millis)),
@@ -96,72 +96,78 @@ impl Db {
             _ => None,
         };
         let deed = &order.deed;
-        let done = transaction!(self, tx => 'order: {
-            let before = given_before!(tx, deed, order.at, action.as_str(), &target);
-            if let Some(done) = before {
-                break 'order done;
-            }
-            let known: Vec<(String, Option<i64>, String)> =
-                sqlx::query_as("SELECT held, until, told_at FROM restrictions WHERE target = $1")
+        let done = transaction!(self, tx => {
+            let done = 'order: {
+                let before = given_before!(tx, deed, order.at, action.as_str(), &target);
+                if let Some(done) = before {
+                    break 'order done;
+                }
+                let known: Vec<(String, Option<i64>, String)> =
+                    sqlx::query_as("SELECT held, until, told_at FROM restrictions WHERE target = $1")
+                        .bind(&target)
+                        .fetch_all(&mut *tx)
+                        .await?;
+                let same = |(name, end, _): &(String, Option<i64>, String)| {
+                    name == "revoked" || (name == held.as_str() && *end == until)
+                };
+                if let Some((_, _, position)) = known.into_iter().find(same) {
+                    let done = order.done(Some(position), false);
+                    end_action!(tx, deed, done);
+                    break 'order done;
+                }
+                // Its row is the lock of the target. Of two who order the same at once, the second finds
+                // that nothing is left to do.
+                let rows = sqlx::query(UPSERT)
                     .bind(&target)
-                    .fetch_all(&mut *tx)
+                    .bind(held.as_str())
+                    .bind(until)
+                    .bind(order.at.as_millis())
+                    .bind(order.reason.as_str())
+                    .bind(&order.note)
+                    .bind(&order.by)
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected();
+                if rows == 0 {
+                    let (position,): (String,) = sqlx::query_as(
+                        "SELECT told_at FROM restrictions WHERE target = $1 AND held = $2",
+                    )
+                    .bind(&target)
+                    .bind(held.as_str())
+                    .fetch_one(&mut *tx)
                     .await?;
-            let same = |(name, end, _): &(String, Option<i64>, String)| {
-                name == "revoked" || (name == held.as_str() && *end == until)
+                    let done = order.done(Some(position), false);
+                    end_action!(tx, deed, done);
+                    break 'order done;
+                }
+                let actions = std::slice::from_ref(action);
+                let position = append!(tx, order.at, actions, order.reason.as_str());
+                let position = position.cursor().to_string();
+                sqlx::query("UPDATE restrictions SET told_at = $3 WHERE target = $1 AND held = $2")
+                    .bind(&target)
+                    .bind(held.as_str())
+                    .bind(&position)
+                    .execute(&mut *tx)
+                    .await?;
+                let mut detail = order.detail();
+                detail.push(("position", position.clone()));
+                if let Held::Suspended(Some(until)) = held {
+                    detail.push(("until", until.to_string()));
+                }
+                let done = order.done(Some(position), true);
+                end_action!(tx, deed, done);
+                audit!(self, tx, AuditEntry {
+                    at: order.at,
+                    by: &order.by,
+                    action: &format!("order.{}", action.as_str()),
+                    subject: &target,
+                    detail: &detail,
+                });
+                done
             };
-            if let Some((_, _, position)) = known.into_iter().find(same) {
-                let done = order.done(Some(position), false);
-                end_action!(tx, deed, done);
-                break 'order done;
+            if order.dry_run {
+                return Ok(done);
             }
-            // Its row is the lock of the target. Of two who order the same at once, the second finds
-            // that nothing is left to do.
-            let rows = sqlx::query(UPSERT)
-                .bind(&target)
-                .bind(held.as_str())
-                .bind(until)
-                .bind(order.at.as_millis())
-                .bind(order.reason.as_str())
-                .bind(&order.note)
-                .bind(&order.by)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if rows == 0 {
-                let (position,): (String,) = sqlx::query_as(
-                    "SELECT told_at FROM restrictions WHERE target = $1 AND held = $2",
-                )
-                .bind(&target)
-                .bind(held.as_str())
-                .fetch_one(&mut *tx)
-                .await?;
-                let done = order.done(Some(position), false);
-                end_action!(tx, deed, done);
-                break 'order done;
-            }
-            let actions = std::slice::from_ref(action);
-            let position = append!(tx, order.at, actions, order.reason.as_str());
-            let position = position.cursor().to_string();
-            sqlx::query("UPDATE restrictions SET told_at = $3 WHERE target = $1 AND held = $2")
-                .bind(&target)
-                .bind(held.as_str())
-                .bind(&position)
-                .execute(&mut *tx)
-                .await?;
-            let mut detail = order.detail();
-            detail.push(("position", position.clone()));
-            if let Held::Suspended(Some(until)) = held {
-                detail.push(("until", until.to_string()));
-            }
-            let done = order.done(Some(position), true);
-            end_action!(tx, deed, done);
-            audit!(self, tx, AuditEntry {
-                at: order.at,
-                by: &order.by,
-                action: &format!("order.{}", action.as_str()),
-                subject: &target,
-                detail: &detail,
-            });
             done
         });
         Ok(done)
@@ -188,35 +194,41 @@ impl Db {
             lifts,
         };
         let (deed, text) = (&order.deed, target.to_json());
-        let done = transaction!(self, tx => 'order: {
-            let before = given_before!(tx, deed, order.at, action.as_str(), &text);
-            if let Some(done) = before {
-                break 'order done;
+        let done = transaction!(self, tx => {
+            let done = 'order: {
+                let before = given_before!(tx, deed, order.at, action.as_str(), &text);
+                if let Some(done) = before {
+                    break 'order done;
+                }
+                let lifted = sqlx::query("DELETE FROM restrictions WHERE target = $1 AND held = $2")
+                    .bind(&text)
+                    .bind(held)
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected();
+                if lifted == 0 {
+                    break 'order order.done(None, false);
+                }
+                let actions = std::slice::from_ref(&action);
+                let position = append!(tx, order.at, actions, order.reason.as_str());
+                let position = position.cursor().to_string();
+                let mut detail = order.detail();
+                detail.push(("lifts", held.to_owned()));
+                detail.push(("position", position.clone()));
+                let done = order.done(Some(position), true);
+                end_action!(tx, deed, done);
+                audit!(self, tx, AuditEntry {
+                    at: order.at,
+                    by: &order.by,
+                    action: "order.reinstate",
+                    subject: &text,
+                    detail: &detail,
+                });
+                done
+            };
+            if order.dry_run {
+                return Ok(done);
             }
-            let lifted = sqlx::query("DELETE FROM restrictions WHERE target = $1 AND held = $2")
-                .bind(&text)
-                .bind(held)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if lifted == 0 {
-                break 'order order.done(None, false);
-            }
-            let actions = std::slice::from_ref(&action);
-            let position = append!(tx, order.at, actions, order.reason.as_str());
-            let position = position.cursor().to_string();
-            let mut detail = order.detail();
-            detail.push(("lifts", held.to_owned()));
-            detail.push(("position", position.clone()));
-            let done = order.done(Some(position), true);
-            end_action!(tx, deed, done);
-            audit!(self, tx, AuditEntry {
-                at: order.at,
-                by: &order.by,
-                action: "order.reinstate",
-                subject: &text,
-                detail: &detail,
-            });
             done
         });
         Ok(done)
@@ -258,11 +270,13 @@ impl Db {
     ) -> Result<Option<Restricted>, sqlx::Error> {
         let mut targets = reaches(&binding.tenant, kind, &binding.subject, owner, &binding.kid);
         targets.extend(renews.cloned().map(Target::Passport));
+        let previous = binding.previous_kid.as_deref().and_then(KeyId::parse);
+        targets.extend(previous.map(Target::Key));
         self.gravest(&targets, now).await
     }
 
-    /// Everything in force at `now`, beside levels: restrictions, revoked passports that somebody
-    /// could still accept, and blocked keys.
+    /// Everything in force at `now`: restrictions, the levels that were told, revoked passports that
+    /// somebody could still accept, and blocked keys.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -299,6 +313,7 @@ impl Db {
                 entries.push(Entry { target, held });
             }
         }
+        entries.extend(self.told_levels().await?);
         for (id,) in passports {
             entries.push(revoked(Target::Passport(passport_id(&id)?)));
         }

@@ -1,4 +1,4 @@
-//! Revocation of a passport, and of everything under a compromised key.
+//! Revocation of a passport.
 
 use mcps_core::clock::Timestamp;
 use mcps_core::feed::{Action, FeedError, Target};
@@ -6,6 +6,7 @@ use mcps_core::key::KeyId;
 use mcps_core::passport::PassportId;
 
 use super::audit::{Entry, audit};
+use super::compromises::{REVOKE_LINES, lock_lines, told};
 use super::feed::append;
 use super::row::{Row, passport_id, select_issued};
 use super::{Db, Deed, Done, Record, RevokedRecord, on, transaction};
@@ -79,6 +80,8 @@ pub struct Revocation {
     pub at: Timestamp,
     /// Which giving of it this is.
     pub deed: Deed,
+    /// Only to find out what would come of it: nothing is kept.
+    pub dry_run: bool,
 }
 
 impl Revocation {
@@ -93,11 +96,11 @@ impl Revocation {
         detail
     }
 
-    /// What came of it now.
+    /// What came of it now. A number in the feed that will be another's is not given out.
     pub(crate) fn done(&self, position: Option<String>, changed: bool) -> Done {
         Done {
             id: self.deed.id.clone(),
-            position,
+            position: position.filter(|_| !(self.dry_run && changed)),
             changed,
             repeated: false,
         }
@@ -121,7 +124,7 @@ pub struct Revoked {
 }
 
 /// So many of them as a record has room for, and how many more there are.
-fn list(ids: &[&str]) -> String {
+pub(super) fn list(ids: &[&str]) -> String {
     const MOST: usize = 100;
     let named = ids.get(..MOST).unwrap_or(ids).join(" ");
     match ids.len().saturating_sub(MOST) {
@@ -130,27 +133,42 @@ fn list(ids: &[&str]) -> String {
     }
 }
 
-/// What the feed is told: one event for a key, however many passports it has; else the passports
-/// that somebody could still accept.
+/// The passport alone.
+const REVOKE_ONE: &str = "UPDATE passports SET revoked_at = $2, reason = $3, revoked_by = $4, \
+     note = COALESCE($5, note) WHERE passport_id = $1 AND revoked_at IS NULL \
+     RETURNING passport_id, expires_at, kid";
+/// The passport, all that came of it or that it came of by renewal and rotation, and the subject's
+/// other passports for the key.
+const REVOKE_LINE: &str = "UPDATE passports SET revoked_at = $2, reason = $3, revoked_by = $4, \
+     note = COALESCE($5, note) WHERE revoked_at IS NULL AND (passport_id = $1 \
+     OR line = (SELECT line FROM passports WHERE passport_id = $1) \
+     OR (kid = $6 AND tenant = $7 AND kind = $8 AND name = $9)) \
+     RETURNING passport_id, expires_at, kid";
+/// Every passport for the key; the gravest reason replaces another.
+const REVOKE_KEY: &str = "UPDATE passports SET revoked_at = COALESCE(revoked_at, $2), \
+     reason = 'key_compromise', revoked_by = COALESCE(revoked_by, $3), note = COALESCE($4, note) \
+     WHERE kid = $1 AND (revoked_at IS NULL OR reason <> 'key_compromise') \
+     RETURNING passport_id, expires_at, kid";
+
+/// What the feed is told of the passports that somebody could still accept, unless it is told of
+/// their key.
 fn actions(
-    kid: &str,
-    blocked: bool,
-    changed: &[(String, i64)],
+    key: Option<&KeyId>,
+    changed: &[(String, i64, String)],
     at: i64,
 ) -> Result<Vec<Action>, Error> {
-    if blocked {
-        let kid = KeyId::parse(kid).ok_or(FeedError::Member("key"))?;
-        return Ok(vec![Action::KeyBlock(kid)]);
+    if let Some(key) = key {
+        return Ok(told(key, changed, at)?);
     }
-    let live = changed.iter().filter(|(_, expires_at)| *expires_at > at);
-    live.map(|(id, _)| Ok(Action::Revoke(Target::Passport(passport_id(id)?))))
+    let live = changed.iter().filter(|(_, expires_at, _)| *expires_at > at);
+    live.map(|(id, ..)| Ok(Action::Revoke(Target::Passport(passport_id(id)?))))
         .collect()
 }
 
 impl Db {
     /// Revokes a passport; `None` when there is none of that id. Whoever is cut off must not go on
-    /// with a renewal, or with what was renewed, so the subject's other passports for the key go
-    /// too; only [`Reason::Superseded`] is about one passport alone. Repeating it changes nothing,
+    /// with a renewal, or with what was renewed, or with the key that this one was exchanged for, so
+    /// all of that goes too; only [`Reason::Superseded`] is about one passport alone. Repeating it changes nothing,
     /// except that any reason may still become `key_compromise`, never the reverse.
     ///
     /// # Errors
@@ -162,7 +180,7 @@ impl Db {
     ) -> Result<Option<Revoked>, Error> {
         let compromised = order.reason == Reason::KeyCompromise;
         let at = order.at.as_millis();
-        let (revoked_at, reason, blocked_at, changed, position, told) = transaction!(self, tx => {
+        let revoked = transaction!(self, tx => {
             let subject: Option<(String, String, String, String)> = sqlx::query_as(
                 "SELECT kid, tenant, kind, name FROM passports WHERE passport_id = $1",
             )
@@ -171,7 +189,10 @@ impl Db {
             .await?;
             let Some((kid, tenant, kind, name)) = subject else { return Ok(None) };
 
-            // The key's row is the lock that `prepare` takes as well, so it comes first.
+            // The rows of keys are the locks that `prepare` takes as well, so they come first.
+            if order.reason != Reason::Superseded {
+                lock_lines!(tx, &kid);
+            }
             let before: Option<(i64,)> = sqlx::query_as(
                 "UPDATE subject_keys SET kid = kid WHERE kid = $1 AND blocked_at IS NOT NULL \
                  RETURNING blocked_at",
@@ -192,33 +213,45 @@ impl Db {
             .fetch_one(&mut *tx)
             .await?;
 
-            let changed: Vec<(String, i64)> = sqlx::query_as(
-                "UPDATE passports SET revoked_at = COALESCE(revoked_at, $3), reason = $4, \
-                 revoked_by = COALESCE(revoked_by, $5), note = COALESCE($6, note) \
-                 WHERE (passport_id = $1 AND revoked_at IS NULL) \
-                 OR ($4 NOT IN ('superseded', 'key_compromise') AND revoked_at IS NULL \
-                 AND kid = $2 AND tenant = $7 AND kind = $8 AND name = $9) \
-                 OR ($4 = 'key_compromise' AND kid = $2 \
-                 AND (revoked_at IS NULL OR reason <> 'key_compromise')) \
-                 RETURNING passport_id, expires_at",
-            )
-            .bind(id.as_str())
-            .bind(&kid)
-            .bind(at)
-            .bind(order.reason.as_str())
-            .bind(&order.by)
-            .bind(&order.note)
-            .bind(&tenant)
-            .bind(&kind)
-            .bind(&name)
-            .fetch_all(&mut *tx)
-            .await?;
+            let mut changed: Vec<(String, i64, String)>;
+            if compromised {
+                changed = sqlx::query_as(REVOKE_KEY)
+                    .bind(&kid)
+                    .bind(at)
+                    .bind(&order.by)
+                    .bind(&order.note)
+                    .fetch_all(&mut *tx)
+                    .await?;
+                let others: Vec<(String, i64, String)> = sqlx::query_as(REVOKE_LINES)
+                    .bind(&kid)
+                    .bind(at)
+                    .bind(&order.by)
+                    .bind(&order.note)
+                    .fetch_all(&mut *tx)
+                    .await?;
+                changed.extend(others);
+            } else {
+                let alone = order.reason == Reason::Superseded;
+                let revoke = sqlx::query_as(if alone { REVOKE_ONE } else { REVOKE_LINE })
+                    .bind(id.as_str())
+                    .bind(at)
+                    .bind(order.reason.as_str())
+                    .bind(&order.by)
+                    .bind(&order.note);
+                let revoke = match alone {
+                    true => revoke,
+                    false => revoke.bind(&kid).bind(&tenant).bind(&kind).bind(&name),
+                };
+                changed = revoke.fetch_all(&mut *tx).await?;
+            }
 
-            let actions = actions(&kid, compromised && before.is_none(), &changed, at)?;
+            let blocks = compromised && before.is_none();
+            let key = blocks.then(|| KeyId::parse(&kid).ok_or(FeedError::Member("key")));
+            let actions = actions(key.transpose()?.as_ref(), &changed, at)?;
             if !actions.is_empty() {
                 let position = append!(tx, order.at, &actions, order.reason.as_str());
                 let position = position.cursor().to_string();
-                for (other, _) in &changed {
+                for (other, ..) in &changed {
                     sqlx::query("UPDATE passports SET told_at = $2 WHERE passport_id = $1")
                         .bind(other)
                         .bind(&position)
@@ -227,8 +260,8 @@ impl Db {
                 }
             }
             if !changed.is_empty() || (compromised && before.is_none()) {
-                let others = changed.iter().filter(|(other, _)| other != id.as_str());
-                let others: Vec<&str> = others.map(|(other, _)| other.as_str()).collect();
+                let others = changed.iter().filter(|(other, ..)| other != id.as_str());
+                let others: Vec<&str> = others.map(|(other, ..)| other.as_str()).collect();
                 let mut detail = order.detail();
                 if !others.is_empty() {
                     detail.push(("with_it", list(&others)));
@@ -250,85 +283,24 @@ impl Db {
             .bind(id.as_str())
             .fetch_one(&mut *tx)
             .await?;
-            let told = !actions.is_empty();
-            (revoked_at, reason, blocked_at, changed, position, told)
-        });
-        let others = changed
-            .into_iter()
-            .filter(|(other, _)| other != id.as_str());
-        let with_it: Result<Vec<PassportId>, _> =
-            others.map(|(other, _)| passport_id(&other)).collect();
-        Ok(Some(Revoked {
-            record: RevokedRecord {
-                at: Timestamp::from_millis(revoked_at),
-                reason: Reason::parse(&reason).unwrap_or_default(),
-            },
-            key_blocked: blocked_at.is_some(),
-            with_it: with_it?,
-            position,
-            told,
-        }))
-    }
-
-    /// Blocks a key as compromised, whether or not it was ever certified here, and revokes every
-    /// passport for it. Repeating it changes nothing.
-    ///
-    /// # Errors
-    /// [`Error::Event`], [`Error::Database`].
-    pub async fn block_key(&self, key: &KeyId, order: &Revocation) -> Result<Done, Error> {
-        let at = order.at.as_millis();
-        let position = transaction!(self, tx => {
-            let blocked = sqlx::query(
-                "INSERT INTO subject_keys (kid, first_used_at, last_used_at, blocked_at, blocked_by) \
-                 VALUES ($1, $2, $2, $2, $3) ON CONFLICT (kid) DO UPDATE \
-                 SET blocked_at = excluded.blocked_at, blocked_by = excluded.blocked_by \
-                 WHERE subject_keys.blocked_at IS NULL",
-            )
-            .bind(key.as_str())
-            .bind(at)
-            .bind(&order.by)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-            if blocked == 0 {
-                let (position,): (Option<String>,) =
-                    sqlx::query_as("SELECT told_at FROM subject_keys WHERE kid = $1")
-                        .bind(key.as_str())
-                        .fetch_one(&mut *tx)
-                        .await?;
-                return Ok(order.done(position, false));
+            let others = changed.iter().map(|(other, ..)| other.as_str());
+            let with_it = others.filter(|other| *other != id.as_str()).map(passport_id);
+            let revoked = Revoked {
+                record: RevokedRecord {
+                    at: Timestamp::from_millis(revoked_at),
+                    reason: Reason::parse(&reason).unwrap_or_default(),
+                },
+                key_blocked: blocked_at.is_some(),
+                with_it: with_it.collect::<Result<_, _>>()?,
+                position,
+                told: !actions.is_empty(),
+            };
+            if order.dry_run {
+                return Ok(Some(revoked));
             }
-            sqlx::query(
-                "UPDATE passports SET revoked_at = COALESCE(revoked_at, $2), \
-                 reason = 'key_compromise', revoked_by = COALESCE(revoked_by, $3), \
-                 note = COALESCE($4, note) WHERE kid = $1",
-            )
-            .bind(key.as_str())
-            .bind(at)
-            .bind(&order.by)
-            .bind(&order.note)
-            .execute(&mut *tx)
-            .await?;
-            let action = [Action::KeyBlock(key.clone())];
-            let position = append!(tx, order.at, &action, order.reason.as_str());
-            let position = position.cursor().to_string();
-            sqlx::query("UPDATE subject_keys SET told_at = $2 WHERE kid = $1")
-                .bind(key.as_str())
-                .bind(&position)
-                .execute(&mut *tx)
-                .await?;
-            let mut detail = order.detail();
-            detail.push(("position", position.clone()));
-            audit!(self, tx, Entry {
-                at: order.at,
-                by: &order.by,
-                action: "key.block",
-                subject: key.as_str(),
-                detail: &detail,
-            });
-            position
+            revoked
         });
-        Ok(order.done(Some(position), true))
+        Ok(Some(revoked))
     }
 
     /// Every revoked passport that has not expired, earliest revocation first.

@@ -14,7 +14,8 @@ macro_rules! select_issued {
     ($rest:literal) => {
         concat!(
             "SELECT passport_id, tenant, kind, name, version, owner, origin, kid, trust_level, ",
-            "issued_at, expires_at, to_be_signed, issuer_kid, signature, renews, revoked_at, reason ",
+            "issued_at, expires_at, to_be_signed, issuer_kid, signature, renews, revoked_at, reason, ",
+            "most_level, granted_ms, supersede_at ",
             "FROM passports WHERE signature IS NOT NULL ",
             $rest
         )
@@ -44,6 +45,8 @@ pub struct Record {
     pub kid: String,
     /// The level it states.
     pub trust_level: TrustLevel,
+    /// The highest level that its renewals may state.
+    pub most_level: TrustLevel,
     /// From when on.
     pub issued_at: Timestamp,
     /// Until when.
@@ -52,10 +55,13 @@ pub struct Record {
     pub renews: Option<String>,
     /// When and why it was revoked.
     pub revoked: Option<RevokedRecord>,
+    /// From when on it is superseded: its key was exchanged for another.
+    pub supersede_at: Option<Timestamp>,
     /// Thumbprint of the authority's key that signed it.
     pub issuer_kid: String,
     to_be_signed: String,
     signature: String,
+    granted_ms: Option<i64>,
 }
 
 /// When and why a passport was revoked.
@@ -79,10 +85,21 @@ impl Record {
         )
     }
 
+    /// When and why it ended before its time, as of `now`: also where the feed is yet to be told that
+    /// it is superseded.
+    #[must_use]
+    pub fn ended(&self, now: Timestamp) -> Option<RevokedRecord> {
+        let superseded = self.supersede_at.filter(|at| *at <= now);
+        self.revoked.or(superseded.map(|at| RevokedRecord {
+            at,
+            reason: Reason::Superseded,
+        }))
+    }
+
     /// What is to be said of it at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
-        if self.revoked.is_some() {
+        if self.ended(now).is_some() {
             State::Revoked
         } else if self.expires_at <= now {
             State::Expired
@@ -91,10 +108,13 @@ impl Record {
         }
     }
 
-    /// How long it was issued for, in milliseconds.
+    /// How long it was granted for, in milliseconds; it may end earlier, with what its level rests on.
     #[must_use]
     pub const fn life_ms(&self) -> i64 {
-        self.expires_at.since(self.issued_at)
+        match self.granted_ms {
+            Some(granted) => granted,
+            None => self.expires_at.since(self.issued_at),
+        }
     }
 }
 
@@ -118,20 +138,27 @@ pub(super) struct Row {
     renews: Option<String>,
     revoked_at: Option<i64>,
     reason: Option<String>,
+    most_level: Option<i16>,
+    granted_ms: Option<i64>,
+    supersede_at: Option<i64>,
 }
 
 impl TryFrom<Row> for Record {
     type Error = sqlx::Error;
 
     fn try_from(row: Row) -> Result<Self, sqlx::Error> {
-        let level = TrustLevel::from_number(i64::from(row.trust_level));
+        let level = |number: i16| TrustLevel::from_number(i64::from(number));
+        let most = row.most_level.unwrap_or(row.trust_level);
         Ok(Self {
             id: passport_id(&row.passport_id)?,
             kind: row.kind.parse().map_err(|_| damaged("kind"))?,
-            trust_level: level.ok_or_else(|| damaged("trust_level"))?,
+            trust_level: level(row.trust_level).ok_or_else(|| damaged("trust_level"))?,
+            most_level: level(most).ok_or_else(|| damaged("most_level"))?,
+            granted_ms: row.granted_ms,
             issued_at: Timestamp::from_millis(row.issued_at),
             expires_at: Timestamp::from_millis(row.expires_at),
             revoked: revoked(row.revoked_at, row.reason.as_deref()),
+            supersede_at: row.supersede_at.map(Timestamp::from_millis),
             tenant: row.tenant,
             name: row.name,
             version: row.version,

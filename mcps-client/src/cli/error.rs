@@ -24,13 +24,30 @@ pub(crate) enum CliError {
         "this needs an operator's key; name its file with --operator-key-file FILE or set MCPS_OPERATOR_KEY"
     )]
     NoOperatorKey,
-    /// Something else was given as an operator's key. It is neither shown nor sent.
+    /// A request for a passport without anything that allows it.
     #[error(
-        "{source_name} does not hold an operator's key, which is `mcps_op_` and 43 more characters; copy it again"
+        "this needs an enrolment token (--enrolment-token-file FILE or MCPS_ENROLMENT_TOKEN) or an operator's key; name its file with --operator-key-file FILE or set MCPS_OPERATOR_KEY"
     )]
-    NotAnOperatorKey {
+    NoCredential,
+    /// An operator issues, and has to say for whom.
+    #[error("say who answers for it: --owner WHO; only an enrolment token says so instead")]
+    NoOwner,
+    /// What should be a key's word that it is compromised is not.
+    #[error(
+        "this is not a statement that mcps passport report-compromise --save has written; name the file that it wrote"
+    )]
+    NotAStatement,
+    /// Something else was given as a secret. It is neither shown nor sent.
+    #[error(
+        "{source_name} does not hold {what}, which is `{prefix}` and 43 more characters; copy it again"
+    )]
+    NotASecret {
         /// The file or variable.
         source_name: String,
+        /// What it should hold.
+        what: &'static str,
+        /// How that begins.
+        prefix: &'static str,
     },
     /// What was to be read cannot be.
     #[error("cannot read {what}: {source}; check the path and its permissions")]
@@ -77,6 +94,11 @@ pub(crate) enum CliError {
     /// A line of a recording does not fit.
     #[error("the recording does not hold: {0}; what comes before that line does")]
     Recording(Flaw),
+    /// Neither an instant nor a length of time.
+    #[error(
+        "`{0}` is not a time; write it like 2026-11-21T12:00:00.000Z, or a length of time from now like 2h"
+    )]
+    NotATime(String),
     /// The audit trail is not as it was written.
     #[error(
         "{wrong} things in the audit trail are not as they were written; keep a copy of the database, and ask who had access to it"
@@ -94,6 +116,27 @@ pub(crate) enum CliError {
     /// An id that is not one.
     #[error("`{0}` is not a passport id; write asp_ and 32 lower-case hex digits")]
     NotAnId(String),
+    /// A server's id that is not one.
+    #[error(
+        "`{0}` is not a server's id; write srv_ and 32 lower-case hex digits, as listed by: mcps server list"
+    )]
+    NotAServerId(String),
+    /// No list of tools where one should be.
+    #[error(
+        "{what} holds no list of tools; give it what the server answers to tools/list, as {{\"tools\": [...]}}"
+    )]
+    NoTools {
+        /// The file, or standard input.
+        what: String,
+    },
+    /// The key of this home is not that of its passport.
+    #[error(
+        "the key of this home is not its passport's; get a passport for it with: mcps passport request"
+    )]
+    OtherKey,
+    /// What a command needs and nothing said.
+    #[error("{0}")]
+    Needed(&'static str),
     /// No such server among the pins.
     #[error(
         "no tool of a server called `{0}` was seen by this home; list them with: mcps tool list"
@@ -124,8 +167,16 @@ impl CliError {
             | Self::Kept(_) => Exit::Refused,
             Self::NoHome
             | Self::NoOperatorKey
-            | Self::NotAnOperatorKey { .. }
+            | Self::NoCredential
+            | Self::NoOwner
+            | Self::NotAStatement
+            | Self::NotASecret { .. }
             | Self::NotAnId(_)
+            | Self::NotAServerId(_)
+            | Self::NoTools { .. }
+            | Self::OtherKey
+            | Self::Needed(_)
+            | Self::NotATime(_)
             | Self::ManyServers(_) => Exit::Usage,
             Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Exit::NotFound

@@ -1,16 +1,16 @@
-//! The key of an operator of the authority, which is never an argument: arguments show in process
-//! lists and shell histories.
+//! The secrets that the authority takes: an operator's key and an enrolment token. Neither is ever an
+//! argument: arguments show in process lists and shell histories.
 
-use mcps_client::relay::OPERATOR_KEY_ENV;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mcps_client::relay::{ENROLMENT_TOKEN_ENV, OPERATOR_KEY_ENV};
 use zeroize::Zeroizing;
 
 use super::{CliError, Machine, input};
 
-/// Longest file that is read for a key.
+/// Longest file that is read for a secret.
 const MAX_FILE: usize = 4096;
 
 /// Where the operator's key is, unless it is in the environment.
@@ -25,51 +25,98 @@ impl OperatorOptions {
     /// Reads the key.
     ///
     /// # Errors
-    /// [`CliError::NoOperatorKey`], [`CliError::NotAnOperatorKey`], or an unreadable file.
+    /// [`CliError::NoOperatorKey`], [`CliError::NotASecret`], or an unreadable file.
     pub(crate) fn key(&self, machine: &Machine) -> Result<Zeroizing<String>, CliError> {
-        let (source_name, text) = match &self.operator_key_file {
-            Some(path) => {
-                let bytes = Zeroizing::new(input::read(path, MAX_FILE)?);
-                warn_if_shared(path);
-                (
-                    path.display().to_string(),
-                    Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()),
-                )
-            }
-            None => {
-                let text = machine
-                    .operator_key
-                    .clone()
-                    .ok_or(CliError::NoOperatorKey)?;
-                (OPERATOR_KEY_ENV.to_owned(), text)
-            }
-        };
-        let key = text.trim();
-        if is_operator_key(key) {
-            Ok(Zeroizing::new(key.to_owned()))
-        } else {
-            Err(CliError::NotAnOperatorKey { source_name })
+        match (&self.operator_key_file, &machine.operator_key) {
+            (Some(path), _) => OPERATOR_KEY.in_file(path),
+            (None, Some(text)) => OPERATOR_KEY.in_text(OPERATOR_KEY_ENV, text),
+            (None, None) => Err(CliError::NoOperatorKey),
         }
     }
 }
 
-/// Mounted secrets are often readable by all of a container, so this is a word, not a refusal.
-fn warn_if_shared(path: &std::path::Path) {
-    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
-    if mode & 0o077 != 0 {
-        let path = path.display();
-        tracing::warn!(
-            "{path} holds an operator's key and can be read by others (mode {mode:o}); run: chmod 600 {path}"
-        );
+/// Where an enrolment token is, unless it is in the environment.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TokenOptions {
+    /// File with an enrolment token of the authority [or the token itself in: MCPS_ENROLMENT_TOKEN].
+    #[arg(long, value_name = "FILE", conflicts_with = "operator_key_file")]
+    enrolment_token_file: Option<PathBuf>,
+}
+
+impl TokenOptions {
+    /// By what somebody enrols: as named on the command line; else by what the environment holds,
+    /// first by the token, which can do less. Says whether it is a token.
+    ///
+    /// # Errors
+    /// [`CliError::NoCredential`], [`CliError::NotASecret`], or an unreadable file.
+    pub(crate) fn credential(
+        &self,
+        operator: &OperatorOptions,
+        machine: &Machine,
+    ) -> Result<(Zeroizing<String>, bool), CliError> {
+        if let Some(path) = &self.enrolment_token_file {
+            return Ok((ENROLMENT_TOKEN.in_file(path)?, true));
+        }
+        match &machine.enrolment_token {
+            Some(text) if operator.operator_key_file.is_none() => {
+                Ok((ENROLMENT_TOKEN.in_text(ENROLMENT_TOKEN_ENV, text)?, true))
+            }
+            _ => match operator.key(machine) {
+                Err(CliError::NoOperatorKey) => Err(CliError::NoCredential),
+                key => Ok((key?, false)),
+            },
+        }
     }
 }
 
-/// `mcps_op_` and 43 characters of base64url. Anything else stays here: a wrong file may hold
-/// another secret.
-fn is_operator_key(key: &str) -> bool {
-    let secret = key.strip_prefix("mcps_op_").unwrap_or_default();
-    secret.len() == 43
-        && secret
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+/// A kind of secret: what people call it, and what each begins with.
+struct Secret {
+    what: &'static str,
+    prefix: &'static str,
+}
+
+const OPERATOR_KEY: Secret = Secret {
+    what: "an operator's key",
+    prefix: "mcps_op_",
+};
+const ENROLMENT_TOKEN: Secret = Secret {
+    what: "an enrolment token",
+    prefix: "mcps_et_",
+};
+
+impl Secret {
+    fn in_file(&self, path: &Path) -> Result<Zeroizing<String>, CliError> {
+        let bytes = Zeroizing::new(input::read(path, MAX_FILE)?);
+        self.warn_if_shared(path);
+        let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+        self.in_text(&path.display().to_string(), &text)
+    }
+
+    /// The prefix and 43 characters of base64url. Anything else stays here: a wrong file may hold
+    /// another secret.
+    fn in_text(&self, source_name: &str, text: &str) -> Result<Zeroizing<String>, CliError> {
+        let word = text.trim();
+        let rest = word.strip_prefix(self.prefix).unwrap_or_default();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if rest.len() == 43 && rest.bytes().all(allowed) {
+            return Ok(Zeroizing::new(word.to_owned()));
+        }
+        Err(CliError::NotASecret {
+            source_name: source_name.to_owned(),
+            what: self.what,
+            prefix: self.prefix,
+        })
+    }
+
+    /// Mounted secrets are often readable by all of a container, so this is a word, not a refusal.
+    fn warn_if_shared(&self, path: &Path) {
+        let mode =
+            std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
+        if mode & 0o077 != 0 {
+            let (path, what) = (path.display(), self.what);
+            tracing::warn!(
+                "{path} holds {what} and can be read by others (mode {mode:o}); run: chmod 600 {path}"
+            );
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
-use mcps_client::terminal::printable;
+use mcps_client::terminal::{printable, printable_json};
 use mcps_core::clock::Timestamp;
+use mcps_core::json::Value;
 
 use super::CliError;
 
@@ -59,6 +60,33 @@ pub(crate) fn print(text: &str) -> Result<(), CliError> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
         _ => Ok(()),
     }
+}
+
+/// Prints JSON of others, so that nothing in it speaks to a terminal.
+///
+/// # Errors
+/// As [`print()`].
+pub(crate) fn print_json(json: &str) -> Result<(), CliError> {
+    print(&printable_json(json))
+}
+
+/// The string at the end of a path of members, a number as it is written, or nothing.
+pub(crate) fn text_at(root: Value<'_>, path: &[&str]) -> String {
+    let found = path.iter().try_fold(root, |value, name| value.get(name));
+    match found {
+        Some(value) => match value.as_str() {
+            Some(text) => text.into_owned(),
+            None if value.is_null() => String::new(),
+            None => value.raw().to_owned(),
+        },
+        None => String::new(),
+    }
+}
+
+/// The items of a member, none if it is missing.
+pub(crate) fn items<'d>(root: Value<'d>, name: &str) -> impl Iterator<Item = Value<'d>> {
+    let list = root.get(name).and_then(Value::as_array);
+    list.into_iter().flatten()
 }
 
 /// A word beside the result, on standard error.

@@ -1,8 +1,11 @@
 //! `mcps passport`.
 
+mod ca;
 mod renew;
+mod report;
 mod request;
 mod revoke;
+mod rotate;
 mod show;
 mod verify;
 
@@ -23,14 +26,19 @@ use super::{CliError, Machine};
 #[derive(Debug, Subcommand)]
 #[command(after_help = exit::HELP)]
 pub(crate) enum Passport {
-    /// Get a passport for this home's key, with an operator's key of the authority.
-    Request(request::Request),
+    /// Get a passport for this home's key, with an enrolment token or an operator's key of the authority.
+    Request(Box<request::Request>),
     /// Print a passport: this home's, or one that the authority issued.
     Show(show::Show),
     /// Check a passport against the authority that this home believes.
     Verify(verify::Verify),
     /// Get a new passport for the same key, which proves itself; no operator is needed.
     Renew(renew::Renew),
+    /// Exchange this home's key for a new one, which both sign; no operator is needed.
+    Rotate(rotate::Rotate),
+    /// Have this home's key blocked everywhere, because somebody else has it too; the key says so
+    /// itself, and no operator is needed.
+    ReportCompromise(report::Report),
     /// End a passport for good, with an operator's key of the authority.
     Revoke(revoke::Revoke),
 }
@@ -42,6 +50,8 @@ impl Passport {
             Self::Show(show) => show.run(machine).await,
             Self::Verify(verify) => verify.run(machine).await,
             Self::Renew(renew) => renew.run(machine).await,
+            Self::Rotate(rotate) => rotate.run(machine).await,
+            Self::ReportCompromise(report) => report.run(machine).await,
             Self::Revoke(revoke) => revoke.run(machine).await,
         }
     }
@@ -94,7 +104,7 @@ pub(super) fn read(text: &str) -> Result<Subject, Refusal> {
 }
 
 /// The authority that was named, else the one of this home.
-fn authority(named: Option<&str>, home: &Home) -> Result<AuthorityClient, ClientError> {
+pub(super) fn authority(named: Option<&str>, home: &Home) -> Result<AuthorityClient, ClientError> {
     match named {
         Some(url) => AuthorityClient::new(url),
         None => AuthorityClient::new(&home.authority()?.url),

@@ -57,19 +57,6 @@ impl Tool {
     }
 }
 
-/// A server in one word: its origin, authority/tenant/name, or its passport.
-fn name(server: &Server) -> String {
-    match server {
-        Server::Origin(origin) => origin.clone(),
-        Server::Subject {
-            issuer,
-            tenant,
-            name,
-        } => format!("{issuer}/{tenant}/{name}"),
-        Server::Passport(id) => id.to_string(),
-    }
-}
-
 impl List {
     fn run(self, machine: &Machine) -> Result<(), CliError> {
         let pins = load_pins(&machine.home()?)?;
@@ -77,7 +64,7 @@ impl List {
             let entry = |(server, tool, pin): (&Server, &str, &Pin)| {
                 let change = pin.change.map(|change| json!({ "hash": change.hash.to_string(), "since": change.since.to_string() }));
                 json!({
-                    "server": name(server),
+                    "server": server.to_string(),
                     "tool": tool,
                     "state": state(pin),
                     "hash": pin.hash.to_string(),
@@ -96,7 +83,7 @@ impl List {
             let hash = pin.change.map_or(pin.hash, |change| change.hash);
             let since = pin.change.map_or(pin.pinned_at, |change| change.since);
             vec![
-                name(server),
+                server.to_string(),
                 tool.to_owned(),
                 state(pin).to_owned(),
                 since.to_string(),
@@ -142,9 +129,9 @@ impl Approve {
             pins.approve(&server, &self.tool, &hash, machine.clock.now())?;
             Ok::<_, CliError>((server, before.hash, hash))
         })?;
-        let json = json!({ "server": name(&server), "tool": self.tool, "hash": hash.to_string(), "was": was.to_string() });
+        let json = json!({ "server": server.to_string(), "tool": self.tool, "hash": hash.to_string(), "was": was.to_string() });
         let rows = [
-            ("approved", format!("{} of {}", self.tool, name(&server))),
+            ("approved", format!("{} of {server}", self.tool)),
             ("hash", hash.to_string()),
             ("was", was.to_string()),
             (
@@ -161,7 +148,7 @@ impl Approve {
 fn find(pins: &PinStore, text: &str) -> Result<Server, CliError> {
     let mut servers: Vec<&Server> = pins.iter().map(|(server, _, _)| server).collect();
     servers.dedup();
-    let whole = servers.iter().find(|server| name(server) == text);
+    let whole = servers.iter().find(|server| server.to_string() == text);
     let by_name =
         |server: &&&Server| matches!(server, Server::Subject { name, .. } if name == text);
     let mut named = servers.iter().filter(by_name);

@@ -106,11 +106,12 @@ impl Stage {
             name: format!("dev-{name}"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kind,
-            owner: "dev@localhost".to_owned(),
+            owner: Some("dev@localhost".to_owned()),
             origin: None,
             capabilities: Vec::new(),
             trust_level: Some(level),
             ttl_s,
+            ca: None,
         };
         let passport = enrol::request(&home, &self.authority, None, &self.operator, &request).await;
         passport.with_context(|| format!("cannot enrol {name}"))

@@ -70,6 +70,7 @@ fn passport(
             kind,
             owner: "o".to_owned(),
             ca: None,
+            status: None,
         }),
     }
     .sign(authority)
@@ -430,6 +431,7 @@ async fn a_renewed_passport_goes_on_under_its_new_id() {
             kind: Kind::Agent,
             owner: "o".to_owned(),
             ca: None,
+            status: None,
         }),
     }
     .sign(&pair.authority)

@@ -8,7 +8,7 @@ use mcps_core::digest::Digest;
 use mcps_core::feed::{Action, Lifts, Target};
 use mcps_core::key::{KeyId, SecretKey};
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned, Within};
 use mcps_core::signer::Signer as _;
 use mcps_core::trust::{KeyState, KeyUse};
 
@@ -43,6 +43,7 @@ fn unsigned(digit: &str, name: &str, seed: u64) -> Unsigned {
             kind: Kind::Agent,
             owner: "owner@acme.example".to_owned(),
             ca: None,
+            status: None,
         }),
     }
 }
@@ -65,6 +66,10 @@ fn below() -> Passport {
         max_path: 0,
         max_level: TrustLevel::L3,
         origins: Vec::new(),
+        within: Within {
+            tenants: vec!["acme".to_owned()],
+            ..Within::default()
+        },
     });
     let mut child = unsigned("a", "crawler", AGENT);
     child.issuer = "issuer".to_owned();

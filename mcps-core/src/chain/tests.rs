@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::code::Code;
 use crate::fixture::{AUTHORITY, NOW, agent, authority, issuer, key, store};
 use crate::level::TrustLevel;
-use crate::passport::{Passport, Unsigned};
+use crate::passport::{Kind, Passport, Unsigned, Within};
 use crate::refusal::Refusal;
 use crate::signer::Signer as _;
 use crate::trust::{Anchor, Standing, TrustStore};
@@ -336,4 +336,145 @@ fn a_chain_ends_at_the_first_anchor() {
 fn an_issuer_with_an_anchor_s_name_is_not_the_anchor() {
     let impostor = parent(|unsigned| unsigned.agent_name = AUTHORITY.to_owned());
     refused(&below(&impostor, 2, |_| ()), Code::InvalidPassport);
+}
+
+/// A parent whose right is narrowed further, one issuing passport deep.
+fn narrowed(within: Within) -> Passport {
+    parent(|unsigned| {
+        let ca = unsigned.ext.as_mut().unwrap().ca.as_mut().unwrap();
+        ca.max_path = 1;
+        ca.within = within;
+    })
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+#[test]
+fn a_tenant_beyond_the_parent_s_is_refused() {
+    let of = |tenant: &str| {
+        let tenant = tenant.to_owned();
+        move |leaf: &mut Unsigned| leaf.ext.as_mut().unwrap().tenant = tenant
+    };
+    // Unless others are stated, its own.
+    let own = narrowed(Within::default());
+    assert!(judge(&below(&own, 2, of("default"))).is_ok());
+    refused(&below(&own, 2, of("other")), Code::InvalidPassport);
+    let stated = narrowed(Within {
+        tenants: texts(&["one", "two"]),
+        ..Within::default()
+    });
+    assert!(judge(&below(&stated, 2, of("two"))).is_ok());
+    for tenant in ["default", "three", "on", ""] {
+        refused(&below(&stated, 2, of(tenant)), Code::InvalidPassport);
+    }
+    // What says no tenant is of none of those that are stated.
+    refused(
+        &below(&stated, 2, |leaf| leaf.ext = None),
+        Code::InvalidPassport,
+    );
+}
+
+#[test]
+fn a_kind_a_name_or_a_life_beyond_the_parent_s_is_refused() {
+    let within = Within {
+        kinds: vec![Kind::Agent],
+        name_prefixes: texts(&["leaf", "bot-"]),
+        max_life: Some(Duration::from_secs(3660)),
+        ..Within::default()
+    };
+    let above = narrowed(within);
+    assert!(judge(&below(&above, 2, |_| ())).is_ok());
+    let kind = |leaf: &mut Unsigned| leaf.ext.as_mut().unwrap().kind = Kind::Server;
+    refused(&below(&above, 2, kind), Code::InvalidPassport);
+    refused(
+        &below(&above, 2, |leaf| leaf.ext = None),
+        Code::InvalidPassport,
+    );
+    let name = |name: &str| {
+        let name = name.to_owned();
+        move |leaf: &mut Unsigned| leaf.agent_name = name
+    };
+    assert!(judge(&below(&above, 2, name("bot-7"))).is_ok());
+    for other in ["lea", "robot-7", "Leaf", ""] {
+        refused(&below(&above, 2, name(other)), Code::InvalidPassport);
+    }
+    let longer =
+        |leaf: &mut Unsigned| leaf.expires_at = leaf.expires_at.plus(Duration::from_millis(1));
+    refused(&below(&above, 2, longer), Code::InvalidPassport);
+}
+
+#[test]
+fn a_right_to_issue_is_passed_on_no_wider_in_any_way() {
+    let within = Within {
+        tenants: texts(&["default", "other"]),
+        kinds: vec![Kind::Agent, Kind::Server],
+        name_prefixes: texts(&["leaf"]),
+        max_life: Some(Duration::from_secs(7200)),
+    };
+    let above = narrowed(within.clone());
+    let child = |within: Within| {
+        below(&above, 2, |leaf| {
+            leaf.ext = issuer("x", &key(9), 0).ext;
+            leaf.ext.as_mut().unwrap().ca.as_mut().unwrap().within = within;
+        })
+    };
+    assert!(judge(&child(within.clone())).is_ok());
+    let narrower = Within {
+        tenants: Vec::new(),
+        kinds: vec![Kind::Agent],
+        name_prefixes: texts(&["leaf-of-mine"]),
+        max_life: Some(Duration::from_secs(60)),
+    };
+    assert!(judge(&child(narrower)).is_ok());
+    for wider in [
+        Within {
+            tenants: texts(&["default", "third"]),
+            ..within.clone()
+        },
+        Within {
+            kinds: vec![Kind::Agent, Kind::Gateway],
+            ..within.clone()
+        },
+        Within {
+            kinds: Vec::new(),
+            ..within.clone()
+        },
+        Within {
+            name_prefixes: texts(&["leaf", "le"]),
+            ..within.clone()
+        },
+        Within {
+            name_prefixes: Vec::new(),
+            ..within.clone()
+        },
+        Within {
+            max_life: Some(Duration::from_secs(7201)),
+            ..within.clone()
+        },
+        Within {
+            max_life: None,
+            ..within.clone()
+        },
+    ] {
+        refused(&child(wider), Code::InvalidPassport);
+    }
+}
+
+#[test]
+fn a_limit_that_is_not_understood_refuses_the_issuer() {
+    let text = issuer("issuer", &key(2), 0).sign(&authority()).unwrap();
+    for more in [
+        r#""max_path":0,"planets":["earth"]"#,
+        r#""max_path":0,"tenants":[]"#,
+        r#""max_path":0,"kinds":["planet"]"#,
+        r#""max_path":0,"name_prefixes":"leaf""#,
+        r#""max_path":0,"max_life_s":0"#,
+        r#""max_path":0,"max_life_s":1.5"#,
+    ] {
+        let edited = text.text().replace(r#""max_path":0"#, more);
+        assert_ne!(edited, text.text());
+        assert!(Passport::parse(&edited).is_err(), "{more}");
+    }
 }

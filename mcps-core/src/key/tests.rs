@@ -147,3 +147,15 @@ fn a_key_sealed_by_openssl_opens() {
     let refused = SecretKey::from_sealed_pem(p384, "hunter2");
     assert_eq!(refused.unwrap_err(), KeyError::Passphrase);
 }
+
+#[test]
+fn the_spki_digest_is_that_of_the_pem_block() {
+    use base64::Engine as _;
+    let key = SecretKey::generate(&SeededRandom::new(7)).unwrap();
+    let pem = key.public_key().to_pem().unwrap();
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = base64::engine::general_purpose::STANDARD
+        .decode(body)
+        .unwrap();
+    assert_eq!(key.public_key().spki_digest(), Digest::of(&der));
+}

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{
     Ca, Ext, KeyRotation, Kind, MAX_BYTES, MAX_CAPABILITIES, MAX_CHAIN, Passport, PassportId,
+    StatusReference,
 };
 use crate::clock::Timestamp;
 use crate::digest::Hasher;
@@ -183,23 +184,23 @@ fn ext(value: Value<'_>, key: &PublicKey) -> Result<Ext, Refusal> {
         ca: object
             .get("ca")
             .filter(|value| !value.is_null())
-            .map(ca)
+            .map(Ca::read)
+            .transpose()?,
+        status: object
+            .get("status")
+            .and_then(|status| status.get("status_list"))
+            .filter(|value| !value.is_null())
+            .map(status)
             .transpose()?,
     })
 }
 
-fn ca(value: Value<'_>) -> Result<Ca, Refusal> {
-    let object = value.as_object().ok_or(bad("ext.ca"))?;
-    let number = |name| object.get(name).and_then(Value::as_i64);
-    let max_path = number("max_path").and_then(|n| u8::try_from(n).ok());
-    let max_level = number("max_level").and_then(TrustLevel::from_number);
-    Ok(Ca {
-        max_path: max_path.ok_or(bad("ext.ca.max_path"))?,
-        max_level: max_level.ok_or(bad("ext.ca.max_level"))?,
-        origins: strings(
-            object.get("origins").ok_or(bad("ext.ca.origins"))?,
-            64,
-            "ext.ca.origins",
-        )?,
+fn status(value: Value<'_>) -> Result<StatusReference, Refusal> {
+    let object = value.as_object().ok_or(bad("ext.status.status_list"))?;
+    let index = object.get("idx").and_then(Value::as_i64);
+    let index = index.and_then(|index| u64::try_from(index).ok());
+    Ok(StatusReference {
+        uri: text(object, "uri", 2048)?,
+        index: index.ok_or(bad("ext.status.status_list.idx"))?,
     })
 }

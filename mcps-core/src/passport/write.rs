@@ -115,12 +115,15 @@ impl Unsigned {
             quoted(&ext.owner),
         );
         if let Some(ca) = &ext.ca {
+            json.push_str(r#","ca":"#);
+            ca.write(&mut json);
+        }
+        if let Some(status) = &ext.status {
             let _ = write!(
                 json,
-                r#","ca":{{"max_path":{},"max_level":{},"origins":{}}}"#,
-                ca.max_path,
-                ca.max_level.number(),
-                array(&ca.origins),
+                r#","status":{{"status_list":{{"idx":{},"uri":{}}}}}"#,
+                status.index,
+                quoted(&status.uri),
             );
         }
         json.push('}');

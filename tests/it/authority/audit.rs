@@ -21,7 +21,7 @@ async fn findings(world: &World) -> Vec<String> {
 }
 
 /// Every record, as the interface serves it, in the order of the lanes.
-async fn records(world: &World) -> Vec<Record> {
+pub(super) async fn records(world: &World) -> Vec<Record> {
     let bundle = world.bundle().await;
     let mut records = Vec::new();
     for lane in 0..LANES {
@@ -335,6 +335,7 @@ async fn without_the_audit_key_nothing_is_changed() {
         at: world.now(),
         deed: mcps_authority::store::Deed::new("op", None, b"", &mcps_core::random::SystemRandom)
             .unwrap(),
+        dry_run: false,
     };
     let refused = db.revoke(passport.id(), &order).await.unwrap_err();
     assert_eq!(
@@ -368,6 +369,8 @@ async fn the_trail_is_for_operators_alone() {
                 .await
                 .problem(422, "invalid-request");
         }
+        // Later than what the start left, whichever lane that is in.
+        world.clock.advance(Duration::from_secs(1));
         let passport = world.issue("agent", &new_key()).await;
         let path = format!("/v1/audit/records?subject={}", passport.id());
         let rows = world.get_as_operator(&path).await.json();

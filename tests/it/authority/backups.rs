@@ -241,3 +241,37 @@ fn the_path_of_a_backup_is_named_when_it_cannot_be_written() {
         );
     });
 }
+
+#[tokio::test]
+async fn a_token_that_was_used_since_is_not_open_again() {
+    for engine in Engine::BOTH {
+        let world = World::start(engine).await;
+        let token = json!({"kind": "agent", "owner": "ops@example.org", "name": "agent"});
+        let made = world
+            .post_as_operator("/v1/enrolment-tokens", &token)
+            .await
+            .json();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("backup.jsonl");
+        backup(&config(&world), &file, world.clock.as_ref())
+            .await
+            .unwrap();
+        let redeem = async |world: &World| {
+            let order = world.order("agent", &new_key()).await.to_string();
+            let secret = made["token"].as_str();
+            let method = reqwest::Method::POST;
+            world
+                .send(method, "/v1/passports", secret, Some(order))
+                .await
+        };
+        redeem(&world).await.passport();
+        let (config, _folder) = place(&world, engine).await;
+        restore(&config, &file, None, world.clock.as_ref())
+            .await
+            .unwrap();
+        let world = world.restart_with(config).await;
+        redeem(&world).await.problem(403, "token-refused");
+        let listed = world.get_as_operator("/v1/enrolment-tokens").await.json();
+        assert_eq!(listed["tokens"][0]["status"], "withdrawn");
+    }
+}

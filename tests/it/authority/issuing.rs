@@ -293,7 +293,6 @@ async fn shows_and_lists_what_was_issued() {
         for bad in [
             "?limit=0",
             "?limit=201",
-            "?cursor=x",
             "?status=maybe",
             "?state=live",
             "?limit=1&limit=2",

@@ -39,18 +39,66 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "get /v1/audit/lanes/{lane}",
             "get /v1/audit/records",
             "get /v1/authority-keys",
+            "get /v1/evidence/{id}",
+            "get /v1/enrolment-tokens",
             "get /v1/passports",
+            "get /v1/servers",
+            "get /v1/servers/{id}",
+            "get /v1/servers/{id}/diff",
+            "get /v1/servers/{id}/manifests",
+            "get /v1/servers/{id}/manifests/{version}",
+            "get /v1/subjects/{kind}/{tenant}/{name}/trust",
+            "patch /v1/servers/{id}",
             "post /v1/actions/{id}/undo",
             "post /v1/authority-keys",
             "post /v1/authority-keys/{kid}/activate",
             "post /v1/authority-keys/{kid}/retire",
             "post /v1/authority-keys/{kid}/revoke",
+            "post /v1/evidence/{id}/approvals",
+            "post /v1/enrolment-tokens",
+            "post /v1/enrolment-tokens/{id}/withdraw",
             "post /v1/passports",
             "post /v1/passports/{id}/revoke",
             "post /v1/reinstatements",
             "post /v1/revocations",
+            "post /v1/servers",
             "post /v1/stops",
+            "post /v1/subjects/{kind}/{tenant}/{name}/evidence",
+            "post /v1/subjects/{kind}/{tenant}/{name}/origin-challenges",
+            "post /v1/subjects/{kind}/{tenant}/{name}/origin-checks",
             "post /v1/suspensions",
+        ]
+    );
+}
+
+#[test]
+fn what_issues_and_what_cuts_off_says_that_it_is_counted() {
+    let document: Value = serde_json::from_str(&api::openapi_json().unwrap()).unwrap();
+    let mut counted = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        if methods["post"]["responses"]["429"].is_object() {
+            counted.push(path.as_str());
+        }
+    }
+    assert_eq!(
+        counted,
+        [
+            "/v1/actions/{id}/undo",
+            "/v1/authority-keys/{kid}/retire",
+            "/v1/authority-keys/{kid}/revoke",
+            "/v1/challenges",
+            "/v1/enrolment-tokens",
+            "/v1/enrolment-tokens/{id}/withdraw",
+            "/v1/hooks/{source}",
+            "/v1/key-compromises",
+            "/v1/passports",
+            "/v1/passports/{id}/renew",
+            "/v1/passports/{id}/revoke",
+            "/v1/passports/{id}/rotate",
+            "/v1/reinstatements",
+            "/v1/revocations",
+            "/v1/stops",
+            "/v1/suspensions",
         ]
     );
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mcps_authority::error::Error;
+use mcps_authority::levels::{Content, EvidenceType, Policy, Subject, Verdict};
 use mcps_authority::operator_key::OperatorKey;
 use mcps_authority::store::{
     Binding, Db, Deed, Filter, Founding, NewOperator, NewPassport, Reason, Revocation,
@@ -31,7 +32,27 @@ pub(super) fn binding(subject: &str, key: &SecretKey) -> Binding {
         tenant: "default".into(),
         subject: subject.into(),
         kid: key.public_key().key_id().to_string(),
+        previous_kid: None,
         audience: "ta".into(),
+    }
+}
+
+/// What a passport of level 2 rests on.
+fn decision(subject: &str, at: Timestamp) -> Content {
+    Content {
+        subject: Subject {
+            tenant: "default".into(),
+            kind: Kind::Agent,
+            name: subject.into(),
+        },
+        kind: EvidenceType::OperatorDecision,
+        verdict: Verdict::Pass,
+        manifest: None,
+        origin: None,
+        who: "op".into(),
+        observed_at: at,
+        valid_until: at.plus(Duration::from_secs(1000)),
+        statement: "known".into(),
     }
 }
 
@@ -55,6 +76,7 @@ fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPass
             kind: Kind::Agent,
             owner: "ann".into(),
             ca: None,
+            status: None,
         }),
     };
     NewPassport {
@@ -65,11 +87,16 @@ fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPass
         owner: "ann".into(),
         origin: None,
         trust_level: TrustLevel::L2,
+        most_level: TrustLevel::L2,
+        granted: Duration::from_secs(100),
+        decision: Some(decision(subject, issued_at)),
         issued_at,
         expires_at: unsigned.expires_at,
         issuer_kid: key.public_key().key_id().clone(),
         renews: None,
+        token: None,
         issued_by: "op".into(),
+        status_index: None,
     }
 }
 
@@ -90,7 +117,9 @@ pub(super) async fn open(db: &Db, binding: &Binding, now: Timestamp) {
 async fn issue(db: &Db, subject: &str, key: &SecretKey, now: Timestamp) -> NewPassport {
     let (new, binding) = (new_passport(subject, key, now), binding(subject, key));
     open(db, &binding, now).await;
-    db.prepare(&new, CHALLENGE, &binding).await.unwrap();
+    db.prepare(&new, CHALLENGE, &binding, &Policy::default())
+        .await
+        .unwrap();
     assert!(db.complete(&new.id, &signature(&new, key)).await.unwrap());
     new
 }
@@ -101,6 +130,7 @@ fn order(reason: Reason, second: i64) -> Revocation {
         note: Some("n".into()),
         by: "op".into(),
         at: at(second),
+        dry_run: false,
         deed: Deed::new("op", None, b"", &SystemRandom).unwrap(),
     }
 }
@@ -199,18 +229,29 @@ async fn prepares_completes_once_and_shows_only_what_is_complete() {
         let (db, _folder) = engine.fresh_store().await;
         let key = new_key();
         let (new, binding) = (new_passport("a", &key, at(0)), binding("a", &key));
-        let refused = db.prepare(&new, CHALLENGE, &binding).await;
+        let refused = db
+            .prepare(&new, CHALLENGE, &binding, &Policy::default())
+            .await;
         assert!(matches!(refused, Err(Error::ChallengeRefused)));
         open(&db, &binding, at(0)).await;
         let elsewhere = Binding {
             audience: "tb".into(),
             ..binding.clone()
         };
-        let refused = db.prepare(&new, CHALLENGE, &elsewhere).await;
-        assert!(matches!(refused, Err(Error::ChallengeRefused)));
-        db.prepare(&new, CHALLENGE, &binding).await.unwrap();
         let refused = db
-            .prepare(&new_passport("a", &key, at(0)), CHALLENGE, &binding)
+            .prepare(&new, CHALLENGE, &elsewhere, &Policy::default())
+            .await;
+        assert!(matches!(refused, Err(Error::ChallengeRefused)));
+        db.prepare(&new, CHALLENGE, &binding, &Policy::default())
+            .await
+            .unwrap();
+        let refused = db
+            .prepare(
+                &new_passport("a", &key, at(0)),
+                CHALLENGE,
+                &binding,
+                &Policy::default(),
+            )
             .await;
         assert!(matches!(refused, Err(Error::ChallengeRefused)));
 
@@ -250,10 +291,14 @@ async fn a_refused_prepare_leaves_the_challenge_and_nothing_else() {
         new.owner = "bob".into();
         let binding = binding("a", &key);
         open(&db, &binding, at(1)).await;
-        let refused = db.prepare(&new, CHALLENGE, &binding).await;
+        let refused = db
+            .prepare(&new, CHALLENGE, &binding, &Policy::default())
+            .await;
         assert!(matches!(refused, Err(Error::NameTaken { holder }) if holder == held.id.as_str()));
         new.owner = "ann".into();
-        db.prepare(&new, CHALLENGE, &binding).await.unwrap();
+        db.prepare(&new, CHALLENGE, &binding, &Policy::default())
+            .await
+            .unwrap();
     }
 }
 
@@ -354,7 +399,12 @@ async fn revokes_idempotently_and_by_key() {
         let binding = binding("b", &key);
         open(&db, &binding, at(17)).await;
         let refused = db
-            .prepare(&new_passport("b", &key, at(17)), CHALLENGE, &binding)
+            .prepare(
+                &new_passport("b", &key, at(17)),
+                CHALLENGE,
+                &binding,
+                &Policy::default(),
+            )
             .await;
         assert!(matches!(refused, Err(Error::KeyBlocked)));
     }
@@ -367,7 +417,9 @@ async fn what_was_revoked_between_the_steps_is_never_completed_or_renewed() {
         let key = new_key();
         let (new, binding) = (new_passport("a", &key, at(0)), binding("a", &key));
         open(&db, &binding, at(0)).await;
-        db.prepare(&new, CHALLENGE, &binding).await.unwrap();
+        db.prepare(&new, CHALLENGE, &binding, &Policy::default())
+            .await
+            .unwrap();
         db.revoke(&new.id, &order(Reason::Policy, 1))
             .await
             .unwrap()
@@ -380,7 +432,9 @@ async fn what_was_revoked_between_the_steps_is_never_completed_or_renewed() {
             ..new_passport("a", &key, at(2))
         };
         open(&db, &binding, at(2)).await;
-        let refused = db.prepare(&renewal, CHALLENGE, &binding).await;
+        let refused = db
+            .prepare(&renewal, CHALLENGE, &binding, &Policy::default())
+            .await;
         assert!(matches!(refused, Err(Error::Revoked)));
     }
 }

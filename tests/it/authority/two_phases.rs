@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcps_authority::acks::AckWriter;
 use mcps_authority::authority::Authority;
 use mcps_authority::error::Error;
 use mcps_authority::feed::Feed;
-use mcps_authority::issue::{Order, Prepared};
+use mcps_authority::issue::{AskedLevel, Order, Prepared};
 use mcps_authority::keys::{Keyring, Keys};
+use mcps_authority::outbound::Outbound;
 use mcps_authority::proof::Proven;
+use mcps_authority::status_lists::StatusLists;
 use mcps_authority::store::Filter;
 use mcps_core::clock::{Clock as _, ManualClock};
 use mcps_core::digest::Digest;
@@ -62,14 +63,14 @@ async fn prepared(
     let ring = Keyring::of(bundle, &uses.map(|usage| (usage, signer.clone())));
     let keys = Arc::new(Keys::fixed(ring, clock.clone()));
     let feed = Feed::new("ta", db.clone(), keys.clone(), clock.clone());
-    let (acks, _) = AckWriter::new("ta", db.clone(), keys.clone(), clock.clone());
     let authority = Authority::new(
         db,
         keys,
         Arc::new(feed),
-        acks,
+        StatusLists::new("https://ta.example"),
         clock.clone(),
         Arc::new(SystemRandom),
+        Outbound::default(),
     );
     let binding = binding("a", &key);
     open(authority.db(), &binding, clock.now()).await;
@@ -88,9 +89,12 @@ async fn prepared(
         owner: "ann".into(),
         capabilities: Vec::new(),
         origin: None,
-        trust_level: TrustLevel::L1,
+        level: AskedLevel::Exactly(TrustLevel::L1),
         life: Duration::from_secs(10),
+        ca: None,
         renews: None,
+        rotation: None,
+        token: None,
         issued_by: "op".into(),
     };
     let prepared = Prepared::new(&authority, order, proven).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_authority::store::Db;
-use mcps_authority::{Config, Running, open_changing, serve};
+use mcps_authority::{Config, Running, add_operator, open_changing, serve};
 use mcps_core::clock::{Clock as _, ManualClock, Timestamp};
 use mcps_core::json::{Document, quote};
 use mcps_core::key::{KeyId, SecretKey};
@@ -47,6 +47,7 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) content_type: String,
     pub(super) location: Option<String>,
+    pub(super) etag: Option<String>,
     pub(super) text: String,
 }
 
@@ -175,6 +176,12 @@ impl World {
         }
     }
 
+    /// The key of one more operator.
+    pub(super) async fn another_operator(&self, name: &str) -> String {
+        let key = add_operator(&self.config, name, self.clock.as_ref(), &SystemRandom).await;
+        key.unwrap().reveal().to_owned()
+    }
+
     /// A connection of its own to the authority's database, for looking into it or spoiling it.
     pub(super) async fn as_found(&self) -> Db {
         match &self.config.database_url {
@@ -248,7 +255,19 @@ impl World {
         headers: &[(&str, &str)],
         body: String,
     ) -> Answer {
-        let mut request = self.client.post(self.running.url() + path).body(body);
+        self.send_to(Method::POST, path, headers, body).await
+    }
+
+    /// Sends JSON with headers of the caller's.
+    pub(super) async fn send_to(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
+        let url = self.running.url() + path;
+        let mut request = self.client.request(method, url).body(body);
         request = request.header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -266,6 +285,15 @@ impl World {
             .clone()
     }
 
+    /// Gets with headers of the caller's.
+    pub(super) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.client.get(self.running.url() + path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Self::read(request).await
+    }
+
     async fn read(request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let header = |name| {
@@ -276,6 +304,7 @@ impl World {
             status: response.status(),
             content_type: header("content-type").unwrap_or_default(),
             location: header("location"),
+            etag: header("etag"),
             text: response.text().await.unwrap(),
         }
     }

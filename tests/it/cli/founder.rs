@@ -8,7 +8,7 @@ use mcps_client::home::{AuthorityPin, Home};
 use mcps_core::clock::{Clock as _, SystemClock, Timestamp};
 use mcps_core::key::SecretKey;
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned};
+use mcps_core::passport::{Ca, Ext, Kind, Passport, PassportId, Unsigned, Within};
 use mcps_core::random::SystemRandom;
 use mcps_core::signer::Signer as _;
 use mcps_core::statement;
@@ -95,6 +95,7 @@ pub(super) fn unsigned(key: &SecretKey) -> Unsigned {
             kind: Kind::Agent,
             owner: "tests@example.com".to_owned(),
             ca: None,
+            status: None,
         }),
     }
 }
@@ -106,6 +107,7 @@ pub(super) fn with_ca(mut unsigned: Unsigned, max_level: TrustLevel) -> Unsigned
             max_path: 0,
             max_level,
             origins: Vec::new(),
+            within: Within::default(),
         });
     }
     unsigned

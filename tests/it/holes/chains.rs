@@ -3,7 +3,7 @@
 use mcps_core::code::Code;
 use mcps_core::key::SecretKey;
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::{Ca, Kind, Passport, Unsigned};
+use mcps_core::passport::{Ca, Kind, Passport, Unsigned, Within};
 use mcps_core::random::SystemRandom;
 use mcps_core::status::State;
 
@@ -22,6 +22,7 @@ fn issuer(founder: &Founder, change: impl FnOnce(&mut Unsigned)) -> (SecretKey, 
         max_path: 0,
         max_level: TrustLevel::L2,
         origins: vec!["https://one.example".to_owned()],
+        within: Within::default(),
     });
     change(&mut draft);
     let passport = founder.sign(draft);
@@ -99,6 +100,7 @@ async fn nothing_is_passed_on_beyond_the_issuers_own() {
             max_path: 0,
             max_level: TrustLevel::L4,
             origins: Vec::new(),
+            within: Within::default(),
         });
     };
     assert_eq!(refused_by(|_| {}, right).await, Code::InvalidPassport);

@@ -59,6 +59,7 @@ impl Founder {
                 kind,
                 owner: "tests@example.com".to_owned(),
                 ca: None,
+                status: None,
             }),
         }
     }

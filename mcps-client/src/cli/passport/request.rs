@@ -13,9 +13,10 @@ use mcps_core::passport::Kind;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer as _;
 
-use super::super::operator::OperatorOptions;
+use super::super::operator::{OperatorOptions, TokenOptions};
 use super::super::output::{self, OutputOptions};
 use super::super::{CliError, Machine, keygen};
+use super::ca::CaOptions;
 use super::{describe, show};
 
 /// What `mcps passport request` can be told.
@@ -33,16 +34,17 @@ pub(crate) struct Request {
     /// What it is: agent, server or gateway.
     #[arg(long, default_value_t = Kind::Agent)]
     kind: Kind,
-    /// Who answers for it: a person or a team that can be reached.
+    /// Who answers for it: a person or a team that can be reached. An enrolment token says so
+    /// already.
     #[arg(long)]
-    owner: String,
+    owner: Option<String>,
     /// Where a server lives: scheme, host and, unless it is the usual one, port.
     #[arg(long, value_name = "URI")]
     origin: Option<String>,
-    /// Trust level that the operator decides on, 0 to 2 [default: the authority's, 1].
+    /// Trust level that the operator decides on, 0 to 2 [default: the token's or the authority's, 1].
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=2))]
     level: Option<u8>,
-    /// How long it is to be good, as in 30m, 1h or 90d [default: the authority's].
+    /// How long it is to be good, as in 30m, 1h or 90d [default: the token's or the authority's].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     ttl: Option<Duration>,
     /// The tenant to belong to.
@@ -54,6 +56,10 @@ pub(crate) struct Request {
     /// Something it says it can do; may be given up to 64 times.
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
+    #[command(flatten)]
+    ca: CaOptions,
+    #[command(flatten)]
+    token: TokenOptions,
     #[command(flatten)]
     operator: OperatorOptions,
     #[command(flatten)]
@@ -68,7 +74,10 @@ fn key_id(text: &str) -> Result<KeyId, String> {
 
 impl Request {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
-        let operator = self.operator.key(machine)?;
+        let (credential, is_token) = self.token.credential(&self.operator, machine)?;
+        if !is_token && self.owner.is_none() {
+            return Err(CliError::NoOwner);
+        }
         let authority = AuthorityClient::new(&self.authority)?;
         let home = machine.home()?;
         let first_use =
@@ -84,9 +93,10 @@ impl Request {
             capabilities: self.capabilities,
             trust_level: self.level,
             ttl_s: self.ttl.map(|ttl| ttl.as_secs()),
+            ca: self.ca.json(),
         };
         let issued =
-            enrol::request(&home, &authority, self.root.as_ref(), &operator, &request).await;
+            enrol::request(&home, &authority, self.root.as_ref(), &credential, &request).await;
         let passport = issued.map_err(|error| other_root(error, &authority))?;
         if first_use && let Ok(pin) = home.authority() {
             let (name, root) = (pin.name, pin.root_kid);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mcps_client::authority::AuthorityClient;
 use mcps_client::error::ClientError;
 use mcps_core::json::{Document, JsonError, Value};
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::super::operator::OperatorOptions;
 use super::super::output::{self, OutputOptions};
+use super::super::reason::Reason;
 use super::super::{CliError, Machine};
 use super::{authority, id};
 
@@ -35,35 +36,6 @@ pub(crate) struct Revoke {
     operator: OperatorOptions,
     #[command(flatten)]
     output: OutputOptions,
-}
-
-/// Why a passport is revoked (RFC 5280 §5.3.1 names these for certificates).
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Reason {
-    /// Somebody else may have its key: the key is blocked and all its passports end.
-    #[value(alias = "key-compromise")]
-    KeyCompromise,
-    /// Another passport took its place.
-    Superseded,
-    /// It is no longer in use.
-    Cessation,
-    /// A rule of yours demands it.
-    Policy,
-    /// None of these.
-    Unspecified,
-}
-
-impl Reason {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::KeyCompromise => "key_compromise",
-            Self::Superseded => "superseded",
-            Self::Cessation => "cessation",
-            Self::Policy => "policy",
-            Self::Unspecified => "unspecified",
-        }
-    }
 }
 
 impl Revoke {

@@ -42,6 +42,7 @@ fn posing_as(other: &Passport, owner: &SecretKey) -> Passport {
             kind: Kind::Agent,
             owner: "o".to_owned(),
             ca: None,
+            status: None,
         }),
     }
     .sign(owner)

@@ -49,6 +49,7 @@ impl Scene {
                 kind: Kind::Agent,
                 owner: "ops".to_owned(),
                 ca: None,
+                status: None,
             }),
         };
         let agent = agent.sign(&issuer).unwrap();

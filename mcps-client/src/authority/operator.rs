@@ -1,0 +1,101 @@
+//! What operators ask of the authority. Answers are given as their JSON, to be printed.
+
+use mcps_core::json::Document;
+use reqwest::Method;
+
+use super::AuthorityClient;
+use crate::error::ClientError;
+
+/// An operator and the operator's key.
+#[derive(Clone, Copy)]
+pub struct Operator<'a> {
+    authority: &'a AuthorityClient,
+    key: &'a str,
+}
+
+impl AuthorityClient {
+    /// What an operator may ask, who has that key.
+    #[must_use]
+    pub const fn operator<'a>(&'a self, key: &'a str) -> Operator<'a> {
+        Operator {
+            authority: self,
+            key,
+        }
+    }
+}
+
+impl Operator<'_> {
+    async fn get(&self, path: &str) -> Result<Document, ClientError> {
+        let key = Some(self.key);
+        self.authority.call(Method::GET, path, key, None).await
+    }
+
+    async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Document, ClientError> {
+        let (key, body) = (Some(self.key), Some(body.to_string()));
+        self.authority.call(Method::POST, path, key, body).await
+    }
+
+    /// Makes an enrolment token, which only this answer shows.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn create_token(&self, grant: &serde_json::Value) -> Result<Document, ClientError> {
+        self.post("/v1/enrolment-tokens", grant).await
+    }
+
+    /// One page of enrolment tokens, newest first.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn tokens(&self, page: &str) -> Result<Document, ClientError> {
+        self.get(&format!("/v1/enrolment-tokens{page}")).await
+    }
+
+    /// Withdraws an enrolment token. The id must have been checked.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn withdraw_token(&self, id: &str) -> Result<Document, ClientError> {
+        let path = format!("/v1/enrolment-tokens/{id}/withdraw");
+        self.post(&path, &serde_json::json!({})).await
+    }
+
+    /// Gives an order, or asks what would come of it.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn order(
+        &self,
+        path: &str,
+        order: &serde_json::Value,
+        dry_run: bool,
+    ) -> Result<Document, ClientError> {
+        self.post(&format!("{path}{}", query(dry_run)), order).await
+    }
+
+    /// One page of orders, newest first; those of which one outcome came, if it is named.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn actions(
+        &self,
+        outcome: Option<&str>,
+        page: &str,
+    ) -> Result<Document, ClientError> {
+        let outcome = outcome.map_or(String::new(), |outcome| format!("&outcome={outcome}"));
+        self.get(&format!("/v1/actions{page}{outcome}")).await
+    }
+
+    /// Takes back what an order did, or asks what would come of it. The id must have been checked.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn undo(&self, id: &str, dry_run: bool) -> Result<Document, ClientError> {
+        let path = format!("/v1/actions/{id}/undo{}", query(dry_run));
+        self.post(&path, &serde_json::json!({})).await
+    }
+}
+
+const fn query(dry_run: bool) -> &'static str {
+    if dry_run { "?dry_run=true" } else { "" }
+}
