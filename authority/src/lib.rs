@@ -14,6 +14,7 @@ pub mod api;
 pub mod authority;
 pub mod backup;
 pub mod budget;
+pub mod certificate;
 pub mod compromise;
 pub mod config;
 pub mod cursor;
@@ -44,6 +45,7 @@ mod bearer;
 mod listener;
 mod serve;
 mod supersession;
+mod tls;
 mod trace;
 mod trail;
 

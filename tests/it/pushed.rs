@@ -3,6 +3,7 @@
 
 mod ends;
 mod enforcing;
+mod secured;
 mod watching;
 
 use mcps_client::home::Home;

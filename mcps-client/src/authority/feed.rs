@@ -7,7 +7,7 @@ use mcps_core::json::{Document, Limits, Value};
 use mcps_transport::sse::{Decoder, EventLimits};
 use reqwest::{RequestBuilder, Response, StatusCode, header};
 
-use super::AuthorityClient;
+use super::{AuthorityClient, silence};
 use crate::feed::{Desk, Frames, Trouble, Wire};
 
 /// As long as a stream may last: for ever.
@@ -108,14 +108,7 @@ fn unexpected(what: &str) -> Trouble {
 }
 
 fn broken(error: &reqwest::Error) -> Trouble {
-    let why = if error.is_timeout() {
-        "it timed out"
-    } else if error.is_connect() {
-        "connection failed"
-    } else {
-        "the exchange broke off"
-    };
-    Trouble::Unreachable(why.to_owned())
+    Trouble::Unreachable(silence(error).to_owned())
 }
 
 /// The answer, if it is one of that media type.

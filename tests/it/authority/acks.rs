@@ -432,3 +432,67 @@ async fn a_slow_clock_makes_nobody_look_faster() {
     })
     .await;
 }
+
+/// How long each of so many orders takes from being given to being heard, in milliseconds, sorted.
+async fn orders(world: &World, count: u64) -> Vec<u128> {
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let newest = world.get_as_operator("/v1/feed/enforcement").await.json();
+        let after = newest["position"].as_str().unwrap().to_owned();
+        let path = format!("/v1/feed/frames?after={after}&wait_s=20");
+        let began = std::time::Instant::now();
+        event(world).await;
+        let heard = world.get(&path).await.json();
+        times.push(began.elapsed().as_millis());
+        assert!(!heard["frames"].as_array().unwrap().is_empty());
+    }
+    times.sort_unstable();
+    times
+}
+
+#[tokio::test]
+async fn a_thousand_followers_are_heard_while_orders_go_on() {
+    on_both(async |world| {
+        let mut followers = Vec::new();
+        for passport in 0..20 {
+            let one = Follower::enrol(&world, &format!("edge-{passport}")).await;
+            for _ in 0..50 {
+                followers.push(Follower {
+                    key: Arc::clone(&one.key),
+                    passport: one.passport.clone(),
+                    instance: hex16(&SystemRandom).unwrap(),
+                });
+            }
+        }
+        event(&world).await;
+        let quiet = orders(&world, 20).await;
+        let acks: Vec<String> = followers
+            .iter()
+            .map(|follower| follower.signed(&follower.ack(&world, 1)))
+            .collect();
+        let began = std::time::Instant::now();
+        let telling = async {
+            let told = acks.into_iter().map(|ack| tell(&world, ack));
+            let answers = futures_util::future::join_all(told).await;
+            (answers, began.elapsed())
+        };
+        let ((answers, took), busy) = tokio::join!(telling, orders(&world, 20));
+        assert!(answers.iter().all(|answer| answer.status == 204));
+        println!("1000 acknowledgements in {} ms", took.as_millis());
+        println!("orders in ms: quiet {quiet:?}, meanwhile {busy:?}");
+        let found = enforcement(&world, "1:1").await;
+        assert_eq!(
+            (&found["followers"], &found["enforcing"]),
+            (&json!(1000), &json!(1000))
+        );
+        let newest = world.get_as_operator("/v1/feed/enforcement").await.json();
+        assert_eq!(
+            (
+                &newest["lagging_count"],
+                newest["lagging"].as_array().unwrap().len()
+            ),
+            (&json!(1000), 100)
+        );
+    })
+    .await;
+}
