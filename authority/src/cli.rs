@@ -11,9 +11,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
 use mcps_authority::budget::Quota;
+use mcps_authority::certificate::TlsFiles;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
@@ -189,6 +191,29 @@ pub(crate) struct Serve {
         default_value = "127.0.0.1:7300"
     )]
     listen: SocketAddr,
+    /// Speak TLS: the certificate chain, PEM. Read again when it changes.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, PEM.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+    /// Speak plain HTTP beyond this machine too, where something in front of this speaks HTTPS.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_ALLOW_INSECURE_HTTP",
+        value_parser = FalseyValueParser::new()
+    )]
+    allow_insecure_http: bool,
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
@@ -366,8 +391,17 @@ impl Serve {
     /// # Errors
     /// When no data directory was named and there is no home to derive it from.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            _ => None,
+        };
         Ok(Config {
             listen: self.listen,
+            tls,
+            allow_insecure_http: self.allow_insecure_http,
             order_listen: self.order_listen,
             max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
             issue_quota: self.issue_quota,

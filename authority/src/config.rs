@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::budget::Quota;
+use crate::certificate::TlsFiles;
 use crate::custody::token::TokenConfig;
 use crate::listener::MAX_CONNECTIONS;
 use crate::secret::Secret;
@@ -26,6 +27,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The certificate to show; without it plain HTTP is spoken.
+    pub tls: Option<TlsFiles>,
+    /// Whether plain HTTP may be spoken beyond this machine.
+    pub allow_insecure_http: bool,
     /// `postgres://…`; without it SQLite in the data directory.
     pub database_url: Option<String>,
     /// The issuer's name on every passport. Chosen once, at the first start.
@@ -61,6 +66,8 @@ impl Config {
         Self {
             data_dir: data_dir.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
+            allow_insecure_http: false,
             database_url: None,
             issuer: None,
             public_url: None,
@@ -83,6 +90,8 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("data_dir", &self.data_dir)
             .field("listen", &self.listen)
+            .field("tls", &self.tls)
+            .field("allow_insecure_http", &self.allow_insecure_http)
             .field("database_url", &self.database_url.as_ref().map(|_| ".."))
             .field("issuer", &self.issuer)
             .field("public_url", &self.public_url)

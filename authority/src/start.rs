@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use mcps_core::random::RandomError;
 use mcps_core::refusal::Refusal;
 
+use crate::certificate::CertificateError;
 use crate::custody::CustodyError;
 use crate::custody::token::TokenError;
 use crate::error::Error;
@@ -109,6 +110,15 @@ pub enum StartError {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// The TLS certificate cannot be used.
+    #[error("--tls-cert, --tls-key: {0}")]
+    Certificate(#[from] CertificateError),
+    /// Plain HTTP beyond this machine.
+    #[error(
+        "--listen {0} without TLS: others can read what is said here, the keys of operators too\n\
+         give --tls-cert and --tls-key, or --allow-insecure-http where something in front of this speaks HTTPS"
+    )]
+    Insecure(SocketAddr),
     /// The address is taken or not ours.
     #[error(
         "cannot listen on {address}: {source}\nname another with --listen HOST:PORT; port 0 takes a free one"

@@ -147,6 +147,24 @@ async fn strict<T: DeserializeOwned>(
     authority: &Shared,
     limits: Limits,
 ) -> Result<T, Error> {
+    let body = announced(request, authority, limits.bytes).await?;
+    let document = Document::parse_with(body.into(), limits)?;
+    serde_json::from_str(document.text()).map_err(|error| Error::Body(error.to_string()))
+}
+
+/// The bytes of a body that is announced as JSON and within the limit. The handler reads them.
+#[derive(Debug)]
+pub(super) struct JsonBody(pub(super) Bytes);
+
+impl FromRequest<Shared> for JsonBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
+        announced(request, authority, BODY_LIMIT).await.map(Self)
+    }
+}
+
+async fn announced(request: Request, authority: &Shared, limit: usize) -> Result<Bytes, Error> {
     let kind = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -157,16 +175,12 @@ async fn strict<T: DeserializeOwned>(
     if !essence.trim().eq_ignore_ascii_case("application/json") {
         return Err(Error::NotJson);
     }
-    let limit = limits.bytes;
-    let body =
-        Bytes::from_request(request, authority)
-            .await
-            .map_err(|rejection| match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge { limit },
-                _ => Error::BodyCut,
-            })?;
-    let document = Document::parse_with(body.into(), limits)?;
-    serde_json::from_str(document.text()).map_err(|error| Error::Body(error.to_string()))
+    Bytes::from_request(request, authority)
+        .await
+        .map_err(|rejection| match rejection.into_response().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge { limit },
+            _ => Error::BodyCut,
+        })
 }
 
 /// A server's id in the path, exactly as sent.

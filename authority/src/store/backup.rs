@@ -11,7 +11,7 @@ use super::{Db, LIST, Pool, on, transaction};
 use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
-/// within a minute and are not.
+/// within a minute and are not; nor is what followers say of themselves, which they say again.
 pub const TABLES: [&str; 25] = [
     "authority",
     "authority_keys",

@@ -19,8 +19,9 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn start(data_dir: &Path, operator_key_file: &Path) -> Self {
-        Self::start_at("127.0.0.1:0", None, data_dir, operator_key_file)
+    /// One with further arguments.
+    pub(super) fn start_with(data_dir: &Path, operator_key_file: &Path, more: &[&str]) -> Self {
+        Self::launch("127.0.0.1:0", data_dir, operator_key_file, more)
     }
 
     /// One that listens there, on PostgreSQL if a database is named.
@@ -30,9 +31,15 @@ impl Authority {
         data_dir: &Path,
         operator_key_file: &Path,
     ) -> Self {
+        let database = database.map(|url| format!("--database-url={url}"));
+        let more: Vec<&str> = database.as_deref().into_iter().collect();
+        Self::launch(listen, data_dir, operator_key_file, &more)
+    }
+
+    fn launch(listen: &str, data_dir: &Path, operator_key_file: &Path, more: &[&str]) -> Self {
         let mut process = Command::new(bin("mcps-authority"))
             .args(["serve", "--listen", listen, "--log-format", "text"])
-            .args(database.map(|url| format!("--database-url={url}")))
+            .args(more)
             .arg("--data-dir")
             .arg(data_dir)
             .arg("--operator-key-file")
