@@ -3,7 +3,7 @@ use std::time::Duration;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::Kind;
 
-use super::{Asked, level, life};
+use super::{level, life};
 use crate::error::Error;
 
 #[test]
