@@ -43,7 +43,7 @@ impl World {
     pub(crate) fn start_in(folder: TempDir, more: &[&str]) -> Self {
         let key_file = folder.path().join("operator.key");
         let data_dir = folder.path().join("authority");
-        let authority = Authority::start_with(&data_dir, &key_file, more);
+        let authority = Authority::start_at("127.0.0.1:0", &data_dir, &key_file, more);
         let operator_key = std::fs::read_to_string(&key_file)
             .unwrap()
             .trim()

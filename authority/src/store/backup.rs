@@ -245,6 +245,8 @@ impl Db {
             known.push((table, self.columns(table).await?));
         }
         let begun = transaction!(self, tx => {
+            // Its one row was made together with the table.
+            sqlx::query("DELETE FROM status_lists").execute(&mut *tx).await?;
             let (mut insert, mut kinds) = (String::new(), Vec::new());
             // A passport may renew one that comes later in the file.
             let (mut is_passports, mut renews_at, mut id_at) = (false, 0, 0);

@@ -24,7 +24,7 @@ fn counted(stage: &Stage, position: &str) -> Value {
 }
 
 /// Until that many enforce an event.
-async fn is_enforced(stage: &Stage, position: &str, count: usize) -> Value {
+pub(super) async fn is_enforced(stage: &Stage, position: &str, count: usize) -> Value {
     let what = format!("{count} enforce {position}");
     eventually(&what, async || {
         let found = counted(stage, position);

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
+use super::enforcing::is_enforced;
 use super::{OPTIONS, has_heard, is_live};
 use crate::wire::{Served, Stage, call};
 use crate::world::{World, run};
@@ -76,6 +77,7 @@ async fn a_revocation_is_pushed_over_tls() {
     served.open().await;
     is_live(&served.wrap).await;
     served.still_serves().await;
+    is_enforced(&served.stage, "1:0", 1).await;
     served.stage.revoke(&served.stage.agent);
     has_heard(&served.wrap, 1).await;
     let line = served.agent.seal(&call(900));

@@ -19,24 +19,13 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// One with further arguments.
-    pub(super) fn start_with(data_dir: &Path, operator_key_file: &Path, more: &[&str]) -> Self {
-        Self::launch("127.0.0.1:0", data_dir, operator_key_file, more)
-    }
-
-    /// One that listens there, on PostgreSQL if a database is named.
+    /// One that listens there, with further arguments.
     pub(crate) fn start_at(
         listen: &str,
-        database: Option<&str>,
         data_dir: &Path,
         operator_key_file: &Path,
+        more: &[&str],
     ) -> Self {
-        let database = database.map(|url| format!("--database-url={url}"));
-        let more: Vec<&str> = database.as_deref().into_iter().collect();
-        Self::launch(listen, data_dir, operator_key_file, &more)
-    }
-
-    fn launch(listen: &str, data_dir: &Path, operator_key_file: &Path, more: &[&str]) -> Self {
         let mut process = Command::new(bin("mcps-authority"))
             .args(["serve", "--listen", listen, "--log-format", "text"])
             .args(more)
