@@ -64,7 +64,6 @@ fn only_its_one_form_is_read() {
     assert_eq!(refused(r#""seq":41"#, more), FeedError::UnknownMember);
     for (from, to, member) in [
         (r#""seq":41"#, r#""seq":-1"#, "seq"),
-        (r#""seq":41"#, r#""seq":9007199254740992"#, "seq"),
         (r#""epoch":1"#, r#""epoch":0"#, "epoch"),
         ("asp_", "ASP_", "passport_id"),
         ("0123456789abcdef\"", "0123456789ABCDEF\"", "instance"),
