@@ -1,5 +1,6 @@
 //! The HTTP interface: one list of routes, one file a noun.
 
+mod acks;
 mod actions;
 mod audit;
 mod authority_keys;
@@ -85,6 +86,8 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(feed::frames))
         .routes(routes!(feed::snapshot))
         .routes(routes!(feed::epoch))
+        .routes(routes!(acks::acknowledge))
+        .routes(routes!(acks::enforcement))
         .routes(routes!(servers::add, servers::list))
         .routes(routes!(servers::show, servers::change))
         .routes(routes!(manifests::publish, manifests::list))

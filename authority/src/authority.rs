@@ -1,10 +1,12 @@
 //! The authority itself: its name, its published keys, its signers, its store.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
-use mcps_core::feed::{Action, Held, Target};
+use mcps_core::feed::{Action, Cursor, Held, Target};
+use mcps_core::json::Document;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{PassportId, StatusReference};
 use mcps_core::random::Random;
@@ -15,6 +17,7 @@ use mcps_core::status::{State, Status};
 use mcps_core::trust::{KeyState, KeyUse};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::acks::{AckWriter, Acks, Enforcement, NAMED, enforcement};
 use crate::budget::{Budget, Quota};
 use crate::error::Error;
 use crate::feed::Feed;
@@ -39,6 +42,7 @@ pub struct Authority {
     name: String,
     keys: Arc<Keys>,
     feed: Arc<Feed>,
+    acks: OnceLock<Acks>,
     lists: StatusLists,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -106,6 +110,7 @@ impl Authority {
             name: keys.ring().bundle().authority().to_owned(),
             keys,
             feed,
+            acks: OnceLock::new(),
             lists,
             clock,
             random,
@@ -234,6 +239,54 @@ impl Authority {
     #[must_use]
     pub const fn feed(&self) -> &Arc<Feed> {
         &self.feed
+    }
+
+    /// Who judges and writes what followers say, until the authority is dropped; of several the
+    /// first.
+    #[must_use]
+    pub fn ack_writer(&self) -> AckWriter {
+        let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock));
+        let (acks, writer) = AckWriter::new(&self.name, self.db.clone(), keys, clock);
+        let _ = self.acks.set(acks);
+        writer
+    }
+
+    /// Where followers say how far they enforce the feed.
+    ///
+    /// # Errors
+    /// [`Error::FeedBehind`] when nobody writes what they say.
+    pub fn acks(&self) -> Result<&Acks, Error> {
+        self.acks.get().ok_or(Error::FeedBehind)
+    }
+
+    /// How far a position of the feed is enforced; the newest one unless stated.
+    ///
+    /// # Errors
+    /// [`Error::Ahead`], [`Error::Database`].
+    pub async fn enforcement(&self, position: Option<Cursor>) -> Result<Enforcement, Error> {
+        let now = self.now();
+        let newest = self.db.head().await?.position.cursor();
+        let position = position.unwrap_or(newest);
+        if position > newest {
+            return Err(Error::Ahead { newest });
+        }
+        let mut followers = self.db.followers(now.minus(NAMED), now).await?;
+        let reach = self.db.revoked_reach().await?;
+        if !reach.is_empty() {
+            let ids = followers.iter().map(|follower| &follower.passport_id);
+            let ids: Vec<PassportId> = ids.cloned().collect();
+            let records = self.db.passports_among(&ids).await?.into_iter();
+            let gone: HashSet<PassportId> = records
+                .filter(|record| reach.reaches(record))
+                .map(|record| record.id)
+                .collect();
+            followers.retain(|follower| !gone.contains(&follower.passport_id));
+        }
+        let event = self.db.event(position).await?;
+        let event = event.map(Document::parse).transpose()?;
+        let at = event.as_ref().and_then(|event| event.root().get("at"));
+        let committed_at = at.and_then(|at| Timestamp::parse_rfc3339(&at.as_str()?));
+        Ok(enforcement(position, committed_at, followers, now))
     }
 
     /// Carries an order out, and tells the feed once it is committed.

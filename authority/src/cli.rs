@@ -11,9 +11,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
 use mcps_authority::budget::Quota;
+use mcps_authority::certificate::TlsFiles;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
@@ -214,6 +216,29 @@ pub(crate) struct Serve {
     /// operators read it, on the address above.
     #[arg(long, env = "MCPS_AUTHORITY_METRICS_LISTEN", value_name = "HOST:PORT")]
     metrics_listen: Option<SocketAddr>,
+    /// Speak TLS: the certificate chain, PEM. Read again when it changes.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, PEM.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+    /// Speak plain HTTP beyond this machine too, where something in front of this speaks HTTPS.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_ALLOW_INSECURE_HTTP",
+        value_parser = FalseyValueParser::new()
+    )]
+    allow_insecure_http: bool,
     /// The issuer's name on every passport, chosen once [default: authority- and eight digits].
     #[arg(long, env = "MCPS_AUTHORITY_ISSUER", value_name = "NAME")]
     issuer: Option<String>,
@@ -401,9 +426,18 @@ impl Serve {
     /// # Errors
     /// When no data directory was named and there is no home to derive it from.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            _ => None,
+        };
         Ok(Config {
             listen: self.listen,
             metrics_listen: self.metrics_listen,
+            tls,
+            allow_insecure_http: self.allow_insecure_http,
             order_listen: self.order_listen,
             max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
             issue_quota: self.issue_quota,

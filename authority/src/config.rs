@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::budget::Quota;
+use crate::certificate::TlsFiles;
 use crate::custody::token::TokenConfig;
 use crate::listener::MAX_CONNECTIONS;
 use crate::secret::Secret;
@@ -28,6 +29,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where `/metrics` is answered without a key; nowhere unless stated.
     pub metrics_listen: Option<SocketAddr>,
+    /// The certificate to show; without it plain HTTP is spoken.
+    pub tls: Option<TlsFiles>,
+    /// Whether plain HTTP may be spoken beyond this machine.
+    pub allow_insecure_http: bool,
     /// `postgres://…`; without it SQLite in the data directory.
     pub database_url: Option<String>,
     /// The issuer's name on every passport. Chosen once, at the first start.
@@ -64,6 +69,8 @@ impl Config {
             data_dir: data_dir.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             metrics_listen: None,
+            tls: None,
+            allow_insecure_http: false,
             database_url: None,
             issuer: None,
             public_url: None,
@@ -87,6 +94,8 @@ impl fmt::Debug for Config {
             .field("data_dir", &self.data_dir)
             .field("listen", &self.listen)
             .field("metrics_listen", &self.metrics_listen)
+            .field("tls", &self.tls)
+            .field("allow_insecure_http", &self.allow_insecure_http)
             .field("database_url", &self.database_url.as_ref().map(|_| ".."))
             .field("issuer", &self.issuer)
             .field("public_url", &self.public_url)

@@ -268,6 +268,18 @@ pub enum Error {
         /// The present one.
         now: u64,
     },
+    /// An acknowledgement is not of its form.
+    #[error("the acknowledgement: {0}")]
+    AckForm(#[source] mcps_core::feed::FeedError),
+    /// An acknowledgement is not accepted.
+    #[error("the acknowledgement is not accepted: {0}")]
+    Ack(#[from] crate::acks::AckError),
+    /// The feed has not come as far as that.
+    #[error("the feed has not come as far as that; its newest position is {newest}")]
+    Ahead {
+        /// The newest position.
+        newest: mcps_core::feed::Cursor,
+    },
     /// There is no statement on that epoch.
     #[error(
         "no statement on that epoch; the first has none, and later ones begin when a backup is restored"

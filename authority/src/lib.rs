@@ -9,10 +9,12 @@
 //!
 //! Time and randomness are arguments; the environment is read by the binary alone.
 
+pub mod acks;
 pub mod api;
 pub mod authority;
 pub mod backup;
 pub mod budget;
+pub mod certificate;
 pub mod compromise;
 pub mod config;
 pub mod cursor;
@@ -45,6 +47,7 @@ mod bearer;
 mod listener;
 mod serve;
 mod supersession;
+mod tls;
 mod trace;
 mod trail;
 

@@ -151,7 +151,7 @@ fn announce(running: &Running, data_dir: &Path, key_file: Option<&Path>) -> io::
     let mut out = io::stdout().lock();
     writeln!(out, "listening on {url}")?;
     if let Some(addr) = running.order_addr {
-        writeln!(out, "orders at http://{addr}")?;
+        writeln!(out, "orders at {}://{addr}", running.scheme)?;
     }
     let data_dir = data_dir.display();
     writeln!(out, "authority {name} ({engine}), data in {data_dir}")?;

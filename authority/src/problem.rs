@@ -7,6 +7,7 @@ use mcps_core::code::Code;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::acks::AckError;
 use crate::error::Error;
 use crate::keys::KeyChangeError;
 
@@ -244,6 +245,13 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         Error::Position => (StatusCode::BAD_REQUEST, "bad-position", "Not a position"),
         Error::Pruned { .. } => (StatusCode::GONE, "position-pruned", "No longer kept"),
         Error::EpochEnded { .. } => (StatusCode::GONE, "epoch-ended", "The epoch has ended"),
+        Error::AckForm(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-request",
+            "Invalid request",
+        ),
+        Error::Ack(error) => ack(*error),
+        Error::Ahead { .. } => (StatusCode::NOT_FOUND, "position-ahead", "Not reached yet"),
         Error::EpochNotFound => (StatusCode::NOT_FOUND, "epoch-not-found", "No such epoch"),
         Error::TooManyFollowers => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -276,6 +284,28 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             StatusCode::REQUEST_TIMEOUT,
             "timeout",
             "Request took too long",
+        ),
+    }
+}
+
+const fn ack(error: AckError) -> (StatusCode, &'static str, &'static str) {
+    match error {
+        AckError::ForeignAuthority
+        | AckError::UnknownPassport
+        | AckError::Revoked
+        | AckError::Expired
+        | AckError::BadSignature
+        | AckError::Clock => (
+            StatusCode::FORBIDDEN,
+            "ack-refused",
+            "Acknowledgement refused",
+        ),
+        AckError::Ahead => (StatusCode::CONFLICT, "ack-ahead", "Ahead of the feed"),
+        AckError::NotNewer => (StatusCode::CONFLICT, "ack-not-newer", "Not newer"),
+        AckError::TooMany => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-acks",
+            "Too many acknowledgements",
         ),
     }
 }
@@ -318,19 +348,25 @@ const fn key_change(error: &KeyChangeError) -> (StatusCode, &'static str, &'stat
 const fn code(error: &Error) -> Option<Code> {
     match error {
         Error::Json(_) => Some(Code::Malformed),
-        Error::ProofRefused(_) | Error::Unsigned(_) | Error::HookUnknown => {
-            Some(Code::InvalidSignature)
-        }
+        Error::ProofRefused(_)
+        | Error::Unsigned(_)
+        | Error::HookUnknown
+        | Error::Ack(AckError::BadSignature) => Some(Code::InvalidSignature),
         Error::ManifestRefused(_) | Error::OtherContent { .. } => Some(Code::ToolIntegrity),
         Error::WrongAudience => Some(Code::WrongAudience),
-        Error::TooManyChallenges | Error::RateLimited { .. } | Error::Busy => {
-            Some(Code::RateLimited)
-        }
+        Error::TooManyChallenges
+        | Error::RateLimited { .. }
+        | Error::Busy
+        | Error::Ack(AckError::TooMany) => Some(Code::RateLimited),
         Error::EvidenceNeeded => Some(Code::TrustTooLow),
-        Error::KeyBlocked | Error::Revoked | Error::Superseded | Error::Restricted { .. } => {
-            Some(Code::PassportRevoked)
+        Error::KeyBlocked
+        | Error::Revoked
+        | Error::Superseded
+        | Error::Restricted { .. }
+        | Error::Ack(AckError::Revoked) => Some(Code::PassportRevoked),
+        Error::Expired | Error::Overtaken | Error::Ack(AckError::Expired) => {
+            Some(Code::PassportExpired)
         }
-        Error::Expired | Error::Overtaken => Some(Code::PassportExpired),
         _ => None,
     }
 }
@@ -375,6 +411,9 @@ impl IntoResponse for Error {
             }
             Self::TooManyChallenges => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            Self::Ack(AckError::TooMany) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             Self::RateLimited { wait_s } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));

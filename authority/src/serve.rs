@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
 use mcps_core::random::Random;
 use mcps_core::trust::{KeyUse, TrustBundle};
@@ -17,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::api;
 use crate::authority::Authority;
+use crate::certificate::Certificate;
 use crate::config::{Config, KeyPlace};
 use crate::custody::Custody;
 use crate::feed::Feed;
@@ -29,6 +32,7 @@ use crate::outbound::Outbound;
 use crate::start::StartError;
 use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
+use crate::tls::TlsListener;
 use crate::trail;
 
 /// How long requests under way may take to finish once the service is told to stop.
@@ -46,6 +50,8 @@ pub struct Running {
     pub order_addr: Option<SocketAddr>,
     /// Where it answers `/metrics` without a key.
     pub metrics_addr: Option<SocketAddr>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     /// Its name: the issuer on every passport.
     pub name: String,
     /// Thumbprint of its root key.
@@ -76,6 +82,19 @@ pub async fn serve(
         path: config.data_dir.clone(),
         source,
     })?;
+    let listen = std::iter::once(config.listen).chain(config.order_listen);
+    for address in listen.filter(|address| !address.ip().is_loopback()) {
+        if config.tls.is_none() && !config.allow_insecure_http {
+            return Err(StartError::Insecure(address));
+        }
+    }
+    let certificate = config.tls.as_ref().map(Certificate::load).transpose()?;
+    let certificate = certificate.map(Arc::new);
+    let scheme = if certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let db = open(&config).await?;
     db.migrate().await?;
     // Before the authority is founded: a taken address must not cost the first operator's key.
@@ -105,7 +124,7 @@ pub async fn serve(
     feed.catch_up().await;
     let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
     let public = config.public_url.clone();
-    let public = public.unwrap_or_else(|| format!("http://{addr}"));
+    let public = public.unwrap_or_else(|| format!("{scheme}://{addr}"));
     let levels = {
         let (db, feed, clock) = (db.clone(), Arc::clone(&feed), Arc::clone(&clock));
         reassess_for_ever(db, feed, Policy::default(), clock)
@@ -130,6 +149,7 @@ pub async fn serve(
         let metrics = Capped::new(metrics, MAX_ORDERING);
         tasks.spawn(answer(metrics, router, stop.subscribe()));
     }
+    tasks.spawn(authority.ack_writer().run());
     let mut stopping = stop.subscribe();
     tasks.spawn(async move {
         tokio::select! {
@@ -141,13 +161,32 @@ pub async fn serve(
         }
     });
     for listener in listeners {
-        tasks.spawn(answer(listener, router.clone(), stop.subscribe()));
+        let (router, stopped) = (router.clone(), stop.subscribe());
+        match &certificate {
+            Some(certificate) => {
+                let listener = TlsListener::new(listener, Arc::clone(certificate));
+                tasks.spawn(answer(listener, router, stopped));
+            }
+            None => {
+                tasks.spawn(answer(listener, router, stopped));
+            }
+        }
+    }
+    if let Some(certificate) = certificate {
+        let mut stopped = stop.subscribe();
+        tasks.spawn(async move {
+            tokio::select! {
+                never = certificate.keep() => match never {},
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        });
     }
     let (engine, operator_key) = (db.engine(), founded.operator_key);
     Ok(Running {
         addr,
         order_addr,
         metrics_addr,
+        scheme,
         name,
         root_kid,
         operator_key,
@@ -185,7 +224,11 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
 }
 
 /// Answers at one address until told to stop.
-async fn answer(listener: Capped, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+async fn answer<L>(listener: L, router: axum::Router, mut stopped: watch::Receiver<bool>)
+where
+    L: Listener<Addr = SocketAddr>,
+    Peer: for<'a> Connected<IncomingStream<'a, L>>,
+{
     let told = async move {
         // An error means that the handle is gone, which is the same.
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -295,7 +338,7 @@ impl Running {
     /// The base URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("{}://{}", self.scheme, self.addr)
     }
 
     /// Takes no more connections, lets requests under way finish for up to 15 seconds, and closes

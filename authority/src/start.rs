@@ -8,6 +8,7 @@ use mcps_core::random::RandomError;
 use mcps_core::refusal::Refusal;
 use sqlx::migrate::MigrateError;
 
+use crate::certificate::CertificateError;
 use crate::custody::CustodyError;
 use crate::custody::token::TokenError;
 use crate::error::Error;
@@ -131,6 +132,15 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The TLS certificate cannot be used.
+    #[error("--tls-cert, --tls-key: {0}")]
+    Certificate(#[from] CertificateError),
+    /// Plain HTTP beyond this machine.
+    #[error(
+        "--listen {0} without TLS: others can read what is said here, the keys of operators too\n\
+         give --tls-cert and --tls-key, or --allow-insecure-http where something in front of this speaks HTTPS"
+    )]
+    Insecure(SocketAddr),
     /// The address is taken or not ours.
     #[error(
         "cannot listen on {address}: {source}\nname another with --listen HOST:PORT; port 0 takes a free one"

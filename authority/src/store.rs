@@ -5,6 +5,7 @@
 //! `TEXT BIGINT SMALLINT BYTEA`, `$1` placeholders, `RETURNING`, `ON CONFLICT`; no `now()`, no
 //! arrays, no JSON operators.
 
+mod acks;
 mod actions;
 mod audit;
 mod backup;
@@ -29,6 +30,7 @@ mod servers;
 mod status_lists;
 mod trust;
 
+pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use backup::{Cell, Part, TABLES};
@@ -63,7 +65,7 @@ use sqlx::sqlite::{
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (
         1,
         "passports",
@@ -92,6 +94,7 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
         "levels",
         include_str!("../../migrations/0008_levels.sql"),
     ),
+    (10, "acks", include_str!("../../migrations/0010_acks.sql")),
     (
         11,
         "status lists",

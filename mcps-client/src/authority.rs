@@ -1,6 +1,7 @@
 //! The typed client of the trust authority's API.
 
 mod audit;
+mod enforcement;
 mod feed;
 mod operator;
 mod registry;
@@ -11,6 +12,7 @@ pub use operator::Operator;
 pub use registry::{ServerChange, ServerQuery, ServerRequest};
 pub use trust::{EvidenceRequest, SubjectRef};
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use mcps_core::json::{Document, Limits, Value, quote};
@@ -63,6 +65,25 @@ pub struct Challenge {
 pub struct AuthorityClient {
     url: String,
     http: reqwest::Client,
+}
+
+/// Why there was no answer.
+fn silence(error: &reqwest::Error) -> &'static str {
+    let mut cause = error.source();
+    let mut untrusted = false;
+    while let Some(one) = cause {
+        untrusted |= one.to_string().contains("certificate");
+        cause = one.source();
+    }
+    if untrusted {
+        "its TLS certificate is not one that is trusted here; name the file of who certified it in SSL_CERT_FILE"
+    } else if error.is_timeout() {
+        "it timed out"
+    } else if error.is_connect() {
+        "connection failed"
+    } else {
+        "the exchange broke off"
+    }
 }
 
 fn text(text: &str) -> String {
@@ -163,13 +184,7 @@ impl AuthorityClient {
         limit: usize,
     ) -> Result<Vec<u8>, ClientError> {
         let unreachable = |error: reqwest::Error| {
-            let why = if error.is_timeout() {
-                "it timed out"
-            } else if error.is_connect() {
-                "connection failed"
-            } else {
-                "the exchange broke off"
-            };
+            let why = silence(&error);
             ClientError::Unreachable {
                 url: self.url.clone(),
                 why: why.to_owned(),

@@ -140,8 +140,8 @@ pub async fn run(
     };
     let ended = tokio::select! {
         ending = relaying => ending,
-        () = renewal::keep(home.clone(), identity, Arc::clone(&clock)) => Err(Refusal::Passport("none is loaded").into()),
-        never = trust.follow(home) => match never {},
+        () = renewal::keep(home.clone(), Arc::clone(&identity), Arc::clone(&clock)) => Err(Refusal::Passport("none is loaded").into()),
+        never = trust.follow(home, &identity) => match never {},
     };
     trust.store_feed(home);
     ended

@@ -4,6 +4,7 @@
 //! The [`Follower`] decides what is believed, a [`Wire`] is what it is fetched by, and [`pursue`]
 //! decides what is fetched next.
 
+mod acks;
 mod log;
 mod pauses;
 mod pursuit;
@@ -11,6 +12,7 @@ mod recording;
 mod store;
 mod wire;
 
+pub use acks::{Desk, acknowledge};
 pub use log::Log;
 pub use pursuit::{Keys, Watcher, pursue};
 pub use recording::{Flaw, Proven, Recording};

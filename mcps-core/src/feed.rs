@@ -5,6 +5,7 @@
 //! it holds together. Where it stands in the history is for the follower to say, which keeps the
 //! position it has reached.
 
+mod ack;
 mod action;
 mod chain;
 mod entry;
@@ -17,6 +18,7 @@ mod position;
 mod snapshot;
 mod target;
 
+pub use ack::{Ack, UnprovenAck};
 pub use action::{Action, Lifts};
 pub use chain::{genesis, link};
 pub use entry::{Entry, Held};

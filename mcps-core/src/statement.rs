@@ -25,6 +25,8 @@ pub const FEED: &str = "mcps-feed-v1";
 pub const EPOCH: &str = "mcps-epoch-v1";
 /// All that is in force at a position of the revocation feed.
 pub const SNAPSHOT: &str = "mcps-snapshot-v1";
+/// That a follower enforces the revocation feed up to a position.
+pub const ACK: &str = "mcps-ack-v1";
 /// A record of what was changed at an authority.
 pub const AUDIT: &str = "mcps-audit-v1";
 /// How far the records go, at an instant.

@@ -203,8 +203,8 @@ pub async fn run(
         served = serving => served?,
         () = sweeping => {}
         () = expelling => {}
-        () = renewal::keep(home.clone(), identity, clock) => return Err(Refusal::Passport("none is loaded").into()),
-        never = trust.follow(home) => match never {},
+        () = renewal::keep(home.clone(), Arc::clone(&identity), clock) => return Err(Refusal::Passport("none is loaded").into()),
+        never = trust.follow(home, &identity) => match never {},
     }
     trust.store_feed(home);
     hub.close().await;

@@ -126,8 +126,8 @@ pub async fn run(
     };
     let ended = tokio::select! {
         ending = relay::run(&wrap, command, &limits) => ending.map_err(ClientError::from),
-        () = renewal::keep(home.clone(), identity, clock) => Err(Refusal::Passport("none is loaded").into()),
-        never = trust.follow(home) => match never {},
+        () = renewal::keep(home.clone(), Arc::clone(&identity), clock) => Err(Refusal::Passport("none is loaded").into()),
+        never = trust.follow(home, &identity) => match never {},
     };
     trust.store_feed(home);
     ended

@@ -180,7 +180,8 @@ impl Ground {
         let database = fresh_database().await;
         let key_file = folder.path().join("operator");
         let data = folder.path().join("data");
-        let authority = Authority::start_at("127.0.0.1:0", Some(&database), &data, &key_file);
+        let on = format!("--database-url={database}");
+        let authority = Authority::start_at("127.0.0.1:0", &data, &key_file, &[&on]);
         let addr = authority.url().strip_prefix("http://").unwrap().to_owned();
         let operator = fs::read_to_string(&key_file).unwrap().trim().to_owned();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -238,8 +239,8 @@ impl Ground {
         drop(self.authority.take());
         let data = self.folder.path().join("data");
         let key_file = self.folder.path().join("operator");
-        let database = Some(self.database.as_str());
-        let authority = Authority::start_at(&self.addr, database, &data, &key_file);
+        let on = format!("--database-url={}", self.database);
+        let authority = Authority::start_at(&self.addr, &data, &key_file, &[&on]);
         self.authority = Some(authority);
     }
 }

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod acks;
 mod audit;
 mod backups;
 mod budgets;

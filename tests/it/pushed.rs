@@ -2,6 +2,8 @@
 //! that is refused, while no status query could tell.
 
 mod ends;
+mod enforcing;
+mod secured;
 mod watching;
 
 use mcps_client::home::Home;

@@ -28,15 +28,22 @@ pub(crate) struct World {
     authority: Option<Authority>,
     url: String,
     operator_key: String,
+    /// Who certified the authority's TLS certificate.
+    ca: Option<PathBuf>,
     folder: TempDir,
 }
 
 impl World {
     /// Starts an authority of its own, on SQLite, and waits until it listens.
     pub(crate) fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), &[])
+    }
+
+    /// The same with further arguments for the authority; what they name is in the folder.
+    pub(crate) fn start_in(folder: TempDir, more: &[&str]) -> Self {
         let key_file = folder.path().join("operator.key");
-        let authority = Authority::start(&folder.path().join("authority"), &key_file);
+        let data_dir = folder.path().join("authority");
+        let authority = Authority::start_at("127.0.0.1:0", &data_dir, &key_file, more);
         let operator_key = std::fs::read_to_string(&key_file)
             .unwrap()
             .trim()
@@ -45,8 +52,14 @@ impl World {
             url: authority.url().to_owned(),
             authority: Some(authority),
             operator_key,
+            ca: None,
             folder,
         }
+    }
+
+    /// From here on our programs trust whoever these certificates are of, and nobody else.
+    pub(crate) fn trust(&mut self, ca: Option<PathBuf>) {
+        self.ca = ca;
     }
 
     /// The authority's base address.
@@ -92,6 +105,9 @@ impl World {
     pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(bin(name));
         command.env_clear().env("HOME", self.dir());
+        if let Some(ca) = &self.ca {
+            command.env("SSL_CERT_FILE", ca);
+        }
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }

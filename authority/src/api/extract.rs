@@ -150,6 +150,28 @@ async fn strict<T: DeserializeOwned>(
     authority: &Shared,
     limits: Limits,
 ) -> Result<T, Error> {
+    let body = announced(request, authority, limits.bytes).await?;
+    let document = Document::parse_with(body.into(), limits)?;
+    // serde would read an array as the members in their order.
+    if document.root().as_object().is_none() {
+        return Err(Error::Body("the body must be a JSON object".to_owned()));
+    }
+    serde_json::from_str(document.text()).map_err(|error| Error::Body(error.to_string()))
+}
+
+/// The bytes of a body that is announced as JSON and within the limit. The handler reads them.
+#[derive(Debug)]
+pub(super) struct JsonBody(pub(super) Bytes);
+
+impl FromRequest<Shared> for JsonBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
+        announced(request, authority, BODY_LIMIT).await.map(Self)
+    }
+}
+
+async fn announced(request: Request, authority: &Shared, limit: usize) -> Result<Bytes, Error> {
     let kind = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -160,14 +182,7 @@ async fn strict<T: DeserializeOwned>(
     if !essence.trim().eq_ignore_ascii_case("application/json") {
         return Err(Error::NotJson);
     }
-    let limit = limits.bytes;
-    let body = whole_body(request, authority, limit).await?;
-    let document = Document::parse_with(body.into(), limits)?;
-    // serde would read an array as the members in their order.
-    if document.root().as_object().is_none() {
-        return Err(Error::Body("the body must be a JSON object".to_owned()));
-    }
-    serde_json::from_str(document.text()).map_err(|error| Error::Body(error.to_string()))
+    whole_body(request, authority, limit).await
 }
 
 /// A server's id in the path, exactly as sent.

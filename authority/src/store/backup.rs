@@ -11,7 +11,7 @@ use super::{Db, LIST, Pool, on, transaction};
 use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
-/// within a minute and are not.
+/// within a minute and are not; nor is what followers say of themselves, which they say again.
 pub const TABLES: [&str; 25] = [
     "authority",
     "authority_keys",
@@ -245,6 +245,8 @@ impl Db {
             known.push((table, self.columns(table).await?));
         }
         let begun = transaction!(self, tx => {
+            // Its one row was made together with the table.
+            sqlx::query("DELETE FROM status_lists").execute(&mut *tx).await?;
             let (mut insert, mut kinds) = (String::new(), Vec::new());
             // A passport may renew one that comes later in the file.
             let (mut is_passports, mut renews_at, mut id_at) = (false, 0, 0);

@@ -65,7 +65,7 @@ pub struct Restricted {
 }
 
 /// Whatever a passport may be restricted by, beside itself.
-fn reaches(tenant: &str, kind: Kind, name: &str, owner: &str, kid: &str) -> Vec<Target> {
+pub(super) fn reaches(tenant: &str, kind: Kind, name: &str, owner: &str, kid: &str) -> Vec<Target> {
     let (tenant, owner) = (tenant.to_owned(), owner.to_owned());
     let mut targets = vec![
         Target::All,

@@ -190,7 +190,7 @@ fn revoked(at: Option<i64>, reason: Option<&str>) -> Option<RevokedRecord> {
 }
 
 /// A stored value that no version of this program writes.
-fn damaged(column: &'static str) -> sqlx::Error {
+pub(super) fn damaged(column: &'static str) -> sqlx::Error {
     sqlx::Error::ColumnDecode {
         index: column.to_owned(),
         source: "not a value of this column".into(),

@@ -7,8 +7,8 @@ use mcps_core::json::{Document, Limits, Value};
 use mcps_transport::sse::{Decoder, EventLimits};
 use reqwest::{RequestBuilder, Response, StatusCode, header};
 
-use super::AuthorityClient;
-use crate::feed::{Frames, Trouble, Wire};
+use super::{AuthorityClient, silence};
+use crate::feed::{Desk, Frames, Trouble, Wire};
 
 /// As long as a stream may last: for ever.
 const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -90,19 +90,25 @@ impl Wire for AuthorityClient {
     }
 }
 
+impl Desk for AuthorityClient {
+    async fn acknowledge(&self, ack: String) -> Result<(), Trouble> {
+        let request = self.http.post(format!("{}/v1/feed/acks", self.url));
+        let request = request.timeout(SMALL).body(ack);
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let response = request.send().await.map_err(|error| broken(&error))?;
+        match response.status().is_success() {
+            true => Ok(()),
+            false => Err(problem(response).await),
+        }
+    }
+}
+
 fn unexpected(what: &str) -> Trouble {
     Trouble::Answer(format!("an answer that is none of the feed's: {what}"))
 }
 
 fn broken(error: &reqwest::Error) -> Trouble {
-    let why = if error.is_timeout() {
-        "it timed out"
-    } else if error.is_connect() {
-        "connection failed"
-    } else {
-        "the exchange broke off"
-    };
-    Trouble::Unreachable(why.to_owned())
+    Trouble::Unreachable(silence(error).to_owned())
 }
 
 /// The answer, if it is one of that media type.

@@ -83,6 +83,14 @@ pub(crate) enum CliError {
         /// The first check that failed.
         refusal: Refusal,
     },
+    /// Not all who follow the feed enforce an event.
+    #[error(
+        "{count} of those who follow the feed do not enforce it yet; ask again, or cut off what runs there: whoever hears nothing goes stale within 30 s"
+    )]
+    Lagging {
+        /// How many.
+        count: u64,
+    },
     /// A line of a recording does not fit.
     #[error("the recording does not hold: {0}; what comes before that line does")]
     Recording(Flaw),
@@ -151,6 +159,7 @@ impl CliError {
         match self {
             Self::Client(error) => Exit::of(error),
             Self::Refused { refusal, .. } => Exit::of_refusal(refusal),
+            Self::Lagging { .. } => Exit::Stale,
             Self::OtherRoot { .. }
             | Self::Recording(_)
             | Self::Trail { .. }

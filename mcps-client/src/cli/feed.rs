@@ -1,5 +1,6 @@
 //! `mcps feed`.
 
+mod enforcement;
 mod show;
 mod verify;
 mod watch;
@@ -18,6 +19,8 @@ pub(crate) enum Feed {
     Watch(watch::Watch),
     /// Prove a recording of `mcps feed watch -o json`: whole, in order, and signed. Needs no network.
     Verify(verify::Verify),
+    /// Print how many of those who follow the feed enforce an event, by when, and who lags.
+    Enforcement(enforcement::Enforcement),
     /// Print how far this home has followed the feed, and what is in force.
     Show(show::Show),
 }
@@ -27,6 +30,7 @@ impl Feed {
         match self {
             Self::Watch(watch) => watch.run(machine).await,
             Self::Verify(verify) => verify.run(machine),
+            Self::Enforcement(enforcement) => enforcement.run(machine).await,
             Self::Show(show) => show.run(machine),
         }
     }

@@ -13,8 +13,9 @@ use tokio::sync::watch;
 
 use super::{CutOff, Heard, Live, TrustSource};
 use crate::authority::AuthorityClient;
-use crate::feed::{Feed, Keys, Log, Watcher, pursue};
+use crate::feed::{Feed, Keys, Log, Watcher, acknowledge, pursue};
 use crate::home::Home;
+use crate::identity::Identity;
 
 /// How long the feed suffices for a passport of which the authority could not be asked.
 const UNANSWERED: Duration = Duration::from_secs(60);
@@ -109,16 +110,19 @@ impl TrustSource {
         self.feed.as_ref()
     }
 
-    /// Follows the authority's keys and its feed for ever, and stores how far it came.
-    pub async fn follow(&self, home: &Home) -> Infallible {
+    /// Follows the authority's keys and its feed for ever, stores how far it came, and tells the
+    /// authority so as `identity`.
+    pub async fn follow(&self, home: &Home, identity: &Identity) -> Infallible {
         let (Some(feed), Some(authority)) = (&self.feed, &self.authority) else {
             return self.follow_keys(home).await;
         };
+        let (clock, random) = (self.clock.as_ref(), self.random.as_ref());
         let mut log = Log::new(authority.url(), Arc::clone(&self.clock));
         tokio::select! {
             never = self.follow_keys(home) => never,
             never = self.pursue(home, feed, authority, &mut log) => never,
             never = feed.keep(home) => never,
+            never = acknowledge(feed, authority, identity, clock, random) => never,
         }
     }
 

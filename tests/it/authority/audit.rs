@@ -10,7 +10,7 @@ use serde_json::json;
 use super::world::{World, new_key, on_both};
 
 /// What an examination of the world's database finds.
-async fn examined(world: &World) -> Report {
+pub(super) async fn examined(world: &World) -> Report {
     let (db, bundle) = (world.database().await, world.bundle().await);
     examine(&db, &bundle).await.unwrap()
 }

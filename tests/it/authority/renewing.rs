@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::world::{new_key, on_both};
+use super::world::{ext, new_key, on_both};
 
 #[tokio::test]
 async fn renews_by_the_old_key_without_an_operator() {
@@ -15,7 +15,7 @@ async fn renews_by_the_old_key_without_an_operator() {
         let new = world.renew(&old, &key, json!({})).await.passport();
         assert_ne!(new.id(), old.id());
         assert_eq!(new.public_key(), old.public_key());
-        assert_eq!((new.agent_name(), new.trust_level(), new.ext()), ("agent-7", old.trust_level(), old.ext()));
+        assert_eq!((new.agent_name(), new.trust_level(), ext(&new)), ("agent-7", old.trust_level(), ext(&old)));
         assert_eq!((new.capabilities(), new.origin()), (old.capabilities(), old.origin()));
         assert_eq!(new.expires_at(), world.now().plus(Duration::from_secs(600)));
         world.verifier().await.verify(&new, world.now()).unwrap();

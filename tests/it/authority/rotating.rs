@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::engine::Engine;
-use super::world::{Answer, World, kid, new_key, on_both};
+use super::world::{Answer, World, ext, kid, new_key, on_both};
 
 /// A challenge for exchanging `old` for `new`.
 async fn challenge(world: &World, subject: &str, old: &SecretKey, new: &SecretKey) -> String {
@@ -111,8 +111,8 @@ async fn both_keys_sign_and_the_old_one_is_superseded_after_the_overlap() {
         );
         assert_eq!(new.public_key(), next_key.public_key());
         assert_eq!(
-            (new.agent_name(), new.trust_level(), new.ext(), new.origin()),
-            (old.agent_name(), old.trust_level(), old.ext(), old.origin())
+            (new.agent_name(), new.trust_level(), ext(&new), new.origin()),
+            (old.agent_name(), old.trust_level(), ext(&old), old.origin())
         );
         let rotation = new.key_rotation().unwrap();
         assert_eq!(

@@ -55,7 +55,7 @@ async fn says_what_has_become_of_each_passport() {
                 ListedStatus::Suspended,
             ),
             (
-                json!({"kind": "passport", "passport_id": second.id().as_str()}),
+                json!({"kind": "passport", "id": second.id().as_str()}),
                 ListedStatus::Suspended,
             ),
             (

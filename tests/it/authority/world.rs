@@ -11,7 +11,7 @@ use mcps_core::clock::{Clock as _, ManualClock, Timestamp};
 use mcps_core::json::{Document, quote};
 use mcps_core::key::{KeyId, SecretKey};
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::Passport;
+use mcps_core::passport::{Ext, Passport};
 use mcps_core::random::SystemRandom;
 use mcps_core::signer::Signer as _;
 use mcps_core::statement;
@@ -78,6 +78,15 @@ impl Answer {
         let document = Document::parse(self.text.as_str()).unwrap();
         Passport::from_value(document.root().get("passport").unwrap()).unwrap()
     }
+}
+
+/// The extension without the place in a status list, which every passport has of its own.
+pub(super) fn ext(passport: &Passport) -> Option<Ext> {
+    let ext = passport.ext().cloned();
+    ext.map(|ext| Ext {
+        status: None,
+        ..ext
+    })
 }
 
 /// What an operator does who sets up a replica.

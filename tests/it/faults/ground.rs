@@ -81,7 +81,10 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let key_file = folder.path().join("operator.key");
         let data = folder.path().join("data");
-        let authority = Authority::start_at("127.0.0.1:0", database.as_deref(), &data, &key_file);
+        let option = database.as_ref();
+        let option = option.map(|url| format!("--database-url={url}"));
+        let more: Vec<&str> = option.as_deref().into_iter().collect();
+        let authority = Authority::start_at("127.0.0.1:0", &data, &key_file, &more);
         let http = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(15))

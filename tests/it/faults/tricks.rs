@@ -156,7 +156,7 @@ fn twin(world: &World, folder: &Path) -> Authority {
             }
         }
     }
-    Authority::start_at("127.0.0.1:0", None, folder, &folder.join("operator.key"))
+    Authority::start_at("127.0.0.1:0", folder, &folder.join("operator.key"), &[])
 }
 
 #[tokio::test]

@@ -19,16 +19,12 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn start(data_dir: &Path, operator_key_file: &Path) -> Self {
-        Self::start_at("127.0.0.1:0", None, data_dir, operator_key_file)
-    }
-
-    /// One that listens there, on PostgreSQL if a database is named.
+    /// One that listens there, with further arguments.
     pub(crate) fn start_at(
         listen: &str,
-        database: Option<&str>,
         data_dir: &Path,
         operator_key_file: &Path,
+        more: &[&str],
     ) -> Self {
         let started = Self::start_mortal(listen, database, data_dir, operator_key_file, None);
         started.expect("mcps-authority did not say where it listens")
@@ -44,7 +40,7 @@ impl Authority {
     ) -> Option<Self> {
         let mut process = Command::new(bin("mcps-authority"))
             .args(["serve", "--listen", listen, "--log-format", "text"])
-            .args(database.map(|url| format!("--database-url={url}")))
+            .args(more)
             .arg("--data-dir")
             .arg(data_dir)
             .arg("--operator-key-file")

@@ -15,8 +15,6 @@ use super::target::{TargetOptions, words};
 /// What all orders have in common.
 #[derive(Args, Debug)]
 struct Given {
-    #[command(flatten)]
-    target: TargetOptions,
     /// Why.
     #[arg(long, default_value = "unspecified")]
     reason: Reason,
@@ -30,6 +28,9 @@ struct Given {
     asking: Asking,
     #[command(flatten)]
     output: OutputOptions,
+    // Last: its heading in the help holds for all that follows.
+    #[command(flatten)]
+    target: TargetOptions,
 }
 
 /// What `mcps order revoke` can be told.
@@ -49,22 +50,22 @@ pub(crate) struct Stop {
 /// What `mcps order suspend` can be told.
 #[derive(Args, Debug)]
 pub(crate) struct Suspend {
-    #[command(flatten)]
-    given: Given,
     /// Until when: RFC 3339 in UTC, as 2026-11-21T12:00:00.000Z, or a length of time from now, as 2h
     /// [default: until it is reinstated].
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    #[command(flatten)]
+    given: Given,
 }
 
 /// What `mcps order reinstate` can be told.
 #[derive(Args, Debug)]
 pub(crate) struct Reinstate {
-    #[command(flatten)]
-    given: Given,
     /// What is taken back.
     #[arg(long, value_name = "WHAT", default_value = "suspend")]
     lifts: Lifts,
+    #[command(flatten)]
+    given: Given,
 }
 
 /// What a reinstatement takes back.

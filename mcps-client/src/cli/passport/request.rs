@@ -57,13 +57,14 @@ pub(crate) struct Request {
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
     #[command(flatten)]
-    ca: CaOptions,
-    #[command(flatten)]
     token: TokenOptions,
     #[command(flatten)]
     operator: OperatorOptions,
     #[command(flatten)]
     output: OutputOptions,
+    // Last: its heading in the help holds for all that follows.
+    #[command(flatten)]
+    ca: CaOptions,
 }
 
 fn key_id(text: &str) -> Result<KeyId, String> {

@@ -65,6 +65,7 @@ impl Revoke {
             .map(Cow::into_owned)
             .collect();
         let blocked = root.get("key_blocked").and_then(Value::as_bool) == Some(true);
+        let position = text_at(root, &["position"]);
         output::print(&output::members(&[
             ("revoked", text_at(root, &["passport_id"])),
             ("reason", text_at(root, &["reason"])),
@@ -78,6 +79,17 @@ impl Revoke {
                 },
             ),
             ("with it", with_it.join(", ")),
+            ("position", position.clone()),
+            (
+                "next",
+                match position.is_empty() {
+                    // It had expired, so nobody had to be told.
+                    true => String::new(),
+                    false => {
+                        format!("see who enforces it: mcps feed enforcement {position} --wait 5s")
+                    }
+                },
+            ),
         ]))
     }
 

@@ -58,6 +58,11 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.asking.whom(machine)?;
+        let file_name = self
+            .token_file
+            .as_ref()
+            .map(|path| path.display().to_string());
+        let exact_name = self.name.clone();
         // Before there is a token that could not be kept.
         let file = self.token_file.as_deref().map(secret_file::create);
         let file = file.transpose()?;
@@ -104,6 +109,18 @@ impl Create {
             }
             return output::print(&output::pretty(&json));
         }
+        let mut next = format!(
+            "mcps passport request --authority {} --enrolment-token-file {} --name {}",
+            authority.url(),
+            file_name.as_deref().unwrap_or("FILE"),
+            exact_name.as_deref().unwrap_or("NAME"),
+        );
+        if self.kind != Kind::Agent {
+            next.push_str(&format!(" --kind {}", self.kind));
+        }
+        if self.tenant != "default" {
+            next.push_str(&format!(" --tenant {}", self.tenant));
+        }
         let level = root.get("trust_level").and_then(Value::as_i64);
         output::print(&output::members(&[
             ("token", token),
@@ -120,13 +137,7 @@ impl Create {
                     .unwrap_or_default(),
             ),
             ("use it until", member(root, "expires_at")),
-            (
-                "next",
-                format!(
-                    "mcps passport request --authority {} --enrolment-token-file FILE --name NAME",
-                    authority.url()
-                ),
-            ),
+            ("next", next),
         ]))
     }
 }

@@ -1,0 +1,76 @@
+//! Connections by TLS, for the HTTP server to take.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::certificate::Certificate;
+use crate::listener::{Capped, Held, Peer};
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+type Ready = (TlsStream<Held>, SocketAddr);
+
+/// Takes connections. Whoever is slow with its handshake holds nobody up but has a place.
+#[derive(Debug)]
+pub(crate) struct TlsListener {
+    listener: Capped,
+    certificate: Arc<Certificate>,
+    handshakes: JoinSet<io::Result<Ready>>,
+}
+
+impl TlsListener {
+    pub(crate) fn new(listener: Capped, certificate: Arc<Certificate>) -> Self {
+        Self {
+            listener,
+            certificate,
+            handshakes: JoinSet::new(),
+        }
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<Held>;
+    type Addr = SocketAddr;
+
+    /// Nothing is lost when this is dropped: what is under way is kept in the set.
+    async fn accept(&mut self) -> Ready {
+        loop {
+            tokio::select! {
+                Some(done) = self.handshakes.join_next() => match done {
+                    Ok(Ok(ready)) => return ready,
+                    Ok(Err(error)) => tracing::debug!(error = %error, "no TLS: {error}"),
+                    Err(error) => tracing::error!(error = %error, "a handshake failed: {error}"),
+                },
+                (stream, from) = self.listener.accept() => {
+                    let acceptor = TlsAcceptor::from(self.certificate.current());
+                    self.handshakes.spawn(shaken(acceptor, stream, from));
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+async fn shaken(acceptor: TlsAcceptor, stream: Held, from: SocketAddr) -> io::Result<Ready> {
+    let stream = timeout(HANDSHAKE, acceptor.accept(stream));
+    Ok((stream.await??, from))
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
