@@ -24,10 +24,10 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 quickstart: tools ## Build MCPS and start all of it on this machine (ARGS go to `mcps dev`)
-	@echo 'Building $(PRODUCT), optimised. The first time takes some minutes, later ones seconds.'
-	cargo build --release --locked $(addprefix --bin ,$(PRODUCT))
-	@echo 'Built. Starting: $(TARGET)/release/mcps dev $(ARGS)'
-	@exec $(TARGET)/release/mcps dev $(ARGS)
+	@echo 'Building $(PRODUCT). The first time takes some minutes, later ones seconds.'
+	cargo build --profile quickstart --locked $(addprefix --bin ,$(PRODUCT))
+	@echo 'Built. Starting: $(TARGET)/quickstart/mcps dev $(ARGS)'
+	@exec $(TARGET)/quickstart/mcps dev $(ARGS)
 
 # The commands are built together with the tests: alone, they would ask for fewer features and build 75 crates twice.
 test: tools ## Install what the tests need and run all of them (ARGS go to `cargo test`)

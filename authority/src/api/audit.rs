@@ -11,6 +11,7 @@ use super::Shared;
 use super::extract::{Asked, Operator};
 use crate::error::Error;
 use crate::problem::Problem;
+use crate::store::AuditRow;
 
 /// Most rows in one answer.
 const MAX_ROWS: i64 = 500;
@@ -74,6 +75,16 @@ pub(super) struct RowView {
     seq: i64,
     /// What was signed (ctx mcps-audit-v1), byte for byte.
     record: String,
+}
+
+impl std::convert::From<AuditRow> for RowView {
+    fn from(row: AuditRow) -> Self {
+        Self {
+            lane: row.lane,
+            seq: row.seq,
+            record: row.record,
+        }
+    }
 }
 
 /// How far a chain goes.
@@ -151,11 +162,7 @@ pub(super) async fn records(
     }
     let rows = authority.db().newest_audit_rows(&subject, limit).await?;
     let rows = rows.into_iter();
-    let rows = rows.map(|row| RowView {
-        lane: row.lane,
-        seq: row.seq,
-        record: row.record,
-    });
+    let rows = rows.map(RowView::from);
     Ok(Json(RowsView {
         rows: within(rows, |row| row.record.len()),
     }))
@@ -193,11 +200,7 @@ pub(super) async fn lane(
     let head = usize::try_from(lane).ok().and_then(|at| heads.get(at));
     let lane = i64::try_from(lane).unwrap_or_default();
     let rows = db.audit_rows(lane, after, limit).await?.into_iter();
-    let rows = rows.map(|row| RowView {
-        lane: row.lane,
-        seq: row.seq,
-        record: row.record,
-    });
+    let rows = rows.map(RowView::from);
     Ok(Json(LaneView {
         head: head.map(|(seq, digest)| HeadView {
             seq: *seq,

@@ -8,6 +8,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::trust::KeyUse;
 
+use super::feed::digest;
 use super::{Db, on, transaction};
 use crate::error::Error;
 use crate::keys::Keys;
@@ -484,12 +485,4 @@ impl Db {
         }
         Ok(found)
     }
-}
-
-fn digest(bytes: &[u8]) -> Result<Digest, sqlx::Error> {
-    let bytes = bytes.try_into().map_err(|_| sqlx::Error::ColumnDecode {
-        index: "digest".to_owned(),
-        source: "not 32 bytes".into(),
-    })?;
-    Ok(Digest::from_bytes(bytes))
 }

@@ -120,7 +120,7 @@ macro_rules! begin_epoch {
             $tx,
             Entry {
                 at: $now,
-                by: "command line",
+                by: $crate::COMMAND,
                 action: $action,
                 subject: &$epoch.authority,
                 detail: &detail,

@@ -106,7 +106,7 @@ pub(super) fn unsigned(number: i64) -> Result<u64, sqlx::Error> {
     u64::try_from(number).map_err(|_| damaged("a number below 0"))
 }
 
-fn digest(bytes: &[u8]) -> Result<Digest, sqlx::Error> {
+pub(super) fn digest(bytes: &[u8]) -> Result<Digest, sqlx::Error> {
     let bytes = bytes.try_into().map_err(|_| damaged("not 32 bytes"))?;
     Ok(Digest::from_bytes(bytes))
 }
