@@ -21,11 +21,41 @@ const MAX_NAMES: usize = 100;
 /// Which position.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct At {
     /// `EPOCH:SEQ`, as the answer to an order states it; the newest unless stated.
     #[serde(default)]
     #[param(example = "1:41")]
     position: Option<String>,
+}
+
+/// How far a process enforces the feed, signed by the key of its passport (ctx `mcps-ack-v1`).
+#[derive(ToSchema)]
+#[schema(as = Ack)]
+#[expect(dead_code, reason = "describes what is verified before it is read")]
+pub(super) struct AckView {
+    /// This authority's name.
+    authority: String,
+    /// The passport whose key signs.
+    #[schema(pattern = "^asp_[0-9a-f]{32}$")]
+    passport_id: String,
+    /// Which of its processes.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    instance: String,
+    /// The epoch of its position.
+    #[schema(minimum = 1)]
+    epoch: i64,
+    /// Up to where everything is enforced.
+    #[schema(minimum = 0)]
+    seq: i64,
+    /// Since when, by its clock.
+    #[schema(format = DateTime)]
+    enforced_at: String,
+    /// When it said so, by its clock.
+    #[schema(format = DateTime)]
+    at: String,
+    /// 88 characters of base64.
+    signature: String,
 }
 
 /// A follower as it was last heard of.
@@ -137,7 +167,7 @@ impl EnforcementView {
 /// By whoever follows it, signed by the key of its passport. docs/feed.md has the form.
 #[utoipa::path(
     post, path = "/v1/feed/acks", operation_id = "feed_ack", tag = "feed",
-    request_body(content = Object, description = "The acknowledgement (ctx mcps-ack-v1)"),
+    request_body = AckView,
     responses(
         (status = NO_CONTENT, description = "Written"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),

@@ -1,6 +1,6 @@
 //! What is the same for every operation of the OpenAPI document: how it may fail beside its own ways.
 
-use utoipa::openapi::path::{Operation, Parameter, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema};
 
@@ -14,6 +14,8 @@ const OF_A_BODY: [(&str, &str); 4] = [
     ("415", "Not announced as JSON"),
     ("422", "Not what this route takes"),
 ];
+/// Of every operation with a query.
+const OF_A_QUERY: [(&str, &str); 1] = [("422", "A query that this route does not take")];
 /// Of every operation with something in its path.
 const OF_A_PATH: [(&str, &str); 1] = [("400", "Not an id")];
 /// Of every operation that works with the database or a key.
@@ -21,6 +23,17 @@ const OF_WORK: [(&str, &str); 3] = [
     ("408", "Not answered within its time"),
     ("500", "A defect; the operator's log has it"),
     ("503", "The database or a key is not usable now; try again"),
+];
+
+/// What a parameter of that name has to be wherever it stands, where the operation does not say.
+const FORMS: [(&str, &str); 7] = [
+    ("cursor", "^[A-Za-z0-9_-]{1,2048}$"),
+    ("idempotency-key", "^[!-~]{1,128}$"),
+    ("if-match", r#"^([*]|"[0-9]{1,18}")$"#),
+    ("name", "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"),
+    ("position", "^[1-9][0-9]{0,14}:(0|[1-9][0-9]{0,14})$"),
+    ("tenant", "^[a-z0-9][a-z0-9-]{0,62}$"),
+    ("version", "^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"),
 ];
 
 /// Adds to each operation the ways to fail that it does not name itself.
@@ -34,8 +47,14 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
             if named {
                 add(operation, &OF_A_PATH);
             }
-            for parameter in operation.parameters.iter_mut().flatten() {
-                never_null(parameter);
+            let parameters = operation.parameters.iter_mut().flatten();
+            let mut queried = false;
+            for parameter in parameters.filter_map(stated) {
+                queried |= parameter.parameter_in == ParameterIn::Query;
+                narrow(parameter);
+            }
+            if queried {
+                add(operation, &OF_A_QUERY);
             }
             let id = operation.operation_id.as_deref().unwrap_or_default();
             if !CANNOT_FAIL.contains(&id) {
@@ -46,11 +65,15 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// What is left out of a query or of the headers is not there; it is never null.
-fn never_null(parameter: &mut RefOr<Parameter>) {
-    let RefOr::T(parameter) = parameter else {
-        return;
-    };
+const fn stated(parameter: &mut RefOr<Parameter>) -> Option<&mut Parameter> {
+    match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    }
+}
+
+/// What is left out of a query or of the headers is not there; it is never null. And it has its form.
+fn narrow(parameter: &mut Parameter) {
     let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else {
         return;
     };
@@ -59,6 +82,10 @@ fn never_null(parameter: &mut RefOr<Parameter>) {
         if let (Some(kind), None) = (kinds.next(), kinds.next()) {
             object.schema_type = SchemaType::Type(kind.clone());
         }
+    }
+    let form = FORMS.iter().find(|(name, _)| *name == parameter.name);
+    if let (None, Some((_, pattern))) = (&object.pattern, form) {
+        object.pattern = Some((*pattern).to_owned());
     }
 }
 

@@ -14,7 +14,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::extract::{Asked, Definitions, Operator, Server};
-use super::servers::{ManifestEntry, limit};
+use super::page;
+use super::servers::ManifestEntry;
 use super::view::{JsonText, raw_text};
 use crate::error::Error;
 use crate::problem::Problem;
@@ -92,9 +93,9 @@ pub(super) struct ManifestPage {
 #[into_params(parameter_in = Query)]
 pub(super) struct DiffQuery {
     /// The version before.
-    from: String,
+    from: ManifestVersion,
     /// The version after.
-    to: String,
+    to: ManifestVersion,
     /// For programs, or for people.
     #[serde(default)]
     #[param(inline)]
@@ -284,7 +285,7 @@ pub(super) async fn list(
     State(authority): State<Shared>,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<ManifestPage>, Error> {
-    let limit = limit(asked.limit)?;
+    let limit = page::rows(asked.limit)?;
     let store = authority.db();
     store.server(&id).await?.ok_or(Error::ServerNotFound)?;
     let before = asked.before.unwrap_or(i64::MAX);
@@ -315,17 +316,17 @@ pub(super) async fn show(
 ) -> Result<Json<ManifestShown>, Error> {
     let Path((id, version)) = path;
     let id = ServerId::parse(&id).ok_or(Error::ServerId)?;
+    let version = ManifestVersion::try_from(version).map_err(|_| Error::ManifestNotFound)?;
     Ok(Json(
-        version_of(&authority, &id, version).await?.try_into()?,
+        version_of(&authority, &id, &version).await?.try_into()?,
     ))
 }
 
 async fn version_of(
     authority: &Shared,
     id: &ServerId,
-    version: String,
+    version: &ManifestVersion,
 ) -> Result<ManifestRecord, Error> {
-    let version = ManifestVersion::try_from(version).map_err(|_| Error::ManifestNotFound)?;
     let found = authority.db().manifest(id, version.as_str()).await?;
     found.ok_or(Error::ManifestNotFound)
 }
@@ -379,8 +380,8 @@ pub(super) async fn diff(
     State(authority): State<Shared>,
     Asked(asked): Asked<DiffQuery>,
 ) -> Result<Response, Error> {
-    let from = version_of(&authority, &id, asked.from).await?;
-    let to = version_of(&authority, &id, asked.to).await?;
+    let from = version_of(&authority, &id, &asked.from).await?;
+    let to = version_of(&authority, &id, &asked.to).await?;
     let found = diff::manifests(&from.tools, &to.tools).map_err(Error::Stored)?;
     Ok(match asked.format {
         DiffFormat::Json => {

@@ -142,7 +142,7 @@ pub(super) struct OrderView {
     post, path = "/v1/revocations", operation_id = "revoke", tag = "revocation",
     security(("operator" = [])),
     params(
-        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order", pattern = "^[!-~]{1,128}$"),
+        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order"),
         How
     ),
     request_body = RevokeOrder,
@@ -182,7 +182,7 @@ pub(super) async fn revoke(
     post, path = "/v1/suspensions", operation_id = "suspend", tag = "revocation",
     security(("operator" = [])),
     params(
-        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order", pattern = "^[!-~]{1,128}$"),
+        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order"),
         How
     ),
     request_body = SuspendOrder,
@@ -220,7 +220,7 @@ pub(super) async fn suspend(
     post, path = "/v1/stops", operation_id = "stop", tag = "revocation",
     security(("operator" = [])),
     params(
-        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order", pattern = "^[!-~]{1,128}$"),
+        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order"),
         How
     ),
     request_body = StopOrder,
@@ -255,7 +255,7 @@ pub(super) async fn stop(
     post, path = "/v1/reinstatements", operation_id = "reinstate", tag = "revocation",
     security(("operator" = [])),
     params(
-        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order", pattern = "^[!-~]{1,128}$"),
+        ("idempotency-key" = Option<String>, Header, description = "The same for every repetition of one order"),
         How
     ),
     request_body = ReinstateOrder,

@@ -28,13 +28,7 @@ impl<'a> Page<'a> {
         limit: Option<i64>,
         cursor: Option<&str>,
     ) -> Result<Self, Error> {
-        let limit = limit.unwrap_or(USUAL);
-        if !(1..=MOST).contains(&limit) {
-            return Err(Error::Invalid {
-                member: "limit",
-                why: "must be 1 to 200",
-            });
-        }
+        let limit = rows(limit)?;
         let after = cursor.map(|cursor| listing.after(authority, cursor));
         Ok(Self {
             listing,
@@ -70,4 +64,18 @@ impl<'a> Page<'a> {
         let cursor = last.map(|last| self.listing.cursor(authority, id(last)));
         cursor.transpose()
     }
+}
+
+/// How many rows there are to be on a page.
+///
+/// # Errors
+/// [`Error::Invalid`] for what no page has.
+pub(super) fn rows(limit: Option<i64>) -> Result<i64, Error> {
+    let limit = limit.unwrap_or(USUAL);
+    let why = "must be 1 to 200";
+    let allowed = (1..=MOST).contains(&limit).then_some(limit);
+    allowed.ok_or(Error::Invalid {
+        member: "limit",
+        why,
+    })
 }

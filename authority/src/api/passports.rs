@@ -33,7 +33,6 @@ pub(super) struct ListQuery {
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
-    #[param(pattern = "^asp_[0-9a-f]{32}$")]
     cursor: Option<String>,
 }
 

@@ -12,6 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::extract::{Asked, IfMatch, Once, Operator, Server, Strict};
+use super::page::Page;
+use crate::cursor::Listing;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::registry::{ServerId, ServerState};
@@ -89,11 +91,11 @@ pub(super) struct ServerPatch {
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Only of this tenant.
-    tenant: Option<String>,
+    tenant: Option<Tenant>,
     /// Only of this name.
-    name: Option<String>,
+    name: Option<Name>,
     /// Only of this owner.
-    owner: Option<String>,
+    owner: Option<Owner>,
     /// Only in this state.
     #[param(inline)]
     state: Option<StateView>,
@@ -309,6 +311,7 @@ pub(super) async fn add(
     params(ListQuery),
     responses(
         (status = OK, body = ServerPage),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
@@ -318,45 +321,34 @@ pub(super) async fn list(
     State(authority): State<Shared>,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<ServerPage>, Error> {
-    let limit = limit(asked.limit)?;
-    let after = asked.cursor.as_deref().map(|text| {
-        ServerId::parse(text).ok_or(Error::Invalid {
-            member: "cursor",
-            why: "must be the `next_cursor` of the page before",
-        })
-    });
-    // One more than is shown tells whether there is a next page.
+    let state = asked.state.map(ServerState::from);
+    let tenant = asked.tenant.map(Tenant::into_string).unwrap_or_default();
+    let name = asked.name.map(Name::into_string).unwrap_or_default();
+    let owner = asked.owner.map(Owner::into_string).unwrap_or_default();
+    // None of them has control characters.
+    let asked_for = format!(
+        "{tenant}\n{name}\n{owner}\n{}",
+        state.map_or("", ServerState::as_str)
+    );
+    let listing = Listing {
+        list: "servers",
+        filter: &asked_for,
+    };
+    let page = Page::read(&authority, listing, asked.limit, asked.cursor.as_deref())?;
     let filter = ServerFilter {
-        tenant: asked.tenant.unwrap_or_default(),
-        name: asked.name.unwrap_or_default(),
-        owner: asked.owner.unwrap_or_default(),
-        state: asked.state.map(ServerState::from),
-        after: after.transpose()?,
-        limit: limit + 1,
+        tenant,
+        name,
+        owner,
+        state,
+        after: ServerId::parse(page.after()),
+        limit: page.rows(),
     };
     let mut records = authority.db().servers(&filter).await?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = records.len() > shown;
-    records.truncate(shown);
-    let next_cursor = records
-        .last()
-        .filter(|_| more)
-        .map(|last| last.id.to_string());
+    let next_cursor = page.cut(&authority, &mut records, |record| record.id.as_str())?;
     Ok(Json(ServerPage {
         servers: records.into_iter().map(ServerView::from).collect(),
         next_cursor,
     }))
-}
-
-/// How many a page may hold.
-pub(super) fn limit(asked: Option<i64>) -> Result<i64, Error> {
-    let limit = asked.unwrap_or(50);
-    let why = "must be 1 to 200";
-    let allowed = (1..=200).contains(&limit).then_some(limit);
-    allowed.ok_or(Error::Invalid {
-        member: "limit",
-        why,
-    })
 }
 
 /// Show a server

@@ -146,9 +146,11 @@ impl Ground {
     pub(super) fn start(&mut self, kill_at: Option<&str>) -> bool {
         self.authority = None;
         let key_file = self.folder.path().join("operator.key");
-        let database = self.database.as_deref();
+        let on = self.database.as_ref();
+        let on = on.map(|url| format!("--database-url={url}"));
+        let more: Vec<&str> = on.as_deref().into_iter().collect();
         let (data, listen) = (self.data(), "127.0.0.1:0");
-        self.authority = Authority::start_mortal(listen, database, &data, &key_file, kill_at);
+        self.authority = Authority::start_mortal(listen, &data, &key_file, &more, kill_at);
         let Some(authority) = &self.authority else {
             return false;
         };

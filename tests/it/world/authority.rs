@@ -26,16 +26,16 @@ impl Authority {
         operator_key_file: &Path,
         more: &[&str],
     ) -> Self {
-        let started = Self::start_mortal(listen, database, data_dir, operator_key_file, None);
+        let started = Self::start_mortal(listen, data_dir, operator_key_file, more, None);
         started.expect("mcps-authority did not say where it listens")
     }
 
     /// One that dies at a kill point, as `signed:3` says; `None` when it has died before it listens.
     pub(crate) fn start_mortal(
         listen: &str,
-        database: Option<&str>,
         data_dir: &Path,
         operator_key_file: &Path,
+        more: &[&str],
         kill_at: Option<&str>,
     ) -> Option<Self> {
         let mut process = Command::new(bin("mcps-authority"))
