@@ -93,8 +93,10 @@ pub(super) struct ManifestPage {
 #[into_params(parameter_in = Query)]
 pub(super) struct DiffQuery {
     /// The version before.
+    #[param(inline)]
     from: ManifestVersion,
     /// The version after.
+    #[param(inline)]
     to: ManifestVersion,
     /// For programs, or for people.
     #[serde(default)]

@@ -115,3 +115,20 @@ async fn serves_the_document() {
     })
     .await;
 }
+
+#[test]
+fn every_reference_in_it_leads_somewhere() {
+    fn follow(part: &Value, document: &Value) {
+        let reference = part.get("$ref").and_then(Value::as_str);
+        if let Some(reference) = reference {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+        let members = part.as_object().into_iter().flat_map(|part| part.values());
+        for inner in members.chain(part.as_array().into_iter().flatten()) {
+            follow(inner, document);
+        }
+    }
+    let document: Value = serde_json::from_str(&api::openapi_json().unwrap()).unwrap();
+    follow(&document, &document);
+}

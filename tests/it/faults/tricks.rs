@@ -60,7 +60,8 @@ fn fetch(url: &str, after: &str) -> String {
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    // At the end of a test the authority may be gone in the middle of it.
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
     body.to_owned()
 }
 
@@ -96,9 +97,7 @@ async fn recovers(mut served: Served, meddler: &Meddler) {
     served.stage.revoke(&served.stage.agent);
     crate::wire::eventually("the revocation", async || {
         let words = served.wrap.words();
-        words
-            .contains("new events of the revocation feed")
-            .then_some(())
+        words.contains("the last one revoke").then_some(())
     })
     .await;
     let line = served.agent.seal(&call(900));
@@ -203,9 +202,7 @@ async fn a_slow_line_is_late_and_loses_nothing() {
     served.stage.revoke(&served.stage.agent);
     crate::wire::eventually("the revocation", async || {
         let words = served.wrap.words();
-        words
-            .contains("new events of the revocation feed")
-            .then_some(())
+        words.contains("the last one revoke").then_some(())
     })
     .await;
     let line = served.agent.seal(&call(900));
