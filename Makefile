@@ -56,7 +56,7 @@ lint: tools ## Formatting, clippy, documentation, licences, crates, docker-compo
 bench: tools ## Measure the hot paths (ARGS go to criterion)
 	cargo build --release --locked --workspace --bins
 	cargo build --release --locked -p mcps-transport --examples
-	scripts/test-env cargo bench --locked --workspace --benches -- $(ARGS)
+	MCPS_TEST_DURABLE=1 scripts/test-env cargo bench --locked --workspace --benches -- $(ARGS)
 	scripts/instructions
 
 load: tools ## Hundreds of clients, streams for minutes, servers and wrappers killed meanwhile: five minutes
@@ -64,7 +64,7 @@ load: tools ## Hundreds of clients, streams for minutes, servers and wrappers ki
 	cargo bench --locked -p mcps-tests --bench load
 
 # Each of them twenty times as long as in the suite.
-chaos: tools ## Kill, crash, freeze and exchange what the authority rests on, hundreds of times: about a quarter of an hour
+chaos: tools ## Kill, crash, freeze and exchange what the authority rests on, hundreds of times: six minutes
 	cargo build --locked --workspace --bins --tests
 	MCPS_CHAOS=20 scripts/test-env cargo test --locked --workspace --test it faults:: -- \
 		--nocapture --test-threads 1

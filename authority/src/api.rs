@@ -102,7 +102,7 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(evidence::approve))
         .routes(routes!(authority_keys::list, authority_keys::prepare))
         .routes(routes!(authority_keys::activate))
-        .routes(routes!(authority_keys::retire))
+        .routes(routes!(authority_keys::taint))
         .routes(routes!(authority_keys::revoke))
         .routes(routes!(keys::trust))
         .routes(routes!(keys::jwks))

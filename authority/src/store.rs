@@ -35,6 +35,7 @@ pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use backup::{Cell, Part, TABLES};
 pub use challenges::Binding;
+use challenges::Swept;
 pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
@@ -54,15 +55,17 @@ use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Connection as _, SqlSafeStr as _};
 
 /// How long a request waits for a connection, and SQLite for the write lock.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an idle connection is believed to be alive.
+const TRIED_AFTER: Duration = Duration::from_secs(1);
 
 /// The migrations, in order; the same files for both engines.
 const MIGRATIONS: [(i64, &str, &str); 10] = [
@@ -152,6 +155,7 @@ pub struct Db {
     pool: Pool,
     /// Set once the keys are there. Without it nothing can be changed that leaves a record.
     scribe: Arc<OnceLock<Scribe>>,
+    swept: Arc<Swept>,
 }
 
 /// Connections to one of the two engines.
@@ -168,6 +172,7 @@ impl Db {
         Self {
             pool,
             scribe: Arc::default(),
+            swept: Arc::new(Swept::never()),
         }
     }
 
@@ -201,9 +206,7 @@ impl Db {
     /// # Errors
     /// Whatever PostgreSQL or the network says; the message has no password.
     pub async fn open_postgres(url: &str) -> Result<Self, sqlx::Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(PATIENCE);
+        let pool = postgres_pool(16);
         let pool = pool.connect_with(PgConnectOptions::from_str(url)?).await?;
         Ok(Self::over(Pool::Postgres(pool)))
     }
@@ -217,9 +220,7 @@ impl Db {
         const CONNECTIONS: u32 = 3;
         Ok(Self::over(match &self.pool {
             Pool::Postgres(pool) => {
-                let options = PgPoolOptions::new()
-                    .max_connections(CONNECTIONS)
-                    .acquire_timeout(PATIENCE);
+                let options = postgres_pool(CONNECTIONS);
                 let connect = pool.connect_options();
                 Pool::Postgres(options.connect_with((*connect).clone()).await?)
             }
@@ -298,4 +299,21 @@ impl Db {
             Pool::Sqlite(_) => "SQLite",
         }
     }
+}
+
+fn postgres_pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        // Each is tried when it is given back. To try it again at once would be another round trip for
+        // every statement.
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move {
+                if known.idle_for > TRIED_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
 }

@@ -64,7 +64,7 @@ pub(super) enum StateView {
     /// Signs, or will from `signs_from` on.
     Active,
     /// Signs no more; what it signed stays good.
-    Retired,
+    Tainted,
     /// Nothing it signed is good.
     Revoked,
 }
@@ -74,7 +74,7 @@ impl From<KeyState> for StateView {
         match state {
             KeyState::Prepared => Self::Prepared,
             KeyState::Active => Self::Active,
-            KeyState::Retired => Self::Retired,
+            KeyState::Tainted => Self::Tainted,
             KeyState::Revoked => Self::Revoked,
         }
     }
@@ -142,7 +142,7 @@ pub(super) struct ActivateOrder {
     note: Option<Note>,
 }
 
-/// How a key is retired or revoked.
+/// How a key is tainted or revoked.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndOrder {
@@ -280,11 +280,11 @@ pub(super) async fn activate(
     .await
 }
 
-/// Retire a key that signs no more
+/// Taint a key that signs no more
 ///
 /// What it signed stays good.
 #[utoipa::path(
-    post, path = "/v1/authority-keys/{kid}/retire", operation_id = "retire_authority_key",
+    post, path = "/v1/authority-keys/{kid}/taint", operation_id = "taint_authority_key",
     tag = "keys", security(("operator" = [])),
     params(("kid" = String, Path, description = "The key's id", pattern = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")),
     request_body = EndOrder,
@@ -295,13 +295,13 @@ pub(super) async fn activate(
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn retire(
+pub(super) async fn taint(
     operator: Operator,
     AuthorityKeyId(key): AuthorityKeyId,
     State(authority): State<Shared>,
     Strict(asked): Strict<EndOrder>,
 ) -> Result<Json<ChangedView>, Error> {
-    take(&authority, operator, Step::Retire(key), asked.note).await
+    take(&authority, operator, Step::Taint(key), asked.note).await
 }
 
 /// Revoke a key

@@ -38,7 +38,7 @@ const ORDER: [&str; 11] = [
     "/v1/enrolment-tokens/{id}/withdraw",
     "/v1/key-compromises",
     "/v1/hooks/{source}",
-    "/v1/authority-keys/{kid}/retire",
+    "/v1/authority-keys/{kid}/taint",
     "/v1/authority-keys/{kid}/revoke",
 ];
 

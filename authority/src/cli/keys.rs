@@ -46,7 +46,7 @@ pub(crate) enum KeysCommand {
         now: bool,
     },
     /// End a key that signs no more. What it signed stays good.
-    Retire {
+    Taint {
         #[command(flatten)]
         place: Box<Place>,
         #[command(flatten)]
@@ -111,7 +111,7 @@ impl KeysCommand {
             Self::List { place, .. }
             | Self::Prepare { place, .. }
             | Self::Activate { place, .. }
-            | Self::Retire { place, .. }
+            | Self::Taint { place, .. }
             | Self::Revoke { place, .. } => place,
         };
         let config = place.config()?;
@@ -129,9 +129,9 @@ impl KeysCommand {
                 key: which.key(&bundle, &[KeyState::Prepared])?,
                 now: *now,
             },
-            Self::Retire { which, .. } => {
+            Self::Taint { which, .. } => {
                 let changes = db.key_changes().await?;
-                Step::Retire(which.before(&bundle, &changes)?)
+                Step::Taint(which.before(&bundle, &changes)?)
             }
             Self::Revoke { kid, .. } => Step::Revoke(parse(kid)?),
         };
@@ -277,11 +277,11 @@ fn say(changed: &Changed, custody: &Custody) -> io::Result<()> {
         KeyState::Active => match changed.signs_from {
             Some(from) => writeln!(
                 told,
-                "It signs from {from}. After that: mcps-authority keys retire --use {usage}"
+                "It signs from {from}. After that: mcps-authority keys taint --use {usage}"
             ),
             None => Ok(()),
         },
-        KeyState::Retired => writeln!(told, "Its private half is not needed any more: destroy it."),
+        KeyState::Tainted => writeln!(told, "Its private half is not needed any more: destroy it."),
         KeyState::Revoked => writeln!(
             told,
             "Nothing it signed is good. Whoever follows the feed knows at once, the others within two minutes."

@@ -1,4 +1,4 @@
-//! How a key of the authority goes from one state to the next: `prepared`, `active`, `retired`,
+//! How a key of the authority goes from one state to the next: `prepared`, `active`, `tainted`,
 //! `revoked`. Each step is a key set of its own, signed by the root, and an event of the feed.
 
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub enum Step {
         now: bool,
     },
     /// It signs no more; what it signed stays good.
-    Retire(KeyId),
+    Taint(KeyId),
     /// Nothing that it signed is good.
     Revoke(KeyId),
 }
@@ -259,7 +259,7 @@ fn judge(
     now: Timestamp,
     step: &Step,
 ) -> Result<Option<Next>, KeyChangeError> {
-    let (Step::Activate { key: id, .. } | Step::Retire(id) | Step::Revoke(id)) = step else {
+    let (Step::Activate { key: id, .. } | Step::Taint(id) | Step::Revoke(id)) = step else {
         return Ok(None);
     };
     let key = find(bundle, id)?;
@@ -295,14 +295,14 @@ fn judge(
             to(KeyState::Active, Some(now))
         }
         (Step::Activate { .. }, KeyState::Active)
-        | (Step::Retire(_), KeyState::Retired)
+        | (Step::Taint(_), KeyState::Tainted)
         | (Step::Revoke(_), KeyState::Revoked) => Ok(None),
-        (Step::Activate { .. }, KeyState::Retired) => wrong("never signs again; prepare another"),
+        (Step::Activate { .. }, KeyState::Tainted) => wrong("never signs again; prepare another"),
         (_, KeyState::Revoked) => wrong("that is for good; prepare another"),
         // What it signs would be good, and nobody has said that it may sign.
-        (Step::Retire(_), KeyState::Prepared) => wrong("never signed anything; revoke it"),
-        (Step::Retire(_), KeyState::Active) if signs() => Err(KeyChangeError::Signs),
-        (Step::Retire(_), KeyState::Active) => to(KeyState::Retired, None),
+        (Step::Taint(_), KeyState::Prepared) => wrong("never signed anything; revoke it"),
+        (Step::Taint(_), KeyState::Active) if signs() => Err(KeyChangeError::Signs),
+        (Step::Taint(_), KeyState::Active) => to(KeyState::Tainted, None),
         (Step::Revoke(_), KeyState::Active) if active().count() < 2 => Err(KeyChangeError::Only),
         (Step::Revoke(_), _) => to(KeyState::Revoked, None),
         (Step::Prepare(_), _) => Ok(None),
@@ -330,7 +330,7 @@ fn with(bundle: &TrustBundle, key: &TrustedKey) -> Vec<TrustedKey> {
 }
 
 fn unchanged(bundle: &TrustBundle, changes: &[KeyChange], step: &Step) -> Result<Changed, Error> {
-    let (Step::Activate { key: id, .. } | Step::Retire(id) | Step::Revoke(id)) = step else {
+    let (Step::Activate { key: id, .. } | Step::Taint(id) | Step::Revoke(id)) = step else {
         return Err(KeyChangeError::Unknown.into());
     };
     let key = find(bundle, id)?;

@@ -1,8 +1,10 @@
 //! Challenges: each may be redeemed once, for exactly what it was made for.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use mcps_core::clock::Timestamp;
 
-use super::{Db, transaction};
+use super::{Db, on, transaction};
 use crate::error::Error;
 
 /// What a challenge is bound to, and nothing else may redeem it.
@@ -18,6 +20,29 @@ pub struct Binding {
     pub previous_kid: Option<String>,
     /// The authority's name.
     pub audience: String,
+}
+
+/// How long lapsed challenges may lie there, in ms.
+const SWEPT_EVERY: i64 = 1000;
+
+/// When lapsed challenges were dropped last.
+#[derive(Debug)]
+pub(super) struct Swept(AtomicI64);
+
+impl Swept {
+    /// Not yet.
+    pub(super) const fn never() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+
+    /// Whether it is time, for one of those who ask. A clock that was set back makes it time too.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let now = now.as_millis();
+        let last = self.0.load(Ordering::Relaxed);
+        let due = now < last || now.saturating_sub(last) >= SWEPT_EVERY;
+        let relaxed = Ordering::Relaxed;
+        due && self.0.compare_exchange(last, now, relaxed, relaxed).is_ok()
+    }
 }
 
 /// Redeems a challenge: one atomic statement, of which any number may run at once and one wins.
@@ -45,7 +70,7 @@ macro_rules! take_challenge {
 pub(super) use take_challenge;
 
 impl Db {
-    /// Stores a challenge, unless `cap` of them are open already (`false`). Lapsed ones go first.
+    /// Stores a challenge, unless `cap` of them are open already (`false`).
     ///
     /// # Errors
     /// When the database does not answer.
@@ -57,11 +82,10 @@ impl Db {
         expires_at: Timestamp,
         cap: i64,
     ) -> Result<bool, sqlx::Error> {
-        let stored = transaction!(self, tx => {
-            sqlx::query("DELETE FROM challenges WHERE expires_at <= $1")
-                .bind(now.as_millis())
-                .execute(&mut *tx)
-                .await?;
+        if self.swept.is_due(now) {
+            self.drop_lapsed_challenges(now).await?;
+        }
+        let stored = on!(self, pool => {
             sqlx::query(
                 "INSERT INTO challenges \
                  (challenge, tenant, subject, kid, audience, expires_at, previous_kid) \
@@ -76,11 +100,21 @@ impl Db {
             .bind(expires_at.as_millis())
             .bind(cap)
             .bind(binding.previous_kid.as_deref().unwrap_or_default())
-            .execute(&mut *tx)
+            .execute(pool)
             .await?
             .rows_affected()
         });
         Ok(stored == 1)
+    }
+
+    async fn drop_lapsed_challenges(&self, now: Timestamp) -> Result<(), sqlx::Error> {
+        on!(self, pool => {
+            sqlx::query("DELETE FROM challenges WHERE expires_at <= $1")
+                .bind(now.as_millis())
+                .execute(pool)
+                .await
+                .map(|_| ())
+        })
     }
 
     /// Redeems a challenge for what was done before and only has to be told again.

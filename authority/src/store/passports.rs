@@ -177,12 +177,15 @@ impl Db {
 
             // Under the keys' locks: neither a revocation nor a rotation can slip in between this look
             // and the insert.
-            let before: Option<(Option<i64>, Option<i64>, Option<String>)> = sqlx::query_as(
-                "SELECT revoked_at, supersede_at, line FROM passports WHERE passport_id = $1",
-            )
-            .bind(renews)
-            .fetch_optional(&mut *tx)
-            .await?;
+            let before: Option<(Option<i64>, Option<i64>, Option<String>)> = match renews {
+                Some(renews) => sqlx::query_as(
+                    "SELECT revoked_at, supersede_at, line FROM passports WHERE passport_id = $1",
+                )
+                .bind(renews)
+                .fetch_optional(&mut *tx)
+                .await?,
+                None => None,
+            };
             let line = match before {
                 Some((Some(_), ..)) => return Err(Error::Revoked),
                 Some((None, Some(_), _)) => return Err(Error::Superseded),

@@ -236,7 +236,7 @@ fn a_compromised_key_is_refused_as_a_subject_s_and_as_an_issuer_s() {
     };
     let revoked = [key(KeyUse::Passport, KeyState::Revoked)];
     assert_eq!(judge(&revoked, &agent(), NOW), Err(Block::Revoked));
-    for state in [KeyState::Prepared, KeyState::Active, KeyState::Retired] {
+    for state in [KeyState::Prepared, KeyState::Active, KeyState::Tainted] {
         let harmless = [key(KeyUse::Passport, state)];
         assert_eq!(judge(&harmless, &agent(), NOW), Ok(()));
     }

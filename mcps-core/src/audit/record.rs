@@ -135,7 +135,7 @@ impl Record {
     }
 }
 
-/// The audit key of that id, and whether it was revoked. A retired one's word stays good.
+/// The audit key of that id, and whether it was revoked. A tainted one's word stays good.
 pub(super) fn audit_key<'a>(
     bundle: &'a TrustBundle,
     kid: &KeyId,

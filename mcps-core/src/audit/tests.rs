@@ -12,7 +12,7 @@ use crate::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 const ROOT: u64 = 100;
 const AUDIT: u64 = 110;
 const BURNT: u64 = 111;
-const RETIRED: u64 = 112;
+const TAINTED: u64 = 112;
 const FEED: u64 = 113;
 
 fn bundle() -> TrustBundle {
@@ -20,7 +20,7 @@ fn bundle() -> TrustBundle {
         (ROOT, KeyUse::Root, KeyState::Active),
         (AUDIT, KeyUse::Audit, KeyState::Active),
         (BURNT, KeyUse::Audit, KeyState::Revoked),
-        (RETIRED, KeyUse::Audit, KeyState::Retired),
+        (TAINTED, KeyUse::Audit, KeyState::Tainted),
         (FEED, KeyUse::Feed, KeyState::Active),
     ]
     .map(|(seed, usage, state)| TrustedKey {
@@ -168,7 +168,7 @@ fn an_honest_trail_has_no_fault() {
             assert_eq!(examined.records, count as u64);
         }
     }
-    let examined = examine(&lane_by(0, &[RETIRED, RETIRED, AUDIT]), None);
+    let examined = examine(&lane_by(0, &[TAINTED, TAINTED, AUDIT]), None);
     assert_eq!(examined.wrong, 0);
 }
 

@@ -58,25 +58,29 @@ pub enum KeyState {
     /// Signs now.
     Active,
     /// Signs no more; what it signed stays good.
-    Retired,
+    Tainted,
     /// Nothing it signed is good.
     Revoked,
 }
 
 impl KeyState {
-    /// `prepared`, `active`, `retired` or `revoked`.
+    /// `prepared`, `active`, `tainted` or `revoked`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Prepared => "prepared",
             Self::Active => "active",
-            Self::Retired => "retired",
+            Self::Tainted => "tainted",
             Self::Revoked => "revoked",
         }
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Prepared, Self::Active, Self::Retired, Self::Revoked]
+        // Key sets of before call a tainted key so.
+        if text == "retired" {
+            return Some(Self::Tainted);
+        }
+        [Self::Prepared, Self::Active, Self::Tainted, Self::Revoked]
             .into_iter()
             .find(|own| own.as_str() == text)
     }
@@ -85,7 +89,7 @@ impl KeyState {
     #[must_use]
     pub const fn is_good(self) -> bool {
         match self {
-            Self::Active | Self::Retired => true,
+            Self::Active | Self::Tainted => true,
             Self::Prepared | Self::Revoked => false,
         }
     }

@@ -24,7 +24,7 @@ fn kid(seed: u64) -> KeyId {
 fn set() -> Vec<TrustedKey> {
     [
         (ROOT, KeyUse::Root, KeyState::Active),
-        (OLD_PASSPORT, KeyUse::Passport, KeyState::Retired),
+        (OLD_PASSPORT, KeyUse::Passport, KeyState::Tainted),
         (PASSPORT, KeyUse::Passport, KeyState::Active),
         (BURNT_PASSPORT, KeyUse::Passport, KeyState::Revoked),
         (STATUS, KeyUse::Status, KeyState::Active),
@@ -243,7 +243,7 @@ fn is_bounded() {
     );
 }
 
-/// Retired keys' passports stay good; revoked keys' and other uses' never are.
+/// Tainted keys' passports stay good; revoked keys' and other uses' never are.
 #[test]
 fn passports_are_good_by_the_keys_for_passports_alone() {
     let mut store = TrustStore::default();

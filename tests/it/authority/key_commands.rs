@@ -43,11 +43,11 @@ async fn the_command_works_while_the_authority_runs() {
     );
     assert!(keys(&["list"]).succeeded().contains(&new));
 
-    let error = keys(&["retire", "--use", "feed"]).failed(1);
+    let error = keys(&["taint", "--use", "feed"]).failed(1);
     assert!(error.contains("no second active feed key"), "{error}");
     keys(&["activate", "--use", "feed", "--now"]).succeeded();
     eventually("the new key signs", async || frame_kid(&world).await == new).await;
-    keys(&["retire", "--use", "feed"]).succeeded();
+    keys(&["taint", "--use", "feed"]).succeeded();
     let again = keys(&["activate", "--use", "feed"]).failed(1);
     assert!(again.contains("no feed key is prepared"), "{again}");
     let error = keys(&["revoke", &format!("--kid={new}")]).failed(1);

@@ -94,16 +94,16 @@ async fn a_key_is_exchanged_without_a_signature_that_anybody_refuses() {
         // It is good already, and does not sign yet.
         assert_eq!(world.bundle().await.usable(KeyUse::Status).count(), 2);
         assert_eq!(status_kid(&world, &passport).await, old);
-        step(&world, &old, "retire", json!({}))
+        step(&world, &old, "taint", json!({}))
             .await
             .problem(409, "key-not-changed");
 
         world.clock.advance(OVERLAP);
         assert_eq!(status_kid(&world, &passport).await, new);
         assert_eq!(signing(&world, "status").await, new);
-        let retired = took(&world, &old, "retire", json!({"note": "yearly"})).await;
-        assert_eq!(retired["changed"], true);
-        let again = took(&world, &old, "retire", json!({})).await;
+        let tainted = took(&world, &old, "taint", json!({"note": "yearly"})).await;
+        assert_eq!(tainted["changed"], true);
+        let again = took(&world, &old, "taint", json!({})).await;
         assert_eq!(
             (&again["changed"], &again["position"]),
             (&json!(false), &Value::Null)
@@ -212,11 +212,11 @@ async fn steps_that_would_leave_nothing_to_sign_with_or_make_a_dead_key_sign_are
         step(&world, &old, "revoke", json!({}))
             .await
             .problem(409, "key-not-changed");
-        step(&world, &old, "retire", json!({}))
+        step(&world, &old, "taint", json!({}))
             .await
             .problem(409, "key-not-changed");
         let root = world.running.root_kid.clone();
-        for name in ["activate", "retire", "revoke"] {
+        for name in ["activate", "taint", "revoke"] {
             let unknown = kid(&new_key());
             step(&world, &unknown, name, json!({}))
                 .await
@@ -242,12 +242,12 @@ async fn steps_that_would_leave_nothing_to_sign_with_or_make_a_dead_key_sign_are
         assert_eq!(world.bundle().await.number(), number);
 
         let new = prepare(&world, "feed").await;
-        // Retired, what it signs would be good without anybody having activated it.
-        step(&world, &new, "retire", json!({}))
+        // Tainted, what it signs would be good without anybody having activated it.
+        step(&world, &new, "taint", json!({}))
             .await
             .problem(409, "key-not-changed");
         took(&world, &new, "revoke", json!({})).await;
-        for name in ["activate", "retire"] {
+        for name in ["activate", "taint"] {
             step(&world, &new, name, json!({}))
                 .await
                 .problem(409, "key-not-changed");
@@ -372,7 +372,7 @@ async fn keys_in_a_token_live_the_same_life() {
     let old = signing(&world, "status").await;
     let new = prepare(&world, "status").await;
     took(&world, &new, "activate", json!({"now": true})).await;
-    took(&world, &old, "retire", json!({})).await;
+    took(&world, &old, "taint", json!({})).await;
     assert_eq!(status_kid(&world, &passport).await, new);
     assert_eq!(token.may_leave("mcps-status"), [false, false]);
     let world = world.restart().await;

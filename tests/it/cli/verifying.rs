@@ -216,7 +216,7 @@ fn a_key_set_that_was_changed_is_believed_by_nobody() {
     let trust = fs::read_to_string(home.join("trust.json")).unwrap();
     fs::write(
         home.join("trust.json"),
-        trust.replace(r#""state":"active""#, r#""state":"retired""#),
+        trust.replace(r#""state":"active""#, r#""state":"tainted""#),
     )
     .unwrap();
     assert_one_line(

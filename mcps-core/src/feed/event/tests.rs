@@ -92,7 +92,7 @@ fn every_action() -> Vec<Action> {
         for state in [
             KeyState::Prepared,
             KeyState::Active,
-            KeyState::Retired,
+            KeyState::Tainted,
             KeyState::Revoked,
         ] {
             actions.push(Action::AuthorityKey {

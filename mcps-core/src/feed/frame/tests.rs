@@ -29,7 +29,7 @@ fn bundle_of(authority: &str) -> TrustBundle {
         (PASSPORT, KeyUse::Passport, KeyState::Active),
         (STATUS, KeyUse::Status, KeyState::Active),
         (FEED, KeyUse::Feed, KeyState::Active),
-        (OLD_FEED, KeyUse::Feed, KeyState::Retired),
+        (OLD_FEED, KeyUse::Feed, KeyState::Tainted),
         (BURNT_FEED, KeyUse::Feed, KeyState::Revoked),
     ]
     .map(|(seed, usage, state)| TrustedKey {
