@@ -3,18 +3,22 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mcps_client::follower::{Follower, Progress};
+use mcps_client::follower::{Follower, Progress, State};
 use mcps_core::clock::{Clock as _, SystemClock};
 use mcps_core::feed::{Event, Snapshot};
 use mcps_core::trust::TrustBundle;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::ground::{Address, Ground, Line, Order};
 use crate::table;
 
 /// Followers that verify and follow.
 pub(crate) const FULL: usize = 32;
+
+/// How often a verifier looks whether what it knows is still fresh, when nothing comes.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// When a follower had everything up to a number.
 #[derive(Debug, Default)]
@@ -23,6 +27,8 @@ pub(crate) struct Log {
     /// Frames that did not continue the one before.
     pub(crate) broken: usize,
     pub(crate) connected: Option<Instant>,
+    /// When a verifier found that it knows nothing fresh any more, and refuses what is above level 1.
+    pub(crate) stale: Option<Instant>,
 }
 
 pub(crate) type Shared = Arc<Mutex<Log>>;
@@ -105,8 +111,17 @@ async fn full(at: Address, bundle: TrustBundle, snapshot: Snapshot, log: Shared)
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        while let Some(json) = events.next().await {
+        loop {
+            let next = timeout(LOOK, events.next()).await;
             let now = SystemClock.now();
+            if follower.state(now) == State::Stale {
+                log.lock().unwrap().stale.get_or_insert_with(Instant::now);
+            }
+            let json = match next {
+                Ok(Some(json)) => json,
+                Ok(None) => break,
+                Err(_) => continue,
+            };
             let progress = follower.receive(json, &bundle, now);
             let refused = |event: &Event| {
                 let target = event.target().unwrap();
