@@ -125,7 +125,10 @@ pub async fn serve(
     let feed = Feed::new(&name, apart, Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
-    let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let tended = {
+        let (keys, clock) = (Arc::clone(&keys), Arc::clone(&clock));
+        trail::tend(db.clone(), keys, clock, config.keep_events)
+    };
     let public = config.public_url.clone();
     let public = public.unwrap_or_else(|| format!("{scheme}://{addr}"));
     let levels = {
