@@ -363,15 +363,6 @@ impl Prepared {
             status_index: Some(status_index),
         };
         let store = authority.db();
-        // No lock: a passport that slips out beside an order is refused for what the order reaches.
-        let (kind, renews) = (new.kind, new.renews.as_ref());
-        let restricted = store
-            .restriction_on(kind, &new.owner, proven.binding(), renews, now)
-            .await?;
-        if let Some(restricted) = restricted {
-            let what = restricted.held.as_str();
-            return Err(Error::Restricted { what });
-        }
         let told = store
             .prepare(
                 &new,
@@ -393,7 +384,7 @@ impl Prepared {
         })
     }
 
-    /// Signs, checks what was signed as its receivers will and with the other library, stores the
+    /// Signs, reads what was signed as its receivers will and checks it with the other library, stores the
     /// signature, and only then lets the passport go.
     ///
     /// # Errors
@@ -409,14 +400,10 @@ impl Prepared {
             .sign(&digest)
             .inspect_err(|_| authority.metrics().signer_failed(KeyUse::Passport))?;
         kill::at(Point::Signed);
-        signer
-            .public_key()
-            .cross_check(&digest, &signature)
-            .map_err(Error::CrossCheck)?;
         let passport =
             Passport::assemble(&self.to_be_signed, &signature).map_err(Error::CrossCheck)?;
         passport
-            .verify_signature(signer.public_key())
+            .cross_check_signature(signer.public_key())
             .map_err(Error::CrossCheck)?;
         let (db, id) = (authority.db(), &self.id);
         let stored = match &self.replaced {

@@ -304,6 +304,14 @@ impl Passport {
     pub fn verify_signature(&self, key: &PublicKey) -> Result<(), Refusal> {
         key.verify(&self.signed, &self.signature)
     }
+
+    /// The same by another library than the one that signs and verifies elsewhere.
+    ///
+    /// # Errors
+    /// [`Refusal::BadSignature`].
+    pub fn cross_check_signature(&self, key: &PublicKey) -> Result<(), Refusal> {
+        key.cross_check(&self.signed, &self.signature)
+    }
 }
 
 #[cfg(test)]

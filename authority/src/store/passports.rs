@@ -13,9 +13,10 @@ use super::audit::{Entry, audit_all};
 use super::challenges::take_challenge;
 use super::enrolments::redeem;
 use super::evidence::file;
+use super::restrictions::{gravest, keeps_off};
 use super::row::{Row, select_issued};
 use super::trust::{Told, reassess};
-use super::{Binding, Db, Record, on, transaction};
+use super::{Binding, Db, Record, Restricted, on, transaction};
 use crate::error::Error;
 use crate::levels::{Content, Policy, Subject};
 
@@ -97,7 +98,8 @@ impl Db {
     /// the bytes to be signed. All of it or nothing.
     ///
     /// # Errors
-    /// [`Error::ChallengeRefused`], [`Error::TokenRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
+    /// [`Error::Restricted`] when something keeps the subject off, [`Error::ChallengeRefused`],
+    /// [`Error::TokenRefused`], [`Error::NameTaken`], [`Error::KeyBlocked`],
     /// [`Error::Revoked`] or [`Error::Superseded`] when the passport to renew has been meanwhile,
     /// [`Error::EvidenceNeeded`] when what its level rests on is gone meanwhile, or
     /// [`Error::Database`].
@@ -117,6 +119,13 @@ impl Db {
             .collect();
         kids.sort_unstable();
         Ok(transaction!(self, tx => {
+            // No lock: a passport that slips out beside an order is refused for what the order reaches.
+            let targets = keeps_off(new.kind, &new.owner, binding, new.renews.as_ref());
+            let restricted: Option<Restricted> = gravest!(&mut *tx, &targets, at);
+            if let Some(restricted) = restricted {
+                let what = restricted.held.as_str();
+                return Err(Error::Restricted { what });
+            }
             take_challenge!(tx, challenge, binding, now);
             if let Some(token) = &new.token {
                 redeem!(tx, token, now, new.id.as_str());

@@ -22,6 +22,20 @@ const UPSERT: &str = "INSERT INTO restrictions \
      told_at = excluded.told_at \
      WHERE restrictions.until IS DISTINCT FROM excluded.until";
 
+/// The gravest of what holds any of those targets back, by a connection or in a transaction.
+macro_rules! gravest {
+    ($executor:expr, $targets:expr, $now:expr) => {{
+        let texts = $crate::store::restrictions::texts($targets);
+        let mut query = sqlx::query_as($crate::store::restrictions::RESTRICTING);
+        for text in &texts {
+            query = query.bind(text);
+        }
+        $crate::store::restrictions::gravest_of(query.fetch_all($executor).await?, $now)
+    }};
+}
+
+pub(super) use gravest;
+
 /// What an event puts in force.
 const fn held(action: &Action) -> Option<Held> {
     match action {
@@ -77,6 +91,20 @@ pub(super) fn reaches(tenant: &str, kind: Kind, name: &str, owner: &str, kid: &s
         Target::Tenant(tenant),
     ];
     targets.extend(KeyId::parse(kid).map(Target::Key));
+    targets
+}
+
+/// Whatever keeps a subject from being given a passport, perhaps in exchange for another.
+pub(super) fn keeps_off(
+    kind: Kind,
+    owner: &str,
+    binding: &Binding,
+    renews: Option<&PassportId>,
+) -> Vec<Target> {
+    let mut targets = reaches(&binding.tenant, kind, &binding.subject, owner, &binding.kid);
+    targets.extend(renews.cloned().map(Target::Passport));
+    let previous = binding.previous_kid.as_deref().and_then(KeyId::parse);
+    targets.extend(previous.map(Target::Key));
     targets
 }
 
@@ -256,25 +284,6 @@ impl Db {
         self.gravest(&targets, now).await
     }
 
-    /// What keeps a subject from being given a passport, perhaps in exchange for another.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn restriction_on(
-        &self,
-        kind: Kind,
-        owner: &str,
-        binding: &Binding,
-        renews: Option<&PassportId>,
-        now: Timestamp,
-    ) -> Result<Option<Restricted>, sqlx::Error> {
-        let mut targets = reaches(&binding.tenant, kind, &binding.subject, owner, &binding.kid);
-        targets.extend(renews.cloned().map(Target::Passport));
-        let previous = binding.previous_kid.as_deref().and_then(KeyId::parse);
-        targets.extend(previous.map(Target::Key));
-        self.gravest(&targets, now).await
-    }
-
     /// Everything in force at `now`: restrictions, the levels that were told, revoked passports that
     /// somebody could still accept, and blocked keys.
     ///
@@ -330,33 +339,37 @@ impl Db {
         targets: &[Target],
         now: Timestamp,
     ) -> Result<Option<Restricted>, sqlx::Error> {
-        let mut texts: Vec<String> = targets.iter().map(Target::to_json).collect();
-        // Always as many as there are places; none is the empty text.
-        texts.resize(REACH, String::new());
-        let rows: Vec<(String, Option<i64>, i64, String)> = on!(self, pool => {
-            let mut query = sqlx::query_as(
-                "SELECT held, until, at, reason FROM restrictions \
-                 WHERE target IN ($1, $2, $3, $4, $5, $6, $7)",
-            );
-            for text in &texts {
-                query = query.bind(text);
-            }
-            query.fetch_all(pool).await?
-        });
-        let rows = rows
-            .into_iter()
-            .map(|(held, until, at, reason)| Restricted {
-                held: read(&held, until),
-                at: Timestamp::from_millis(at),
-                reason,
-            });
-        let in_force = |row: &Restricted| match row.held {
-            Held::Suspended(Some(until)) => now < until,
-            _ => true,
-        };
-        Ok(rows.filter(in_force).max_by_key(|row| grave(row.held)))
+        Ok(on!(self, pool => gravest!(pool, targets, now)))
     }
 }
 
 /// Most targets that one passport may be restricted by.
 const REACH: usize = 7;
+
+pub(super) const RESTRICTING: &str = "SELECT held, until, at, reason FROM restrictions \
+     WHERE target IN ($1, $2, $3, $4, $5, $6, $7)";
+
+pub(super) fn texts(targets: &[Target]) -> Vec<String> {
+    let mut texts: Vec<String> = targets.iter().map(Target::to_json).collect();
+    // Always as many as there are places; none is the empty text.
+    texts.resize(REACH, String::new());
+    texts
+}
+
+pub(super) fn gravest_of(
+    rows: Vec<(String, Option<i64>, i64, String)>,
+    now: Timestamp,
+) -> Option<Restricted> {
+    let rows = rows
+        .into_iter()
+        .map(|(held, until, at, reason)| Restricted {
+            held: read(&held, until),
+            at: Timestamp::from_millis(at),
+            reason,
+        });
+    let in_force = |row: &Restricted| match row.held {
+        Held::Suspended(Some(until)) => now < until,
+        _ => true,
+    };
+    rows.filter(in_force).max_by_key(|row| grave(row.held))
+}
