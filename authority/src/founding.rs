@@ -15,7 +15,7 @@ use mcps_core::statement;
 use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 
 use crate::config::Config;
-use crate::custody::Custody;
+use crate::custody::{Custody, CustodyError};
 use crate::keys::{Keyring, SERVING};
 use crate::operator_key::{OperatorKey, PREFIX};
 use crate::start::StartError;
@@ -135,9 +135,7 @@ async fn with_every_key(
         };
         keys.push(active(usage, key.as_ref()));
     }
-    let (name, root_id) = (bundle.authority(), root.public_key().key_id());
-    let number = bundle.number() + 1;
-    let unsigned = TrustBundle::unsigned_json(name, number, clock.now(), root_id, &keys);
+    let unsigned = bundle.next_json(clock.now(), &keys);
     let next = statement::sign(statement::TRUST, &unsigned, root.as_ref())?;
     // Another replica may have been first; what is stored counts.
     db.replace_bundle(&founding.bundle, &next).await?;
@@ -170,9 +168,16 @@ async fn find(
     }
     let bundle = TrustBundle::parse(&founding.bundle)?;
     bundle.verify(bundle.signer())?;
-    // The root key is not needed to serve and may be kept elsewhere; if it is here, it must be it.
-    if custody.find(KeyUse::Root, bundle.signer())?.is_none()
-        && custody.first(KeyUse::Root)?.is_some()
+    // The root key is not needed to serve and may be kept elsewhere; one that is here must be it, or
+    // another that the set has.
+    let mut roots = bundle.keys().iter();
+    let is_here = |key: &TrustedKey| match key.usage {
+        KeyUse::Root => custody.find(KeyUse::Root, key.public_key.key_id()),
+        _ => Ok(None),
+    };
+    if !roots.try_fold(false, |any, key| {
+        Ok::<_, CustodyError>(any || is_here(key)?.is_some())
+    })? && custody.first(KeyUse::Root)?.is_some()
     {
         return Err(other_keys(&custody, &bundle, KeyUse::Root));
     }

@@ -5,7 +5,7 @@ use mcps_core::feed::{Action, Position};
 use mcps_core::key::KeyId;
 
 use super::audit::{Entry, audit};
-use super::feed::append;
+use super::feed::{append, signed};
 use super::{Db, on, transaction};
 use crate::error::Error;
 
@@ -78,17 +78,18 @@ impl Db {
     }
 
     /// Takes the key set `next` into use where `present` is in use, and tells the feed, all or
-    /// nothing. `None` when another process was first; then nothing was written.
+    /// nothing. `None` when another process was first; then nothing was written. The statement on an
+    /// epoch takes the place of the one before.
     ///
     /// # Errors
     /// [`Error::Event`], [`Error::Database`].
     pub async fn change_key(
         &self,
-        present: &str,
-        next: &str,
+        (present, next): (&str, &str),
         change: &KeyChange,
         action: Action,
         reason: &str,
+        epoch: Option<&(u64, String)>,
     ) -> Result<Option<Position>, Error> {
         let position = transaction!(self, tx => {
             let taken = sqlx::query("UPDATE authority SET bundle = $2 WHERE bundle = $1")
@@ -115,6 +116,13 @@ impl Db {
             .bind(&change.note)
             .execute(&mut *tx)
             .await?;
+            if let Some((number, statement)) = epoch {
+                sqlx::query("UPDATE epochs SET statement = $2 WHERE epoch = $1")
+                    .bind(signed(*number))
+                    .bind(statement)
+                    .execute(&mut *tx)
+                    .await?;
+            }
             let position = append!(tx, change.at, &[action], reason);
             let mut detail = vec![
                 ("use", change.usage.clone()),
