@@ -228,7 +228,11 @@ async fn list(db: &Db, custody: &Custody, bundle: &TrustBundle, json: bool) -> a
     for key in bundle.keys() {
         let id = key.public_key.key_id();
         let last = changes.iter().rev().find(|change| change.kid == *id);
-        let here = match custody.find(key.usage, id) {
+        let found = match key.usage {
+            KeyUse::Root => custody.root(id),
+            usage => custody.find(usage, id),
+        };
+        let here = match found {
             Ok(Some(_)) => "yes",
             Ok(None) => "no",
             Err(_) => "unreadable",
