@@ -356,9 +356,33 @@ pub async fn restore(
     epoch: Option<u64>,
     clock: &dyn Clock,
 ) -> Result<(Summary, Epoch), BackupError> {
+    restore_with(config, path, None, epoch, clock).await
+}
+
+/// The same with a later key set in the place of the backup's, so that the keys that were exchanged
+/// since stay exchanged, the root among them.
+///
+/// # Errors
+/// [`BackupError`]; nothing is written then.
+pub async fn restore_with(
+    config: &Config,
+    path: &Path,
+    key_set: Option<&str>,
+    epoch: Option<u64>,
+    clock: &dyn Clock,
+) -> Result<(Summary, Epoch), BackupError> {
     let (head, last) = Reader::check(path)?;
-    let bundle = TrustBundle::parse(&head.key_set)?;
-    bundle.verify(bundle.signer())?;
+    let of_then = TrustBundle::parse(&head.key_set)?;
+    of_then.verify(of_then.signer())?;
+    let bundle = match key_set {
+        Some(text) => later(&of_then, text)?,
+        None => of_then,
+    };
+    let key_set = bundle.text().to_owned();
+    let detail = [
+        ("backup_of", head.at.clone()),
+        ("key_set", bundle.number().to_string()),
+    ];
     let root = root(config, &bundle)?;
     make_private(&config.data_dir).map_err(|source| BackupError::File {
         path: config.data_dir.clone(),
@@ -381,11 +405,10 @@ pub async fn restore(
     let parts = || {
         let part = reader.part()?;
         rows += u64::from(matches!(part, Some(Part::Row(_))));
-        Ok::<_, BackupError>(part)
+        Ok::<_, BackupError>(part.map(|part| exchanged(part, &head.key_set, &key_set)))
     };
     let name = head.authority.clone();
     let begin = |at: Position| begin(&name, at, epoch, now, root.as_ref());
-    let detail = [("backup_of", head.at.clone())];
     let begun = db.load(parts, begin, now, &detail).await?;
     db.migrate().await?;
     db.close().await;
@@ -417,9 +440,36 @@ pub async fn new_epoch(
     Ok(begun)
 }
 
+/// A key set that may follow the backup's.
+fn later(of_then: &TrustBundle, text: &str) -> Result<TrustBundle, BackupError> {
+    let bundle = TrustBundle::parse(text.trim())?;
+    bundle.verify(of_then.signer())?;
+    if bundle.authority() != of_then.authority() || bundle.number() < of_then.number() {
+        return Err(Refusal::Statement {
+            what: "--key-set",
+            why: "it is another authority's, or older than the backup's",
+        }
+        .into());
+    }
+    Ok(bundle)
+}
+
+/// The row with the other key set, if it is the one that has it.
+fn exchanged(part: Part, from: &str, to: &str) -> Part {
+    let Part::Row(mut cells) = part else {
+        return part;
+    };
+    for cell in &mut cells {
+        if matches!(cell, Cell::Text(text) if text == from) {
+            *cell = Cell::Text(to.to_owned());
+        }
+    }
+    Part::Row(cells)
+}
+
 fn root(config: &Config, bundle: &TrustBundle) -> Result<std::sync::Arc<dyn Signer>, BackupError> {
     let custody = Custody::new(config)?;
-    let root = custody.find(KeyUse::Root, bundle.signer())?;
+    let root = custody.root(bundle.signer())?;
     root.ok_or_else(|| BackupError::RootAbsent {
         kid: bundle.signer().to_string(),
         whereabouts: custody.whereabouts(KeyUse::Root),
