@@ -9,6 +9,7 @@ use mcps_client::home::Home;
 use serde_json::Value;
 
 use super::{assert_one_line, mcps};
+use crate::wire::eventually;
 use crate::world::{World, bin, run};
 
 fn keys(world: &World, arguments: &[&str]) -> String {
@@ -21,7 +22,7 @@ fn keys(world: &World, arguments: &[&str]) -> String {
 }
 
 /// Another root takes over, and the file of the old one is destroyed.
-fn roll_over(world: &World) -> String {
+async fn roll_over(world: &World) -> String {
     let folder = world.dir().join("authority/keys");
     let told = keys(world, &["prepare", "--use", "root"]);
     assert!(told.contains("second copy"), "{told}");
@@ -35,6 +36,13 @@ fn roll_over(world: &World) -> String {
             fs::remove_file(path).unwrap();
         }
     }
+    let set = format!("{}/.well-known/mcps-trust", world.url());
+    eventually("the new set is published", async || {
+        let answer = reqwest::get(&set).await.unwrap().text().await.unwrap();
+        let set: Value = serde_json::from_str(&answer).unwrap();
+        (set["kid"] == new.as_str()).then_some(())
+    })
+    .await;
     new
 }
 
@@ -58,13 +66,13 @@ fn enrol_by(world: &World, url: &str, root: &str, home: &Path) -> crate::world::
     run(command.env("MCPS_OPERATOR_KEY", world.operator_key()))
 }
 
-#[test]
-fn a_home_that_was_away_for_two_roots_goes_on() {
+#[tokio::test]
+async fn a_home_that_was_away_for_two_roots_goes_on() {
     let world = World::start();
     let home = world.enrol("agent", "bot", 1);
     let first = pinned(&home);
-    let second = roll_over(&world);
-    let third = roll_over(&world);
+    let second = roll_over(&world).await;
+    let third = roll_over(&world).await;
     assert_ne!(second, third);
     let renewed = run(&mut mcps(&world, &home, &["passport", "renew"]));
     assert!(
@@ -93,14 +101,14 @@ fn a_home_that_was_away_for_two_roots_goes_on() {
 }
 
 /// The old root may have been stolen on its way to the shredder.
-#[test]
-fn a_home_that_followed_to_the_new_root_refuses_the_old_one() {
+#[tokio::test]
+async fn a_home_that_followed_to_the_new_root_refuses_the_old_one() {
     let world = World::start();
     let home = world.enrol("agent", "bot", 1);
     let first = pinned(&home);
     let name = Home::new(&home).authority().unwrap().name;
     let stolen = fs::read(world.dir().join("authority/keys/root.pem")).unwrap();
-    let second = roll_over(&world);
+    let second = roll_over(&world).await;
     run(&mut mcps(&world, &home, &["passport", "renew"])).succeeded();
     assert_eq!(pinned(&home), second);
 

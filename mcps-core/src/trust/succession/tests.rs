@@ -68,7 +68,8 @@ fn changed(text: &str, signer: u64, change: impl FnOnce(&mut Value)) -> String {
 
 #[test]
 fn every_root_that_led_to_the_one_that_signs_is_good_to_believe_it_by() {
-    let text = signed(C, &[leads(A, B, 4), leads(B, C, 9)]);
+    let successions = [leads(A, B, 4), leads(B, C, 9)];
+    let text = signed(C, &successions);
     for root in [A, B, C] {
         believed(&text, root).unwrap();
     }
@@ -78,7 +79,7 @@ fn every_root_that_led_to_the_one_that_signs_is_good_to_believe_it_by() {
     assert_eq!((read[0].from(), read[0].to()), (&kid(A), &kid(B)));
     assert_eq!((read[1].number(), read[1].issued_at()), (9, NOW));
     assert_eq!(read[1].authority(), AUTHORITY);
-    assert_eq!(read[1].text(), leads(B, C, 9).text());
+    assert_eq!(read[1].text(), successions[1].text());
     assert!(bundle.has_succeeded(&kid(A)) && bundle.has_succeeded(&kid(B)));
     assert!(!bundle.has_succeeded(&kid(C)));
     // What is made from it leads on.
