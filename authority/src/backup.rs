@@ -2,6 +2,8 @@
 //! and back into an empty database of either. One JSON value a line: a head, each table's columns and
 //! rows, and at the end how many lines there were and the digest of them.
 
+mod key_set;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -22,6 +24,7 @@ use crate::error::Error;
 use crate::serve::{make_private, open, open_changing, open_founded, recording};
 use crate::start::StartError;
 use crate::store::{Cell, Db, Part, TABLES};
+use key_set::Exchange;
 
 /// What every backup says it is.
 const KIND: &str = "mcps-authority backup";
@@ -375,10 +378,10 @@ pub async fn restore_with(
     let of_then = TrustBundle::parse(&head.key_set)?;
     of_then.verify(of_then.signer())?;
     let bundle = match key_set {
-        Some(text) => later(&of_then, text)?,
+        Some(text) => key_set::later(&of_then, text)?,
         None => of_then,
     };
-    let key_set = bundle.text().to_owned();
+    let mut exchange = Exchange::new(key_set.map(|_| bundle.text().to_owned()));
     let detail = [
         ("backup_of", head.at.clone()),
         ("key_set", bundle.number().to_string()),
@@ -405,7 +408,7 @@ pub async fn restore_with(
     let parts = || {
         let part = reader.part()?;
         rows += u64::from(matches!(part, Some(Part::Row(_))));
-        Ok::<_, BackupError>(part.map(|part| exchanged(part, &head.key_set, &key_set)))
+        Ok::<_, BackupError>(part.map(|part| exchange.take(part)))
     };
     let name = head.authority.clone();
     let begin = |at: Position| begin(&name, at, epoch, now, root.as_ref());
@@ -438,33 +441,6 @@ pub async fn new_epoch(
     let begun = db.begin_epoch(begin, now, &[]).await?;
     db.close().await;
     Ok(begun)
-}
-
-/// A key set that may follow the backup's.
-fn later(of_then: &TrustBundle, text: &str) -> Result<TrustBundle, BackupError> {
-    let bundle = TrustBundle::parse(text.trim())?;
-    bundle.verify(of_then.signer())?;
-    if bundle.authority() != of_then.authority() || bundle.number() < of_then.number() {
-        return Err(Refusal::Statement {
-            what: "--key-set",
-            why: "it is another authority's, or older than the backup's",
-        }
-        .into());
-    }
-    Ok(bundle)
-}
-
-/// The row with the other key set, if it is the one that has it.
-fn exchanged(part: Part, from: &str, to: &str) -> Part {
-    let Part::Row(mut cells) = part else {
-        return part;
-    };
-    for cell in &mut cells {
-        if matches!(cell, Cell::Text(text) if text == from) {
-            *cell = Cell::Text(to.to_owned());
-        }
-    }
-    Part::Row(cells)
 }
 
 fn root(config: &Config, bundle: &TrustBundle) -> Result<std::sync::Arc<dyn Signer>, BackupError> {

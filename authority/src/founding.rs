@@ -15,7 +15,7 @@ use mcps_core::statement;
 use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 
 use crate::config::Config;
-use crate::custody::{Custody, CustodyError};
+use crate::custody::Custody;
 use crate::keys::{Keyring, SERVING};
 use crate::operator_key::{OperatorKey, PREFIX};
 use crate::start::StartError;
@@ -170,14 +170,9 @@ async fn find(
     bundle.verify(bundle.signer())?;
     // The root key is not needed to serve and may be kept elsewhere; one that is here must be it, or
     // another that the set has.
-    let mut roots = bundle.keys().iter();
-    let is_here = |key: &TrustedKey| match key.usage {
-        KeyUse::Root => custody.find(KeyUse::Root, key.public_key.key_id()),
-        _ => Ok(None),
-    };
-    if !roots.try_fold(false, |any, key| {
-        Ok::<_, CustodyError>(any || is_here(key)?.is_some())
-    })? && custody.first(KeyUse::Root)?.is_some()
+    if custody.find(KeyUse::Root, bundle.signer())?.is_none()
+        && !has_another_root(&custody, &bundle)?
+        && custody.first(KeyUse::Root)?.is_some()
     {
         return Err(other_keys(&custody, &bundle, KeyUse::Root));
     }
@@ -200,6 +195,17 @@ async fn find(
         custody,
         operator_key: None,
     })
+}
+
+/// Whether a root key is here that signed before, or will.
+fn has_another_root(custody: &Custody, bundle: &TrustBundle) -> Result<bool, StartError> {
+    for key in bundle.keys() {
+        let id = key.public_key.key_id();
+        if key.usage == KeyUse::Root && custody.find(KeyUse::Root, id)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn other_keys(custody: &Custody, bundle: &TrustBundle, usage: KeyUse) -> StartError {

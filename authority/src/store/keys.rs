@@ -130,6 +130,7 @@ impl Db {
                 ("position", position.cursor().to_string()),
             ];
             detail.extend(change.signs_from.map(|from| ("signs_from", from.to_string())));
+            detail.extend(epoch.map(|(number, _)| ("epoch_restated", number.to_string())));
             detail.extend(change.note.clone().map(|note| ("note", note)));
             audit!(self, tx, Entry {
                 at: change.at,

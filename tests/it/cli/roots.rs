@@ -100,6 +100,35 @@ async fn a_home_that_was_away_for_two_roots_goes_on() {
     assert_eq!(states, ["tainted no", "tainted no", "active yes"]);
 }
 
+#[tokio::test]
+async fn an_export_from_before_is_proven_by_whoever_followed_to_the_new_root() {
+    let world = World::start();
+    let home = world.enrol("agent", "bot", 1);
+    let operator = world.operator_key_file();
+    let words = ["audit", "export", "--operator-key-file"];
+    let mut export = mcps(&world, &home, &words);
+    let export = run(export.arg(&operator)).succeeded();
+    let file = world.dir().join("export.jsonl");
+    fs::write(&file, export).unwrap();
+    let old = pinned(&home);
+    roll_over(&world).await;
+    run(&mut mcps(&world, &home, &["passport", "renew"])).succeeded();
+    assert_ne!(pinned(&home), old);
+    let verify = || mcps(&world, &home, &["audit", "verify", file.to_str().unwrap()]);
+    let held = run(&mut verify()).succeeded();
+    assert!(held.contains(&old), "{held}");
+    let url = world.url();
+    keys(&world, &["revoke", &format!("--kid={old}")]);
+    let set = format!("{url}/.well-known/mcps-trust");
+    eventually("it is revoked", async || {
+        let answer = reqwest::get(&set).await.unwrap().text().await.unwrap();
+        answer.contains(r#""state":"revoked""#).then_some(())
+    })
+    .await;
+    run(&mut mcps(&world, &home, &["passport", "renew"])).succeeded();
+    run(&mut verify()).failed(6);
+}
+
 /// The old root may have been stolen on its way to the shredder.
 #[tokio::test]
 async fn a_home_that_followed_to_the_new_root_refuses_the_old_one() {
