@@ -11,6 +11,7 @@ pub(crate) use keys::KeysCommand;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
@@ -21,6 +22,8 @@ use mcps_authority::certificate::TlsFiles;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The trust authority: issues, renews and revokes passports, and answers for them.
 #[derive(Debug, Parser)]
@@ -277,6 +280,16 @@ pub(crate) struct Serve {
         default_value = "2000/1"
     )]
     order_quota: Quota,
+    /// For how many days events of the feed are kept, 1024 of them at least; whoever was away for longer
+    /// starts from a snapshot.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_KEEP_EVENTS",
+        value_name = "DAYS",
+        default_value = "90",
+        value_parser = clap::value_parser!(u32).range(1..=36_500)
+    )]
+    keep_events: u32,
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
@@ -381,6 +394,7 @@ impl Serve {
             issuer: self.issuer.clone(),
             public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),
+            keep_events: DAY * self.keep_events,
             local_origins: self.allow_local_origins,
             ..self.place.config()?
         })

@@ -3,12 +3,16 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::budget::Quota;
 use crate::certificate::TlsFiles;
 use crate::custody::token::TokenConfig;
 use crate::listener::MAX_CONNECTIONS;
 use crate::secret::Secret;
+
+/// How long events of the feed are kept, unless something else is configured: 90 days.
+pub const KEEP_EVENTS: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// Where the private keys are.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +58,8 @@ pub struct Config {
     pub issue_quota: Quota,
     /// How much each caller may revoke, suspend, stop and take back.
     pub order_quota: Quota,
+    /// How long events of the feed are kept.
+    pub keep_events: Duration,
     /// Key files are sealed with it; without it they are in the clear, mode 0600.
     pub key_passphrase: Option<Secret>,
     /// Origins on this machine and in private networks, and over `http://`, are checked too: for
@@ -81,6 +87,7 @@ impl Config {
             max_connections: MAX_CONNECTIONS,
             issue_quota: Quota::USUAL,
             order_quota: Quota::USUAL,
+            keep_events: KEEP_EVENTS,
             key_passphrase: None,
             local_origins: false,
         }
@@ -106,6 +113,7 @@ impl fmt::Debug for Config {
             .field("max_connections", &self.max_connections)
             .field("issue_quota", &self.issue_quota)
             .field("order_quota", &self.order_quota)
+            .field("keep_events", &self.keep_events)
             .field("key_passphrase", &self.key_passphrase)
             .field("local_origins", &self.local_origins)
             .finish()

@@ -6,11 +6,13 @@
 //! it has read, and looks once a second even when nobody wakes it.
 
 mod pages;
+mod pruning;
 mod publisher;
 mod ring;
 mod sealed;
 mod stream;
 
+pub use pruning::{KEPT, prune};
 pub use ring::Ring;
 pub use sealed::Sealed;
 

@@ -13,7 +13,7 @@ use axum::serve::{IncomingStream, Listener};
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
 use mcps_core::random::Random;
 use mcps_core::trust::{KeyUse, TrustBundle};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -37,6 +37,9 @@ use crate::trail;
 
 /// How long requests under way may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(15);
+
+/// How many may wait to be connected, as when all followers come back at once. The system may allow less.
+const BACKLOG: u32 = 8192;
 
 /// Who changes something at the command line, in the audit trail.
 pub const COMMAND: &str = "command line";
@@ -98,16 +101,16 @@ pub async fn serve(
     let db = open(&config).await?;
     db.migrate().await?;
     // Before the authority is founded: a taken address must not cost the first operator's key.
-    let (listener, addr) = bind(config.listen).await?;
+    let (listener, addr) = bind(config.listen)?;
     let mut listeners = vec![Capped::new(listener, config.max_connections)];
     let mut order_addr = None;
     if let Some(address) = config.order_listen {
-        let (listener, addr) = bind(address).await?;
+        let (listener, addr) = bind(address)?;
         // Whatever the other address is full of, here is a place.
         listeners.push(Capped::new(listener, MAX_ORDERING));
         order_addr = Some(addr);
     }
-    let metrics = listen_for_metrics(&config).await?;
+    let metrics = listen_for_metrics(&config)?;
     let metrics_addr = metrics.as_ref().map(|(_, addr)| *addr);
     let founded = found_or_find(&config, &db, clock.as_ref(), random.as_ref()).await?;
     let name = founded.keys.bundle().authority().to_owned();
@@ -122,7 +125,10 @@ pub async fn serve(
     let feed = Feed::new(&name, apart, Arc::clone(&keys), Arc::clone(&clock));
     let feed = Arc::new(feed);
     feed.catch_up().await;
-    let tended = trail::tend(db.clone(), Arc::clone(&keys), Arc::clone(&clock));
+    let tended = {
+        let (keys, clock) = (Arc::clone(&keys), Arc::clone(&clock));
+        trail::tend(db.clone(), keys, clock, config.keep_events)
+    };
     let public = config.public_url.clone();
     let public = public.unwrap_or_else(|| format!("{scheme}://{addr}"));
     let levels = {
@@ -201,13 +207,11 @@ pub async fn serve(
 }
 
 /// The listener for metrics, if there is to be one.
-async fn listen_for_metrics(
-    config: &Config,
-) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+fn listen_for_metrics(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
     let Some(address) = config.metrics_listen else {
         return Ok(None);
     };
-    match bind(address).await {
+    match bind(address) {
         Ok(bound) => Ok(Some(bound)),
         Err(StartError::Listen { address, source }) => {
             Err(StartError::MetricsListen { address, source })
@@ -216,9 +220,17 @@ async fn listen_for_metrics(
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    };
+    let socket = socket.map_err(failed)?;
+    // As `TcpListener::bind` does: the port is free again as soon as we end.
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    let listener = socket.listen(BACKLOG).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
 }

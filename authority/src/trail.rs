@@ -1,4 +1,5 @@
-//! What is done for the audit trail beside requests: checkpoints, and once a day an examination.
+//! What is done beside requests: checkpoints of the audit trail, and once a day an examination of
+//! everything, after which old events of the feed go.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::error::Error;
 use crate::examine::{Report, examine};
+use crate::feed::prune;
 use crate::keys::Keys;
 use crate::store::Db;
 
@@ -22,7 +24,12 @@ const DAY: i64 = 24 * 3600 * 1000;
 const MOST_LOGGED: usize = 20;
 
 /// Tends the trail until it is dropped. What fails is logged, and tried again.
-pub(crate) async fn tend(db: Db, keys: Arc<Keys>, clock: Arc<dyn Clock>) -> Infallible {
+pub(crate) async fn tend(
+    db: Db,
+    keys: Arc<Keys>,
+    clock: Arc<dyn Clock>,
+    keep_events: Duration,
+) -> Infallible {
     let mut looks = 0_u32;
     loop {
         sleep(LOOK).await;
@@ -30,9 +37,9 @@ pub(crate) async fn tend(db: Db, keys: Arc<Keys>, clock: Arc<dyn Clock>) -> Infa
         if looks.is_multiple_of(LOOKS) {
             checkpoint(&db, clock.as_ref()).await;
         }
-        if let Err(error) = daily(&db, &keys, clock.as_ref()).await {
+        if let Err(error) = daily(&db, &keys, clock.as_ref(), keep_events).await {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "the daily examination was not made");
+            tracing::warn!(error, "the daily work was not finished");
         }
     }
 }
@@ -62,14 +69,29 @@ pub(crate) async fn checkpoint(db: &Db, clock: &dyn Clock) {
     }
 }
 
-async fn daily(db: &Db, keys: &Keys, clock: &dyn Clock) -> Result<(), Error> {
+async fn daily(
+    db: &Db,
+    keys: &Keys,
+    clock: &dyn Clock,
+    keep_events: Duration,
+) -> Result<(), Error> {
     let now = clock.now();
     if !db.take_audit_run(now.as_millis() / DAY, now).await? {
         return Ok(());
     }
     let report = examine(db, keys.ring().bundle()).await?;
     log(&report);
-    db.note_examination(clock.now(), report.wrong).await
+    db.note_examination(clock.now(), report.wrong).await?;
+    // What somebody changed is for somebody to look at.
+    if report.wrong == 0
+        && let Some(last) = prune(db, keep_events, clock.now()).await?
+    {
+        tracing::info!(
+            last,
+            "events of the feed up to {last} were old and are not kept any more"
+        );
+    }
+    Ok(())
 }
 
 fn log(report: &Report) {

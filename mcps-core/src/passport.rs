@@ -56,6 +56,20 @@ impl PassportId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its 128 bits.
+    #[must_use]
+    pub fn bits(&self) -> u128 {
+        let digits = self.0.strip_prefix("asp_").unwrap_or_default();
+        // They were read as hexadecimal digits.
+        u128::from_str_radix(digits, 16).unwrap_or_default()
+    }
+
+    /// The id of those bits.
+    #[must_use]
+    pub fn from_bits(bits: u128) -> Self {
+        Self(format!("asp_{bits:032x}"))
+    }
 }
 
 impl fmt::Display for PassportId {

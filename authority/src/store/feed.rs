@@ -4,6 +4,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::feed::{Action, Event, FeedError, MAX_EVENTS, Position, genesis, link};
 
+use super::audit::{Entry, audit};
 use super::{Db, Pool, on, transaction};
 use crate::error::Error;
 
@@ -228,6 +229,62 @@ impl Db {
         reason: &str,
     ) -> Result<Position, Error> {
         Ok(transaction!(self, tx => append!(tx, at, actions, reason)))
+    }
+
+    /// Says that nobody can start from before an event any more.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn prune(&self, epoch: u64, last: u64, now: Timestamp) -> Result<(), Error> {
+        transaction!(self, tx => {
+            // An epoch that ended meanwhile is not touched.
+            let moved = sqlx::query(
+                "UPDATE feed SET pruned = $2 WHERE singleton = 1 AND epoch = $1 AND pruned < $2 \
+                 AND seq >= $2",
+            )
+            .bind(signed(epoch))
+            .bind(signed(last))
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if moved == 0 {
+                return Ok(());
+            }
+            audit!(self, tx, Entry {
+                at: now,
+                by: "authority",
+                action: "feed.prune",
+                subject: &format!("{epoch}:{last}"),
+                detail: &[],
+            });
+        });
+        Ok(())
+    }
+
+    /// Deletes the events from before where somebody can start, and those of earlier epochs once
+    /// anything was pruned of this one. The row of the last stays: the next rests on its chain.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delete_pruned(&self) -> Result<(), sqlx::Error> {
+        // A few at a time, and without the head's lock: no order waits for it.
+        const AT_ONCE: u64 = 500;
+        loop {
+            let deleted = on!(self, pool => {
+                sqlx::query(
+                    "DELETE FROM events WHERE (epoch, seq) IN (SELECT events.epoch, events.seq \
+                     FROM events, feed WHERE pruned > 0 AND (events.epoch < feed.epoch \
+                     OR (events.epoch = feed.epoch AND events.seq < pruned)) LIMIT $1)",
+                )
+                .bind(signed(AT_ONCE))
+                .execute(pool)
+                .await?
+                .rows_affected()
+            });
+            if deleted < AT_ONCE {
+                return Ok(());
+            }
+        }
     }
 
     /// Wakes the other replicas: there is news in the feed. Never waited for, and nothing is lost

@@ -1,9 +1,13 @@
 //! All that is in force at a position, signed by the authority's feed key.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::member::{digest, key_id, number, only, text, time};
-use super::{Entry, FeedError, Held, MAX_LIFE, Position, genesis};
+use super::{Entry, FeedError, Held, MAX_LIFE, Position, Target, genesis};
 use crate::clock::Timestamp;
 use crate::json::{Document, Limits, Object, Value, quote};
+use crate::passport::PassportId;
 use crate::signer::Signer;
 use crate::statement;
 use crate::trust::{KeyUse, TrustBundle};
@@ -16,7 +20,7 @@ const LIMITS: Limits = Limits {
     depth: 8,
 };
 
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 10] = [
     "authority",
     "chain",
     "entries",
@@ -24,6 +28,7 @@ const MEMBERS: [&str; 9] = [
     "fresh_until",
     "iat",
     "kid",
+    "revoked_passports",
     "seq",
     "signature",
 ];
@@ -39,7 +44,7 @@ pub struct Snapshot {
     pub iat: Timestamp,
     /// Until when it vouches that there is no more; `iat` when it does not.
     pub fresh_until: Timestamp,
-    /// What is in force there.
+    /// What is in force there. Revoked passports come last, by their ids.
     pub entries: Vec<Entry>,
 }
 
@@ -60,13 +65,23 @@ impl Snapshot {
             self.fresh_until,
             signer.public_key().key_id(),
         ));
-        for (place, entry) in self.entries.iter().enumerate() {
-            if place > 0 {
+        let mut passports = Vec::new();
+        let mut first = true;
+        for entry in &self.entries {
+            if let Some(id) = revoked_passport(entry) {
+                passports.push(id.bits());
+                continue;
+            }
+            if !first {
                 json.push(',');
             }
+            first = false;
             entry.write(&mut json);
         }
-        json.push_str("]}");
+        json.push_str(&format!(
+            r#"],"revoked_passports":"{}"}}"#,
+            packed(passports)
+        ));
         if json.len() > MAX_SNAPSHOT_BYTES - SIGNATURE {
             let (bytes, limit) = (json.len() + SIGNATURE, MAX_SNAPSHOT_BYTES);
             return Err(FeedError::TooLarge { bytes, limit });
@@ -119,8 +134,11 @@ fn read(document: &Document) -> Result<Snapshot, FeedError> {
     if !only(object, &MEMBERS) {
         return Err(FeedError::UnknownMember);
     }
-    let entries = object.get("entries").and_then(Value::as_array);
-    let entries = entries.ok_or(FeedError::Member("entries"))?;
+    let listed = object.get("entries").and_then(Value::as_array);
+    let listed = listed.ok_or(FeedError::Member("entries"))?;
+    let mut entries: Vec<Entry> = listed.iter().map(entry).collect::<Result<_, _>>()?;
+    let passports = object.get("revoked_passports").and_then(Value::as_str);
+    entries.extend(unpacked(passports.as_deref().unwrap_or("?"))?);
     let snapshot = Snapshot {
         authority: text(object, "authority")?,
         position: Position {
@@ -130,7 +148,7 @@ fn read(document: &Document) -> Result<Snapshot, FeedError> {
         },
         iat: time(object, "iat")?,
         fresh_until: time(object, "fresh_until")?,
-        entries: entries.iter().map(entry).collect::<Result<_, _>>()?,
+        entries,
     };
     let (iat, fresh_until) = (snapshot.iat, snapshot.fresh_until);
     if fresh_until < iat || fresh_until > iat.plus(MAX_LIFE) {
@@ -143,9 +161,43 @@ fn read(document: &Document) -> Result<Snapshot, FeedError> {
     Ok(snapshot)
 }
 
-/// The authority understands its own events.
+/// The passport that an entry revokes for good.
+const fn revoked_passport(entry: &Entry) -> Option<&PassportId> {
+    match (&entry.target, entry.held) {
+        (Target::Passport(id), Held::Revoked) => Some(id),
+        _ => None,
+    }
+}
+
+/// 16 bytes for each, in ascending order, in base64.
+fn packed(mut passports: Vec<u128>) -> String {
+    passports.sort_unstable();
+    passports.dedup();
+    let bytes: Vec<u8> = passports.into_iter().flat_map(u128::to_be_bytes).collect();
+    STANDARD.encode(bytes)
+}
+
+fn unpacked(text: &str) -> Result<Vec<Entry>, FeedError> {
+    const WRONG: FeedError = FeedError::Member("revoked_passports");
+    let bytes = STANDARD.decode(text).map_err(|_| WRONG)?;
+    let (ids, rest) = bytes.as_chunks::<16>();
+    let ids: Vec<u128> = ids.iter().copied().map(u128::from_be_bytes).collect();
+    let sound = rest.is_empty() && ids.is_sorted_by(|one, next| one < next);
+    let entry = |bits| Entry {
+        target: Target::Passport(PassportId::from_bits(bits)),
+        held: Held::Revoked,
+    };
+    sound
+        .then(|| ids.into_iter().map(entry).collect())
+        .ok_or(WRONG)
+}
+
+/// The authority understands its own events. Revoked passports have a place of their own.
 fn entry(value: Value<'_>) -> Result<Entry, FeedError> {
     let entry = Entry::read(value)?;
+    if revoked_passport(&entry).is_some() {
+        return Err(FeedError::Member("entries"));
+    }
     let clear = entry.held != Held::Unclear;
     clear.then_some(entry).ok_or(FeedError::Member("held"))
 }

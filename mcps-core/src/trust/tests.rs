@@ -308,11 +308,7 @@ fn a_prepared_key_is_known_and_nothing_it_signs_is_good() {
 /// What a later version calls a key makes none good here, and does not make the others bad.
 #[test]
 fn a_key_of_an_unknown_use_or_state_is_left_out() {
-    for (member, value) in [
-        ("state", "suspended"),
-        ("state", "ACTIVE"),
-        ("use", "notary"),
-    ] {
+    for (member, value) in [("state", "paused"), ("state", "ACTIVE"), ("use", "notary")] {
         let mut changed = tree(&unsigned());
         changed["keys"][2][member] = json!(value);
         let bundle = TrustBundle::parse(&signed(&changed.to_string(), ROOT)).unwrap();
@@ -329,7 +325,7 @@ fn a_key_of_an_unknown_use_or_state_is_left_out() {
     }
     // Nor does it make a root.
     let mut changed = tree(&unsigned());
-    changed["keys"][0]["state"] = json!("tainted");
+    changed["keys"][0]["state"] = json!("paused");
     let bundle = TrustBundle::parse(&signed(&changed.to_string(), ROOT)).unwrap();
     let refused = bundle.verify(&kid(ROOT)).unwrap_err();
     assert_eq!(refused, Refusal::UnknownIssuer);

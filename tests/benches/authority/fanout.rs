@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::followers::{FULL, Followers};
-use crate::ground::{Ground, Order};
+use crate::ground::Ground;
 use crate::table;
 
 /// Orders whose way is timed, one after the other.
@@ -52,10 +52,6 @@ async fn bare(followers: usize) -> Vec<Duration> {
     ways
 }
 
-fn granted(orders: &[Order]) -> impl Iterator<Item = Duration> {
-    orders.iter().map(|order| order.granted - order.sent)
-}
-
 pub(crate) async fn measure(count: usize, tls: bool) {
     let mut ground = Ground::new(tls).await;
     let spoken = if tls { "TLS" } else { "plain HTTP" };
@@ -72,10 +68,7 @@ pub(crate) async fn measure(count: usize, tls: bool) {
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
     table::head("one order at a time, ms");
-    let (refused, received) = followers.ways(&orders).await;
-    table::line("granted", granted(&orders));
-    table::line("refused by those who verify", refused);
-    table::line("received by all", received);
+    followers.show(&orders).await;
     table::line("as many bytes to as many sockets", bare(count).await);
 
     let began = Instant::now();
@@ -89,13 +82,11 @@ pub(crate) async fn measure(count: usize, tls: bool) {
     let mut orders: Vec<_> = join_all(hands).await.into_iter().flatten().collect();
     let rate = orders.len() as f64 / began.elapsed().as_secs_f64();
     orders.sort_unstable_by_key(|order| order.seq);
-    let (refused, received) = followers.ways(&orders).await;
+    followers.have(&orders).await;
     let contiguous = orders.windows(2).all(|pair| pair[0].seq + 1 == pair[1].seq);
     assert!(contiguous, "a number is missing or was given out twice");
     table::head(&format!("{} orders at {rate:.0}/s, ms", orders.len()));
-    table::line("granted", granted(&orders));
-    table::line("refused by those who verify", refused);
-    table::line("received by all", received);
+    followers.show(&orders).await;
     let burst_mib = ground.resident_mib();
 
     for log in &followers.logs {

@@ -3,17 +3,22 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mcps_client::follower::{Follower, Progress};
+use mcps_client::follower::{Follower, Progress, State};
 use mcps_core::clock::{Clock as _, SystemClock};
 use mcps_core::feed::{Event, Snapshot};
 use mcps_core::trust::TrustBundle;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::ground::{Address, Ground, Line, Order};
+use crate::table;
 
 /// Followers that verify and follow.
 pub(crate) const FULL: usize = 32;
+
+/// How often a verifier looks whether what it knows is still fresh, when nothing comes.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// When a follower had everything up to a number.
 #[derive(Debug, Default)]
@@ -22,6 +27,8 @@ pub(crate) struct Log {
     /// Frames that did not continue the one before.
     pub(crate) broken: usize,
     pub(crate) connected: Option<Instant>,
+    /// When a verifier found that it knows nothing fresh any more, and refuses what is above level 1.
+    pub(crate) stale: Option<Instant>,
 }
 
 pub(crate) type Shared = Arc<Mutex<Log>>;
@@ -104,8 +111,17 @@ async fn full(at: Address, bundle: TrustBundle, snapshot: Snapshot, log: Shared)
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        while let Some(json) = events.next().await {
+        loop {
+            let next = timeout(LOOK, events.next()).await;
             let now = SystemClock.now();
+            if follower.state(now) == State::Stale {
+                log.lock().unwrap().stale.get_or_insert_with(Instant::now);
+            }
+            let json = match next {
+                Ok(Some(json)) => json,
+                Ok(None) => break,
+                Err(_) => continue,
+            };
             let progress = follower.receive(json, &bundle, now);
             let refused = |event: &Event| {
                 let target = event.target().unwrap();
@@ -164,16 +180,44 @@ impl Followers {
         Instant::now()
     }
 
-    /// Waits until all have these orders; how long after it was sent each had reached each of the
-    /// followers that verify, and each of all.
-    pub(crate) async fn ways(&self, orders: &[Order]) -> (Vec<Duration>, Vec<Duration>) {
+    /// Waits until all have these orders.
+    pub(crate) async fn have(&self, orders: &[Order]) {
         let last = orders.iter().map(|order| order.seq).max().unwrap();
         self.until(|log| log.at.last().is_some_and(|(to, _)| *to >= last))
             .await;
-        (
-            ways(orders, &self.logs[..FULL.min(self.logs.len())]),
-            ways(orders, &self.logs),
-        )
+    }
+
+    /// How long after `since` each order was known to each of the first `count`.
+    pub(crate) fn ways(
+        &self,
+        orders: &[Order],
+        count: usize,
+        since: impl Fn(&Order) -> Instant,
+    ) -> Vec<Duration> {
+        let mut ways = Vec::with_capacity(orders.len() * count);
+        for log in &self.logs[..count] {
+            let log = log.lock().unwrap();
+            for order in orders {
+                let at = log.at.partition_point(|(to, _)| *to < order.seq);
+                let (_, at) = log.at.get(at).expect("every follower has every order");
+                ways.push(at.saturating_duration_since(since(order)));
+            }
+        }
+        ways
+    }
+
+    /// Rows of how long orders took.
+    pub(crate) async fn show(&self, orders: &[Order]) {
+        self.have(orders).await;
+        let sent = |order: &Order| order.sent;
+        let granted = orders.iter().map(|order| order.granted - order.sent);
+        table::line("granted", granted);
+        table::line("refused by those who verify", self.ways(orders, FULL, sent));
+        table::line("received by all", self.ways(orders, self.logs.len(), sent));
+        table::line(
+            "refused, from when it was granted",
+            self.ways(orders, FULL, |order| order.granted),
+        );
     }
 
     pub(crate) fn broken(&self) -> usize {
@@ -183,17 +227,4 @@ impl Followers {
     pub(crate) async fn leave(mut self) {
         self.tasks.shutdown().await;
     }
-}
-
-fn ways(orders: &[Order], logs: &[Shared]) -> Vec<Duration> {
-    let mut ways = Vec::with_capacity(orders.len() * logs.len());
-    for log in logs {
-        let log = log.lock().unwrap();
-        for order in orders {
-            let at = log.at.partition_point(|(to, _)| *to < order.seq);
-            let (_, at) = log.at.get(at).expect("every follower has every order");
-            ways.push(*at - order.sent);
-        }
-    }
-    ways
 }

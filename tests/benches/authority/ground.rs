@@ -167,8 +167,12 @@ impl Ground {
         Order::read(&answer, sent)
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.authority.as_ref().unwrap().id()
+    }
+
     pub(crate) fn resident_mib(&self) -> u64 {
-        let id = self.authority.as_ref().unwrap().id();
+        let id = self.process();
         let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.split_whitespace().next());

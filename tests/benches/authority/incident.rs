@@ -54,6 +54,8 @@ pub(crate) async fn measure() {
     let mut add = Command::new(bin("mcps-authority"));
     add.args(["hook", "add", "--name", "soar", "--per-hour", "1000000"])
         .args(["--database-url", &ground.database])
+        .arg("--data-dir")
+        .arg(ground.folder().join("data"))
         .arg("--secret-file")
         .arg(&secret);
     run(&mut add).succeeded();
@@ -64,14 +66,8 @@ pub(crate) async fn measure() {
         orders.push(report(&ground, n, agent.agent_name()).await);
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
-    let (refused, received) = followers.ways(&orders).await;
     table::head("one report at a time, ms");
-    table::line(
-        "answered",
-        orders.iter().map(|order| order.granted - order.sent),
-    );
-    table::line("refused by those who verify", refused);
-    table::line("received by all", received);
+    followers.show(&orders).await;
     assert_eq!(followers.broken(), 0);
     followers.leave().await;
 }

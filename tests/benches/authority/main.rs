@@ -1,5 +1,5 @@
 //! The authority's figures: `make bench` or, after `cargo build --release --bins`,
-//! `MCPS_TEST_DURABLE=1 scripts/test-env cargo bench -p mcps-tests --bench authority -- [fanout|issuing|incident|million]`.
+//! `MCPS_TEST_DURABLE=1 scripts/test-env cargo bench -p mcps-tests --bench authority -- [fanout|incident|cutoff|issuing|million]`.
 //!
 //! One `mcps-authority` process on PostgreSQL, everything on this machine. Thirty-two followers read,
 //! verify and follow each frame as a verifier does, and their time is that of the refusal; the others
@@ -20,6 +20,7 @@ mod it {
     pub(crate) mod world;
 }
 
+mod cutoff;
 mod fanout;
 mod followers;
 mod ground;
@@ -48,6 +49,9 @@ async fn main() {
     }
     if wanted("incident") {
         incident::measure().await;
+    }
+    if wanted("cutoff") {
+        cutoff::measure().await;
     }
     if wanted("issuing") {
         issuing::measure().await;

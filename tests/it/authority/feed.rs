@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mcps_authority::examine::examine;
+use mcps_authority::feed::{KEPT, prune};
 use mcps_client::follower::Follower;
 use mcps_core::clock::Timestamp;
 use mcps_core::feed::{Cursor, Frame, Snapshot, Unverified};
@@ -199,6 +201,54 @@ async fn what_is_pruned_is_gone_and_says_where_to_start() {
         assert_eq!(problem["snapshot"], "/v1/feed/snapshot");
         let answer = world.get("/v1/feed/frames?after=1:3&wait_s=0").await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_old_goes_and_a_thousand_events_stay() {
+    on_both(async |world| {
+        let bundle = world.bundle().await;
+        let db = world.database().await;
+        let tell = async |count: u64, prefix: &str| {
+            let target = |n| mcps_core::feed::Target::Tenant(format!("{prefix}{n}"));
+            let actions: Vec<_> = (0..count)
+                .map(|n| mcps_core::feed::Action::Revoke(target(n)))
+                .collect();
+            for actions in actions.chunks(250) {
+                db.tell(world.now(), actions, "policy").await.unwrap();
+            }
+        };
+        let keep = Duration::from_secs(3600);
+        tell(1100, "old").await;
+        assert_eq!(prune(&db, keep, world.now()).await.unwrap(), None);
+        world.clock.advance(keep * 2);
+        // The newest stay whatever their age.
+        assert_eq!(
+            prune(&db, keep, world.now()).await.unwrap(),
+            Some(1100 - KEPT)
+        );
+        tell(1050, "new").await;
+        assert_eq!(prune(&db, keep, world.now()).await.unwrap(), Some(1100));
+        assert_eq!(prune(&db, keep, world.now()).await.unwrap(), None);
+        let events = db.events_after(1, 0).await.unwrap();
+        assert!(
+            events
+                .iter()
+                .all(|event| event.event.contains("new") || event.event.contains("old1099"))
+        );
+        assert!(examine(&db, &bundle).await.unwrap().findings.is_empty());
+        db.close().await;
+        // Whoever comes from before is told where to start, and then has it all.
+        let world = world.restart().await;
+        let gone = world.get("/v1/feed/frames?after=1:1099").await;
+        gone.problem(410, "position-pruned");
+        let follower = follower(&world, &bundle).await;
+        assert_eq!(follower.position().unwrap().seq, 2150);
+        let mut stream = Stream::open(&world, Some("1:1100")).await;
+        let (_, frame) = stream.next().await.unwrap();
+        let frame = verified(&frame, &bundle);
+        assert_eq!(frame.from(), 1101);
     })
     .await;
 }

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcps_core::json::quote;
+use mcps_client::authority::Challenge;
+use mcps_client::enrol::prove;
 use mcps_core::key::SecretKey;
 use mcps_core::random::SystemRandom;
 use mcps_core::signer::Signer as _;
-use mcps_core::statement;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -210,22 +210,11 @@ impl Load {
     }
 
     fn proof(&self, name: &str, key: &SecretKey, challenge: &str) -> String {
-        let kid = key.public_key().key_id().to_string();
-        let mut json = String::from(r#"{"tenant":"default""#);
-        let members = [
-            ("audience", self.audience.as_str()),
-            ("challenge", challenge),
-            ("kid", &kid),
-            ("subject", name),
-        ];
-        for (member, value) in members {
-            json.push_str(&format!(r#","{member}":"#));
-            quote(value, &mut json);
-        }
-        json.push('}');
-        let signed = statement::sign(statement::PROOF, &json, key).unwrap();
-        let signed: Value = serde_json::from_str(&signed).unwrap();
-        signed["signature"].as_str().unwrap().to_owned()
+        let challenge = Challenge {
+            challenge: challenge.to_owned(),
+            audience: self.audience.clone(),
+        };
+        prove(&challenge, "default", name, key).unwrap()
     }
 }
 

@@ -170,16 +170,22 @@ pub(super) fn rows(done: Value<'_>, target: &str) -> Vec<(&'static str, String)>
             ("next", "the same without --dry-run".to_owned()),
         ];
     }
+    let position = member(done, "position");
+    let enforced = match position.is_empty() {
+        true => String::new(),
+        false => format!("see who enforces it: mcps feed enforcement {position} --wait 5s"),
+    };
     let undone = matches!(action.as_str(), "suspend" | "stop" | "quarantine") && is("changed");
     vec![
         ("ordered", format!("{action} {target}")),
         ("changes", changes),
-        ("feed position", member(done, "position")),
+        ("feed position", position),
         ("action id", id.clone()),
+        ("next", enforced),
         (
-            "next",
+            "undo",
             match undone {
-                true => format!("to take it back: mcps order undo {id}"),
+                true => format!("mcps order undo {id}"),
                 false => String::new(),
             },
         ),

@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{MAX_SNAPSHOT_BYTES, Snapshot};
@@ -32,8 +34,17 @@ fn bundle_of(authority: &str) -> TrustBundle {
     TrustBundle::parse(&text).unwrap()
 }
 
+fn passport_id(number: u64) -> String {
+    format!("asp_{number:032x}")
+}
+
 fn passport(number: u64) -> Target {
-    Target::Passport(PassportId::parse(&format!("asp_{number:032x}")).unwrap())
+    Target::Passport(PassportId::parse(&passport_id(number)).unwrap())
+}
+
+fn ids(numbers: &[u128]) -> String {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|one| one.to_be_bytes()).collect();
+    STANDARD.encode(bytes)
 }
 
 fn snapshot() -> Snapshot {
@@ -43,11 +54,13 @@ fn snapshot() -> Snapshot {
     };
     let tenant = Target::Tenant("acme".to_owned());
     let entries = [
-        (passport(1), Held::Revoked),
         (tenant, Held::Suspended(Some(NOW))),
+        (passport(3), Held::Suspended(None)),
         (subject(), Held::Quarantined),
         (Target::All, Held::Stopped),
         (subject(), Held::Level(TrustLevel::L2)),
+        (passport(1), Held::Revoked),
+        (passport(2), Held::Revoked),
     ]
     .map(|(target, held)| Entry { target, held });
     Snapshot {
@@ -140,7 +153,9 @@ fn signed(ctx: &str, change: impl Fn(&mut Value)) -> String {
 fn is_read_strictly_even_when_rightly_signed() {
     let later = NOW.plus(MAX_LIFE).as_millis() + 1;
     let later = Timestamp::from_millis(later).to_string();
-    let cases: [(&str, Value, FeedError); 17] = [
+    let passports = FeedError::Member("revoked_passports");
+    let one = "AAAAAAAAAAAAAAAAAAAAAQ==";
+    let cases: [(&str, Value, FeedError); 24] = [
         ("more", json!(1), FeedError::UnknownMember),
         ("epoch", json!(0), FeedError::Member("epoch")),
         ("epoch", json!("1"), FeedError::Member("epoch")),
@@ -177,6 +192,21 @@ fn is_read_strictly_even_when_rightly_signed() {
             json!([{"held": "stopped", "target": {"kind": "all"}, "until": "x"}]),
             FeedError::UnknownMember,
         ),
+        (
+            "entries",
+            json!([{"held": "revoked", "target": {"kind": "passport", "id": passport_id(1)}}]),
+            FeedError::Member("entries"),
+        ),
+        ("revoked_passports", Value::Null, passports),
+        ("revoked_passports", json!([]), passports),
+        ("revoked_passports", json!("AAA="), passports),
+        (
+            "revoked_passports",
+            json!(one.trim_end_matches('=')),
+            passports,
+        ),
+        ("revoked_passports", json!(ids(&[2, 1])), passports),
+        ("revoked_passports", json!(ids(&[1, 1])), passports),
         ("kid", json!("x"), FeedError::Member("kid")),
     ];
     for (member, value, error) in cases {
@@ -239,7 +269,7 @@ fn what_no_follower_would_read_is_not_signed() {
 fn carries_many_entries() {
     let entry = |number| Entry {
         target: passport(number),
-        held: Held::Revoked,
+        held: Held::Suspended(None),
     };
     let many = Snapshot {
         entries: (0..100_000).map(entry).collect(),
@@ -265,4 +295,20 @@ fn is_at_most_32_mebibytes() {
     assert!(matches!(error, FeedError::TooLarge { limit, .. } if limit == MAX_SNAPSHOT_BYTES));
     let spaces = " ".repeat(MAX_SNAPSHOT_BYTES + 1);
     assert!(matches!(verify(&spaces), Err(FeedError::TooLarge { .. })));
+}
+
+/// A million passports revoked one by one are within what a follower reads.
+#[test]
+fn a_revoked_passport_takes_little_of_it() {
+    let revoked = |number| Entry {
+        target: passport(number),
+        held: Held::Revoked,
+    };
+    let many = Snapshot {
+        entries: (0..10_000).map(revoked).collect(),
+        ..snapshot()
+    };
+    let text = many.sign(&key(FEED)).unwrap();
+    assert!(text.len() * 100 < MAX_SNAPSHOT_BYTES, "{}", text.len());
+    assert_eq!(verify(&text).unwrap(), many);
 }
