@@ -16,7 +16,7 @@ use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 use super::{begins, root};
 use crate::custody::{Custody, CustodyError};
 use crate::error::Error;
-use crate::store::{Db, KeyChange};
+use crate::store::{Db, Handover, KeyChange};
 
 /// From the activation of a key to its first signature. Verifiers ask for the key set once a minute,
 /// and it may be cached for another one.
@@ -194,10 +194,13 @@ pub async fn carry_out(
         };
         let number = bundle.number().saturating_add(1);
         let keys = with(&bundle, &next.key);
-        let mut epoch = None;
+        let mut handover = None;
         let text = match own.filter(|_| next.key.usage == KeyUse::Root) {
             Some(new) => {
-                epoch = root::restate(db, &bundle, new.as_ref()).await?;
+                handover = Some(Handover {
+                    from: bundle.signer().clone(),
+                    epoch: root::restate(db, &bundle, new.as_ref()).await?,
+                });
                 root::take_over(&bundle, keys, now, root.as_ref(), new.as_ref())
             }
             None => {
@@ -226,7 +229,7 @@ pub async fn carry_out(
         };
         let reason = state.as_str();
         let sets = (present.as_str(), text.as_str());
-        let told = db.change_key(sets, &change, action, reason, epoch.as_ref());
+        let told = db.change_key(sets, &change, action, reason, handover.as_ref());
         if let Some(position) = told.await? {
             return Ok(Changed {
                 kid,

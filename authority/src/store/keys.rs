@@ -30,6 +30,15 @@ pub struct KeyChange {
     pub note: Option<String>,
 }
 
+/// What changes with the root key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The root that signed until now.
+    pub from: KeyId,
+    /// The present epoch and the new root's statement on it; `None` in the first, which has none.
+    pub epoch: Option<(u64, String)>,
+}
+
 type Row = (
     i64,
     String,
@@ -78,8 +87,8 @@ impl Db {
     }
 
     /// Takes the key set `next` into use where `present` is in use, and tells the feed, all or
-    /// nothing. `None` when another process was first; then nothing was written. The statement on an
-    /// epoch takes the place of the one before.
+    /// nothing. `None` when another process was first; then nothing was written. With another
+    /// root its statement on the epoch takes the place of the one before.
     ///
     /// # Errors
     /// [`Error::Event`], [`Error::Database`].
@@ -89,7 +98,7 @@ impl Db {
         change: &KeyChange,
         action: Action,
         reason: &str,
-        epoch: Option<&(u64, String)>,
+        handover: Option<&Handover>,
     ) -> Result<Option<Position>, Error> {
         let position = transaction!(self, tx => {
             let taken = sqlx::query("UPDATE authority SET bundle = $2 WHERE bundle = $1")
@@ -116,7 +125,7 @@ impl Db {
             .bind(&change.note)
             .execute(&mut *tx)
             .await?;
-            if let Some((number, statement)) = epoch {
+            if let Some((number, statement)) = handover.and_then(|over| over.epoch.as_ref()) {
                 sqlx::query("UPDATE epochs SET statement = $2 WHERE epoch = $1")
                     .bind(signed(*number))
                     .bind(statement)
@@ -130,7 +139,7 @@ impl Db {
                 ("position", position.cursor().to_string()),
             ];
             detail.extend(change.signs_from.map(|from| ("signs_from", from.to_string())));
-            detail.extend(epoch.map(|(number, _)| ("epoch_restated", number.to_string())));
+            detail.extend(handover.map(|over| ("follows", over.from.to_string())));
             detail.extend(change.note.clone().map(|note| ("note", note)));
             audit!(self, tx, Entry {
                 at: change.at,

@@ -131,7 +131,11 @@ async fn another_root_takes_over_at_once_and_the_old_one_is_not_needed_any_more(
         let report = examine(&world.as_found().await, &bundle).await.unwrap();
         assert_eq!(report.findings, []);
         let records = world.get_as_operator("/v1/audit/records").await.text;
-        assert!(records.contains("authority_key.active") && records.contains("yearly"));
+        assert!(
+            records.contains("authority_key.active")
+                && records.contains("follows")
+                && records.contains(&old)
+        );
     })
     .await;
 }
