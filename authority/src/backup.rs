@@ -2,6 +2,8 @@
 //! and back into an empty database of either. One JSON value a line: a head, each table's columns and
 //! rows, and at the end how many lines there were and the digest of them.
 
+mod key_set;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -22,6 +24,7 @@ use crate::error::Error;
 use crate::serve::{make_private, open, open_changing, open_founded, recording};
 use crate::start::StartError;
 use crate::store::{Cell, Db, Part, TABLES};
+use key_set::Exchange;
 
 /// What every backup says it is.
 const KIND: &str = "mcps-authority backup";
@@ -356,9 +359,33 @@ pub async fn restore(
     epoch: Option<u64>,
     clock: &dyn Clock,
 ) -> Result<(Summary, Epoch), BackupError> {
+    restore_with(config, path, None, epoch, clock).await
+}
+
+/// The same with a later key set in the place of the backup's, so that the keys that were exchanged
+/// since stay exchanged, the root among them.
+///
+/// # Errors
+/// [`BackupError`]; nothing is written then.
+pub async fn restore_with(
+    config: &Config,
+    path: &Path,
+    key_set: Option<&str>,
+    epoch: Option<u64>,
+    clock: &dyn Clock,
+) -> Result<(Summary, Epoch), BackupError> {
     let (head, last) = Reader::check(path)?;
-    let bundle = TrustBundle::parse(&head.key_set)?;
-    bundle.verify(bundle.signer())?;
+    let of_then = TrustBundle::parse(&head.key_set)?;
+    of_then.verify(of_then.signer())?;
+    let bundle = match key_set {
+        Some(text) => key_set::later(&of_then, text)?,
+        None => of_then,
+    };
+    let mut exchange = Exchange::new(key_set.map(|_| bundle.text().to_owned()));
+    let detail = [
+        ("backup_of", head.at.clone()),
+        ("key_set", bundle.number().to_string()),
+    ];
     let root = root(config, &bundle)?;
     make_private(&config.data_dir).map_err(|source| BackupError::File {
         path: config.data_dir.clone(),
@@ -381,11 +408,10 @@ pub async fn restore(
     let parts = || {
         let part = reader.part()?;
         rows += u64::from(matches!(part, Some(Part::Row(_))));
-        Ok::<_, BackupError>(part)
+        Ok::<_, BackupError>(part.map(|part| exchange.take(part)))
     };
     let name = head.authority.clone();
     let begin = |at: Position| begin(&name, at, epoch, now, root.as_ref());
-    let detail = [("backup_of", head.at.clone())];
     let begun = db.load(parts, begin, now, &detail).await?;
     db.migrate().await?;
     db.close().await;
@@ -419,7 +445,7 @@ pub async fn new_epoch(
 
 fn root(config: &Config, bundle: &TrustBundle) -> Result<std::sync::Arc<dyn Signer>, BackupError> {
     let custody = Custody::new(config)?;
-    let root = custody.find(KeyUse::Root, bundle.signer())?;
+    let root = custody.root(bundle.signer())?;
     root.ok_or_else(|| BackupError::RootAbsent {
         kid: bundle.signer().to_string(),
         whereabouts: custody.whereabouts(KeyUse::Root),

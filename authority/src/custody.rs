@@ -39,6 +39,8 @@ enum Place {
 pub struct Custody {
     serving: Place,
     root: Place,
+    /// Where a root key may be that was made with other options.
+    before: Place,
 }
 
 impl Custody {
@@ -59,7 +61,28 @@ impl Custody {
             Some(folder) => files(folder.clone()),
             None => serving.clone(),
         };
-        Ok(Self { serving, root })
+        let before = files(config.data_dir.join("keys"));
+        Ok(Self {
+            serving,
+            root,
+            before,
+        })
+    }
+
+    /// The root key of that id: where root keys are, or else where the authority has other keys, or has
+    /// had them in files. So one root may take over from another that is kept elsewhere.
+    ///
+    /// # Errors
+    /// As [`Custody::find`], of where root keys are.
+    pub fn root(&self, id: &KeyId) -> Result<Option<Arc<dyn Signer>>, CustodyError> {
+        if let Some(key) = self.find(KeyUse::Root, id)? {
+            return Ok(Some(key));
+        }
+        let elsewhere = [&self.serving, &self.before];
+        let found = |place| off_the_runtime(|| Self::look(place, KeyUse::Root, id)).ok();
+        Ok(elsewhere
+            .into_iter()
+            .find_map(|place| found(place).flatten()))
     }
 
     /// The key of that id, if it is here.
@@ -67,10 +90,18 @@ impl Custody {
     /// # Errors
     /// [`CustodyError`] when the place cannot be read, or what it holds is no P-256 key.
     pub fn find(&self, usage: KeyUse, id: &KeyId) -> Result<Option<Arc<dyn Signer>>, CustodyError> {
-        off_the_runtime(|| match self.place(usage) {
+        off_the_runtime(|| Self::look(self.place(usage), usage, id))
+    }
+
+    fn look(
+        place: &Place,
+        usage: KeyUse,
+        id: &KeyId,
+    ) -> Result<Option<Arc<dyn Signer>>, CustodyError> {
+        match place {
             Place::Files(files) => Ok(files.find(usage, id)?.map(shared)),
             Place::Token(token) => Ok(token.find(usage, id)?.map(shared)),
-        })
+        }
     }
 
     /// A key that was made for that use before an authority was founded, if there is one.

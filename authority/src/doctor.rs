@@ -192,6 +192,20 @@ async fn keys(
         });
     }
     looks.push(root(config, &custody, bundle));
+    let old = bundle.keys().iter().filter(|key| {
+        let gave_way = bundle.has_succeeded(key.public_key.key_id());
+        key.usage == KeyUse::Root && gave_way
+    });
+    for key in old {
+        let id = key.public_key.key_id();
+        if let Ok(Some(_)) = custody.root(id) {
+            let words = format!(
+                "{id} is still here and not needed any more: destroy it once every client has fetched key set {}",
+                bundle.number()
+            );
+            looks.push(look("old root key", Grade::Warning, words));
+        }
+    }
 }
 
 fn root(config: &Config, custody: &Custody, bundle: &TrustBundle) -> Look {

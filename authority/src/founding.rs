@@ -135,9 +135,7 @@ async fn with_every_key(
         };
         keys.push(active(usage, key.as_ref()));
     }
-    let (name, root_id) = (bundle.authority(), root.public_key().key_id());
-    let number = bundle.number() + 1;
-    let unsigned = TrustBundle::unsigned_json(name, number, clock.now(), root_id, &keys);
+    let unsigned = bundle.next_json(clock.now(), &keys);
     let next = statement::sign(statement::TRUST, &unsigned, root.as_ref())?;
     // Another replica may have been first; what is stored counts.
     db.replace_bundle(&founding.bundle, &next).await?;
@@ -170,8 +168,10 @@ async fn find(
     }
     let bundle = TrustBundle::parse(&founding.bundle)?;
     bundle.verify(bundle.signer())?;
-    // The root key is not needed to serve and may be kept elsewhere; if it is here, it must be it.
+    // The root key is not needed to serve and may be kept elsewhere; one that is here must be it, or
+    // another that the set has.
     if custody.find(KeyUse::Root, bundle.signer())?.is_none()
+        && !has_another_root(&custody, &bundle)?
         && custody.first(KeyUse::Root)?.is_some()
     {
         return Err(other_keys(&custody, &bundle, KeyUse::Root));
@@ -195,6 +195,17 @@ async fn find(
         custody,
         operator_key: None,
     })
+}
+
+/// Whether a root key is here that signed before, or will.
+fn has_another_root(custody: &Custody, bundle: &TrustBundle) -> Result<bool, StartError> {
+    for key in bundle.keys() {
+        let id = key.public_key.key_id();
+        if key.usage == KeyUse::Root && custody.find(KeyUse::Root, id)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn other_keys(custody: &Custody, bundle: &TrustBundle, usage: KeyUse) -> StartError {

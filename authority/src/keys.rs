@@ -3,6 +3,7 @@
 
 mod change;
 mod ring;
+mod root;
 
 pub use change::{Changed, KeyChangeError, KeyOrder, OVERLAP, Step, carry_out};
 pub use ring::{Keyring, SERVING, Trouble};
@@ -80,7 +81,7 @@ impl Keys {
     }
 
     /// Looks whether there is another key set, or a key that was missing has come, and takes it into
-    /// use. A set that is older, or that the root did not sign, is not.
+    /// use. A set that is older, or signed by neither the root nor one that it led to, is not.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -119,6 +120,10 @@ impl Keys {
         if next.bundle().number() != old.bundle().number() {
             let number = next.bundle().number();
             tracing::info!(number, "key set {number} is in use");
+        }
+        let (was, root) = (old.bundle().signer(), next.bundle().signer());
+        if was != root {
+            tracing::info!(%was, %root, "the root key is {root} now, which {was} led to");
         }
         match (old.trouble(), next.trouble()) {
             (was, Some(now)) if was != Some(now) => {

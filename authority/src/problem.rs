@@ -323,6 +323,7 @@ const fn key_change(error: &KeyChangeError) -> (StatusCode, &'static str, &'stat
             "The root key is elsewhere",
         ),
         KeyChangeError::Root
+        | KeyChangeError::RootPrepared(_)
         | KeyChangeError::State { .. }
         | KeyChangeError::Signs
         | KeyChangeError::Only

@@ -39,7 +39,7 @@ use challenges::Swept;
 pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
-pub use keys::KeyChange;
+pub use keys::{Handover, KeyChange};
 pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};

@@ -197,15 +197,25 @@ impl<'a> Examination<'a> {
     }
 }
 
-/// The key set with which an export begins, verified against the root that is believed.
+/// The key set with which an export begins, verified against the root that is believed, or by what the
+/// set of today says of a root before it: an export may be older than the root.
 ///
 /// # Errors
 /// [`PieceError::Trust`] when it begins with something else, [`PieceError::Root`].
-pub fn key_set(first: &Piece, root: &KeyId) -> Result<TrustBundle, PieceError> {
+pub fn key_set(
+    first: &Piece,
+    root: &KeyId,
+    today: Option<&TrustBundle>,
+) -> Result<TrustBundle, PieceError> {
     let Piece::Trust(text) = first else {
         return Err(PieceError::Trust);
     };
     let bundle = TrustBundle::parse(text).map_err(PieceError::Root)?;
+    let signed = |today: &&TrustBundle| {
+        let root = today.root_at(bundle.signer(), bundle.issued_at());
+        today.authority() == bundle.authority() && root.is_some()
+    };
+    let root = today.filter(signed).map_or(root, |_| bundle.signer());
     bundle.verify(root).map_err(PieceError::Root)?;
     Ok(bundle)
 }

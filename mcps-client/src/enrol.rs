@@ -60,7 +60,8 @@ pub(crate) fn sign(
 }
 
 /// Fetches an authority's key set and checks it: against `root` when it is known (from an earlier
-/// enrolment or `--root`), else it is trusted on first use.
+/// enrolment or `--root`), which may have led to the one that signs it, else it is trusted on first
+/// use.
 ///
 /// # Errors
 /// The authority's silence, or a key set with another root.
@@ -91,6 +92,8 @@ pub async fn request(
         _ => None,
     };
     let bundle = meet(authority, root.or(pinned.as_ref())).await?;
+    // Whatever root is named here: this home may know better.
+    home.check_forward(&bundle)?;
     let kid = key.public_key().key_id().clone();
     let challenge = authority
         .challenge(
@@ -111,13 +114,13 @@ pub async fn request(
         )
         .await?;
     check_issued(&passport, &bundle, &key)?;
-    home.write("trust.json", bundle.text())?;
-    home.write_authority(&AuthorityPin {
+    let pin = AuthorityPin {
         url: authority.url().to_owned(),
         name: bundle.authority().to_owned(),
         root_kid: bundle.signer().to_string(),
         tenant: request.tenant.clone(),
-    })?;
+    };
+    home.adopt_trust(&pin, &bundle)?;
     home.write("passport.json", passport.text())?;
     Ok(passport)
 }
@@ -150,7 +153,7 @@ pub async fn renew(
         .await?;
     check_issued(&passport, &bundle, signer)?;
     // The passport may be signed by a key that the authority took up since.
-    home.write("trust.json", bundle.text())?;
+    home.keep_trust(&bundle)?;
     home.keep_renewed(&passport)?;
     Ok(passport)
 }

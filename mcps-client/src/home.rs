@@ -16,6 +16,7 @@
 //! Files are replaced whole (written beside, then renamed), so a crash leaves the old or the new.
 
 mod next;
+mod trust;
 
 use std::fs;
 use std::io::Write as _;
@@ -24,10 +25,11 @@ use std::path::{Path, PathBuf};
 
 use mcps_core::key::{KeyId, SecretKey};
 use mcps_core::passport::Passport;
-use mcps_core::trust::TrustBundle;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClientError;
+
+pub use trust::Kept;
 
 /// Which authority this home belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +39,8 @@ pub struct AuthorityPin {
     pub url: String,
     /// Its name, which its passports give as issuer.
     pub name: String,
-    /// RFC 7638 thumbprint of its root key, as seen when this home enrolled.
+    /// RFC 7638 thumbprint of its root key, as seen when this home enrolled, or of the one that it
+    /// led to since.
     pub root_kid: String,
     /// Our tenant there.
     pub tenant: String,
@@ -245,26 +248,6 @@ impl Home {
                 why: error.to_string(),
             })?,
         )
-    }
-
-    /// The authority's key set as last verified, checked again against the pinned root.
-    ///
-    /// # Errors
-    /// [`ClientError::Missing`], [`ClientError::Content`].
-    pub fn trust(&self, root: &KeyId) -> Result<TrustBundle, ClientError> {
-        let path = self.path("trust.json");
-        let Some(text) = self.read("trust.json")? else {
-            return Err(ClientError::Missing {
-                path,
-                next: "enrol with: mcps passport request --authority URL",
-            });
-        };
-        let bundle = TrustBundle::parse(text.trim());
-        let checked = bundle.and_then(|bundle| bundle.verify(root).map(|()| bundle));
-        checked.map_err(|error| ClientError::Content {
-            path,
-            why: error.to_string(),
-        })
     }
 }
 

@@ -67,7 +67,7 @@ pub async fn rotate(
         )
         .await?;
     check_issued(&passport, &bundle, &next)?;
-    home.write("trust.json", bundle.text())?;
+    home.keep_trust(&bundle)?;
     home.take_next(&passport)?;
     Ok(Rotated {
         old: old.id().clone(),

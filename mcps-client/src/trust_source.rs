@@ -21,7 +21,7 @@ use crate::authority::AuthorityClient;
 use crate::error::ClientError;
 use crate::feed::Feed;
 use crate::follower::Follower;
-use crate::home::Home;
+use crate::home::{Home, Kept};
 
 /// What goes on when nothing is heard from the authority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -221,7 +221,7 @@ impl TrustSource {
     }
 
     /// Fetches the authority's key set again and takes it into use if it is signed by the pinned
-    /// root and not older than ours. Returns whether it was newer.
+    /// root, or one that it led to, and not older than ours. Returns whether it was newer.
     ///
     /// # Errors
     /// The authority's silence or a key set that is not its own; the present one stays in use.
@@ -229,26 +229,28 @@ impl TrustSource {
         let Some(authority) = &self.authority else {
             return Ok(false);
         };
-        let pin = home.authority()?;
         let bundle = authority.trust().await?;
-        bundle.verify(&pin.root()?)?;
         let present = self.anchors.load();
-        let known = present
-            .bundle
-            .as_ref()
-            .map_or(i64::MIN, |bundle| bundle.number());
-        if bundle.authority() != pin.name || bundle.number() < known {
-            let why = "the key set is another authority's, or older than the one known";
+        let known = present.bundle.as_ref();
+        // What this process believes holds, whatever became of the home.
+        if let Some(known) = known {
+            bundle.verify(known.signer())?;
+        }
+        let known = known.map_or(i64::MIN, |bundle| bundle.number());
+        let kept = match bundle.number() < known {
+            true => Kept::Older,
+            false => home.keep_trust(&bundle)?,
+        };
+        if kept == Kept::Older {
             return Err(Refusal::Statement {
                 what: "trust bundle",
-                why,
+                why: "the key set is older than the one known",
             }
             .into());
         }
         if bundle.number() == known {
             return Ok(false);
         }
-        home.write("trust.json", bundle.text())?;
         let mut store = present.store.clone();
         store.add_bundle(&bundle, TrustLevel::L4);
         self.anchors.store(Arc::new(Anchors {

@@ -19,6 +19,8 @@ pub const MANIFEST: &str = "mcps-manifest-v1";
 pub const STATUS: &str = "mcps-status-v1";
 /// An authority's published key set.
 pub const TRUST: &str = "mcps-trust-v1";
+/// The word of a root key on the next one.
+pub const ROOT: &str = "mcps-root-v1";
 /// A frame of the revocation feed.
 pub const FEED: &str = "mcps-feed-v1";
 /// The beginning of an epoch of the revocation feed.

@@ -2,8 +2,10 @@
 //! worth by them.
 
 mod bundle;
+mod succession;
 
 pub use bundle::{KeyState, KeyUse, TrustBundle, TrustedKey};
+pub use succession::{MAX_SUCCESSIONS, Succession};
 
 use std::collections::BTreeMap;
 use std::time::Duration;

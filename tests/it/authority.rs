@@ -42,6 +42,8 @@ mod recorded_keys;
 mod registry;
 mod renewing;
 mod revoking;
+mod root_places;
+mod roots;
 mod rotating;
 mod starting;
 mod stating;

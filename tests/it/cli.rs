@@ -16,6 +16,7 @@ mod founder;
 mod life;
 mod orders;
 mod registry;
+mod roots;
 mod rotating;
 mod tools;
 mod trust;

@@ -3,6 +3,7 @@
 
 mod ends;
 mod enforcing;
+mod roots;
 mod secured;
 mod watching;
 

@@ -90,7 +90,7 @@ pub(super) struct AuthorityKeyView {
     usage: UseView,
     /// Where it stands.
     state: StateView,
-    /// Whether it is the one that signs now.
+    /// Whether it is the one that signs now; of root keys, the key set.
     signs: bool,
     /// Whether this replica has the private key of an active key; not said of others.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +121,7 @@ pub(super) struct AuthorityKeys {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PrepareOrder {
-    /// `passport`, `status` or `feed`.
+    /// What it will sign. Of root keys, one at a time can be prepared.
     #[serde(rename = "use")]
     usage: UseView,
     /// In the operator's words; kept here, not told.
@@ -212,7 +212,10 @@ pub(super) async fn list(
             kid: id.to_string(),
             usage: key.usage.into(),
             state: key.state.into(),
-            signs: active && ring.signing(key.usage, now) == Some(id),
+            signs: match key.usage {
+                KeyUse::Root => id == ring.bundle().signer(),
+                usage => active && ring.signing(usage, now) == Some(id),
+            },
             here: active.then(|| ring.has(key.usage, id)),
             since: last.map(|change| change.at.to_string()),
             signs_from: last
@@ -252,6 +255,9 @@ pub(super) async fn prepare(
 }
 
 /// Activate a prepared key
+///
+/// A root key takes over at once: the present root signs its word on the new one, which signs the key
+/// set from then on, and the present one is tainted. Both must be in reach.
 #[utoipa::path(
     post, path = "/v1/authority-keys/{kid}/activate", operation_id = "activate_authority_key",
     tag = "keys", security(("operator" = [])),
@@ -306,7 +312,8 @@ pub(super) async fn taint(
 
 /// Revoke a key
 ///
-/// Nothing that it signed is good any more: of a passport key, no passport that it issued.
+/// Nothing that it signed is good any more: of a passport key, no passport that it issued. Of a root
+/// key that gave way to another, its word on that one stays good.
 #[utoipa::path(
     post, path = "/v1/authority-keys/{kid}/revoke", operation_id = "revoke_authority_key",
     tag = "keys", security(("operator" = [])),

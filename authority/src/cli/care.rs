@@ -1,12 +1,13 @@
 //! `mcps-authority migrate`, `backup`, `restore`, `new-epoch`, `doctor`: what whoever keeps an authority
 //! does beside running it.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use mcps_authority::backup::{backup, new_epoch, restore};
+use mcps_authority::backup::{backup, new_epoch, restore_with};
 use mcps_authority::doctor::{self, Grade};
 use mcps_authority::store::newest_schema;
 use mcps_authority::{examine, open_founded};
@@ -40,6 +41,10 @@ pub(crate) enum Care {
         /// The file that `backup` wrote.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
+        /// A later key set to go on with, as any client has it in its home (trust.json): the keys that
+        /// were exchanged since the backup stay exchanged, the root key among them.
+        #[arg(long, value_name = "FILE")]
+        key_set: Option<PathBuf>,
         #[command(flatten)]
         epoch: Number,
     },
@@ -92,9 +97,21 @@ impl Care {
                     "Keep it private, and the keys with it but apart: neither is of use alone."
                 )?;
             }
-            Self::Restore { place, from, epoch } => {
+            Self::Restore {
+                place,
+                from,
+                key_set,
+                epoch,
+            } => {
                 let config = place.config()?;
-                let (done, begun) = restore(&config, from, epoch.number, &SystemClock).await?;
+                let key_set = key_set.as_ref().map(|path| {
+                    let text = fs::read_to_string(path);
+                    text.with_context(|| path.display().to_string())
+                });
+                let key_set = key_set.transpose()?;
+                let (key_set, epoch) = (key_set.as_deref(), epoch.number);
+                let restored = restore_with(&config, from, key_set, epoch, &SystemClock).await;
+                let (done, begun) = restored?;
                 let (rows, name) = (done.rows, done.authority);
                 writeln!(out, "{rows} rows of {name} as of {}", done.at)?;
                 told(&mut out, &begun)?;

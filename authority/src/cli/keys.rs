@@ -34,7 +34,8 @@ pub(crate) enum KeysCommand {
         #[arg(long = "use", value_name = "USE")]
         usage: Use,
     },
-    /// Have a prepared key sign, three minutes later, when every verifier knows of it.
+    /// Have a prepared key sign, three minutes later, when every verifier knows of it. A root key takes
+    /// over from the present one at once; both must be in reach.
     Activate {
         #[command(flatten)]
         place: Box<Place>,
@@ -80,6 +81,8 @@ pub(crate) struct Which {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Use {
+    /// The key set.
+    Root,
     /// Passports.
     Passport,
     /// Status answers.
@@ -93,6 +96,7 @@ pub(crate) enum Use {
 impl From<Use> for KeyUse {
     fn from(usage: Use) -> Self {
         match usage {
+            Use::Root => Self::Root,
             Use::Passport => Self::Passport,
             Use::Status => Self::Status,
             Use::Feed => Self::Feed,
@@ -150,6 +154,9 @@ impl KeysCommand {
             tracing::debug!(error = %error, "replicas were not woken: {error}");
         }
         db.close().await;
+        if changed.usage == KeyUse::Root {
+            return Ok(say_root(&changed, bundle.signer(), &custody)?);
+        }
         say(&changed, &custody)?;
         Ok(())
     }
@@ -221,7 +228,11 @@ async fn list(db: &Db, custody: &Custody, bundle: &TrustBundle, json: bool) -> a
     for key in bundle.keys() {
         let id = key.public_key.key_id();
         let last = changes.iter().rev().find(|change| change.kid == *id);
-        let here = match custody.find(key.usage, id) {
+        let found = match key.usage {
+            KeyUse::Root => custody.root(id),
+            usage => custody.find(usage, id),
+        };
+        let here = match found {
             Ok(Some(_)) => "yes",
             Ok(None) => "no",
             Err(_) => "unreadable",
@@ -257,6 +268,45 @@ async fn list(db: &Db, custody: &Custody, bundle: &TrustBundle, json: bool) -> a
         writeln!(out, "{kid}  {usage:<9} {state:<9} here: {here}{from}")?;
     }
     Ok(())
+}
+
+/// The same of a root key, where `before` was the one that signed.
+fn say_root(changed: &Changed, before: &KeyId, custody: &Custody) -> io::Result<()> {
+    let (kid, state, number) = (&changed.kid, changed.state.as_str(), changed.number);
+    writeln!(io::stdout(), "{kid}")?;
+    let mut told = io::stderr();
+    if changed.position.is_none() {
+        return writeln!(told, "It was {state} already, by key set {number}.");
+    }
+    writeln!(told, "The root key is {state}, by key set {number}.")?;
+    match changed.state {
+        KeyState::Prepared => {
+            let place = custody.whereabouts(KeyUse::Root);
+            writeln!(
+                told,
+                "It is in {place}. Keep a second copy of it elsewhere."
+            )?;
+            writeln!(
+                told,
+                "Then, with both root keys in reach: mcps-authority keys activate --kid={kid}"
+            )
+        }
+        KeyState::Active => {
+            writeln!(
+                told,
+                "It signs the key set. The root key {before} is not needed any more: destroy it once every client has fetched the set. Clients that are offline until later follow its word to the new one, which needs no old key."
+            )?;
+            writeln!(
+                told,
+                "Make a backup now: one from before needs the old root key to be restored. Tell whoever enrols by hand the new id."
+            )
+        }
+        KeyState::Tainted => Ok(()),
+        KeyState::Revoked => writeln!(
+            told,
+            "It never signs anything that is good again; its word on the root after it stays good."
+        ),
+    }
 }
 
 fn say(changed: &Changed, custody: &Custody) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! How a key of the authority goes from one state to the next: `prepared`, `active`, `tainted`,
 //! `revoked`. Each step is a key set of its own, signed by the root, and an event of the feed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
@@ -8,13 +9,14 @@ use mcps_core::feed::{Action, Position};
 use mcps_core::key::{KeyId, PublicKey};
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
+use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 
-use super::begins;
+use super::{begins, root};
 use crate::custody::{Custody, CustodyError};
 use crate::error::Error;
-use crate::store::{Db, KeyChange};
+use crate::store::{Db, Handover, KeyChange};
 
 /// From the activation of a key to its first signature. Verifiers ask for the key set once a minute,
 /// and it may be cached for another one.
@@ -25,7 +27,7 @@ const MAX_KEYS: usize = 128;
 /// How often a change is tried that others were faster than.
 const TRIES: usize = 8;
 
-/// One step of a key.
+/// One step of a key. Of the root keys, one signs: another that is activated takes over at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Makes a key and publishes it; it signs nothing yet.
@@ -77,9 +79,14 @@ pub enum KeyChangeError {
     /// No such key.
     #[error("the key set has no key of that id; GET /v1/authority-keys lists them")]
     Unknown,
-    /// The root key has another life.
-    #[error("the root key is not changed this way; docs/keys.md says what can be done")]
+    /// The root signs the sets that would say so.
+    #[error(
+        "it is the root key that signs the key set, and no set could say that of it; prepare and activate another root key, which taints this one (docs/keys.md)"
+    )]
     Root,
+    /// Another root is prepared.
+    #[error("the root key {0} is prepared already; activate it, or revoke it first")]
+    RootPrepared(KeyId),
     /// The key is in a state from which this step does not go.
     #[error("the key is {}, and {why}", state.as_str())]
     State {
@@ -150,7 +157,7 @@ pub async fn carry_out(
         }
         let changes = db.key_changes().await?;
         let now = clock.now();
-        let root = custody.find(KeyUse::Root, bundle.signer());
+        let root = custody.root(bundle.signer());
         let root = root.map_err(KeyChangeError::Custody)?;
         let next = match &order.step {
             Step::Prepare(usage) => {
@@ -181,20 +188,26 @@ pub async fn carry_out(
             return unchanged(&bundle, &changes, &order.step);
         };
         let root = root.ok_or(KeyChangeError::RootAbsent)?;
-        let (id, usage) = (next.key.public_key.key_id(), next.key.usage);
-        if next.key.state == KeyState::Active && custody_lacks(custody, usage, id)? {
-            let remedy = custody.remedy(usage, id);
-            return Err(KeyChangeError::Absent { remedy }.into());
-        }
+        let own = match next.key.state {
+            KeyState::Active => Some(own(custody, &next.key)?),
+            _ => None,
+        };
         let number = bundle.number().saturating_add(1);
-        let text = TrustBundle::unsigned_json(
-            bundle.authority(),
-            number,
-            now,
-            bundle.signer(),
-            &with(&bundle, &next.key),
-        );
-        let text = statement::sign(statement::TRUST, &text, root.as_ref());
+        let keys = with(&bundle, &next.key);
+        let mut handover = None;
+        let text = match own.filter(|_| next.key.usage == KeyUse::Root) {
+            Some(new) => {
+                handover = Some(Handover {
+                    from: bundle.signer().clone(),
+                    epoch: root::restate(db, &bundle, new.as_ref()).await?,
+                });
+                root::take_over(&bundle, keys, now, root.as_ref(), new.as_ref())
+            }
+            None => {
+                let text = bundle.next_json(now, &keys);
+                statement::sign(statement::TRUST, &text, root.as_ref())
+            }
+        };
         let text = text.map_err(KeyChangeError::Set)?;
         let kid = next.key.public_key.key_id().clone();
         let (usage, state) = (next.key.usage, next.key.state);
@@ -215,7 +228,8 @@ pub async fn carry_out(
             number: number.unsigned_abs(),
         };
         let reason = state.as_str();
-        let told = db.change_key(&present, &text, &change, action, reason);
+        let sets = (present.as_str(), text.as_str());
+        let told = db.change_key(sets, &change, action, reason, handover.as_ref());
         if let Some(position) = told.await? {
             return Ok(Changed {
                 kid,
@@ -230,9 +244,16 @@ pub async fn carry_out(
     Err(KeyChangeError::Contended.into())
 }
 
-/// Whether nobody here could sign by that key, once it is active.
-fn custody_lacks(custody: &Custody, usage: KeyUse, id: &KeyId) -> Result<bool, KeyChangeError> {
-    Ok(custody.find(usage, id)?.is_none())
+/// Whoever signs by a key that becomes active: nobody else might.
+fn own(custody: &Custody, key: &TrustedKey) -> Result<Arc<dyn Signer>, KeyChangeError> {
+    let (usage, id) = (key.usage, key.public_key.key_id());
+    let found = match usage {
+        KeyUse::Root => custody.root(id)?,
+        usage => custody.find(usage, id)?,
+    };
+    found.ok_or_else(|| KeyChangeError::Absent {
+        remedy: custody.remedy(usage, id),
+    })
 }
 
 /// What a step makes of a key.
@@ -243,8 +264,10 @@ struct Next {
 }
 
 fn room(bundle: &TrustBundle, usage: KeyUse) -> Result<(), KeyChangeError> {
-    if usage == KeyUse::Root {
-        return Err(KeyChangeError::Root);
+    if usage == KeyUse::Root
+        && let Some(prepared) = root::prepared(bundle)
+    {
+        return Err(KeyChangeError::RootPrepared(prepared.clone()));
     }
     match bundle.keys().len() < MAX_KEYS {
         true => Ok(()),
@@ -263,10 +286,21 @@ fn judge(
         return Ok(None);
     };
     let key = find(bundle, id)?;
-    if key.usage == KeyUse::Root {
-        return Err(KeyChangeError::Root);
-    }
     let state = key.state;
+    let to = |state, signs_from| {
+        let key = TrustedKey {
+            state,
+            ..key.clone()
+        };
+        Ok(Some(Next { key, signs_from }))
+    };
+    if key.usage == KeyUse::Root {
+        return match root::judge(state, step)? {
+            Some(KeyState::Active) => to(KeyState::Active, Some(now)),
+            Some(state) => to(state, None),
+            None => Ok(None),
+        };
+    }
     let from = |id: &KeyId| begins(changes, id).unwrap_or(i64::MIN);
     let active = || {
         let active = bundle.usable(key.usage);
@@ -278,13 +312,6 @@ fn judge(
         latest.is_none_or(|latest| latest.public_key == key.public_key)
     };
     let wrong = |why| Err(KeyChangeError::State { state, why });
-    let to = |state, signs_from| {
-        let key = TrustedKey {
-            state,
-            ..key.clone()
-        };
-        Ok(Some(Next { key, signs_from }))
-    };
     match (step, state) {
         (Step::Activate { now: at_once, .. }, KeyState::Prepared) => {
             let overlap = if *at_once { Duration::ZERO } else { OVERLAP };

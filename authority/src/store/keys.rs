@@ -5,7 +5,7 @@ use mcps_core::feed::{Action, Position};
 use mcps_core::key::KeyId;
 
 use super::audit::{Entry, audit};
-use super::feed::append;
+use super::feed::{append, signed};
 use super::{Db, on, transaction};
 use crate::error::Error;
 
@@ -28,6 +28,15 @@ pub struct KeyChange {
     pub by: String,
     /// In the operator's words; kept here, not told.
     pub note: Option<String>,
+}
+
+/// What changes with the root key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The root that signed until now.
+    pub from: KeyId,
+    /// The present epoch and the new root's statement on it; `None` in the first, which has none.
+    pub epoch: Option<(u64, String)>,
 }
 
 type Row = (
@@ -78,17 +87,18 @@ impl Db {
     }
 
     /// Takes the key set `next` into use where `present` is in use, and tells the feed, all or
-    /// nothing. `None` when another process was first; then nothing was written.
+    /// nothing. `None` when another process was first; then nothing was written. With another
+    /// root its statement on the epoch takes the place of the one before.
     ///
     /// # Errors
     /// [`Error::Event`], [`Error::Database`].
     pub async fn change_key(
         &self,
-        present: &str,
-        next: &str,
+        (present, next): (&str, &str),
         change: &KeyChange,
         action: Action,
         reason: &str,
+        handover: Option<&Handover>,
     ) -> Result<Option<Position>, Error> {
         let position = transaction!(self, tx => {
             let taken = sqlx::query("UPDATE authority SET bundle = $2 WHERE bundle = $1")
@@ -115,6 +125,13 @@ impl Db {
             .bind(&change.note)
             .execute(&mut *tx)
             .await?;
+            if let Some((number, statement)) = handover.and_then(|over| over.epoch.as_ref()) {
+                sqlx::query("UPDATE epochs SET statement = $2 WHERE epoch = $1")
+                    .bind(signed(*number))
+                    .bind(statement)
+                    .execute(&mut *tx)
+                    .await?;
+            }
             let position = append!(tx, change.at, &[action], reason);
             let mut detail = vec![
                 ("use", change.usage.clone()),
@@ -122,6 +139,7 @@ impl Db {
                 ("position", position.cursor().to_string()),
             ];
             detail.extend(change.signs_from.map(|from| ("signs_from", from.to_string())));
+            detail.extend(handover.map(|over| ("follows", over.from.to_string())));
             detail.extend(change.note.clone().map(|note| ("note", note)));
             audit!(self, tx, Entry {
                 at: change.at,

@@ -73,9 +73,12 @@ impl Whose {
         let client = AuthorityClient::new(&url)?;
         let bundle = client.trust().await?;
         let root = self.root(home)?;
-        match bundle.verify(&root) {
-            Ok(()) => Ok((client, bundle)),
-            Err(_) => Err(CliError::OtherRoot { url }),
+        if bundle.verify(&root).is_err() {
+            return Err(CliError::OtherRoot { url });
         }
+        if self.authority.is_none() && self.root.is_none() {
+            home.keep_trust(&bundle)?;
+        }
+        Ok((client, bundle))
     }
 }

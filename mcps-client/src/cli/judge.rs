@@ -34,7 +34,8 @@ impl Believed {
     }
 
     /// The same, and what the authority publishes now, if it answers: its keys may have changed
-    /// since this home last asked. A set of another root or authority is not taken.
+    /// since this home last asked. A set of another root, to which the pinned one did not lead, or of
+    /// another authority is not taken.
     ///
     /// # Errors
     /// As [`Believed::load`].
@@ -47,6 +48,9 @@ impl Believed {
             bundle.number() > known.bundle.number() && bundle.authority() == known.name();
         if !is_later || bundle.verify(known.bundle.signer()).is_err() {
             return Ok(known);
+        }
+        if let Err(error) = home.keep_trust(&bundle) {
+            tracing::debug!(error = %error, "the newer key set is not kept: {error}");
         }
         Ok(Self::new(known.url, bundle))
     }

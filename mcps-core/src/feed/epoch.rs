@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::json::{Document, Limits, quote};
 use crate::signer::Signer;
 use crate::statement;
-use crate::trust::{KeyUse, TrustBundle};
+use crate::trust::TrustBundle;
 
 const MEMBERS: [&str; 8] = [
     "authority",
@@ -63,8 +63,8 @@ impl Epoch {
         signed.map_err(|_| FeedError::Signer)
     }
 
-    /// Reads a statement and believes it only if the root key of `bundle` signed it. `bundle` must
-    /// have been verified by that root itself ([`TrustBundle::verify`]).
+    /// Reads a statement and believes it only if the root key of `bundle` signed it, or one before it
+    /// while it was the root. `bundle` must have been verified ([`TrustBundle::verify`]).
     ///
     /// # Errors
     /// [`FeedError`] saying what is wrong.
@@ -80,11 +80,9 @@ impl Epoch {
         }
         let object = document.root().as_object();
         let kid = key_id(object.ok_or(FeedError::Member("epoch"))?, "kid")?;
-        // Of several roots, during an overlap, the one that signed the set in use.
-        let mut roots = bundle.usable(KeyUse::Root);
-        let root = roots.find(|key| *key.public_key.key_id() == kid && kid == *bundle.signer());
+        let root = bundle.root_at(&kid, epoch.iat);
         let root = root.ok_or(FeedError::ForeignKey)?;
-        statement::verify(statement::EPOCH, document.root(), &root.public_key)
+        statement::verify(statement::EPOCH, document.root(), root)
             .map_err(|_| FeedError::BadSignature)?;
         Ok(epoch)
     }

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
-use super::{EPOCH, FEED, MANIFEST, MESSAGE, PROOF, STATUS, TOOL, TRUST, digest, sign, verify};
+use super::{
+    EPOCH, FEED, MANIFEST, MESSAGE, PROOF, ROOT, STATUS, TOOL, TRUST, digest, sign, verify,
+};
 use crate::code::Code;
 use crate::digest::Digest;
 use crate::fixture::{self, key};
@@ -9,7 +11,9 @@ use crate::refusal::Refusal;
 use crate::signature::Signature;
 use crate::signer::Signer as _;
 
-const ALL: [&str; 8] = [MESSAGE, TOOL, MANIFEST, STATUS, TRUST, FEED, EPOCH, PROOF];
+const ALL: [&str; 9] = [
+    MESSAGE, TOOL, MANIFEST, STATUS, TRUST, ROOT, FEED, EPOCH, PROOF,
+];
 
 fn check(ctx: &str, text: &str) -> Result<(), Refusal> {
     verify(ctx, Document::parse(text)?.root(), key(1).public_key())

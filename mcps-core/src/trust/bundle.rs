@@ -1,5 +1,6 @@
 //! An authority's published key set, `/.well-known/mcps-trust`.
 
+use super::succession::{self, MAX_SUCCESSIONS, Succession};
 use crate::clock::Timestamp;
 use crate::json::{Document, Object, Value};
 use crate::key::{KeyId, PublicKey};
@@ -116,6 +117,7 @@ pub struct TrustBundle {
     signer: KeyId,
     keys: Vec<TrustedKey>,
     whole: bool,
+    successions: Vec<Succession>,
 }
 
 const fn bad(why: &'static str) -> Refusal {
@@ -136,6 +138,20 @@ impl TrustBundle {
         signer: &KeyId,
         keys: &[TrustedKey],
     ) -> String {
+        Self::unsigned_after(authority, number, issued_at, signer, keys, &[])
+    }
+
+    /// The same of a root that others have led to, oldest first; the newest ones count, as many as are
+    /// read.
+    #[must_use]
+    pub fn unsigned_after(
+        authority: &str,
+        number: i64,
+        issued_at: Timestamp,
+        signer: &KeyId,
+        keys: &[TrustedKey],
+        successions: &[Succession],
+    ) -> String {
         let mut name = String::new();
         crate::json::quote(authority, &mut name);
         let keys: Vec<String> = keys
@@ -147,8 +163,16 @@ impl TrustBundle {
             })
             .collect();
         let keys = keys.join(",");
+        let newest = successions.len().saturating_sub(MAX_SUCCESSIONS);
+        let newest = successions.iter().skip(newest).map(Succession::text);
+        let newest = newest.collect::<Vec<_>>().join(",");
+        // Without any, the set is as it was before there were any.
+        let successions = match newest.as_str() {
+            "" => newest,
+            _ => format!(r#","successions":[{newest}]"#),
+        };
         format!(
-            r#"{{"authority":{name},"number":{number},"issued_at":"{issued_at}","keys":[{keys}],"kid":"{signer}"}}"#
+            r#"{{"authority":{name},"number":{number},"issued_at":"{issued_at}","keys":[{keys}]{successions},"kid":"{signer}"}}"#
         )
     }
 
@@ -172,35 +196,46 @@ impl TrustBundle {
         let listed = keys.len();
         let keys = keys.into_iter().filter_map(|value| key(value).transpose());
         let keys: Vec<TrustedKey> = keys.collect::<Result<_, _>>()?;
+        let authority = text_of("authority")?.into_owned();
+        let number = object.get("number").and_then(Value::as_i64);
+        let number = number.ok_or(bad("number"))?;
+        let signer = KeyId::parse(&text_of("kid")?).ok_or(bad("kid"))?;
+        let successions = successions(&document)?.into_iter().map(Succession::read);
+        let successions: Vec<Succession> = successions.collect::<Result<_, _>>()?;
+        succession::check(&successions, &authority, number, &signer)?;
         Ok(Self {
-            authority: text_of("authority")?.into_owned(),
-            number: object
-                .get("number")
-                .and_then(Value::as_i64)
-                .ok_or(bad("number"))?,
+            authority,
+            number,
             issued_at: Timestamp::parse_rfc3339(&text_of("issued_at")?).ok_or(bad("issued_at"))?,
-            signer: KeyId::parse(&text_of("kid")?).ok_or(bad("kid"))?,
+            signer,
             whole: keys.len() == listed,
             keys,
+            successions,
             text: text.to_owned(),
         })
     }
 
-    /// Checks that the set is signed by its root key, and that this is the root that is expected.
+    /// Checks that the set is signed by its root key, and that this is the root that is expected, or
+    /// that the expected one has led to it, each root by its own word.
     ///
     /// # Errors
     /// [`Refusal::BadSignature`], or [`Refusal::UnknownIssuer`] for another root.
     pub fn verify(&self, root: &KeyId) -> Result<(), Refusal> {
-        if &self.signer != root {
+        if &self.signer != root && !self.has_succeeded(root) {
             return Err(Refusal::UnknownIssuer);
         }
-        let usable = |key: &&TrustedKey| key.public_key.key_id() == root;
+        let signs = |key: &&TrustedKey| {
+            key.state == KeyState::Active && *key.public_key.key_id() == self.signer
+        };
         let key = self
             .usable(KeyUse::Root)
-            .find(usable)
+            .find(signs)
             .ok_or(Refusal::UnknownIssuer)?;
         let document = Document::parse(self.text.as_str())?;
-        statement::verify(statement::TRUST, document.root(), &key.public_key)
+        statement::verify(statement::TRUST, document.root(), &key.public_key)?;
+        let values = successions(&document)?;
+        let mut own = self.successions.iter().zip(values);
+        own.try_for_each(|(succession, value)| succession.verify(value))
     }
 
     /// The JSON as it was received.
@@ -233,6 +268,47 @@ impl TrustBundle {
         &self.signer
     }
 
+    /// How the roots before led to the one that signs, oldest first.
+    #[must_use]
+    pub fn successions(&self) -> &[Succession] {
+        &self.successions
+    }
+
+    /// Whether another root has taken over from that one.
+    #[must_use]
+    pub fn has_succeeded(&self, root: &KeyId) -> bool {
+        let mut own = self.successions.iter();
+        own.any(|succession| succession.from() == root)
+    }
+
+    /// The root key of that id, for what it signed at `at` other than key sets: the one that signs the
+    /// set, or, until it gave way, one before it that is not revoked.
+    #[must_use]
+    pub fn root_at(&self, root: &KeyId, at: Timestamp) -> Option<&PublicKey> {
+        let mut own = self.successions.iter();
+        let gave_way = own.find(|succession| succession.from() == root);
+        let held = match gave_way {
+            Some(succession) => at <= succession.issued_at(),
+            None => self.signer == *root,
+        };
+        let mut keys = self.usable(KeyUse::Root).filter(|_| held);
+        let key = keys.find(|key| key.public_key.key_id() == root)?;
+        Some(&key.public_key)
+    }
+
+    /// The unsigned JSON of the next set, with other keys and by the same root.
+    #[must_use]
+    pub fn next_json(&self, issued_at: Timestamp, keys: &[TrustedKey]) -> String {
+        Self::unsigned_after(
+            &self.authority,
+            self.number.saturating_add(1),
+            issued_at,
+            &self.signer,
+            keys,
+            &self.successions,
+        )
+    }
+
     /// Every key whose use and state are known here, whatever its state.
     #[must_use]
     pub fn keys(&self) -> &[TrustedKey] {
@@ -252,6 +328,18 @@ impl TrustBundle {
             .iter()
             .filter(move |key| key.usage == usage && key.state.is_good())
     }
+}
+
+/// The successions of a set as they stand in it.
+fn successions(document: &Document) -> Result<Vec<Value<'_>>, Refusal> {
+    let Some(found) = document.root().get("successions") else {
+        return Ok(Vec::new());
+    };
+    let found = found.as_array().ok_or(bad("successions"))?;
+    if found.len() > MAX_SUCCESSIONS {
+        return Err(bad("more than 16 successions"));
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// One key; `None` when its use or its state is unknown here.

@@ -24,7 +24,7 @@ pub(super) async fn prepare(world: &World, usage: &str) -> String {
     answer.json()["kid"].as_str().unwrap().to_owned()
 }
 
-async fn step(world: &World, key: &str, step: &str, body: Value) -> Answer {
+pub(super) async fn step(world: &World, key: &str, step: &str, body: Value) -> Answer {
     let path = format!("/v1/authority-keys/{key}/{step}");
     world.post_as_operator(&path, &body).await
 }
@@ -221,9 +221,13 @@ async fn steps_that_would_leave_nothing_to_sign_with_or_make_a_dead_key_sign_are
             step(&world, &unknown, name, json!({}))
                 .await
                 .problem(404, "authority-key-not-found");
-            step(&world, &root, name, json!({}))
-                .await
-                .problem(409, "key-not-changed");
+            if name == "activate" {
+                let as_it_is = took(&world, &root, name, json!({})).await;
+                assert_eq!(as_it_is["changed"], false);
+            } else {
+                let refused = step(&world, &root, name, json!({})).await;
+                refused.problem(409, "key-not-changed");
+            }
             step(&world, "short", name, json!({}))
                 .await
                 .problem(400, "bad-key-id");
@@ -236,9 +240,6 @@ async fn steps_that_would_leave_nothing_to_sign_with_or_make_a_dead_key_sign_are
                 .await
                 .problem(401, "operator-required");
         }
-        let order = json!({"use": "root"});
-        let refused = world.post_as_operator("/v1/authority-keys", &order).await;
-        refused.problem(409, "key-not-changed");
         assert_eq!(world.bundle().await.number(), number);
 
         let new = prepare(&world, "feed").await;

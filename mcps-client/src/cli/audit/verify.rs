@@ -47,7 +47,13 @@ impl Verify {
             None => home.read(FILE)?,
         };
         let (bundle, examined) = match &self.file {
-            Some(path) => from_file(path, &self.whose.root(&home)?, kept.as_deref())?,
+            Some(path) => {
+                let root = self.whose.root(&home)?;
+                // Whoever names a root means that one.
+                let today = home.trust(&root).ok();
+                let today = today.filter(|_| self.whose.root.is_none());
+                from_file(path, (&root, today.as_ref()), kept.as_deref())?
+            }
             None => {
                 let (client, bundle) = self.whose.trusted(&home).await?;
                 let operator = self.whose.operator.key(machine)?;
@@ -115,7 +121,7 @@ fn begin<'a>(bundle: &'a TrustBundle, kept: Option<&str>) -> Result<Examination<
 
 fn from_file(
     path: &Path,
-    root: &KeyId,
+    (root, today): (&KeyId, Option<&TrustBundle>),
     kept: Option<&str>,
 ) -> Result<(TrustBundle, Examined), CliError> {
     let from_stdin = path.as_os_str() == "-";
@@ -143,7 +149,7 @@ fn from_file(
         piece.map(Some).map_err(CliError::NoExport)
     };
     let first = next()?.ok_or(CliError::NoExport(PieceError::Trust))?;
-    let bundle = key_set(&first, root).map_err(CliError::NoExport)?;
+    let bundle = key_set(&first, root, today).map_err(CliError::NoExport)?;
     let mut examination = begin(&bundle, kept)?;
     while let Some(piece) = next()? {
         examination.take(&piece).map_err(CliError::NoExport)?;
