@@ -1,4 +1,5 @@
-//! With a million passports: what somebody new needs, and what revoking costs.
+//! With a million passports: what somebody new needs, and what revoking costs. They are put into the
+//! database behind the authority's back, which says so when it examines everything.
 
 use std::time::{Duration, Instant};
 
