@@ -91,7 +91,9 @@ pub(super) async fn stream(
 ) -> Result<Response, Error> {
     let last = headers.get("last-event-id").map(HeaderValue::to_str);
     let last = last.transpose().map_err(|_| Error::Position)?;
-    let at = cursor(last.or(asked.after.as_deref()))?;
+    // Each has to be one, whichever counts.
+    let after = cursor(asked.after.as_deref())?;
+    let at = cursor(last)?.or(after);
     let frames = authority.feed().follow(at).await?;
     let kind = (header::CONTENT_TYPE, "text/event-stream");
     // Some proxies hold a stream back until it ends, unless they are told not to.

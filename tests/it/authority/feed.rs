@@ -188,6 +188,17 @@ async fn a_bad_position_is_told_apart_from_one_that_is_gone() {
 }
 
 #[tokio::test]
+async fn a_position_that_is_none_is_refused_beside_one_that_counts() {
+    on_both(async |world| {
+        let refused = world.open("/v1/feed?after=%C2%96", Some("1:0")).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        let counts = world.open("/v1/feed?after=7:7", Some("1:0")).await;
+        assert_eq!(counts.status(), StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_pruned_is_gone_and_says_where_to_start() {
     on_both(async |world| {
         for n in 0..5 {
