@@ -138,7 +138,7 @@ fn read(document: &Document) -> Result<Snapshot, FeedError> {
     let listed = listed.ok_or(FeedError::Member("entries"))?;
     let mut entries: Vec<Entry> = listed.iter().map(entry).collect::<Result<_, _>>()?;
     let passports = object.get("revoked_passports").and_then(Value::as_str);
-    entries.extend(unpacked(passports.as_deref().unwrap_or("?"))?);
+    entries.extend(unpacked(&passports.ok_or(NOT_PACKED)?)?);
     let snapshot = Snapshot {
         authority: text(object, "authority")?,
         position: Position {
@@ -177,9 +177,10 @@ fn packed(mut passports: Vec<u128>) -> String {
     STANDARD.encode(bytes)
 }
 
+const NOT_PACKED: FeedError = FeedError::Member("revoked_passports");
+
 fn unpacked(text: &str) -> Result<Vec<Entry>, FeedError> {
-    const WRONG: FeedError = FeedError::Member("revoked_passports");
-    let bytes = STANDARD.decode(text).map_err(|_| WRONG)?;
+    let bytes = STANDARD.decode(text).map_err(|_| NOT_PACKED)?;
     let (ids, rest) = bytes.as_chunks::<16>();
     let ids: Vec<u128> = ids.iter().copied().map(u128::from_be_bytes).collect();
     let sound = rest.is_empty() && ids.is_sorted_by(|one, next| one < next);
@@ -189,7 +190,7 @@ fn unpacked(text: &str) -> Result<Vec<Entry>, FeedError> {
     };
     sound
         .then(|| ids.into_iter().map(entry).collect())
-        .ok_or(WRONG)
+        .ok_or(NOT_PACKED)
 }
 
 /// The authority understands its own events. Revoked passports have a place of their own.

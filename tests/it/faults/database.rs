@@ -15,6 +15,13 @@ async fn ask_on(load: &Load, rounds: usize) {
     }
 }
 
+async fn is_ready(ground: &Ground) {
+    crate::wire::eventually("the database again", async || {
+        (ground.status("/readyz").await == Some(200)).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_crashes_costs_answers_and_nothing_else() {
     let postgres = Postgres::start();
@@ -33,10 +40,7 @@ async fn a_database_that_crashes_costs_answers_and_nothing_else() {
         tokio::task::block_in_place(|| postgres.crash_and_start());
         load.end();
         while tasks.join_next().await.is_some() {}
-        crate::wire::eventually("the database again", async || {
-            (ground.status("/readyz").await == Some(200)).then_some(())
-        })
-        .await;
+        is_ready(&ground).await;
         load.make_sure().await;
     }
     ask_on(&load, 2).await;
@@ -82,10 +86,7 @@ async fn a_database_that_stands_still_is_said_and_waited_for() {
         );
     }
     postgres.thaw();
-    crate::wire::eventually("the database again", async || {
-        (ground.status("/readyz").await == Some(200)).then_some(())
-    })
-    .await;
+    is_ready(&ground).await;
     load.make_sure().await;
     ask_on(&load, 2).await;
     load.make_sure().await;
