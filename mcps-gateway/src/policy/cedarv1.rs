@@ -38,6 +38,8 @@ pub(crate) struct CedarV1 {
     group: EntityTypeName,
     /// Lines of the policies, for those who look for a rule.
     pub(crate) lines: Vec<usize>,
+    /// The policies in Cedar's JSON form, for what they mention.
+    pub(crate) json: Vec<serde_json::Value>,
 }
 
 /// What the file says of a call.
@@ -63,7 +65,7 @@ impl CedarV1 {
     pub(crate) fn load(source: &Source, faults: &mut Faults) -> Option<Self> {
         let file = File::read(source, faults)?;
         let mut policies = PolicySet::new();
-        let mut lines = Vec::new();
+        let (mut lines, mut json) = (Vec::new(), Vec::new());
         for (at, text) in file.policies.iter().enumerate() {
             let first = text.lines().map(str::trim).find(|line| !line.is_empty());
             let line = first.and_then(|first| source.text.find(first));
@@ -71,7 +73,10 @@ impl CedarV1 {
             lines.push(line);
             let id = PolicyId::new(format!("policy{at}"));
             let added = Policy::parse(Some(id), text).map_err(|errors| errors.to_string());
-            let added = added.and_then(|policy| policies.add(policy).map_err(|e| e.to_string()));
+            let added = added.and_then(|policy| {
+                json.extend(policy.to_json());
+                policies.add(policy).map_err(|error| error.to_string())
+            });
             if let Err(reason) = added {
                 faults.add(
                     (&source.name, line),
@@ -94,8 +99,18 @@ impl CedarV1 {
                 }
             },
         };
-        let named = ["Client", "Action", "Tool", "Prompt", "Resource", "FeatureType", "MCP"];
-        let types = named.into_iter().filter_map(|name| Some((name, name.parse().ok()?)));
+        let named = [
+            "Client",
+            "Action",
+            "Tool",
+            "Prompt",
+            "Resource",
+            "FeatureType",
+            "MCP",
+        ];
+        let types = named
+            .into_iter()
+            .filter_map(|name| Some((name, name.parse().ok()?)));
         let Ok(group) = file.group_type.parse() else {
             faults.add(
                 (&source.name, 0),
@@ -113,6 +128,7 @@ impl CedarV1 {
             types: types.collect(),
             group,
             lines,
+            json,
         })
     }
 
@@ -183,7 +199,10 @@ impl CedarV1 {
             Entity::new(action.clone(), of_action, HashSet::new()).map_err(|_| build)?,
             Entity::new(resource.clone(), of_resource, servers).map_err(|_| build)?,
         ];
-        let entities = self.entities.clone().upsert_entities(request_entities, None);
+        let entities = self
+            .entities
+            .clone()
+            .upsert_entities(request_entities, None);
         let entities = entities.map_err(|_| "the entities contradict the file's")?;
         let mut pairs: HashMap<String, RestrictedExpression> = claims;
         pairs.extend(arguments);
@@ -191,8 +210,11 @@ impl CedarV1 {
             pairs.insert("mcps".to_owned(), ours);
         }
         let context = Context::from_pairs(pairs).map_err(|_| build)?;
-        let request = Request::new(principal, action, resource, context, None).map_err(|_| build)?;
-        let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
+        let request =
+            Request::new(principal, action, resource, context, None).map_err(|_| build)?;
+        let response = self
+            .authorizer
+            .is_authorized(&request, &self.policies, &entities);
         let error = response.diagnostics().errors().next().map(|error| {
             let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
             let (id, why) = (error.policy_id(), failure(error.inner()));
@@ -252,18 +274,31 @@ const fn shape(action: Action<'_>) -> Option<Shape> {
 }
 
 const fn is_list(action: Action<'_>) -> bool {
-    matches!(action, Action::ListTools | Action::ListPrompts | Action::ListResources)
+    matches!(
+        action,
+        Action::ListTools | Action::ListPrompts | Action::ListResources
+    )
 }
 
 /// What goes through without a question in any set: the protocol's own housekeeping.
 pub(crate) fn is_housekeeping(method: &str) -> bool {
     matches!(
         method,
-        "initialize" | "ping" | "server/discover" | "subscriptions/listen" | "logging/setLevel"
-            | "features/list" | "notifications/initialized" | "notifications/cancelled"
-            | "notifications/progress" | "notifications/message" | "notifications/roots/list_changed"
-            | "notifications/tools/list_changed" | "notifications/prompts/list_changed"
-            | "notifications/resources/list_changed" | "notifications/resources/updated"
+        "initialize"
+            | "ping"
+            | "server/discover"
+            | "subscriptions/listen"
+            | "logging/setLevel"
+            | "features/list"
+            | "notifications/initialized"
+            | "notifications/cancelled"
+            | "notifications/progress"
+            | "notifications/message"
+            | "notifications/roots/list_changed"
+            | "notifications/tools/list_changed"
+            | "notifications/prompts/list_changed"
+            | "notifications/resources/list_changed"
+            | "notifications/resources/updated"
             | "notifications/elicitation/complete"
     )
 }

@@ -14,8 +14,8 @@ pub(crate) use request::Told;
 pub(crate) use rule::Rule;
 
 use cedar_policy::{
-    Authorizer, EvaluationError, Policy, PolicyId, PolicySet, Response, Schema, ValidationMode,
-    Validator,
+    Authorizer, EvaluationError, Policy, PolicyId, PolicySet, Response, RestrictedExpression,
+    Schema, ValidationMode, Validator,
 };
 use miette::Diagnostic;
 
@@ -105,10 +105,18 @@ impl Engine {
         let mut index = Index::default();
         for (policy, rule) in policies.iter().zip(&rules) {
             if let Err(error) = index.add(policy, rule) {
-                faults.add((&rule.source, rule.line), error.to_string(), "give it another @id");
+                faults.add(
+                    (&rule.source, rule.line),
+                    error.to_string(),
+                    "give it another @id",
+                );
             }
         }
-        let shape = Shape::new(mentions, declared.arguments.clone(), declared.claims.clone())?;
+        let shape = Shape::new(
+            mentions,
+            declared.arguments.clone(),
+            declared.claims.clone(),
+        )?;
         Some(Self {
             rules,
             warnings,
@@ -130,8 +138,10 @@ impl Engine {
         };
         let keys = std::mem::take(&mut asked.keys);
         let ask = |set: &PolicySet| -> Option<Response> {
-            (!set.is_empty())
-                .then(|| self.authorizer.is_authorized(&asked.request, set, &asked.entities))
+            (!set.is_empty()).then(|| {
+                self.authorizer
+                    .is_authorized(&asked.request, set, &asked.entities)
+            })
         };
         for sets in self.index.of(question.action, keys.into_iter()) {
             for (set, to) in [
@@ -155,10 +165,28 @@ impl Engine {
                 }
             }
         }
-        for places in [&mut matched.permits, &mut matched.forbids, &mut matched.observed] {
+        for places in [
+            &mut matched.permits,
+            &mut matched.forbids,
+            &mut matched.observed,
+        ] {
             places.sort_unstable();
         }
         matched
+    }
+
+    /// Takes in that a policy of another form mentions attributes.
+    pub(crate) fn mention(&mut self, policy: &serde_json::Value) {
+        self.shape.mentions.take(policy);
+    }
+
+    /// What stands under `context.mcps`, for policies of another form; `None` if it cannot be built.
+    pub(crate) fn ours(
+        &self,
+        question: &Question<'_>,
+        told: &Told<'_>,
+    ) -> Option<RestrictedExpression> {
+        self.shape.ours(question, told).ok()
     }
 
     /// Whether some policy asks for hosts.
@@ -209,16 +237,23 @@ fn validate(
     let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
     let locate = |id: &PolicyId, labels: Option<usize>| {
         let rule = place(id).and_then(|place| rules.get(place));
-        let Some(rule) = rule else { return (String::new(), 0) };
+        let Some(rule) = rule else {
+            return (String::new(), 0);
+        };
         let source = texts.iter().find(|source| source.name == rule.source);
         let lines = source.zip(labels).map_or(rule.line, |(source, offset)| {
-            let begin = statements(&source.text).into_iter().find(|one| one.line == rule.line);
+            let begin = statements(&source.text)
+                .into_iter()
+                .find(|one| one.line == rule.line);
             line_of(&source.text, begin.map_or(0, |begin| begin.offset) + offset)
         });
         (rule.source.clone(), lines)
     };
     let offset = |diagnostic: &dyn Diagnostic| {
-        diagnostic.labels().and_then(|mut labels| labels.next()).map(|label| label.offset())
+        diagnostic
+            .labels()
+            .and_then(|mut labels| labels.next())
+            .map(|label| label.offset())
     };
     for error in result.validation_errors() {
         let (source, line) = locate(error.policy_id(), offset(error));
@@ -255,13 +290,17 @@ fn check_names(
             "facts" => (declared.facts.place(name).is_some(), "fact"),
             "fired" | "fired_before" => (declared.layout.place(name).is_some(), "sequence"),
             "class" => {
-                let known = super::question::Class::ALL.iter().any(|class| class.name() == name);
+                let known = super::question::Class::ALL
+                    .iter()
+                    .any(|class| class.name() == name);
                 (known, "class")
             }
             _ => return,
         };
         if !known {
-            let todo = format!("correct its name, or declare it: a {what} that is never set is never seen");
+            let todo = format!(
+                "correct its name, or declare it: a {what} that is never set is never seen"
+            );
             faults.add(at, format!("there is no {what} `{name}`"), todo);
         }
     });

@@ -87,6 +87,8 @@ pub struct Facts {
     pub(crate) call: FactSet,
     /// Cases of facts on results whose conditions on the call hold: fact and case.
     pub(crate) pending: Vec<(usize, usize)>,
+    /// Facts of its result that a record names.
+    pub(crate) recalled: FactSet,
     /// Facts that hold if the call is refused.
     pub(crate) denied: FactSet,
     /// Facts that hold if the call goes on by an approval.

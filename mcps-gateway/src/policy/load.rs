@@ -13,6 +13,8 @@ use super::temporal::{self, Form, LARGEST, Layout, Pattern, Then, duration};
 pub(crate) struct Declared {
     pub(crate) facts: FactTable,
     pub(crate) layout: Arc<Layout>,
+    /// Where each sequence stands.
+    pub(crate) places: Vec<(String, usize)>,
     /// Arguments that policies may read.
     pub(crate) arguments: BTreeMap<String, Typed>,
     /// Claims that policies may read.
@@ -30,7 +32,10 @@ pub(crate) fn declared(texts: &[Source], faults: &mut Faults) -> Declared {
     let mut lists: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (source, file) in &files {
         for (name, hosts) in &file.lists {
-            lists.entry(name.clone()).or_default().extend(hosts.iter().cloned());
+            lists
+                .entry(name.clone())
+                .or_default()
+                .extend(hosts.iter().cloned());
         }
         for (what, from, to) in [
             ("argument", &file.arguments, &mut declared.arguments),
@@ -60,14 +65,24 @@ pub(crate) fn declared(texts: &[Source], faults: &mut Faults) -> Declared {
     let mut patterns: Vec<Pattern> = Vec::new();
     for (source, file) in &files {
         for sequence in &file.sequence {
-            let at = (source.name.as_str(), line_of(&source.text, sequence.span().start));
+            let at = (
+                source.name.as_str(),
+                line_of(&source.text, sequence.span().start),
+            );
             let sequence = sequence.get_ref();
             if patterns.iter().any(|pattern| pattern.id == sequence.id) {
                 let id = &sequence.id;
-                faults.add(at, format!("a second sequence `{id}`"), "give it another id");
+                faults.add(
+                    at,
+                    format!("a second sequence `{id}`"),
+                    "give it another id",
+                );
             }
             match pattern(sequence, &declared.facts) {
-                Ok(pattern) => patterns.push(pattern),
+                Ok(pattern) => {
+                    patterns.push(pattern);
+                    declared.places.push((at.0.to_owned(), at.1));
+                }
                 Err(reason) => faults.add(
                     at,
                     format!("sequence `{}`: {reason}", sequence.id),
@@ -79,7 +94,11 @@ pub(crate) fn declared(texts: &[Source], faults: &mut Faults) -> Declared {
     if patterns.len() > temporal::MOST {
         faults.add(
             ("sequences", 0),
-            format!("{} of them; at most {} are allowed", patterns.len(), temporal::MOST),
+            format!(
+                "{} of them; at most {} are allowed",
+                patterns.len(),
+                temporal::MOST
+            ),
             "join or remove some",
         );
         patterns.clear();
@@ -102,13 +121,23 @@ fn read(source: &Source, faults: &mut Faults) -> Option<File> {
     let file: File = match toml::from_str(&source.text) {
         Ok(file) => file,
         Err(error) => {
-            let line = error.span().map_or(0, |span| line_of(&source.text, span.start));
+            let line = error
+                .span()
+                .map_or(0, |span| line_of(&source.text, span.start));
             let reason = error.message().trim().replace('\n', "; ");
-            faults.add((&source.name, line), reason, "see docs/policy.md for every key");
+            faults.add(
+                (&source.name, line),
+                reason,
+                "see docs/policy.md for every key",
+            );
             return None;
         }
     };
-    if let Some(version) = file.version.as_ref().filter(|version| *version.get_ref() != 1) {
+    if let Some(version) = file
+        .version
+        .as_ref()
+        .filter(|version| *version.get_ref() != 1)
+    {
         faults.add(
             (&source.name, line_of(&source.text, version.span().start)),
             format!("version {} is not known here", version.get_ref()),
@@ -124,8 +153,8 @@ fn pattern(sequence: &Sequence, facts: &FactTable) -> Result<Pattern, String> {
     }
     let form = temporal::parse(&sequence.pattern, |name| facts.place(name))?;
     let within = sequence.within.as_deref().map(|text| {
-        let time = duration(text)
-            .ok_or_else(|| format!("`{text}` is no time; write 30m, 12h or 7d"))?;
+        let time =
+            duration(text).ok_or_else(|| format!("`{text}` is no time; write 30m, 12h or 7d"))?;
         i64::try_from(time.as_millis()).map_err(|_| "`within` is too long".to_owned())
     });
     let within = within.transpose()?;

@@ -163,5 +163,9 @@ impl Faults {
 /// The line of byte `offset` in `text`, counted from 1.
 pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset.min(text.len()));
-    1 + before.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count()
+    1 + before
+        .unwrap_or_default()
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
 }

@@ -17,6 +17,7 @@
 //! bound whenever the earlier is, so the answer is exact with one number a prefix.
 
 mod bytes;
+mod commit;
 mod layout;
 mod memory;
 mod parse;
@@ -59,7 +60,11 @@ pub(crate) enum Form {
 impl Form {
     /// Facts whose coming can make it act.
     pub(crate) fn acts_on(&self) -> FactSet {
-        let of = |places: &[usize]| places.iter().fold(FactSet::default(), |set, at| set.with(*at));
+        let of = |places: &[usize]| {
+            places
+                .iter()
+                .fold(FactSet::default(), |set, at| set.with(*at))
+        };
         match self {
             Self::Chain(chain) => of(chain.last().map_or(&[], std::slice::from_ref)),
             Self::All(all) => of(all),
@@ -128,15 +133,24 @@ impl Approve {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.split(',').map(str::trim);
         let (group, quorum, ttl) = (parts.next(), parts.next(), parts.next());
-        let quorum = quorum.and_then(|text| text.parse().ok()).filter(|quorum| *quorum > 0);
+        let quorum = quorum
+            .and_then(|text| text.parse().ok())
+            .filter(|quorum| *quorum > 0);
         let ttl = ttl.and_then(duration);
-        match (group.filter(|group| !group.is_empty()), quorum, ttl, parts.next()) {
+        match (
+            group.filter(|group| !group.is_empty()),
+            quorum,
+            ttl,
+            parts.next(),
+        ) {
             (Some(group), Some(quorum), Some(ttl), None) => Ok(Self {
                 group: group.to_owned(),
                 quorum,
                 ttl_s: ttl.as_secs().max(1),
             }),
-            _ => Err(format!("`{text}` is no approval; write group, people and time: secops,2,15m")),
+            _ => Err(format!(
+                "`{text}` is no approval; write group, people and time: secops,2,15m"
+            )),
         }
     }
 }
@@ -187,6 +201,8 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
         "d" => 86_400_000,
         _ => return None,
     };
-    let millis = number.checked_mul(unit).filter(|millis| (1..=366 * 86_400_000).contains(millis))?;
+    let millis = number
+        .checked_mul(unit)
+        .filter(|millis| (1..=366 * 86_400_000).contains(millis))?;
     Some(Duration::from_millis(millis))
 }

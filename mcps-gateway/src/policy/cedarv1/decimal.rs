@@ -2,23 +2,36 @@
 
 use mcps_core::json::Value;
 
-/// What a decimal can hold, as the files' own engine bounds it.
+/// What a decimal can hold.
 const LARGEST: f64 = 922_337_203_685_477.58;
 
-/// The number as a decimal's text; `None` when it is none or too large.
+/// The number as it is written, cut; `None` when it is none or too large.
 pub(crate) fn decimal(value: Value<'_>) -> Option<String> {
-    let number = value.as_f64()?;
-    if !(-LARGEST..=LARGEST).contains(&number) {
-        return None;
-    }
-    // What is written is cut, not its double: 4.35 stays 4.3500.
+    let number = value
+        .as_f64()
+        .filter(|number| (-LARGEST..=LARGEST).contains(number))?;
     let raw = value.raw();
-    if !raw.contains(['e', 'E']) {
-        let (whole, places) = raw.split_once('.').unwrap_or((raw, "0"));
-        let places: String = places.chars().chain("0000".chars()).take(4).collect();
-        return Some(format!("{whole}.{places}"));
+    if raw.contains(['e', 'E']) {
+        return Some(cut(number));
     }
-    let plain = format!("{number:.12}");
-    let (whole, places) = plain.split_once('.')?;
-    Some(format!("{whole}.{}", places.get(..4)?))
+    let (whole, places) = raw.split_once('.').unwrap_or((raw, "0"));
+    let places: String = places.chars().chain("0000".chars()).take(4).collect();
+    Some(format!("{whole}.{places}"))
+}
+
+/// The number as the files' own engine has it, which multiplies a double and cuts the product: 4.35
+/// is 4.3499 to it, and a policy that compares must say the same here as there.
+pub(super) fn of_double(value: Value<'_>) -> Option<String> {
+    let number = value
+        .as_f64()
+        .filter(|number| (-LARGEST..=LARGEST).contains(number))?;
+    Some(cut(number))
+}
+
+fn cut(number: f64) -> String {
+    let scaled = (number * 10_000.0).trunc();
+    let sign = if scaled < 0.0 { "-" } else { "" };
+    let digits = format!("{:05.0}", scaled.abs());
+    let (whole, places) = digits.split_at(digits.len() - 4);
+    format!("{sign}{whole}.{places}")
 }

@@ -51,18 +51,31 @@ impl File {
                 return None;
             }
         };
-        let line = |key: &str| source.text.find(key).map_or(0, |at| line_of(&source.text, at));
+        let line = |key: &str| {
+            source
+                .text
+                .find(key)
+                .map_or(0, |at| line_of(&source.text, at))
+        };
         if written.kind != "cedarv1" {
             let reason = format!("type is `{}`", written.kind);
             faults.add((&source.name, line("type")), reason, "write type cedarv1");
         }
         if written.version != "1.0" {
             let reason = format!("version is `{}`", written.version);
-            faults.add((&source.name, line("version")), reason, "write version \"1.0\"");
+            faults.add(
+                (&source.name, line("version")),
+                reason,
+                "write version \"1.0\"",
+            );
         }
         let cedar = written.cedar.filter(|cedar| !cedar.policies.is_empty());
         let Some(cedar) = cedar else {
-            faults.add((&source.name, 0), "there are no policies", "write them under cedar.policies");
+            faults.add(
+                (&source.name, 0),
+                "there are no policies",
+                "write them under cedar.policies",
+            );
             return None;
         };
         let some = |text: Option<String>| text.filter(|text| !text.is_empty());
@@ -73,7 +86,11 @@ impl File {
             claims: Claims {
                 group: some(cedar.group_claim_name),
                 role: some(cedar.role_claim_name),
-                multi_valued: cedar.multi_valued_claims.unwrap_or_default().into_iter().collect(),
+                multi_valued: cedar
+                    .multi_valued_claims
+                    .unwrap_or_default()
+                    .into_iter()
+                    .collect(),
             },
         })
     }

@@ -10,7 +10,9 @@ const USUAL: [&str; 3] = ["groups", "roles", "cognito:groups"];
 /// From the claim the file names, else the first of the usual ones that has any; and from the claim
 /// for roles.
 pub(super) fn of(claims: Option<Value<'_>>, named: &Claims) -> Vec<String> {
-    let Some(claims) = claims else { return Vec::new() };
+    let Some(claims) = claims else {
+        return Vec::new();
+    };
     let mut groups = match &named.group {
         Some(name) => at(claims, name),
         None => {
@@ -27,15 +29,25 @@ pub(super) fn of(claims: Option<Value<'_>>, named: &Claims) -> Vec<String> {
 /// The strings at a claim: by its whole name, else by a dotted path through objects.
 fn at(claims: Value<'_>, name: &str) -> Vec<String> {
     let found = claims.get(name).or_else(|| {
-        name.split('.').try_fold(claims, |value, part| value.get(part))
+        name.split('.')
+            .try_fold(claims, |value, part| value.get(part))
     });
-    let Some(found) = found else { return Vec::new() };
+    let Some(found) = found else {
+        return Vec::new();
+    };
     if let Some(one) = found.as_str() {
-        return if one.is_empty() { Vec::new() } else { vec![one.into_owned()] };
+        return if one.is_empty() {
+            Vec::new()
+        } else {
+            vec![one.into_owned()]
+        };
     }
     let items = found.as_array().map(|array| {
         let strings = array.iter().filter_map(|item| item.as_str());
-        strings.filter(|item| !item.is_empty()).map(|item| item.into_owned()).collect()
+        strings
+            .filter(|item| !item.is_empty())
+            .map(|item| item.into_owned())
+            .collect()
     });
     items.unwrap_or_default()
 }

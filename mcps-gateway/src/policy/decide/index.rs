@@ -43,7 +43,12 @@ impl Index {
     pub(super) fn add(&mut self, policy: &Policy, rule: &Rule) -> Result<(), PolicySetError> {
         let key = key(policy);
         for action in actions(policy) {
-            let sets = self.by_action.entry(action).or_default().entry(key.clone()).or_default();
+            let sets = self
+                .by_action
+                .entry(action)
+                .or_default()
+                .entry(key.clone())
+                .or_default();
             let set = match (rule.permits, rule.observe) {
                 (true, _) => &mut sets.permits,
                 (false, false) => &mut sets.forbids,
@@ -73,7 +78,9 @@ fn key(policy: &Policy) -> Key {
         (_, ResourceConstraint::Eq(uid)) => Key::Resource(uid),
         (PrincipalConstraint::Eq(uid), _) => Key::Principal(uid),
         (_, ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid)) => Key::Resource(uid),
-        (PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid), _) => Key::Principal(uid),
+        (PrincipalConstraint::In(uid) | PrincipalConstraint::IsIn(_, uid), _) => {
+            Key::Principal(uid)
+        }
         (
             PrincipalConstraint::Any | PrincipalConstraint::Is(_),
             ResourceConstraint::Any | ResourceConstraint::Is(_),

@@ -63,10 +63,15 @@ pub(crate) fn names(policy: &Value, each: &mut impl FnMut(&str, &str)) {
 
 /// Whether an expression is an attribute under `context.mcps`.
 fn is_ours(expression: &Value) -> bool {
-    let Some(access) = expression.get(".") else { return false };
+    let Some(access) = expression.get(".") else {
+        return false;
+    };
     let left = access.get("left");
     let attribute = access.get("attr").and_then(Value::as_str);
-    let of_context = left.and_then(|left| left.get("Var")).and_then(Value::as_str) == Some("context");
+    let of_context = left
+        .and_then(|left| left.get("Var"))
+        .and_then(Value::as_str)
+        == Some("context");
     (attribute == Some("mcps") && of_context) || left.is_some_and(is_ours)
 }
 
@@ -76,7 +81,9 @@ fn strings(expression: &Value, each: &mut impl FnMut(&str)) {
             for (name, value) in members {
                 match (name.as_str(), value) {
                     ("Value", Value::String(text)) => each(text),
-                    ("Set", Value::Array(items)) => items.iter().for_each(|item| strings(item, each)),
+                    ("Set", Value::Array(items)) => {
+                        items.iter().for_each(|item| strings(item, each))
+                    }
                     _ => {}
                 }
             }

@@ -77,11 +77,18 @@ impl Shape {
         claims: BTreeMap<String, Typed>,
     ) -> Option<Self> {
         let action: EntityTypeName = "Action".parse().ok()?;
-        let uid = |name: &str| EntityUid::from_type_name_and_id(action.clone(), EntityId::new(name));
+        let uid =
+            |name: &str| EntityUid::from_type_name_and_id(action.clone(), EntityId::new(name));
         let named = Action::NAMED.iter().chain([&Action::Method("")]);
         let actions = named.map(|one| {
             let parents = HashSet::from([uid(group(*one))]);
-            (one.name(), (uid(one.name()), Entity::new_no_attrs(uid(one.name()), parents)))
+            (
+                one.name(),
+                (
+                    uid(one.name()),
+                    Entity::new_no_attrs(uid(one.name()), parents),
+                ),
+            )
         });
         Some(Self {
             actions: actions.collect(),
@@ -110,12 +117,18 @@ impl Shape {
         let tenant = uid(&self.types.tenant, question.tenant);
         let server_tenant = uid(&self.types.tenant, question.server_tenant);
         let server = uid(&self.types.server, question.server);
-        let groups: Vec<EntityUid> =
-            question.principal.groups.iter().map(|name| uid(&self.types.group, name)).collect();
+        let groups: Vec<EntityUid> = question
+            .principal
+            .groups
+            .iter()
+            .map(|name| uid(&self.types.group, name))
+            .collect();
         let resource = match question.action {
             Action::CallTool | Action::SeeTool => uid(&self.types.tool, question.name),
             Action::GetPrompt | Action::SeePrompt => uid(&self.types.prompt, question.name),
-            Action::Complete if !question.name.contains(':') => uid(&self.types.prompt, question.name),
+            Action::Complete if !question.name.contains(':') => {
+                uid(&self.types.prompt, question.name)
+            }
             Action::ReadResource | Action::SeeResource | Action::Subscribe | Action::Complete => {
                 uid(&self.types.resource, question.name)
             }
@@ -127,10 +140,17 @@ impl Shape {
             | Action::Roots => server.clone(),
             Action::Method(name) => uid(&self.types.method, name),
         };
-        let (action, action_entity) =
-            self.actions.get(question.action.name()).ok_or(Unaskable::Build)?;
+        let (action, action_entity) = self
+            .actions
+            .get(question.action.name())
+            .ok_or(Unaskable::Build)?;
         let mut keys = vec![Key::Any];
-        keys.extend([&principal, &tenant].into_iter().cloned().map(Key::Principal));
+        keys.extend(
+            [&principal, &tenant]
+                .into_iter()
+                .cloned()
+                .map(Key::Principal),
+        );
         keys.extend(groups.iter().cloned().map(Key::Principal));
         keys.push(Key::Resource(server_tenant.clone()));
         keys.push(Key::Resource(server.clone()));
@@ -144,10 +164,14 @@ impl Shape {
         parents.insert(tenant);
         let mut entities = vec![
             action_entity.clone(),
-            Entity::new(principal.clone(), self.principal(question), parents).map_err(|_| Unaskable::Build)?,
+            Entity::new(principal.clone(), self.principal(question), parents)
+                .map_err(|_| Unaskable::Build)?,
             Entity::new(
                 server.clone(),
-                self.kept([("name", question.server), ("tenant", question.server_tenant)]),
+                self.kept([
+                    ("name", question.server),
+                    ("tenant", question.server_tenant),
+                ]),
                 HashSet::from([server_tenant]),
             )
             .map_err(|_| Unaskable::Build)?,
@@ -160,14 +184,21 @@ impl Shape {
         }
         Ok(Asked {
             entities: Entities::from_entities(entities, None).map_err(|_| Unaskable::Build)?,
-            request: Request::new(principal, action.clone(), resource, context, None).map_err(build)?,
+            request: Request::new(principal, action.clone(), resource, context, None)
+                .map_err(build)?,
             keys,
         })
     }
 
-    fn kept<const N: usize>(&self, texts: [(&str, &str); N]) -> HashMap<String, RestrictedExpression> {
-        let kept = texts.into_iter().filter(|(name, _)| self.mentions.has(name));
-        kept.map(|(name, value)| (name.to_owned(), text(value))).collect()
+    fn kept<const N: usize>(
+        &self,
+        texts: [(&str, &str); N],
+    ) -> HashMap<String, RestrictedExpression> {
+        let kept = texts
+            .into_iter()
+            .filter(|(name, _)| self.mentions.has(name));
+        kept.map(|(name, value)| (name.to_owned(), text(value)))
+            .collect()
     }
 
     fn principal(&self, question: &Question<'_>) -> HashMap<String, RestrictedExpression> {
@@ -183,7 +214,11 @@ impl Shape {
         }
         if self.mentions.has("claims") {
             let mut pairs = Pairs::new();
-            for (name, typed) in self.claims.iter().filter(|(name, _)| self.mentions.has(name)) {
+            for (name, typed) in self
+                .claims
+                .iter()
+                .filter(|(name, _)| self.mentions.has(name))
+            {
                 let claim = principal.claims.and_then(|claims| claims.get(name));
                 // A claim of another type is as good as none.
                 if let Some(value) = claim.and_then(|claim| expression(claim, *typed)) {
@@ -213,7 +248,10 @@ impl Shape {
         }
         let tool = &question.tool;
         if self.mentions.has("class") {
-            out.insert("class".to_owned(), set(tool.class.iter().map(|class| class.name())));
+            out.insert(
+                "class".to_owned(),
+                set(tool.class.iter().map(|class| class.name())),
+            );
         }
         for (name, hint) in [
             ("classified", Some(!tool.class.is_empty())),
@@ -229,12 +267,24 @@ impl Shape {
         out
     }
 
-    pub(super) fn context(&self, question: &Question<'_>, told: &Told<'_>) -> Result<Context, Unaskable> {
+    fn context(&self, question: &Question<'_>, told: &Told<'_>) -> Result<Context, Unaskable> {
+        let ours = self.ours(question, told)?;
+        Context::from_pairs([("mcps".to_owned(), ours)]).map_err(|_| Unaskable::Build)
+    }
+
+    /// What stands under `context.mcps`.
+    pub(super) fn ours(
+        &self,
+        question: &Question<'_>,
+        told: &Told<'_>,
+    ) -> Result<RestrictedExpression, Unaskable> {
         let wants = |name: &str| self.mentions.has(name);
         let long = RestrictedExpression::new_long;
         let mut ours = Pairs::new();
         let mut add = |name: &str, pairs: Vec<(&str, RestrictedExpression)>| {
-            let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
+            let pairs = pairs
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value));
             let record = RestrictedExpression::new_record(pairs).map_err(|_| Unaskable::Build)?;
             ours.push((name.to_owned(), record));
             Ok::<_, Unaskable>(())
@@ -244,7 +294,10 @@ impl Shape {
                 "level",
                 vec![
                     ("effective", long(told.effective)),
-                    ("passport", long(i64::from(question.level.passport.number()))),
+                    (
+                        "passport",
+                        long(i64::from(question.level.passport.number())),
+                    ),
                     ("channel", long(i64::from(question.level.channel.number()))),
                 ],
             )?;
@@ -261,8 +314,12 @@ impl Shape {
                 }
             }
             if wants("counts") {
-                let counts = told.counts.iter().map(|(name, count)| ((*name).to_owned(), long(*count)));
-                let record = RestrictedExpression::new_record(counts).map_err(|_| Unaskable::Build)?;
+                let counts = told
+                    .counts
+                    .iter()
+                    .map(|(name, count)| ((*name).to_owned(), long(*count)));
+                let record =
+                    RestrictedExpression::new_record(counts).map_err(|_| Unaskable::Build)?;
                 session.push(("counts", record));
             }
             session.extend([
@@ -279,7 +336,10 @@ impl Shape {
                     ("facts", set(told.call_facts.iter().copied())),
                     ("class", set(told.class.iter().copied())),
                     ("hosts", set(told.hosts.iter().map(String::as_str))),
-                    ("cross_tenant", RestrictedExpression::new_bool(question.crosses_tenants())),
+                    (
+                        "cross_tenant",
+                        RestrictedExpression::new_bool(question.crosses_tenants()),
+                    ),
                 ],
             )?;
         }
@@ -295,7 +355,10 @@ impl Shape {
                 "definition",
                 vec![
                     ("pinned", RestrictedExpression::new_bool(definition.pinned)),
-                    ("changed", RestrictedExpression::new_bool(definition.changed)),
+                    (
+                        "changed",
+                        RestrictedExpression::new_bool(definition.changed),
+                    ),
                 ],
             )?;
         }
@@ -305,17 +368,27 @@ impl Shape {
         if wants("tenant") {
             ours.push(("tenant".to_owned(), text(question.tenant)));
         }
-        let ours = RestrictedExpression::new_record(ours).map_err(|_| Unaskable::Build)?;
-        Context::from_pairs([("mcps".to_owned(), ours)]).map_err(|_| Unaskable::Build)
+        RestrictedExpression::new_record(ours).map_err(|_| Unaskable::Build)
     }
 
     /// The declared arguments. One of another type than declared would slip past the rules that
     /// read it: unless the tool's own pinned schema means that type, the call is refused.
-    fn arguments(&self, question: &Question<'_>) -> Result<Vec<(&str, RestrictedExpression)>, Unaskable> {
+    fn arguments(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<Vec<(&str, RestrictedExpression)>, Unaskable> {
         let mut out = Vec::new();
-        let Some(arguments) = question.arguments else { return Ok(out) };
-        for (name, typed) in self.arguments.iter().filter(|(name, _)| self.mentions.has(name)) {
-            let Some(value) = arguments.get(name) else { continue };
+        let Some(arguments) = question.arguments else {
+            return Ok(out);
+        };
+        for (name, typed) in self
+            .arguments
+            .iter()
+            .filter(|(name, _)| self.mentions.has(name))
+        {
+            let Some(value) = arguments.get(name) else {
+                continue;
+            };
             match expression(value, *typed) {
                 Some(value) => out.push((name.as_str(), value)),
                 None if means_another(question, name, value) => {}
@@ -352,16 +425,24 @@ fn expression(value: Value<'_>, typed: Typed) -> Option<RestrictedExpression> {
             crate::policy::cedarv1::decimal(value).map(RestrictedExpression::new_decimal)
         }
         Typed::Strings => {
-            let items = value.as_array()?.iter().map(|item| Some(text(&item.as_str()?)));
-            Some(RestrictedExpression::new_set(items.collect::<Option<Vec<_>>>()?))
+            let items = value
+                .as_array()?
+                .iter()
+                .map(|item| Some(text(&item.as_str()?)));
+            Some(RestrictedExpression::new_set(
+                items.collect::<Option<Vec<_>>>()?,
+            ))
         }
     }
 }
 
 fn approval(question: &Question<'_>) -> Vec<(&'static str, RestrictedExpression)> {
     let groups = question.approvals.iter().map(|approval| approval.group);
-    let by: std::collections::BTreeSet<&str> =
-        question.approvals.iter().flat_map(|approval| approval.by.iter().copied()).collect();
+    let by: std::collections::BTreeSet<&str> = question
+        .approvals
+        .iter()
+        .flat_map(|approval| approval.by.iter().copied())
+        .collect();
     let quorum = i64::try_from(by.len()).unwrap_or(i64::MAX);
     vec![
         ("granted", RestrictedExpression::new_bool(quorum > 0)),
@@ -375,11 +456,17 @@ fn time(question: &Question<'_>) -> Vec<(&'static str, RestrictedExpression)> {
     let seconds = question.now.as_millis().div_euclid(1000);
     let long = RestrictedExpression::new_long;
     vec![
-        ("at", RestrictedExpression::new_datetime(question.now.to_string())),
+        (
+            "at",
+            RestrictedExpression::new_datetime(question.now.to_string()),
+        ),
         ("hour", long(seconds.div_euclid(3600).rem_euclid(24))),
         ("minute", long(seconds.div_euclid(60).rem_euclid(60))),
         // 1970-01-01 was a Thursday; 1 is Monday.
-        ("weekday", long((seconds.div_euclid(86_400) + 3).rem_euclid(7) + 1)),
+        (
+            "weekday",
+            long((seconds.div_euclid(86_400) + 3).rem_euclid(7) + 1),
+        ),
     ]
 }
 

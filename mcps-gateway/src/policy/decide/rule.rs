@@ -25,7 +25,11 @@ impl Rule {
     ///
     /// # Errors
     /// What is wrong with one, and what to do.
-    pub(crate) fn read(policy: &Policy, source: &str, line: usize) -> Result<Self, (String, String)> {
+    pub(crate) fn read(
+        policy: &Policy,
+        source: &str,
+        line: usize,
+    ) -> Result<Self, (String, String)> {
         for (key, _) in policy.annotations() {
             if !matches!(
                 key,
@@ -33,7 +37,8 @@ impl Rule {
             ) {
                 return Err((
                     format!("there is no annotation `@{key}`"),
-                    "use @id, @reason, @description, @approval, @mask, @observe or @then".to_owned(),
+                    "use @id, @reason, @description, @approval, @mask, @observe or @then"
+                        .to_owned(),
                 ));
             }
         }
@@ -41,7 +46,11 @@ impl Rule {
         let fix = |reason: String| (reason, "correct the annotation".to_owned());
         let list = |key: &str| -> Vec<&str> {
             let value = policy.annotation(key).unwrap_or_default();
-            value.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
+            value
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .collect()
         };
         let observe = policy.annotation("observe").is_some();
         if observe && permits {
@@ -51,14 +60,21 @@ impl Rule {
             ));
         }
         let approval = policy.annotation("approval").map(Approve::parse);
-        let then = policy.annotation("then").map(Then::parse).transpose().map_err(fix)?;
+        let then = policy
+            .annotation("then")
+            .map(Then::parse)
+            .transpose()
+            .map_err(fix)?;
         if matches!(then, Some(Then::Deny | Then::Approve(_))) {
             return Err((
                 "`@then` with deny or approve".to_owned(),
                 "write a forbid, or @approval".to_owned(),
             ));
         }
-        let id = policy.annotation("id").map(str::trim).filter(|id| !id.is_empty());
+        let id = policy
+            .annotation("id")
+            .map(str::trim)
+            .filter(|id| !id.is_empty());
         Ok(Self {
             id: id.map_or_else(|| format!("{source}:{line}"), str::to_owned),
             source: source.to_owned(),

@@ -14,12 +14,12 @@ pub(crate) fn text(declared: &Declared) -> String {
     let counts = counting
         .filter(|pattern| matches!(pattern.form, Form::Count { .. }))
         .fold(String::new(), |mut out, pattern| {
-            let _ = write!(out, "{}: Long, ", quote(&pattern.id));
+            let _ = write!(out, "{}: Long, ", quoted(&pattern.id));
             out
         });
     let optional = |types: &std::collections::BTreeMap<String, Typed>| {
         types.iter().fold(String::new(), |mut out, (name, typed)| {
-            let _ = write!(out, "{}?: {}, ", quote(name), cedar(*typed));
+            let _ = write!(out, "{}?: {}, ", quoted(name), cedar(*typed));
             out
         })
     };
@@ -63,7 +63,11 @@ action use, see;
         (&["complete"], "use", "Prompt, Resource"),
         (&["sampling", "elicitation", "roots"], "use", "Server"),
         (&["method"], "use", "Method"),
-        (&["list_tools", "list_prompts", "list_resources"], "see", "Server"),
+        (
+            &["list_tools", "list_prompts", "list_resources"],
+            "see",
+            "Server",
+        ),
         (&["see_tool"], "see", "Tool"),
         (&["see_prompt"], "see", "Prompt"),
         (&["see_resource"], "see", "Resource"),
@@ -74,6 +78,12 @@ action use, see;
             actions.join(", ")
         );
     }
+    out
+}
+
+fn quoted(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    quote(name, &mut out);
     out
 }
 

@@ -39,7 +39,9 @@ pub(crate) fn statements(text: &str) -> Vec<Statement<'_>> {
         if !c.is_whitespace() {
             begun.get_or_insert((at, line));
         }
-        if c == ';' && let Some((offset, line)) = begun.take() {
+        if c == ';'
+            && let Some((offset, line)) = begun.take()
+        {
             let text = text.get(offset..=at).unwrap_or_default();
             out.push(Statement { text, offset, line });
         }

@@ -47,11 +47,19 @@ impl Compiler {
             return;
         }
         if self.by_id.contains_key(&fact.id) {
-            faults.add(at, format!("a second fact `{}`", fact.id), "give it another id");
+            faults.add(
+                at,
+                format!("a second fact `{}`", fact.id),
+                "give it another id",
+            );
             return;
         }
         if fact.when.0.is_empty() {
-            faults.add(at, format!("fact `{}` has no conditions", fact.id), "write `when`");
+            faults.add(
+                at,
+                format!("fact `{}` has no conditions", fact.id),
+                "write `when`",
+            );
         }
         let mut cases = Vec::with_capacity(fact.when.0.len());
         for when in &fact.when.0 {
@@ -77,7 +85,8 @@ impl Compiler {
         on: On,
         lists: &BTreeMap<String, Vec<String>>,
     ) -> Result<Case, (String, String)> {
-        let of_result = !when.finding.is_empty() || when.is_error.is_some() || when.result_over.is_some();
+        let of_result =
+            !when.finding.is_empty() || when.is_error.is_some() || when.result_over.is_some();
         if of_result && on != On::Result {
             return Err((
                 "conditions on a result, which is not there yet".to_owned(),
@@ -90,8 +99,14 @@ impl Compiler {
                 "write call_tool, get_prompt, read_resource or a method's name".to_owned(),
             ));
         }
-        if when.level_below.is_some_and(|level| !(1..=4).contains(&level)) {
-            return Err(("`level_below` is not 1 to 4".to_owned(), "write 1 to 4".to_owned()));
+        if when
+            .level_below
+            .is_some_and(|level| !(1..=4).contains(&level))
+        {
+            return Err((
+                "`level_below` is not 1 to 4".to_owned(),
+                "write 1 to 4".to_owned(),
+            ));
         }
         if !when.argument.is_empty() && when.contains.is_empty() && when.regex.is_empty() {
             return Err((
@@ -102,24 +117,36 @@ impl Compiler {
         let bad = |reason: String| (reason, "correct it".to_owned());
         let mut verbs = 0;
         for verb in &when.sql {
-            let place = sql::VERBS.iter().position(|known| *known == verb.to_lowercase());
+            let place = sql::VERBS
+                .iter()
+                .position(|known| *known == verb.to_lowercase());
             let place = place.ok_or_else(|| {
-                (format!("`{verb}` is no SQL verb"), format!("use some of {}", sql::VERBS.join(", ")))
+                (
+                    format!("`{verb}` is no SQL verb"),
+                    format!("use some of {}", sql::VERBS.join(", ")),
+                )
             })?;
             verbs |= 1 << place;
         }
         let mut path = Vec::new();
         for pattern in &when.path {
             path.push(self.paths.len());
-            self.paths.push(glob::regex(pattern, Over::Paths).map_err(bad)?);
+            self.paths
+                .push(glob::regex(pattern, Over::Paths).map_err(bad)?);
         }
         let mut text = Vec::new();
-        let contains = when.contains.iter().map(|word| format!("(?i){}", regex::escape(word)));
+        let contains = when
+            .contains
+            .iter()
+            .map(|word| format!("(?i){}", regex::escape(word)));
         for pattern in contains.chain(when.regex.iter().cloned()) {
             regex::Regex::new(&pattern).map_err(|error| {
                 let why = error.to_string();
                 let why = why.lines().last().unwrap_or_default().to_owned();
-                (format!("`{pattern}`: {why}"), "correct the regular expression".to_owned())
+                (
+                    format!("`{pattern}`: {why}"),
+                    "correct the regular expression".to_owned(),
+                )
             })?;
             text.push(self.texts.len());
             self.texts.push(pattern);
@@ -162,7 +189,9 @@ impl Compiler {
             List::Written(entries) if entries.is_empty() => return Ok(None),
             List::Written(entries) => entries,
             List::Named(name) => {
-                let bare = name.strip_prefix('@').map(|name| name.strip_prefix("tenant.").unwrap_or(name));
+                let bare = name
+                    .strip_prefix('@')
+                    .map(|name| name.strip_prefix("tenant.").unwrap_or(name));
                 bare.and_then(|bare| lists.get(bare)).ok_or_else(|| {
                     (
                         format!("there is no list `{name}`"),
@@ -181,7 +210,11 @@ impl Compiler {
         let mut set = |patterns: &[String], what: &str| {
             let built = RegexSetBuilder::new(patterns).size_limit(AUTOMATA).build();
             built.unwrap_or_else(|error| {
-                faults.add((what, 0), format!("the patterns together: {error}"), "use fewer or simpler ones");
+                faults.add(
+                    (what, 0),
+                    format!("the patterns together: {error}"),
+                    "use fewer or simpler ones",
+                );
                 RegexSet::empty()
             })
         };
@@ -206,13 +239,19 @@ fn names(patterns: &[String]) -> Result<Option<RegexSet>, String> {
     if patterns.is_empty() {
         return Ok(None);
     }
-    let globs = patterns.iter().map(|pattern| glob::regex(pattern, Over::Names));
+    let globs = patterns
+        .iter()
+        .map(|pattern| glob::regex(pattern, Over::Names));
     let globs = globs.collect::<Result<Vec<_>, _>>()?;
-    RegexSet::new(globs).map(Some).map_err(|error| error.to_string())
+    RegexSet::new(globs)
+        .map(Some)
+        .map_err(|error| error.to_string())
 }
 
 /// Whether `id` can name a fact or sequence.
 pub(crate) fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }

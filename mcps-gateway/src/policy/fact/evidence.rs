@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use base64::{Engine as _, alphabet};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use mcps_core::json::{Document, Kind, Limits, Value};
 
 use super::fold::{fold, hex_pair, percent_decoded};
@@ -25,13 +25,39 @@ const SHORTEST: usize = 12;
 
 /// Members that name a folder.
 const FOLDERS: [&str; 17] = [
-    "path", "dir", "directory", "folder", "base", "root", "cwd", "parent", "prefix", "basedir",
-    "base_path", "basepath", "location", "home", "workdir", "working_directory", "parent_path",
+    "path",
+    "dir",
+    "directory",
+    "folder",
+    "base",
+    "root",
+    "cwd",
+    "parent",
+    "prefix",
+    "basedir",
+    "base_path",
+    "basepath",
+    "location",
+    "home",
+    "workdir",
+    "working_directory",
+    "parent_path",
 ];
 /// Members that name something in a folder.
 const LEAVES: [&str; 13] = [
-    "name", "file", "filename", "file_name", "basename", "key", "path", "relative_path", "target",
-    "child", "relpath", "subpath", "entry",
+    "name",
+    "file",
+    "filename",
+    "file_name",
+    "basename",
+    "key",
+    "path",
+    "relative_path",
+    "target",
+    "child",
+    "relpath",
+    "subpath",
+    "entry",
 ];
 
 /// One string of the arguments.
@@ -85,7 +111,9 @@ impl Walk<'_> {
     }
 
     fn array(&mut self, key: &str, value: Value<'_>, layer: u8) {
-        let Some(array) = value.as_array() else { return };
+        let Some(array) = value.as_array() else {
+            return;
+        };
         let mut strings: Vec<Cow<'_, str>> = Vec::new();
         for item in array {
             if let Some(text) = item.as_str() {
@@ -105,7 +133,9 @@ impl Walk<'_> {
     }
 
     fn object(&mut self, value: Value<'_>, layer: u8) {
-        let Some(object) = value.as_object() else { return };
+        let Some(object) = value.as_object() else {
+            return;
+        };
         let mut folders: Vec<Cow<'_, str>> = Vec::new();
         let mut leaves: Vec<(String, Cow<'_, str>)> = Vec::new();
         let mut names: Vec<String> = Vec::with_capacity(object.len());
@@ -206,7 +236,11 @@ const fn is_encoded(c: char) -> bool {
 
 fn hex(run: &str) -> Option<String> {
     let run = run.strip_prefix("0x").unwrap_or(run);
-    let bytes: Option<Vec<u8>> = run.as_bytes().chunks(2).map(|pair| hex_pair(Some(pair))).collect();
+    let bytes: Option<Vec<u8>> = run
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| hex_pair(Some(pair)))
+        .collect();
     readable(bytes?)
 }
 
@@ -223,6 +257,8 @@ fn base64(run: &str) -> Option<String> {
 /// Text that somebody could read; most words decode to something that nobody can.
 fn readable(bytes: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(bytes).ok()?;
-    let odd = text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\0'));
+    let odd = text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\0'));
     (!odd && !text.is_empty()).then_some(text)
 }

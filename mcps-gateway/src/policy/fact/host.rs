@@ -8,8 +8,8 @@ use super::fold::fold;
 
 /// Words of commands that name a host without a URL.
 const NET_TOOLS: [&str; 19] = [
-    "curl", "wget", "nc", "ncat", "netcat", "socat", "ssh", "scp", "sftp", "rsync", "ftp", "telnet",
-    "dig", "nslookup", "host", "ping", "http", "https", "openssl",
+    "curl", "wget", "nc", "ncat", "netcat", "socat", "ssh", "scp", "sftp", "rsync", "ftp",
+    "telnet", "dig", "nslookup", "host", "ping", "http", "https", "openssl",
 ];
 
 /// Endings of file names that are no top-level domains to a reader of a command.
@@ -25,7 +25,10 @@ pub(crate) fn of_urls(text: &str, each: &mut impl FnMut(&str)) {
     // URL readers drop tabs and newlines within an address.
     let text: String = if folded.contains(['\t', '\n', '\r']) {
         of_lines(&folded, each);
-        folded.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect()
+        folded
+            .chars()
+            .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
+            .collect()
     } else {
         folded.into_owned()
     };
@@ -52,7 +55,9 @@ fn of_lines(text: &str, each: &mut impl FnMut(&str)) {
 
 /// `https:/host`, `https:\\host` and `https:host`, which web readers repair.
 fn slashes<'t>(before: &str, rest: &'t str) -> Option<&'t str> {
-    let start = before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    let start = before
+        .rfind(|c: char| !c.is_ascii_alphanumeric())
+        .map_or(0, |at| at + 1);
     let scheme = before.get(start..)?.to_ascii_lowercase();
     let web = matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp");
     (web && rest.starts_with(|c: char| c.is_alphanumeric() || "/\\[%".contains(c)))
@@ -67,7 +72,10 @@ fn of_authority(text: &str, each: &mut impl FnMut(&str)) {
         .find(|c: char| c.is_whitespace() || "\"'<>`|){}".contains(c))
         .unwrap_or(text.len());
     let whole = text.get(..end.min(2048)).unwrap_or_default();
-    let web = whole.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let web = whole
+        .split(['/', '?', '#', '\\'])
+        .next()
+        .unwrap_or_default();
     let strict = whole.split(['/', '?', '#']).next().unwrap_or_default();
     let mut tell = |authority: &str| {
         if let Some(host) = canonical(after_user(authority)) {
@@ -81,7 +89,9 @@ fn of_authority(text: &str, each: &mut impl FnMut(&str)) {
 }
 
 fn after_user(authority: &str) -> &str {
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
 }
 
 /// The canonical form of `host` or `host:port`: lower case, punycode, addresses in usual notation
@@ -92,7 +102,10 @@ pub(crate) fn canonical(host: &str) -> Option<String> {
         return None;
     }
     // Bare IPv6 is written without brackets where no port can follow.
-    let bare = host.parse::<Ipv6Addr>().ok().map(|_| format!("http://[{host}]/"));
+    let bare = host
+        .parse::<Ipv6Addr>()
+        .ok()
+        .map(|_| format!("http://[{host}]/"));
     let url = Url::parse(&bare.unwrap_or_else(|| format!("http://{host}/"))).ok()?;
     Some(match url.host()? {
         Host::Domain(name) => {
@@ -148,7 +161,9 @@ fn looks_like_host(word: &str, reaches_out: bool) -> bool {
         return false;
     };
     let labels = !name.is_empty()
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
         && !name.split('.').any(str::is_empty);
     let top = ending.chars().count() >= 2 && ending.chars().all(char::is_alphabetic)
         || ending.starts_with("xn--");
@@ -168,9 +183,14 @@ pub(crate) fn of_mail(text: &str, each: &mut impl FnMut(&str)) {
             continue;
         }
         let end = rest
-            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':')))
+            .find(|c: char| {
+                !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':'))
+            })
             .unwrap_or(rest.len());
-        let domain = rest.get(..end).unwrap_or_default().trim_end_matches(['.', ':', '-']);
+        let domain = rest
+            .get(..end)
+            .unwrap_or_default()
+            .trim_end_matches(['.', ':', '-']);
         if !domain.contains('.') && !domain.starts_with('[') {
             continue;
         }

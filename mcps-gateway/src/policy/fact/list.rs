@@ -26,9 +26,11 @@ impl HostList {
                 let network = address.parse::<IpAddr>().ok().zip(bits.parse::<u8>().ok());
                 let network = network
                     .filter(|(address, bits)| *bits <= if address.is_ipv4() { 32 } else { 128 });
-                list.networks.push(network.ok_or_else(|| {
-                    format!("`{entry}` is no network; write one as 10.0.0.0/8")
-                })?);
+                list.networks.push(
+                    network.ok_or_else(|| {
+                        format!("`{entry}` is no network; write one as 10.0.0.0/8")
+                    })?,
+                );
                 continue;
             }
             let (name, set) = match entry.strip_prefix("*.") {
@@ -48,8 +50,13 @@ impl HostList {
         if self.exact.contains(host) {
             return true;
         }
-        if !self.networks.is_empty() && let Ok(address) = host.parse::<IpAddr>() {
-            return self.networks.iter().any(|network| within(address, *network));
+        if !self.networks.is_empty()
+            && let Ok(address) = host.parse::<IpAddr>()
+        {
+            return self
+                .networks
+                .iter()
+                .any(|network| within(address, *network));
         }
         let mut rest = host;
         while let Some((_, parent)) = rest.split_once('.') {

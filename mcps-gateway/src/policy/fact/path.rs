@@ -49,11 +49,17 @@ fn local(text: &str) -> Option<Cow<'_, str>> {
             _ => Cow::Borrowed(text),
         });
     }
-    if matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp" | "mailto") {
+    if matches!(
+        scheme.as_str(),
+        "http" | "https" | "ws" | "wss" | "ftp" | "mailto"
+    ) {
         return None;
     }
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let Some(after) = rest.strip_prefix("//").or_else(|| rest.strip_prefix("\\\\")) else {
+    let Some(after) = rest
+        .strip_prefix("//")
+        .or_else(|| rest.strip_prefix("\\\\"))
+    else {
         return Some(Cow::Borrowed(rest));
     };
     // An authority stands before the path: `file://localhost/etc`, `vscode://file/etc`.
@@ -78,7 +84,11 @@ fn normalised(text: &str) -> (String, bool) {
         .collect();
     let drive = text.as_bytes().get(1) == Some(&b':')
         && text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
-    let rest = if drive { text.get(2..).unwrap_or_default() } else { &text };
+    let rest = if drive {
+        text.get(2..).unwrap_or_default()
+    } else {
+        &text
+    };
     let (mut segments, mut climbed) = (Vec::new(), false);
     for segment in rest.split('/') {
         match segment {
@@ -104,7 +114,8 @@ fn through_proc(path: &str) -> Option<&str> {
         Some(task) => task.split_once('/')?.1,
         None => rest,
     };
-    rest.strip_prefix("root").or_else(|| rest.strip_prefix("cwd/"))
+    rest.strip_prefix("root")
+        .or_else(|| rest.strip_prefix("cwd/"))
 }
 
 #[cfg(test)]

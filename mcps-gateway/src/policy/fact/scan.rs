@@ -7,11 +7,32 @@ use crate::policy::question::{Action, Class, Classes, Question};
 
 /// Members whose value is a host even without a scheme.
 const HOST_KEYS: [&str; 14] = [
-    "host", "hostname", "domain", "server", "address", "endpoint", "url", "uri", "webhook", "site",
-    "origin", "ip", "remote", "destination",
+    "host",
+    "hostname",
+    "domain",
+    "server",
+    "address",
+    "endpoint",
+    "url",
+    "uri",
+    "webhook",
+    "site",
+    "origin",
+    "ip",
+    "remote",
+    "destination",
 ];
 /// Members that hold SQL.
-const SQL_KEYS: [&str; 8] = ["sql", "query", "statement", "stmt", "queries", "statements", "script", "q"];
+const SQL_KEYS: [&str; 8] = [
+    "sql",
+    "query",
+    "statement",
+    "stmt",
+    "queries",
+    "statements",
+    "script",
+    "q",
+];
 /// More destinations than one honest call names.
 const MOST_HOSTS: usize = 1024;
 
@@ -33,7 +54,9 @@ pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
     pub(super) fn has(&self, at: usize) -> bool {
-        self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
+        self.0
+            .get(at / 64)
+            .is_some_and(|word| word & (1 << (at % 64)) != 0)
     }
 
     fn set(&mut self, at: usize) {
@@ -54,7 +77,9 @@ impl Scan {
             Action::ReadResource | Action::Subscribe | Action::SeeResource
         );
         if !table.walks && !table.wants_hosts {
-            scan.bytes = question.arguments.map_or(0, |value| value.raw().len() as u64);
+            scan.bytes = question
+                .arguments
+                .map_or(0, |value| value.raw().len() as u64);
             return scan;
         }
         // A resource is read by its name alone.
@@ -68,7 +93,9 @@ impl Scan {
         }
         if let Some(arguments) = question.arguments {
             scan.bytes = arguments.raw().len() as u64;
-            scan.odd = walk(arguments, &mut |text| scan_text(&mut scan, table, class, &text));
+            scan.odd = walk(arguments, &mut |text| {
+                scan_text(&mut scan, table, class, &text)
+            });
         }
         scan
     }
@@ -85,7 +112,8 @@ impl Scan {
         if !table.texts.is_empty() && table.texts.is_match(text.value) {
             for at in &table.texts.matches(text.value) {
                 let keys = table.text_keys.get(at);
-                if keys.is_none_or(|keys| keys.is_empty() || keys.iter().any(|key| key == text.key)) {
+                if keys.is_none_or(|keys| keys.is_empty() || keys.iter().any(|key| key == text.key))
+                {
                     self.texts.set(at);
                 }
             }
@@ -103,22 +131,36 @@ impl Scan {
         let paths = &mut self.paths;
         let mut look = |path: &str| {
             if table.paths.is_match(path) {
-                table.paths.matches(path).iter().for_each(|at| paths.set(at));
+                table
+                    .paths
+                    .matches(path)
+                    .iter()
+                    .for_each(|at| paths.set(at));
             }
         };
         path::readings(text.value, &mut look);
         if !text.value.contains(char::is_whitespace) && !class.has(Class::Execute) {
             return;
         }
-        for word in text.value.split(|c: char| c.is_whitespace() || "\"'`=;|<>,()&$:@".contains(c)) {
+        for word in text
+            .value
+            .split(|c: char| c.is_whitespace() || "\"'`=;|<>,()&$:@".contains(c))
+        {
             if word.contains(['/', '\\', '~', '%']) || word.starts_with('.') {
                 path::readings(word, &mut look);
             }
         }
         // What a shell reads when quotes and escapes stand within a word.
         if class.has(Class::Execute) && text.value.contains(['\'', '"', '\\', '$', '{']) {
-            let bare: String = text.value.chars().filter(|c| !"'\"\\".contains(*c)).collect();
-            let bare = bare.replace("${HOME}", "~").replace("$HOME", "~").replace("$IFS", " ");
+            let bare: String = text
+                .value
+                .chars()
+                .filter(|c| !"'\"\\".contains(*c))
+                .collect();
+            let bare = bare
+                .replace("${HOME}", "~")
+                .replace("$HOME", "~")
+                .replace("$IFS", " ");
             for word in bare.split(|c: char| c.is_whitespace() || "=;|<>()&{},".contains(c)) {
                 path::readings(word, &mut look);
             }
@@ -134,7 +176,9 @@ impl Scan {
         };
         host::of_urls(text.value, &mut keep);
         let key = text.key.to_lowercase();
-        let hostly = HOST_KEYS.iter().any(|name| key == *name || key.ends_with(&format!("_{name}")));
+        let hostly = HOST_KEYS
+            .iter()
+            .any(|name| key == *name || key.ends_with(&format!("_{name}")));
         if hostly && text.value.len() <= 256 && !text.value.contains(['/', ' ', '@']) {
             if let Some(host) = host::canonical(text.value) {
                 keep(&host);

@@ -2,9 +2,9 @@
 
 /// Words that a statement can do its work by.
 pub(crate) const VERBS: [&str; 26] = [
-    "select", "insert", "update", "delete", "merge", "replace", "upsert", "drop", "create", "alter",
-    "truncate", "grant", "revoke", "copy", "call", "exec", "execute", "attach", "detach", "pragma",
-    "vacuum", "load", "lock", "set", "do", "rename",
+    "select", "insert", "update", "delete", "merge", "replace", "upsert", "drop", "create",
+    "alter", "truncate", "grant", "revoke", "copy", "call", "exec", "execute", "attach", "detach",
+    "pragma", "vacuum", "load", "lock", "set", "do", "rename",
 ];
 
 /// Gives each verb of `text` to `each`, when it is SQL: `certain` says that its argument is for SQL,
@@ -13,7 +13,11 @@ pub(crate) fn verbs(text: &str, certain: bool, mut each: impl FnMut(usize)) {
     // `#` begins a comment for MySQL and is an operator for PostgreSQL: read it both ways.
     let hashed = text.contains('#').then(|| code(text, true));
     let code = code(text, false);
-    for statement in hashed.iter().chain([&code]).flat_map(|code| code.split(';')) {
+    for statement in hashed
+        .iter()
+        .chain([&code])
+        .flat_map(|code| code.split(';'))
+    {
         let mut words = statement
             .split(|c: char| !(c.is_alphanumeric() || c == '_'))
             .filter(|word| !word.is_empty());
@@ -50,14 +54,30 @@ fn looks_like(first: &str, rest: &[&str]) -> bool {
         "update" => rest.contains(&"set"),
         "drop" | "create" | "alter" | "truncate" | "rename" => matches!(
             second,
-            "table" | "database" | "index" | "view" | "schema" | "user" | "role" | "function"
-                | "procedure" | "trigger" | "column" | "type" | "extension" | "sequence" | "or"
-                | "temp" | "temporary" | "unique" | "materialized"
+            "table"
+                | "database"
+                | "index"
+                | "view"
+                | "schema"
+                | "user"
+                | "role"
+                | "function"
+                | "procedure"
+                | "trigger"
+                | "column"
+                | "type"
+                | "extension"
+                | "sequence"
+                | "or"
+                | "temp"
+                | "temporary"
+                | "unique"
+                | "materialized"
         ),
         "grant" | "revoke" => rest.contains(&"on") || rest.contains(&"to"),
-        "explain" | "begin" | "declare" | "prepare" => {
-            rest.iter().any(|word| VERBS.iter().take(8).any(|verb| verb == word))
-        }
+        "explain" | "begin" | "declare" | "prepare" => rest
+            .iter()
+            .any(|word| VERBS.iter().take(8).any(|verb| verb == word)),
         "pragma" | "attach" | "copy" => !rest.is_empty(),
         _ => false,
     }
@@ -98,7 +118,9 @@ fn code(text: &str, hash_comments: bool) -> String {
 
 /// Length of the comment that starts here. Not nested: the reading that hides least.
 fn comment(rest: &str) -> usize {
-    rest.get(2..).and_then(|inner| inner.find("*/")).map_or(rest.len(), |at| at + 4)
+    rest.get(2..)
+        .and_then(|inner| inner.find("*/"))
+        .map_or(rest.len(), |at| at + 4)
 }
 
 /// Length of the literal that starts here; a doubled quote stays inside.
@@ -122,7 +144,11 @@ fn dollar_quoted(rest: &str) -> Option<usize> {
     let inner = rest.strip_prefix('$')?;
     let tag = inner.find('$')?;
     let word = inner.get(..tag)?;
-    if word.len() > 32 || !word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+    if word.len() > 32
+        || !word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
         return None;
     }
     let delimiter = rest.get(..tag + 2)?;

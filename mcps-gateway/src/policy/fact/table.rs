@@ -83,13 +83,21 @@ impl FactTable {
 
     /// Facts that count as set when a history is lost.
     pub(crate) fn sensitive(&self) -> FactSet {
-        let places = self.facts.iter().enumerate().filter(|(_, fact)| fact.sensitive);
+        let places = self
+            .facts
+            .iter()
+            .enumerate()
+            .filter(|(_, fact)| fact.sensitive);
         places.fold(FactSet::default(), |set, (place, _)| set.with(place))
     }
 
     /// Facts that are `on` this.
     pub(crate) fn on(&self, on: On) -> FactSet {
-        let places = self.facts.iter().enumerate().filter(|(_, fact)| fact.on == on);
+        let places = self
+            .facts
+            .iter()
+            .enumerate()
+            .filter(|(_, fact)| fact.on == on);
         places.fold(FactSet::default(), |set, (place, _)| set.with(place))
     }
 
@@ -130,35 +138,41 @@ impl FactTable {
     /// Which of the facts on results hold, now that the result is there: a case whose call held and
     /// whose result does.
     pub(crate) fn of_result(&self, facts: &Facts, result: &ResultView<'_>) -> FactSet {
-        facts.pending.iter().fold(FactSet::default(), |set, (place, number)| {
-            let case = self.facts.get(*place).and_then(|fact| fact.cases.get(*number));
-            match case {
-                Some(case) if result_side(case, result) => set.with(*place),
-                _ => set,
-            }
-        })
+        facts
+            .pending
+            .iter()
+            .fold(facts.recalled, |set, (place, number)| {
+                let case = self
+                    .facts
+                    .get(*place)
+                    .and_then(|fact| fact.cases.get(*number));
+                match case {
+                    Some(case) if result_side(case, result) => set.with(*place),
+                    _ => set,
+                }
+            })
     }
 
-    fn call_side(
-        &self,
-        case: &Case,
-        question: &Question<'_>,
-        class: Classes,
-        scan: &Scan,
-    ) -> bool {
+    fn call_side(&self, case: &Case, question: &Question<'_>, class: Classes, scan: &Scan) -> bool {
         let is = |want: Option<bool>, have: bool| want.is_none_or(|want| want == have);
         let named = |set: &Option<RegexSet>, name: &str| {
-            set.as_ref().is_none_or(|set| set.is_match(&name.to_lowercase()))
+            set.as_ref()
+                .is_none_or(|set| set.is_match(&name.to_lowercase()))
         };
         (case.class.is_empty() || class.meets(case.class))
             && (case.action.is_empty() || acts(case, question))
             && named(&case.server, question.server)
             && named(&case.tool, question.name)
-            && case.level_below.is_none_or(|below| question.level.effective.number() < below)
+            && case
+                .level_below
+                .is_none_or(|below| question.level.effective.number() < below)
             && is(case.cross_tenant, question.crosses_tenants())
             && is(case.changed, question.definition.changed)
             && is(case.pinned, question.definition.pinned)
-            && is(case.open_world, question.tool.open_world_hint.unwrap_or(true))
+            && is(
+                case.open_world,
+                question.tool.open_world_hint.unwrap_or(true),
+            )
             && is(case.ambiguous, scan.odd.ambiguous)
             && is(case.undecodable, scan.odd.undecodable)
             && case.size_over.is_none_or(|size| scan.bytes > size)
@@ -200,7 +214,10 @@ fn result_side(case: &Case, result: &ResultView<'_>) -> bool {
     case.is_error.is_none_or(|want| want == result.is_error)
         && case.result_over.is_none_or(|size| result.bytes > size)
         && (case.finding.is_empty()
-            || case.finding.iter().any(|want| result.findings.contains(&want.as_str())))
+            || case
+                .finding
+                .iter()
+                .any(|want| result.findings.contains(&want.as_str())))
 }
 
 /// The classes a tool counts as. Where the operator has not said, it counts as all that carries
@@ -220,8 +237,8 @@ fn counts_as(question: &Question<'_>) -> Classes {
             | "powershell" | "terminal" | "spawn" => class.with(Class::Execute),
             "delete" | "drop" | "remove" | "destroy" | "truncate" | "purge" | "wipe" | "erase"
             | "rm" | "unlink" | "terminate" | "revoke" => class.with(Class::Destroy),
-            "pay" | "payment" | "purchase" | "buy" | "transfer" | "checkout" | "spend" | "charge"
-            | "refund" | "wire" | "withdraw" => class.with(Class::Spend),
+            "pay" | "payment" | "purchase" | "buy" | "transfer" | "checkout" | "spend"
+            | "charge" | "refund" | "wire" | "withdraw" => class.with(Class::Spend),
             _ => class,
         };
     }
@@ -237,8 +254,21 @@ fn sends_blindly(question: &Question<'_>) -> bool {
     words(question.name).iter().any(|word| {
         matches!(
             word.as_str(),
-            "send" | "post" | "email" | "mail" | "upload" | "publish" | "share" | "tweet"
-                | "notify" | "webhook" | "forward" | "reply" | "message" | "sms" | "export"
+            "send"
+                | "post"
+                | "email"
+                | "mail"
+                | "upload"
+                | "publish"
+                | "share"
+                | "tweet"
+                | "notify"
+                | "webhook"
+                | "forward"
+                | "reply"
+                | "message"
+                | "sms"
+                | "export"
         )
     })
 }
@@ -252,7 +282,9 @@ fn words(name: &str) -> Vec<String> {
         if cut && words.last().is_some_and(|word| !word.is_empty()) {
             words.push(String::new());
         }
-        if c.is_alphanumeric() && let Some(word) = words.last_mut() {
+        if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
             word.extend(c.to_lowercase());
         }
         lower_before = c.is_lowercase() || c.is_ascii_digit();

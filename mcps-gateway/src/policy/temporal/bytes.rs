@@ -40,7 +40,12 @@ impl Memory {
         let held: Vec<usize> = self.facts().places().collect();
         out.extend((held.len() as u16).to_le_bytes());
         for place in held {
-            let key = self.layout.fact_keys.get(place).copied().unwrap_or_default();
+            let key = self
+                .layout
+                .fact_keys
+                .get(place)
+                .copied()
+                .unwrap_or_default();
             out.extend(key.to_le_bytes());
             out.extend(self.latest_of(place).to_le_bytes());
         }
@@ -89,7 +94,9 @@ impl Memory {
         for _ in 0..u16::from_le_bytes(reader.take()?) {
             let key = u64::from_le_bytes(reader.take()?);
             let time = i64::from_le_bytes(reader.take()?);
-            let latest = facts.get(&key).and_then(|place| memory.latest.get_mut(*place));
+            let latest = facts
+                .get(&key)
+                .and_then(|place| memory.latest.get_mut(*place));
             if let Some(latest) = latest {
                 *latest = time;
             }
@@ -109,7 +116,9 @@ impl Memory {
             let mut state = Reader(reader.slice(usize::from(length))?);
             let place = places.get(&key).copied();
             let pattern = place.and_then(|place| layout.patterns.get(place));
-            let Some((place, pattern)) = place.zip(pattern) else { continue };
+            let Some((place, pattern)) = place.zip(pattern) else {
+                continue;
+            };
             if pattern.scope != self.scope {
                 continue;
             }
@@ -165,7 +174,10 @@ impl<'b> Reader<'b> {
     }
 
     fn slice(&mut self, length: usize) -> Result<&'b [u8], MemoryError> {
-        let (first, rest) = self.0.split_at_checked(length).ok_or(MemoryError::Damaged)?;
+        let (first, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(MemoryError::Damaged)?;
         self.0 = rest;
         Ok(first)
     }

@@ -38,7 +38,7 @@ pub(crate) struct Layout {
     pub(super) fact_keys: Vec<u64>,
     pub(super) sensitive: FactSet,
     /// Facts by what they are `on`: call, result, denied, approval.
-    kinds: [FactSet; 4],
+    pub(super) kinds: [FactSet; 4],
     pub(crate) patterns: Vec<Pattern>,
     /// For each fact, the patterns that it can make act.
     by_fact: Vec<Vec<usize>>,
@@ -66,7 +66,11 @@ impl Layout {
             }
         }
         Arc::new(Self {
-            fact_keys: table.facts.iter().map(|fact| key(&["fact", &fact.id])).collect(),
+            fact_keys: table
+                .facts
+                .iter()
+                .map(|fact| key(&["fact", &fact.id]))
+                .collect(),
             sensitive: table.sensitive(),
             kinds: [On::Call, On::Result, On::Denied, On::Approval].map(|on| table.on(on)),
             patterns,
@@ -84,12 +88,6 @@ impl Layout {
         touched.sort_unstable();
         touched.dedup();
         touched
-    }
-
-    /// Facts of the same kind of event as the fact at `place`.
-    pub(super) fn kind_of(&self, place: usize) -> FactSet {
-        let kind = self.kinds.iter().find(|kind| kind.has(place));
-        kind.copied().unwrap_or_default()
     }
 
     /// The pattern called `id`.

@@ -105,7 +105,11 @@ impl Memory {
 
     /// Whether the fact at `place` ever held.
     pub(crate) fn facts(&self) -> FactSet {
-        let held = self.latest.iter().enumerate().filter(|(_, at)| **at != NONE);
+        let held = self
+            .latest
+            .iter()
+            .enumerate()
+            .filter(|(_, at)| **at != NONE);
         held.fold(FactSet::default(), |set, (place, _)| set.with(place))
     }
 
@@ -142,12 +146,17 @@ impl Memory {
     /// The level that trust was lowered to, while it is.
     #[must_use]
     pub fn lowered(&self, now: Timestamp) -> Option<TrustLevel> {
-        self.lowered.filter(|(_, until)| now.as_millis() <= *until).map(|(level, _)| level)
+        self.lowered
+            .filter(|(_, until)| now.as_millis() <= *until)
+            .map(|(level, _)| level)
     }
 
     /// How often the counting pattern at `place` has counted within its window.
     pub(crate) fn count(&self, place: usize, now: Timestamp) -> i64 {
-        self.layout.patterns.get(place).map_or(0, |pattern| self.counted(pattern, now.as_millis()))
+        self.layout
+            .patterns
+            .get(place)
+            .map_or(0, |pattern| self.counted(pattern, now.as_millis()))
     }
 
     /// The patterns that `facts` make act on top of this history.
@@ -165,18 +174,25 @@ impl Memory {
 
     fn acts(&self, pattern: &Pattern, facts: FactSet, now: i64) -> bool {
         let recent = |at: i64| {
-            at != NONE && pattern.within.is_none_or(|within| now.saturating_sub(at) <= within)
+            at != NONE
+                && pattern
+                    .within
+                    .is_none_or(|within| now.saturating_sub(at) <= within)
         };
         match &pattern.form {
             Form::Chain(chain) => {
                 chain.last().is_some_and(|last| facts.has(*last))
                     && recent(self.prefix(pattern, chain, facts, now))
             }
-            Form::All(all) => {
-                all.iter().all(|place| facts.has(*place) || recent(self.latest_of(*place)))
-            }
+            Form::All(all) => all
+                .iter()
+                .all(|place| facts.has(*place) || recent(self.latest_of(*place))),
             Form::Since { held, since } => {
-                let start = if facts.has(*since) { now } else { self.instant(pattern, 0) };
+                let start = if facts.has(*since) {
+                    now
+                } else {
+                    self.instant(pattern, 0)
+                };
                 facts.has(*held) && recent(start)
             }
             Form::Never { fact, .. } => facts.has(*fact) && !recent(self.instant(pattern, 0)),
@@ -194,7 +210,11 @@ impl Memory {
                 0 => self.latest_of(*place),
                 _ => self.instant(pattern, at - 1),
             };
-            start = if facts.has(*place) { kept.max(start) } else { kept };
+            start = if facts.has(*place) {
+                kept.max(start)
+            } else {
+                kept
+            };
         }
         start
     }
@@ -204,7 +224,11 @@ impl Memory {
         let now = now.as_millis();
         let layout = Arc::clone(&self.layout);
         let scope = self.scope;
-        for pattern in layout.patterns.iter().filter(|pattern| pattern.scope == scope) {
+        for pattern in layout
+            .patterns
+            .iter()
+            .filter(|pattern| pattern.scope == scope)
+        {
             match &pattern.form {
                 Form::Chain(chain) => self.advance(pattern, chain, facts, now),
                 Form::All(_) => {}
@@ -242,7 +266,11 @@ impl Memory {
                 0 => self.latest_of(*place),
                 _ => self.instant(pattern, at - 1),
             };
-            start = if facts.has(*place) { kept.max(start) } else { kept };
+            start = if facts.has(*place) {
+                kept.max(start)
+            } else {
+                kept
+            };
             if at > 0 {
                 self.set_instant(pattern, at - 1, start);
             }
@@ -291,7 +319,9 @@ impl Memory {
     pub(super) fn infer(&mut self) {
         let layout = Arc::clone(&self.layout);
         for pattern in &layout.patterns {
-            let Form::Chain(chain) = &pattern.form else { continue };
+            let Form::Chain(chain) = &pattern.form else {
+                continue;
+            };
             for (at, pair) in chain.windows(2).enumerate().take(pattern.form.instants()) {
                 let &[first, second] = pair else { continue };
                 let (first, second) = (self.latest_of(first), self.latest_of(second));
@@ -319,13 +349,15 @@ impl Memory {
         })
     }
 
-    pub(super) fn is_on(&self, layout: &Arc<Layout>) -> bool {
+    pub(crate) fn is_on(&self, layout: &Arc<Layout>) -> bool {
         Arc::ptr_eq(&self.layout, layout)
     }
 
     /// Notes that the pattern at `place` acted, and what lasts of it.
     pub(super) fn note(&mut self, place: usize, now: Timestamp) {
-        let Some(pattern) = self.layout.patterns.get(place) else { return };
+        let Some(pattern) = self.layout.patterns.get(place) else {
+            return;
+        };
         let (then, within) = (pattern.then.clone(), pattern.within);
         if pattern.scope != self.scope {
             return;
@@ -341,7 +373,8 @@ impl Memory {
         match then {
             Then::StopSession => self.stopped = true,
             Then::LowerTrust(level) => {
-                let until = within.map_or(i64::MAX, |within| now.as_millis().saturating_add(within));
+                let until =
+                    within.map_or(i64::MAX, |within| now.as_millis().saturating_add(within));
                 self.lowered = Some(match self.lowered {
                     Some((before, kept)) if kept >= now.as_millis() => {
                         (before.min(*level), kept.max(until))
@@ -367,7 +400,10 @@ impl Memory {
     }
 
     pub(super) fn instant(&self, pattern: &Pattern, at: usize) -> i64 {
-        self.instants.get(pattern.instants + at).copied().unwrap_or(NONE)
+        self.instants
+            .get(pattern.instants + at)
+            .copied()
+            .unwrap_or(NONE)
     }
 
     pub(super) fn set_instant(&mut self, pattern: &Pattern, at: usize, to: i64) {
@@ -377,7 +413,10 @@ impl Memory {
     }
 
     pub(super) fn counter(&self, pattern: &Pattern, at: usize) -> u16 {
-        self.counters.get(pattern.counters + at).copied().unwrap_or(0)
+        self.counters
+            .get(pattern.counters + at)
+            .copied()
+            .unwrap_or(0)
     }
 
     pub(super) fn set_counter(&mut self, pattern: &Pattern, at: usize, to: u16) {
@@ -390,18 +429,24 @@ impl Memory {
     // its counters go back from there.
 
     fn counted(&self, pattern: &Pattern, now: i64) -> i64 {
-        let Form::Count { window, .. } = pattern.form else { return 0 };
+        let Form::Count { window, .. } = pattern.form else {
+            return 0;
+        };
         let newest = self.instant(pattern, 0);
         if newest == NONE {
             return 0;
         }
         let passed = now.div_euclid(width(window)).saturating_sub(newest).max(0);
         let kept = usize::try_from(BUCKETS + 1 - passed).unwrap_or(0);
-        (0..kept).map(|at| i64::from(self.counter(pattern, at))).sum()
+        (0..kept)
+            .map(|at| i64::from(self.counter(pattern, at)))
+            .sum()
     }
 
     fn count_one(&mut self, pattern: &Pattern, now: i64) {
-        let Form::Count { window, .. } = pattern.form else { return };
+        let Form::Count { window, .. } = pattern.form else {
+            return;
+        };
         self.shift(pattern, now.div_euclid(width(window)));
         self.set_counter(pattern, 0, self.counter(pattern, 0).saturating_add(1));
     }
@@ -412,7 +457,11 @@ impl Memory {
         if newest != NONE && bucket <= newest {
             return;
         }
-        let by = if newest == NONE { BUCKETS + 1 } else { bucket.saturating_sub(newest) };
+        let by = if newest == NONE {
+            BUCKETS + 1
+        } else {
+            bucket.saturating_sub(newest)
+        };
         let by = usize::try_from(by).unwrap_or(usize::MAX);
         for at in (0..=BUCKETS as usize).rev() {
             let from = at.checked_sub(by);
@@ -430,7 +479,9 @@ impl Memory {
         self.shift(pattern, theirs);
         let ahead = usize::try_from(self.instant(pattern, 0).saturating_sub(theirs));
         for at in 0..=BUCKETS as usize {
-            let Some(place) = ahead.ok().and_then(|ahead| at.checked_add(ahead)) else { return };
+            let Some(place) = ahead.ok().and_then(|ahead| at.checked_add(ahead)) else {
+                return;
+            };
             if place <= BUCKETS as usize {
                 let most = self.counter(pattern, place).max(other.counter(pattern, at));
                 self.set_counter(pattern, place, most);

@@ -9,9 +9,7 @@ use super::{Form, duration};
 pub(crate) fn parse(text: &str, place: impl Fn(&str) -> Option<usize>) -> Result<Form, String> {
     let tokens = tokens(text)?;
     let words: Vec<&str> = tokens.iter().map(String::as_str).collect();
-    let fact = |name: &str| {
-        place(name).ok_or_else(|| format!("there is no fact `{name}`"))
-    };
+    let fact = |name: &str| place(name).ok_or_else(|| format!("there is no fact `{name}`"));
     match words.as_slice() {
         ["never", first, "before", second] => {
             let (first, second) = (fact(first)?, fact(second)?);
@@ -26,7 +24,16 @@ pub(crate) fn parse(text: &str, place: impl Fn(&str) -> Option<usize>) -> Result
             different(&[held, since])?;
             Ok(Form::Since { held, since })
         }
-        ["count", "(", name, ",", window, ")", over @ (">" | ">="), number] => {
+        [
+            "count",
+            "(",
+            name,
+            ",",
+            window,
+            ")",
+            over @ (">" | ">="),
+            number,
+        ] => {
             let window = duration(window)
                 .ok_or_else(|| format!("`{window}` is no time; write 60s, 10m or 1h"))?;
             let number: u16 = number
@@ -87,7 +94,14 @@ fn tokens(text: &str) -> Result<Vec<String>, String> {
         match c {
             c if c.is_whitespace() => {}
             ';' | '&' | '(' | ')' | ',' => tokens.push(c.to_string()),
-            '>' => tokens.push(if chars.next_if_eq(&'=').is_some() { ">=" } else { ">" }.to_owned()),
+            '>' => tokens.push(
+                if chars.next_if_eq(&'=').is_some() {
+                    ">="
+                } else {
+                    ">"
+                }
+                .to_owned(),
+            ),
             c if is_word(c) => {
                 let mut word = c.to_string();
                 while let Some(c) = chars.next_if(|c| is_word(*c)) {

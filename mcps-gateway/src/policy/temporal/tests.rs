@@ -31,10 +31,19 @@ fn table() -> FactTable {
 }
 
 fn layout(forms: &[(Form, Option<i64>)]) -> Arc<Layout> {
-    let patterns = forms.iter().enumerate().map(|(at, (form, within))| Pattern {
-        within: *within,
-        ..Pattern::new(&format!("p{at}"), &format!("{form:?}"), form.clone(), Scope::Session, Then::Deny)
-    });
+    let patterns = forms
+        .iter()
+        .enumerate()
+        .map(|(at, (form, within))| Pattern {
+            within: *within,
+            ..Pattern::new(
+                &format!("p{at}"),
+                &format!("{form:?}"),
+                form.clone(),
+                Scope::Session,
+                Then::Deny,
+            )
+        });
     Layout::new(&table(), patterns.collect())
 }
 
@@ -47,7 +56,9 @@ struct Event {
 
 /// Whether `form` acts at the last event of `trace`, by its definition.
 fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
-    let Some((now, before)) = trace.split_last() else { return false };
+    let Some((now, before)) = trace.split_last() else {
+        return false;
+    };
     let recent = |at: i64| within.is_none_or(|within| now.at - at <= within);
     match form {
         Form::Chain(chain) => {
@@ -57,7 +68,9 @@ fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
         Form::All(all) => {
             all.iter().any(|place| now.facts.has(*place))
                 && all.iter().all(|place| {
-                    trace.iter().any(|event| event.facts.has(*place) && recent(event.at))
+                    trace
+                        .iter()
+                        .any(|event| event.facts.has(*place) && recent(event.at))
                 })
         }
         Form::Since { held, since } => {
@@ -71,9 +84,14 @@ fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
                             .all(|event| event.facts.has(*held))
                 })
         }
-        Form::Never { fact, before: wanted } => {
+        Form::Never {
+            fact,
+            before: wanted,
+        } => {
             now.facts.has(*fact)
-                && !before.iter().any(|event| event.facts.has(*wanted) && recent(event.at))
+                && !before
+                    .iter()
+                    .any(|event| event.facts.has(*wanted) && recent(event.at))
         }
         Form::Count { fact, window, over } => {
             let bucket = |at: i64| at.div_euclid(width(*window));
@@ -88,45 +106,72 @@ fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
 /// The start of every way to find `chain` in `trace`, in order, several in one event allowed.
 fn starts(chain: &[usize], trace: &[Event]) -> Vec<i64> {
     fn follow(chain: &[usize], trace: &[Event]) -> bool {
-        let Some((first, rest)) = chain.split_first() else { return true };
+        let Some((first, rest)) = chain.split_first() else {
+            return true;
+        };
         (0..trace.len()).any(|at| trace[at].facts.has(*first) && follow(rest, &trace[at..]))
     }
     let Some((first, rest)) = chain.split_first() else {
         return trace.last().map(|event| event.at).into_iter().collect();
     };
     let begin = (0..trace.len()).filter(|at| trace[*at].facts.has(*first));
-    begin.filter(|at| follow(rest, &trace[*at..])).map(|at| trace[at].at).collect()
+    begin
+        .filter(|at| follow(rest, &trace[*at..]))
+        .map(|at| trace[at].at)
+        .collect()
 }
 
 fn form() -> impl Strategy<Value = (Form, Option<i64>)> {
     let places = || Just((0..FACTS).collect::<Vec<_>>()).prop_shuffle();
     let within = prop::option::of(1_i64..2_000);
-    (0_u8..5, places(), 1_usize..5, within, 1_i64..3_000, 0_u16..6).prop_map(
-        |(kind, places, length, within, window, over)| {
+    (
+        0_u8..5,
+        places(),
+        1_usize..5,
+        within,
+        1_i64..3_000,
+        0_u16..6,
+    )
+        .prop_map(|(kind, places, length, within, window, over)| {
             let form = match kind {
                 0 => Form::Chain(places[..length].to_vec()),
                 1 => Form::All(places[..length.max(2)].to_vec()),
-                2 => Form::Since { held: places[0], since: places[1] },
-                3 => Form::Never { fact: places[0], before: places[1] },
-                _ => Form::Count { fact: places[0], window, over },
+                2 => Form::Since {
+                    held: places[0],
+                    since: places[1],
+                },
+                3 => Form::Never {
+                    fact: places[0],
+                    before: places[1],
+                },
+                _ => Form::Count {
+                    fact: places[0],
+                    window,
+                    over,
+                },
             };
             let within = within.filter(|_| !matches!(form, Form::Count { .. }));
             (form, within)
-        },
-    )
+        })
 }
 
 fn trace() -> impl Strategy<Value = Vec<Event>> {
-    prop::collection::vec((0_i64..400, any::<bool>(), any::<u8>(), any::<u8>()), 1..40).prop_map(|steps| {
-        let mut at = 1_000;
-        let steps = steps.into_iter().map(|(pause, result, bits, mask)| {
-            at += pause;
-            // Sparse, and only of the event's kind.
-            let kind = if result { 0b11_0000 } else { 0b1111 };
-            Event { at, result, facts: FactSet(u128::from(bits & mask & kind)) }
-        });
-        steps.collect()
-    })
+    prop::collection::vec((0_i64..400, any::<bool>(), any::<u8>(), any::<u8>()), 1..40).prop_map(
+        |steps| {
+            let mut at = 1_000;
+            let steps = steps.into_iter().map(|(pause, result, bits, mask)| {
+                at += pause;
+                // Sparse, and only of the event's kind.
+                let kind = if result { 0b11_0000 } else { 0b1111 };
+                Event {
+                    at,
+                    result,
+                    facts: FactSet(u128::from(bits & mask & kind)),
+                }
+            });
+            steps.collect()
+        },
+    )
 }
 
 fn step(memory: &mut Memory, event: &Event) -> FactSet {
@@ -244,8 +289,16 @@ proptest! {
 fn one_call_that_reads_and_sends_acts_at_once() {
     let layout = layout(&[(Form::Chain(vec![0, 1]), Some(1000))]);
     let memory = Memory::fresh(&layout, Scope::Session, Timestamp::from_millis(0));
-    assert!(memory.probe(FactSet(0b11), Timestamp::from_millis(5)).has(0));
-    assert!(!memory.probe(FactSet(0b10), Timestamp::from_millis(5)).has(0));
+    assert!(
+        memory
+            .probe(FactSet(0b11), Timestamp::from_millis(5))
+            .has(0)
+    );
+    assert!(
+        !memory
+            .probe(FactSet(0b10), Timestamp::from_millis(5))
+            .has(0)
+    );
 }
 
 #[test]
@@ -254,25 +307,61 @@ fn overlapping_starts_are_not_missed() {
     let layout = layout(&[(Form::Chain(vec![0, 1, 2]), Some(200))]);
     let mut memory = Memory::fresh(&layout, Scope::Session, Timestamp::from_millis(0));
     for (at, bits) in [(10, 1), (900, 1), (950, 2)] {
-        step(&mut memory, &Event { at, result: false, facts: FactSet(bits) });
+        step(
+            &mut memory,
+            &Event {
+                at,
+                result: false,
+                facts: FactSet(bits),
+            },
+        );
     }
-    assert!(memory.probe(FactSet(0b100), Timestamp::from_millis(1_050)).has(0));
-    assert!(!memory.probe(FactSet(0b100), Timestamp::from_millis(1_150)).has(0));
+    assert!(
+        memory
+            .probe(FactSet(0b100), Timestamp::from_millis(1_050))
+            .has(0)
+    );
+    assert!(
+        !memory
+            .probe(FactSet(0b100), Timestamp::from_millis(1_150))
+            .has(0)
+    );
 }
 
 #[test]
 fn state_follows_a_sequence_to_a_new_set_by_its_name() {
     let old = layout(&[
-        (Form::Count { fact: 1, window: 60_000, over: 1 }, None),
+        (
+            Form::Count {
+                fact: 1,
+                window: 60_000,
+                over: 1,
+            },
+            None,
+        ),
         (Form::Chain(vec![0, 1, 2]), None),
     ]);
     let mut memory = Memory::fresh(&old, Scope::Session, Timestamp::from_millis(0));
     for (at, bits) in [(10, 1), (20, 2), (30, 2)] {
-        step(&mut memory, &Event { at, result: false, facts: FactSet(bits) });
+        step(
+            &mut memory,
+            &Event {
+                at,
+                result: false,
+                facts: FactSet(bits),
+            },
+        );
     }
     // A set with a sequence more: old state stays, the new one begins with what is known.
     let new = layout(&[
-        (Form::Count { fact: 1, window: 60_000, over: 1 }, None),
+        (
+            Form::Count {
+                fact: 1,
+                window: 60_000,
+                over: 1,
+            },
+            None,
+        ),
         (Form::Chain(vec![0, 1, 2]), None),
         (Form::Chain(vec![0, 1, 3]), None),
         (Form::Never { fact: 4, before: 0 }, None),
@@ -298,13 +387,23 @@ fn patterns_that_cannot_be_meant_are_refused() {
         ("a | b", "no meaning"),
     ] {
         let error = parse(text, place).unwrap_err();
-        assert!(why.split('|').any(|why| error.contains(why)), "{text}: {error}");
+        assert!(
+            why.split('|').any(|why| error.contains(why)),
+            "{text}: {error}"
+        );
     }
     assert_eq!(parse("a;b ; c", place), Ok(Form::Chain(vec![0, 1, 2])));
     assert_eq!(
         parse("count( a ,60s)>=20", place),
-        Ok(Form::Count { fact: 0, window: 60_000, over: 19 })
+        Ok(Form::Count {
+            fact: 0,
+            window: 60_000,
+            over: 19
+        })
     );
-    assert_eq!(parse("never a before b", place), Ok(Form::Never { fact: 0, before: 1 }));
+    assert_eq!(
+        parse("never a before b", place),
+        Ok(Form::Never { fact: 0, before: 1 })
+    );
     let _ = On::Call;
 }

@@ -8,11 +8,21 @@ fn urls(text: &str) -> Vec<String> {
 
 #[test]
 fn every_spelling_of_an_address_is_the_same_host() {
-    for host in ["127.0.0.1", "0x7f.0.0.1", "0177.1", "2130706433", "[::ffff:127.0.0.1]", "127.1"] {
+    for host in [
+        "127.0.0.1",
+        "0x7f.0.0.1",
+        "0177.1",
+        "2130706433",
+        "[::ffff:127.0.0.1]",
+        "127.1",
+    ] {
         assert_eq!(canonical(host).as_deref(), Some("127.0.0.1"), "{host}");
     }
     assert_eq!(canonical("EVIL.example."), Some("evil.example".into()));
-    assert_eq!(canonical("bücher.example"), Some("xn--bcher-kva.example".into()));
+    assert_eq!(
+        canonical("bücher.example"),
+        Some("xn--bcher-kva.example".into())
+    );
     assert_eq!(canonical("evil。example"), Some("evil.example".into()));
     assert_eq!(canonical("%65vil.example"), Some("evil.example".into()));
 }
@@ -34,7 +44,11 @@ fn tricks_in_a_url_do_not_hide_its_host() {
         "[x](https://evil.example/p.png)",
         "https://good.example\\@evil.example/",
     ] {
-        assert!(urls(text).contains(&"evil.example".to_owned()), "{text:?}: {:?}", urls(text));
+        assert!(
+            urls(text).contains(&"evil.example".to_owned()),
+            "{text:?}: {:?}",
+            urls(text)
+        );
     }
 }
 
@@ -54,6 +68,9 @@ fn a_command_names_its_hosts() {
 #[test]
 fn mail_addresses_give_their_domains() {
     let mut out = Vec::new();
-    of_mail("to: Bob <bob@evil.example>, a+b@ＧＯＯＤ.example.; x@y", &mut |d| out.push(d.to_owned()));
+    of_mail(
+        "to: Bob <bob@evil.example>, a+b@ＧＯＯＤ.example.; x@y",
+        &mut |d| out.push(d.to_owned()),
+    );
     assert_eq!(out, ["evil.example", "good.example"]);
 }

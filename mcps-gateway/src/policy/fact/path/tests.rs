@@ -34,7 +34,10 @@ fn every_spelling_of_a_path_is_read_as_the_same_one() {
         "  /home/u/.ssh/id_rsa",
     ] {
         let read = all(spelling);
-        assert!(read.iter().any(|path| path == "/home/u/.ssh/id_rsa"), "{spelling:?}: {read:?}");
+        assert!(
+            read.iter().any(|path| path == "/home/u/.ssh/id_rsa"),
+            "{spelling:?}: {read:?}"
+        );
     }
 }
 
