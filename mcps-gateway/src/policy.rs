@@ -37,9 +37,7 @@ pub use question::{
     Action, Approval, Class, Classes, Definition, Levels, Principal, Question, ResultView,
     ToolFacts,
 };
-pub use recorded::{
-    Recorded, RecordedApproval, RecordedPrincipal, RecordedResult, RecordedTool,
-};
+pub use recorded::{Recorded, RecordedApproval, RecordedPrincipal, RecordedResult, RecordedTool};
 pub use replay::{Replay, Replayed};
 pub use source::{Kind, PolicyError, PolicyErrors, Source, Sources};
 pub use temporal::{Approve, Memory, MemoryError, Then};

@@ -104,6 +104,8 @@ pub(crate) struct When {
     pub(crate) path: Vec<String>,
     pub(crate) host: List,
     pub(crate) host_not_in: List,
+    /// An argument that is an address and nothing else, outside of the list.
+    pub(crate) address_not_in: List,
     pub(crate) domain: List,
     pub(crate) domain_not_in: List,
     /// A host or mail domain that is not in it, or a tool that sends and shows no destination.
@@ -119,6 +121,8 @@ pub(crate) struct When {
     pub(crate) cross_tenant: Option<bool>,
     pub(crate) changed: Option<bool>,
     pub(crate) pinned: Option<bool>,
+    /// The operator has said what the tool does.
+    pub(crate) classified: Option<bool>,
     pub(crate) open_world: Option<bool>,
     /// One argument under two spellings, or two of one name but for case.
     pub(crate) ambiguous: Option<bool>,

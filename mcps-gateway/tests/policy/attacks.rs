@@ -476,8 +476,13 @@ fn instructions() -> Vec<Script> {
                 ),
             ]
         })
-        // Sending after a page alone is ordinary work.
-        .filter(|script| script.name != "after a page of an unlisted host: send")
+        // After a page alone, sending and what only sounds privileged are ordinary work.
+        .filter(|script| {
+            !script.name.starts_with("after a page")
+                || ["run", "delete", "spend"]
+                    .iter()
+                    .any(|word| script.name.ends_with(&format!(": {word}")))
+        })
         .collect()
 }
 
@@ -512,12 +517,12 @@ fn no_attack_reaches_its_last_call() {
 fn no_attack_is_stopped_before_it_is_one() {
     // What comes before the last call is ordinary: a rule that refused it would refuse work.
     let policies = pack();
-    for script in [spellings(), commands(), ways_out()].into_iter().flatten() {
-        assert_eq!(
-            stopped_at(&policies, &script),
-            Some(script.calls.len() - 1),
-            "{}",
-            script.name
-        );
-    }
+    let early: Vec<(String, Option<usize>)> = [spellings(), commands(), ways_out()]
+        .into_iter()
+        .flatten()
+        .map(|script| (stopped_at(&policies, &script), script))
+        .filter(|(at, script)| *at != Some(script.calls.len() - 1))
+        .map(|(at, script)| (script.name, at))
+        .collect();
+    assert!(early.is_empty(), "{early:#?}");
 }

@@ -19,8 +19,8 @@ pub(crate) fn decimal(value: Value<'_>) -> Option<String> {
     Some(format!("{whole}.{places}"))
 }
 
-/// The number as the files' own engine has it, which multiplies a double and cuts the product: 4.35
-/// is 4.3499 to it, and a policy that compares must say the same here as there.
+/// The number as the files' own engine has it, which multiplies a double and cuts the product: 0.57
+/// is 0.5699 to it, and a policy that compares must say the same here as there.
 pub(super) fn of_double(value: Value<'_>) -> Option<String> {
     let number = value
         .as_f64()

@@ -237,12 +237,12 @@ fn the_files_entities_join_and_the_requests_replace_them() {
 #[test]
 fn claims_nest_and_several_values_become_a_set_and_a_string() {
     let set = load(&json!({
-        "policies": ["permit(principal, action, resource) when { context.claimset_scope.contains(\"b\") && context.claim_scope == \"a b\" && principal.claim_org.team.name == \"t\" && principal.claim_age == decimal(\"4.3499\") };"],
+        "policies": ["permit(principal, action, resource) when { context.claimset_scope.contains(\"b\") && context.claim_scope == \"a b\" && principal.claim_org.team.name == \"t\" && principal.claim_age == decimal(\"0.5699\") };"],
         "multi_valued_claims": ["scope"],
     }))
     .unwrap();
     let claims =
-        json!({ "sub": "u", "scope": ["a", "b"], "org": { "team": { "name": "t" } }, "age": 4.35 });
+        json!({ "sub": "u", "scope": ["a", "b"], "org": { "team": { "name": "t" } }, "age": 0.57 });
     assert!(decide(&set, &call("call_tool", "x", claims)).is_allowed());
 }
 

@@ -6,6 +6,40 @@ use url::{Host, Url};
 
 use super::fold::fold;
 
+/// Schemes whose addresses web readers repair.
+const WEB: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
+
+/// Schemes whose authority is a host, or a place that data can be carried to.
+const NETWORK: [&str; 27] = [
+    "ftps",
+    "sftp",
+    "ssh",
+    "scp",
+    "git",
+    "svn",
+    "rsync",
+    "ldap",
+    "ldaps",
+    "smtp",
+    "smtps",
+    "imap",
+    "imaps",
+    "telnet",
+    "gopher",
+    "dict",
+    "tcp",
+    "udp",
+    "redis",
+    "rediss",
+    "amqp",
+    "mqtt",
+    "postgres",
+    "postgresql",
+    "mysql",
+    "s3",
+    "gs",
+];
+
 /// Words of commands that name a host without a URL.
 const NET_TOOLS: [&str; 19] = [
     "curl", "wget", "nc", "ncat", "netcat", "socat", "ssh", "scp", "sftp", "rsync", "ftp",
@@ -40,34 +74,43 @@ fn of_lines(text: &str, each: &mut impl FnMut(&str)) {
     while let Some(at) = rest.find(':') {
         let (before, tail) = rest.split_at(at);
         rest = tail.get(1..).unwrap_or_default();
-        if !before.ends_with(|c: char| c.is_ascii_alphanumeric()) {
-            continue;
-        }
-        if let Some(authority) = rest.strip_prefix("//").or_else(|| slashes(before, rest)) {
-            of_authority(authority, each);
+        let start = before.rfind(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
+        let scheme = before
+            .get(start.map_or(0, |at| at + 1)..)
+            .unwrap_or_default();
+        let scheme = scheme
+            .rsplit('+')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        if WEB.contains(&scheme.as_str()) {
+            // `https:/host`, `https:\\host` and `https:host`, which web readers repair.
+            if rest.starts_with(|c: char| c.is_alphanumeric() || "/\\[%".contains(c)) {
+                of_authority(rest.trim_start_matches(['/', '\\']), each);
+            }
+        } else if let Some(authority) = rest.strip_prefix("//").filter(|_| !scheme.is_empty()) {
+            let known = NETWORK.contains(&scheme.as_str());
+            of_authority(authority, &mut dotted(known, each));
         }
     }
-    // `//host/path`, whose scheme is its reader's.
+    // `//host/path`, whose scheme is its reader's; `//home/u` is a path.
     if let Some(authority) = text.trim_start().strip_prefix("//") {
-        of_authority(authority, each);
+        of_authority(authority, &mut dotted(false, each));
     }
 }
 
-/// `https:/host`, `https:\\host` and `https:host`, which web readers repair.
-fn slashes<'t>(before: &str, rest: &'t str) -> Option<&'t str> {
-    let start = before
-        .rfind(|c: char| !c.is_ascii_alphanumeric())
-        .map_or(0, |at| at + 1);
-    let scheme = before.get(start..)?.to_ascii_lowercase();
-    let web = matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp");
-    (web && rest.starts_with(|c: char| c.is_alphanumeric() || "/\\[%".contains(c)))
-        .then(|| rest.trim_start_matches(['/', '\\']))
+/// Only what can be no segment of a path or name of a thing, unless `all`: `demo://resource/1`.
+fn dotted(all: bool, each: &mut impl FnMut(&str)) -> impl FnMut(&str) {
+    move |host| {
+        if all || host.contains(['.', ':']) {
+            each(host);
+        }
+    }
 }
 
 /// The host of what follows `//`, as web readers take it and as RFC 3986 does: where they differ
 /// (`a.com\@b.com`), both.
 fn of_authority(text: &str, each: &mut impl FnMut(&str)) {
-    let text = text.trim_start_matches(['/', '\\']);
     let end = text
         .find(|c: char| c.is_whitespace() || "\"'<>`|){}".contains(c))
         .unwrap_or(text.len());

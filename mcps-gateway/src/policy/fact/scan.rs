@@ -33,6 +33,8 @@ const SQL_KEYS: [&str; 8] = [
     "script",
     "q",
 ];
+/// A request rather than a document.
+const SHORT: usize = 512;
 /// More destinations than one honest call names.
 const MOST_HOSTS: usize = 1024;
 
@@ -42,6 +44,8 @@ pub(super) struct Scan {
     pub(super) paths: Bits,
     pub(super) texts: Bits,
     pub(super) hosts: Vec<String>,
+    /// Those of arguments that are an address and nothing else.
+    pub(super) addressed: Vec<String>,
     pub(super) domains: Vec<String>,
     pub(super) verbs: u32,
     pub(super) bytes: u64,
@@ -139,19 +143,21 @@ impl Scan {
             }
         };
         path::readings(text.value, &mut look);
-        if !text.value.contains(char::is_whitespace) && !class.has(Class::Execute) {
+        let runs = class.has(Class::Execute);
+        // A long text speaks of paths, a short one may name what is wanted.
+        if !runs && text.value.len() > SHORT {
             return;
         }
         for word in text
             .value
             .split(|c: char| c.is_whitespace() || "\"'`=;|<>,()&$:@".contains(c))
         {
-            if word.contains(['/', '\\', '~', '%']) || word.starts_with('.') {
+            if word.contains(['/', '\\', '~', '%']) || runs && word.starts_with('.') {
                 path::readings(word, &mut look);
             }
         }
         // What a shell reads when quotes and escapes stand within a word.
-        if class.has(Class::Execute) && text.value.contains(['\'', '"', '\\', '$', '{']) {
+        if runs && text.value.contains(['\'', '"', '\\', '$', '{']) {
             let bare: String = text
                 .value
                 .chars()
@@ -168,10 +174,14 @@ impl Scan {
     }
 
     fn hosts_of(&mut self, class: Classes, text: &Text<'_>) {
-        let hosts = &mut self.hosts;
+        let (hosts, addressed) = (&mut self.hosts, &mut self.addressed);
+        let alone = !text.value.trim().contains(char::is_whitespace);
         let mut keep = |host: &str| {
-            if hosts.len() < MOST_HOSTS && !hosts.iter().any(|known| known == host) {
-                hosts.push(host.to_owned());
+            for list in [Some(&mut *hosts), alone.then_some(&mut *addressed)] {
+                let list = list.filter(|list| list.len() < MOST_HOSTS);
+                if let Some(list) = list.filter(|list| !list.iter().any(|known| known == host)) {
+                    list.push(host.to_owned());
+                }
             }
         };
         host::of_urls(text.value, &mut keep);

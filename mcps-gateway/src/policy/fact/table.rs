@@ -32,6 +32,7 @@ pub(super) struct Case {
     /// Places in [`FactTable::hosts`]: hosts inside and outside of lists.
     pub(super) host: Option<usize>,
     pub(super) host_not_in: Option<usize>,
+    pub(super) address_not_in: Option<usize>,
     pub(super) domain: Option<usize>,
     pub(super) domain_not_in: Option<usize>,
     pub(super) destination_not_in: Option<usize>,
@@ -44,6 +45,7 @@ pub(super) struct Case {
     pub(super) cross_tenant: Option<bool>,
     pub(super) changed: Option<bool>,
     pub(super) pinned: Option<bool>,
+    pub(super) classified: Option<bool>,
     pub(super) open_world: Option<bool>,
     pub(super) ambiguous: Option<bool>,
     pub(super) undecodable: Option<bool>,
@@ -189,6 +191,7 @@ impl FactTable {
         };
         any(case.host, &scan.hosts, true)
             && any(case.host_not_in, &scan.hosts, false)
+            && any(case.address_not_in, &scan.addressed, false)
             && any(case.domain, &scan.domains, true)
             && any(case.domain_not_in, &scan.domains, false)
             && case.destination_not_in.is_none_or(|at| {
