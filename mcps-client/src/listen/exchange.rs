@@ -7,8 +7,8 @@ mod history;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::link::{Body, Link};
 use bytes::Bytes;
-use mcps_client::link::{Body, Link};
 use mcps_core::code::Code;
 use mcps_core::json::Value;
 use mcps_core::message::{Id, Message};

@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
+use crate::mirror::Mirrors;
+use crate::tools;
 use http::StatusCode;
-use mcps_client::mirror::Mirrors;
-use mcps_client::tools;
 use mcps_core::json::Value;
 use mcps_core::message::{Kind, Message};
 use mcps_transport::http::headers::{HEADER_MISMATCH, McpHeaders, mirrored_member};
@@ -24,7 +24,7 @@ const MODERN: &str = "2026-07-28";
 
 /// Which of the two ways of speaking a message is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Era {
+pub enum Era {
     /// Until 2025-11-25: sessions.
     Legacy,
     /// From 2026-07-28 on: each request by itself.

@@ -1,38 +1,56 @@
-//! What one wrapper does with every message, whatever carries it: how callers are judged, and what
-//! is added to answers.
+//! What a server's end does with every message, whatever carries it: how callers are judged, and
+//! what is added to answers.
 
 use std::sync::Arc;
 
-use mcps_client::announce::{self, Announcement};
-use mcps_client::identity::Identity;
-use mcps_client::link::{Asked, Link, Plain};
-use mcps_client::mirror::Mirrors;
-use mcps_client::tools;
+use crate::announce::{self, Announcement};
+use crate::identity::Identity;
+use crate::link::{Asked, Link, Plain};
+use crate::mirror::Mirrors;
+use crate::tools;
 use mcps_core::clock::Clock;
+use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::{Kind, Message};
 use mcps_core::refusal::Refusal;
 
-use crate::wrap::{Mode, WrapOptions};
-
 /// How long a client remembers that this server signs: 30 days.
 const MAX_AGE_S: u64 = 30 * 24 * 3600;
 
-/// The settings of a wrapper.
+/// Whether refusals bite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// Log what would be refused and pass it on: for finding out what enforcing would break.
+    Observe,
+    /// Refuse.
+    #[default]
+    Enforce,
+}
+
+/// The settings of a server's end.
 #[derive(Clone, Debug)]
-pub(crate) struct Desk {
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) announcement: Announcement,
-    pub(crate) mode: Mode,
-    pub(crate) min_level: TrustLevel,
+pub struct Desk {
+    /// Who we are.
+    pub identity: Arc<Identity>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is said of us in MCP's own negotiation.
+    pub announcement: Announcement,
+    /// Whether refusals bite.
+    pub mode: Mode,
+    /// The level from which on callers are admitted.
+    pub min_level: TrustLevel,
     /// Which arguments of tool calls travel as headers too.
-    pub(crate) mirrors: Arc<Mirrors>,
+    pub mirrors: Arc<Mirrors>,
 }
 
 impl Desk {
-    pub(crate) fn new(
-        options: &WrapOptions,
+    /// Admits callers from `min_level` on; at L0 those too that do not sign.
+    #[must_use]
+    pub fn new(
+        carrier: Carrier,
+        mode: Mode,
+        min_level: TrustLevel,
         identity: &Arc<Identity>,
         clock: &Arc<dyn Clock>,
     ) -> Self {
@@ -40,18 +58,19 @@ impl Desk {
             identity: Arc::clone(identity),
             clock: Arc::clone(clock),
             announcement: Announcement {
-                carrier: options.carrier,
-                min_level: Some(options.min_level),
+                carrier,
+                min_level: Some(min_level),
                 max_age_s: Some(MAX_AGE_S),
             },
-            mode: options.mode,
-            min_level: options.min_level,
+            mode,
+            min_level,
             mirrors: Arc::default(),
         }
     }
 
     /// What becomes of messages without a signature.
-    pub(crate) fn plain(&self) -> Plain {
+    #[must_use]
+    pub fn plain(&self) -> Plain {
         if self.min_level == TrustLevel::L0 || self.mode == Mode::Observe {
             Plain::Admit
         } else {
@@ -60,7 +79,8 @@ impl Desk {
     }
 
     /// The level below which callers are refused.
-    pub(crate) fn need(&self) -> TrustLevel {
+    #[must_use]
+    pub fn need(&self) -> TrustLevel {
         if self.mode == Mode::Observe {
             TrustLevel::L0
         } else {
@@ -73,7 +93,7 @@ impl Desk {
     ///
     /// # Errors
     /// What its next message would be refused with.
-    pub(crate) fn may_hear(&self, link: &Link) -> Result<(), Refusal> {
+    pub fn may_hear(&self, link: &Link) -> Result<(), Refusal> {
         let held = link.admits_peer();
         match held {
             Err(refusal) if self.mode == Mode::Observe => {
@@ -86,7 +106,7 @@ impl Desk {
     }
 
     /// Logs that a caller is let through for being observed only.
-    pub(crate) fn remark(&self, level: TrustLevel, method: &str) {
+    pub fn remark(&self, level: TrustLevel, method: &str) {
         if self.mode == Mode::Observe && level < self.min_level {
             let (have, need) = (level, self.min_level);
             let code = Refusal::TrustTooLow { have, need }.code();
@@ -100,7 +120,7 @@ impl Desk {
     /// # Errors
     /// As [`Desk::may_hear`]; [`Refusal::NotBound`] for an answer to nothing that is being served;
     /// what signing a tool fails with.
-    pub(crate) fn answer(&self, link: &Link, message: Message) -> Result<Message, Refusal> {
+    pub fn answer(&self, link: &Link, message: Message) -> Result<Message, Refusal> {
         self.may_hear(link)?;
         let unasked = Refusal::NotBound("it answers nothing that was asked");
         let asked = message.id().and_then(|id| link.served(id)).ok_or(unasked)?;
@@ -114,7 +134,10 @@ impl Desk {
     }
 
     /// What is added to answers: the announcement, and a signature to every tool.
-    pub(crate) fn complete(&self, message: Message, asked: &Asked) -> Result<Message, Refusal> {
+    ///
+    /// # Errors
+    /// As [`announce::add`] and [`tools::sign_list`].
+    pub fn complete(&self, message: Message, asked: &Asked) -> Result<Message, Refusal> {
         if announce::is_negotiation(&asked.method) {
             return announce::add(message, self.announcement);
         }

@@ -5,14 +5,18 @@ mod local;
 mod remote;
 mod reply;
 mod serve;
+mod stages;
 mod standing;
 mod start;
+
+pub use reply::status_of;
+pub use stages::{Admitted, Arrived, Entered, Fetched};
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mcps_client::link::{End, Link, LinkParts, Plain, Wire};
-use mcps_client::verify::Verifier;
+use crate::link::{End, Link, LinkParts, Plain, Wire};
+use crate::verify::Verifier;
 use mcps_core::envelope::{Carrier, Sealed};
 use mcps_core::message::Message;
 use mcps_core::random::{Random, hex16};
@@ -27,7 +31,7 @@ use super::process::Process;
 use super::session::{Server, Session};
 use super::upstream::Upstream;
 use crate::desk::Desk;
-use crate::wrap::Mode;
+use crate::desk::Mode;
 use reply::{bad_request, not_found, unavailable};
 
 /// Most ids of sessions of revoked callers that are remembered.
@@ -43,34 +47,45 @@ enum Key {
 }
 
 /// Where the server is.
-pub(super) enum Behind {
+pub enum Behind {
     /// Processes of this command.
     Command {
+        /// Its words.
         words: Vec<String>,
         /// One of them for everybody who speaks 2026-07-28, else one for each session.
         shared: bool,
     },
-    /// One over HTTP.
+    /// One over HTTP, or reached as if it were.
     Url(Arc<Upstream>),
 }
 
 /// What all sessions are made of.
-pub(super) struct Parts {
-    pub(super) desk: Desk,
-    pub(super) carrier: Carrier,
-    pub(super) uris: Vec<String>,
-    pub(super) verifier: Verifier,
-    pub(super) random: Arc<dyn Random>,
-    pub(super) horizon: Horizon,
-    pub(super) behind: Behind,
-    pub(super) max_sessions: usize,
-    pub(super) max_sessions_each: usize,
-    pub(super) limits: Limits,
+pub struct Parts {
+    /// How callers are judged.
+    pub desk: Desk,
+    /// How envelopes travel.
+    pub carrier: Carrier,
+    /// The names that callers may sign for, the first ours to tell.
+    pub uris: Vec<String>,
+    /// How what comes in is verified.
+    pub verifier: Verifier,
+    /// Nonces and names of sessions.
+    pub random: Arc<dyn Random>,
+    /// What a restart must not forget.
+    pub horizon: Arc<Horizon>,
+    /// The server.
+    pub behind: Behind,
+    /// The most sessions at a time.
+    pub max_sessions: usize,
+    /// The most sessions of one caller that signs.
+    pub max_sessions_each: usize,
+    /// Of server processes.
+    pub limits: Limits,
 }
 
 /// All sessions of one listener.
 #[derive(Clone)]
-pub(super) struct Hub {
+pub struct Hub {
     parts: Arc<Parts>,
     sessions: Arc<Mutex<HashMap<Key, Arc<Session>>>>,
     /// Ids of sessions whose callers were revoked: what still comes for them is told so.
@@ -83,7 +98,9 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(parts: Parts) -> Self {
+    /// Without any session yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
         Self {
             parts: Arc::new(parts),
             sessions: Arc::default(),
@@ -115,7 +132,7 @@ impl Hub {
     }
 
     /// Ends sessions that nobody used for that long.
-    pub(super) fn sweep(&self, idle_ms: i64) {
+    pub fn sweep(&self, idle_ms: i64) {
         let now = self.parts.desk.clock.now();
         let quiet = |session: &Session| {
             let since = session.presence.idle_since();
@@ -133,7 +150,7 @@ impl Hub {
 
     /// Ends the sessions of those whom the authority has revoked or stopped, and with them their
     /// streams.
-    pub(super) fn expel(&self) {
+    pub fn expel(&self) {
         if self.parts.desk.mode == Mode::Observe {
             return;
         }
@@ -189,7 +206,7 @@ impl Hub {
     }
 
     /// Ends the streams that end by nothing else, so that whoever stops does not wait for them.
-    pub(super) async fn hush(&self) {
+    pub async fn hush(&self) {
         let sessions: Vec<_> = self.sessions().values().cloned().collect();
         for session in sessions {
             session.hush().await;
@@ -197,7 +214,7 @@ impl Hub {
     }
 
     /// Ends all sessions and waits for their servers.
-    pub(super) async fn close(&self) {
+    pub async fn close(&self) {
         for (_, session) in self.sessions().drain() {
             self.release(&session);
         }

@@ -1,4 +1,4 @@
-use mcps_client::home::Home;
+use crate::home::Home;
 use mcps_core::clock::Timestamp;
 
 use super::Horizon;

@@ -7,9 +7,11 @@ use mcps_transport::http::headers::{MCP_SESSION_ID, McpHeaders};
 
 use super::Upstream;
 
+/// What holds a caller's access token.
+pub const CREDENTIALS: HeaderName = header::AUTHORIZATION;
+
 /// To the server, beside what begins with `mcp-`. The last three are W3C's Trace Context and Baggage.
-const THERE: [HeaderName; 6] = [
-    header::AUTHORIZATION,
+const THERE: [HeaderName; 5] = [
     header::ACCEPT_LANGUAGE,
     header::USER_AGENT,
     HeaderName::from_static("traceparent"),

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use mcps_client::link::{Body, Link};
 use mcps_core::code::Code;
 use mcps_core::message::{Id, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;
 
 use crate::desk::Desk;
+use crate::link::{Body, Link};
+use crate::listen::watch::Watch;
 
 /// One response on its way to its caller.
 pub(in crate::listen) struct Signing {
@@ -17,6 +18,7 @@ pub(in crate::listen) struct Signing {
     body: Body,
     /// The request that it answers; the stream of what answers nothing has none.
     asked: Option<Id>,
+    watch: Option<Box<dyn Watch>>,
     done: bool,
 }
 
@@ -36,12 +38,14 @@ impl Signing {
         desk: Desk,
         body: Body,
         asked: Option<Id>,
+        watch: Option<Box<dyn Watch>>,
     ) -> Self {
         Self {
             link,
             desk,
             body,
             asked,
+            watch,
             done: false,
         }
     }
@@ -75,7 +79,7 @@ impl Signing {
             Some(asked) if message.id() == Some(asked) => Ok(message),
             // An error that names no request is about the one that it is the response to.
             Some(asked) if message.kind() == Kind::Error && message.id().is_none() => {
-                if self.link.is_plain() {
+                if self.link.is_plain() && self.watch.is_none() {
                     self.done = true;
                     self.link.forget(asked);
                     return Signed::Last(message.into_text());
@@ -88,6 +92,7 @@ impl Signing {
             }
         };
         let signed = message
+            .and_then(|message| self.shown(message))
             .and_then(|message| self.desk.answer(&self.link, message))
             .and_then(|message| self.link.seal_into(message, &mut self.body, true));
         match signed {
@@ -102,9 +107,25 @@ impl Signing {
         }
     }
 
+    /// The answer as whoever watches leaves it.
+    fn shown(&mut self, message: Message) -> Result<Message, Refusal> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(message);
+        };
+        // What may not be told counts as not answered.
+        self.desk.may_hear(&self.link)?;
+        let unasked = Refusal::NotBound("it answers nothing that was asked");
+        let asked = message.id().and_then(|id| self.link.served(id));
+        watch.answer(&asked.ok_or(unasked)?, message)
+    }
+
     fn say(&mut self, message: Message) -> Signed {
         let heard = self.desk.may_hear(&self.link);
-        match heard.and_then(|()| self.link.seal_into(message, &mut self.body, false)) {
+        let shown = heard.and_then(|()| match &mut self.watch {
+            Some(watch) => watch.say(message),
+            None => Ok(message),
+        });
+        match shown.and_then(|message| self.link.seal_into(message, &mut self.body, false)) {
             Ok(text) => Signed::Next(text),
             Err(refusal) => {
                 tracing::error!(reason = %refusal, "a message of the server is not sent: {refusal}");
@@ -119,6 +140,9 @@ impl Signing {
             return Signed::Dropped;
         };
         self.done = true;
+        if let Some(watch) = &mut self.watch {
+            watch.fail(code);
+        }
         let decision_id = self.link.decision_id();
         tracing::warn!(
             code = code.id(),

@@ -2,8 +2,6 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use mcps_client::link::{Link, Opened, Refused};
-use mcps_client::token::Presented;
 use mcps_core::code::Code;
 use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::{Kind, Message};
@@ -11,8 +9,10 @@ use mcps_transport::http::server::Reply;
 
 use super::Hub;
 use super::reply::{bad_request, empty, json, status_of, unavailable};
+use crate::desk::Mode;
+use crate::link::{Link, Opened, Refused};
 use crate::listen::mirror::{self, Wrong};
-use crate::wrap::Mode;
+use crate::token::Presented;
 
 impl Hub {
     /// Verifies what was posted on a link, with the access token that came with it.

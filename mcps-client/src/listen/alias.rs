@@ -10,7 +10,8 @@ use mcps_core::refusal::Refusal;
 use super::process::SUBSCRIPTION;
 
 /// What a caller called a request, and what the server knows it by.
-pub(super) struct Alias {
+#[derive(Debug)]
+pub struct Alias {
     ours: String,
     id: String,
     token: Option<String>,
@@ -19,7 +20,8 @@ pub(super) struct Alias {
 impl Alias {
     /// For a request that is to have this name, with the message as the server is to read it; `None` for
     /// what is no request.
-    pub(super) fn give(message: &Message, name: &str) -> Option<(Self, Message)> {
+    #[must_use]
+    pub fn give(message: &Message, name: &str) -> Option<(Self, Message)> {
         let id = message
             .root()
             .get("id")
@@ -36,11 +38,23 @@ impl Alias {
         Some((alias, message))
     }
 
+    /// What the caller calls the request, as it was written.
+    #[must_use]
+    pub fn own(&self) -> &str {
+        &self.id
+    }
+
+    /// What the server knows it by, as it is written.
+    #[must_use]
+    pub fn given(&self) -> &str {
+        &self.ours
+    }
+
     /// A message of the server's as the caller is to read it.
     ///
     /// # Errors
     /// When the caller's names make it longer than a message can be.
-    pub(super) fn reveal(&self, message: &Message) -> Result<Message, Refusal> {
+    pub fn reveal(&self, message: &Message) -> Result<Message, Refusal> {
         let is_ours = |value: &Value<'_>| value.raw() == self.ours;
         let (root, params) = (message.root(), message.params());
         let subscription = message.meta().and_then(|meta| meta.get(SUBSCRIPTION));

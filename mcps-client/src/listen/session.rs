@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcps_client::link::Link;
+use crate::link::Link;
 
 use crate::desk::Desk;
 
@@ -22,6 +22,8 @@ pub(super) enum Server {
 
 /// One caller's session.
 pub(super) struct Session {
+    /// Its name; a request by itself is in none.
+    pub(super) name: Option<String>,
     pub(super) link: Arc<Link>,
     /// How its messages are judged.
     pub(super) desk: Desk,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcps_client::link::Link;
+use crate::link::Link;
 use mcps_core::code::Code;
 use mcps_core::message::{self, Id, Kind, Message, Outline};
 use mcps_core::refusal::Refusal;

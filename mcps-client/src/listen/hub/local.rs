@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::link::{Body, Opened};
 use http::{HeaderMap, StatusCode};
-use mcps_client::link::{Body, Opened};
 use mcps_core::code::Code;
 use mcps_core::message::{Id, Message};
 use mcps_transport::http::headers::McpHeaders;

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
-use mcps_client::announce;
-use mcps_client::link::{Opened, Refused, line_limits};
-use mcps_client::token::Presented;
+use http::StatusCode;
 use mcps_core::code::Code;
+use mcps_core::envelope::Act;
 use mcps_core::message::{self, Kind, Message};
-use mcps_transport::http::headers::MCP_SESSION_ID;
 use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
 use super::local::Errand;
-use super::remote::Way;
-use super::reply::{bad_request, empty, not_found, status_of, unavailable};
-use super::{Found, Hub, Key};
+use super::remote::{Question, Way};
+use super::reply::{bad_request, empty, not_found, status_of};
+use super::stages::{Arrived, Entered};
+use super::{Found, Hub};
+use crate::announce;
+use crate::link::{Opened, Refused, line_limits};
 use crate::listen::mirror::{self, Era};
-use crate::listen::session::{Server, Session};
+use crate::listen::session::Server;
+use crate::listen::watch::Watch;
+use crate::token::Presented;
 
 impl Endpoint for Hub {
     async fn post(&self, post: Post) -> Reply {
@@ -34,6 +36,17 @@ impl Endpoint for Hub {
 
 impl Hub {
     async fn serve(&self, post: Post) -> Result<Reply, Box<Reply>> {
+        let arrived = self.arrive(&post)?;
+        let admitted = self.verify(arrived, &post).await?;
+        let entered = self.enter(admitted)?;
+        self.hand_on(entered, post, None).await
+    }
+
+    /// Reads a message and finds the session that it is for.
+    ///
+    /// # Errors
+    /// The answer to what is no message, or is for a session that is not.
+    pub fn arrive(&self, post: &Post) -> Result<Arrived, Box<Reply>> {
         let peek = Message::parse_with(post.body.to_vec(), line_limits());
         let message = match peek {
             Ok(message) => message,
@@ -53,30 +66,15 @@ impl Hub {
             // needs to say such a thing.
             return Err(empty(StatusCode::ACCEPTED));
         }
-        let (opened, era) = self.look(&found, &post).await?;
-        let mut headers = HeaderMap::new();
-        let link = Arc::clone(found.link());
-        let started = match found {
-            Found::Old(session) => Ok(session),
-            Found::Alone(link) => self.alone(&link),
-            Found::Nobody(_) => return Err(bad_request()),
-            Found::Gone(_) => return Err(not_found()),
-            Found::New(key, link) => {
-                if let Key::Assigned(id) = &key {
-                    let id = HeaderValue::from_str(id).map_err(|_| unavailable())?;
-                    headers.insert(MCP_SESSION_ID, id);
-                }
-                self.start(key, &link)
-            }
-        };
-        match started {
-            Ok(session) => self.hand_on(&session, opened, post, era, headers).await,
-            Err(code) => Err(self.turn_away(&link, &opened, code)),
-        }
+        Ok(Arrived { found })
     }
 
     /// Whether a message may go on to its server.
-    async fn look(&self, found: &Found, post: &Post) -> Result<(Opened, Era), Box<Reply>> {
+    pub(super) async fn look(
+        &self,
+        found: &Found,
+        post: &Post,
+    ) -> Result<(Opened, Era), Box<Reply>> {
         let link = found.link();
         let token = Presented::of(post.headers.raw());
         let opened = self.admit(link, post.body.clone(), token).await?;
@@ -99,16 +97,24 @@ impl Hub {
         }
     }
 
-    /// Hands a message to its server and waits for the beginning of the answer.
-    async fn hand_on(
+    /// Hands a message to its server and waits for the beginning of the answer, at which `watch`
+    /// looks.
+    ///
+    /// # Errors
+    /// The answer where there is none of the server's.
+    pub async fn hand_on(
         &self,
-        session: &Arc<Session>,
-        opened: Opened,
+        entered: Entered,
         post: Post,
-        era: Era,
-        headers: HeaderMap,
+        watch: Option<Box<dyn Watch>>,
     ) -> Result<Reply, Box<Reply>> {
-        let link = &session.link;
+        let Entered {
+            session,
+            opened,
+            era,
+            headers,
+        } = entered;
+        let (link, session) = (&session.link, &session);
         let id = opened.message.id().cloned();
         let body = (opened.message.kind() == Kind::Request).then(|| link.respond(&opened));
         let message = match announce::take(opened.message.clone()) {
@@ -116,24 +122,28 @@ impl Hub {
             Err(refusal) => return Err(self.turn_away(link, &opened, refusal.code())),
         };
         let asked = id.zip(body);
-        let in_session = era == Era::Legacy;
+        let act = opened.req.as_ref().map(|req| Act {
+            passport_id: req.passport_id.clone(),
+            hash: req.hash,
+        });
         match (&session.server, asked) {
-            (Server::Remote(passage), Some((id, body))) => {
+            (Server::Remote(passage), asked) => {
                 let way = Way {
                     session,
                     passage,
-                    in_session,
+                    in_session: era == Era::Legacy,
+                    act,
                 };
-                let asked = (id, message);
-                self.request(way, asked, body, post, era, headers).await
-            }
-            (Server::Remote(passage), None) => {
-                let way = Way {
-                    session,
-                    passage,
-                    in_session,
+                let Some((id, body)) = asked else {
+                    return self.tell(way, message, post).await;
                 };
-                self.tell(way, message, post).await
+                let asked = Question {
+                    id,
+                    message,
+                    body,
+                    watch,
+                };
+                self.request(way, asked, post, era, headers).await
             }
             (Server::Own(process) | Server::Shared(process), Some((_, body))) => {
                 let errand = Errand {

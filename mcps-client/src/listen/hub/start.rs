@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use mcps_client::link::{Link, Peer};
-use mcps_client::relay;
+use crate::link::{Link, Peer};
+use crate::relay;
 use mcps_core::code::Code;
 use mcps_transport::child::Child;
 use mcps_transport::pipe::Pipe;
@@ -55,7 +55,7 @@ impl Hub {
             return Err(Code::RateLimited);
         }
         let (server, running) = match own {
-            None => (self.common()?, None),
+            None => (self.common(link, true)?, None),
             Some(words) => {
                 let (process, running) = self.launch(words, Some(Arc::clone(link)))?;
                 (Server::Own(process), Some(running))
@@ -63,6 +63,7 @@ impl Hub {
         };
         let desk = self.desk_of(&server);
         let session = Arc::new(Session {
+            name: Some(key.name()),
             link: Arc::clone(link),
             desk,
             server,
@@ -85,8 +86,9 @@ impl Hub {
     /// # Errors
     /// When the server cannot be started.
     pub(super) fn alone(&self, link: &Arc<Link>) -> Result<Arc<Session>, Code> {
-        let server = self.common()?;
+        let server = self.common(link, false)?;
         Ok(Arc::new(Session {
+            name: None,
             link: Arc::clone(link),
             desk: self.desk_of(&server),
             server,
@@ -112,9 +114,11 @@ impl Hub {
     }
 
     /// The server that sessions have in common: the one over HTTP, or a process.
-    fn common(&self) -> Result<Server, Code> {
+    fn common(&self, link: &Link, stays: bool) -> Result<Server, Code> {
         let words = match &self.parts.behind {
-            Behind::Url(upstream) => return Ok(Server::Remote(Passage::new(upstream))),
+            Behind::Url(upstream) => {
+                return Ok(Server::Remote(Passage::new(upstream, link, stays)));
+            }
             Behind::Command { words, .. } => words,
         };
         let mut shared = self.shared();
@@ -221,6 +225,7 @@ fn beside(
         return Err(Code::RateLimited);
     }
     Ok(Arc::new(Session {
+        name: sooner.name.clone(),
         link: Arc::clone(link),
         desk: process.desk().clone(),
         server: Server::Own(Arc::clone(process)),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use mcps_client::link::Body;
 use mcps_core::code::Code;
+use mcps_core::envelope::Act;
 use mcps_core::message::{Id, Message};
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::{EventReader, Response};
@@ -17,10 +17,14 @@ use tokio::sync::mpsc;
 
 use super::Hub;
 use super::reply::{bad_request, empty, json, status_of, unavailable};
+use crate::exit;
+use crate::link::Body;
 use crate::listen::mirror::Era;
 use crate::listen::presence::Busy;
+use crate::listen::reach::Outward;
 use crate::listen::session::Session;
 use crate::listen::upstream::{Passage, Signed, Signing, Turn, back, reader};
+use crate::listen::watch::Watch;
 
 /// The way of one request.
 pub(super) struct Way<'a> {
@@ -28,6 +32,16 @@ pub(super) struct Way<'a> {
     pub(super) passage: &'a Passage,
     /// It names a session of ours (until 2025-11-25).
     pub(super) in_session: bool,
+    /// The caller's signed object that is passed on.
+    pub(super) act: Option<Act>,
+}
+
+/// A request, and what is made ready for its answer.
+pub(super) struct Question {
+    pub(super) id: Id,
+    pub(super) message: Message,
+    pub(super) body: Body,
+    pub(super) watch: Option<Box<dyn Watch>>,
 }
 
 /// What came back of a request that is not an event stream.
@@ -52,15 +66,21 @@ impl Hub {
     pub(super) async fn request(
         &self,
         way: Way<'_>,
-        (id, message): (Id, Message),
-        body: Body,
+        asked: Question,
         post: Post,
         era: Era,
         mut headers: HeaderMap,
     ) -> Result<Reply, Box<Reply>> {
         let busy = way.session.presence.enter();
+        let Question {
+            id,
+            message,
+            body,
+            watch,
+        } = asked;
         let link = Arc::clone(&way.session.link);
-        let mut signing = Signing::new(link, way.session.desk.clone(), body, Some(id));
+        let desk = way.session.desk.clone();
+        let mut signing = Signing::new(link, desk, body, Some(id), watch);
         let begins = headers.contains_key(MCP_SESSION_ID);
         let sent = self.send(&way, message, &post).await;
         if sent.is_err() && begins {
@@ -155,8 +175,13 @@ impl Hub {
         post: &Post,
     ) -> Result<Result<Response, TransportError>, Box<Reply>> {
         let headers = way.passage.upstream.there(&post.headers, way.passage.id());
+        let outward = Outward {
+            message,
+            headers,
+            act: way.act.clone(),
+        };
         tokio::select! {
-            answered = way.passage.upstream.http.post(message.into_text(), headers) => {
+            answered = way.passage.reach.post(outward) => {
                 Ok(answered.inspect_err(failed))
             }
             () = post.gone.wait() => Err(unavailable()),
@@ -214,14 +239,15 @@ impl Hub {
         &self,
         way: Way<'_>,
         headers: &McpHeaders,
-        body: Body,
+        (body, watch): (Body, Option<Box<dyn Watch>>),
         last_event_id: Option<&str>,
     ) -> Result<Reply, Box<Reply>> {
         let busy = way.session.presence.enter();
         let (turn, missed, after) = match last_event_id {
             None => {
                 let link = Arc::clone(&way.session.link);
-                let signing = Signing::new(link, way.session.desk.clone(), body, None);
+                let desk = way.session.desk.clone();
+                let signing = Signing::new(link, desk, body, None, watch);
                 (way.passage.begin(signing, true).await, Vec::new(), None)
             }
             Some(id) => {
@@ -238,7 +264,7 @@ impl Hub {
         };
         let there = way.passage.upstream.there(headers, way.passage.id());
         let answered = tokio::select! {
-            answered = way.passage.upstream.http.get(after.as_deref(), there) => answered,
+            answered = way.passage.reach.get(after.as_deref(), there) => answered,
             // Another reader wants it.
             () = turn.lost() => return Err(unavailable()),
         };
@@ -283,14 +309,8 @@ impl Hub {
             return Ok(*gone);
         }
         let there = way.passage.upstream.there(headers, way.passage.id());
-        match way
-            .passage
-            .upstream
-            .http
-            .delete(there)
-            .await
-            .inspect_err(failed)
-        {
+        let parted = way.passage.reach.delete(there).await;
+        match parted.inspect_err(failed) {
             Ok(Response::Refused {
                 status,
                 headers,
@@ -310,6 +330,6 @@ impl Hub {
 }
 
 fn failed(error: &TransportError) {
-    let reason = mcps_client::exit::chain(error);
+    let reason = exit::chain(error);
     tracing::error!(reason, "the server cannot be reached: {reason}");
 }

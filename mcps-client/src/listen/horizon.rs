@@ -9,8 +9,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use mcps_client::error::ClientError;
-use mcps_client::home::Home;
+use crate::error::ClientError;
+use crate::home::Home;
 use mcps_core::clock::Timestamp;
 
 /// The file.
@@ -22,7 +22,7 @@ const AHEAD: Duration = Duration::from_secs(1);
 
 /// The newest timestamp that may have been accepted, as the file has it.
 #[derive(Debug)]
-pub(super) struct Horizon {
+pub struct Horizon {
     home: Home,
     until: Mutex<Timestamp>,
     /// Held as long as this process listens.
@@ -35,7 +35,7 @@ impl Horizon {
     /// # Errors
     /// A file that cannot be read, or does not hold a time; [`ClientError::Exists`] when another
     /// process listens with this home, since neither would know what the other accepted.
-    pub(super) fn load(home: &Home) -> Result<Self, ClientError> {
+    pub fn load(home: &Home) -> Result<Self, ClientError> {
         let path = home.path(LOCK);
         let failed = |source| ClientError::File {
             action: "lock",
@@ -48,7 +48,7 @@ impl Horizon {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let next = "another mcps-wrap listens with this home; give each a home of its own, \
+                let next = "another process listens with this home; give each a home of its own, \
                             with a passport of its own";
                 return Err(ClientError::Exists { path, next });
             }
@@ -72,7 +72,8 @@ impl Horizon {
     }
 
     /// The first time that was certainly not accepted before.
-    pub(super) fn floor(&self) -> Timestamp {
+    #[must_use]
+    pub fn floor(&self) -> Timestamp {
         let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
         until.plus(Duration::from_millis(1))
     }
@@ -81,7 +82,7 @@ impl Horizon {
     ///
     /// # Errors
     /// When the file cannot be written; the message must not be accepted then.
-    pub(super) fn cover(&self, stamped: Timestamp) -> Result<(), ClientError> {
+    pub fn cover(&self, stamped: Timestamp) -> Result<(), ClientError> {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if stamped <= *until {
             return Ok(());

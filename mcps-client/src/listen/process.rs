@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcps_client::link::{Body, Link};
-use mcps_client::relay;
+use crate::link::{Body, Link};
+use crate::relay;
 use mcps_core::code::Code;
 use mcps_core::message::{Id, Message};
 use mcps_core::random::{Random, hex16};

@@ -5,9 +5,6 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, StatusCode};
-use mcps_client::fetch::{self, Fetch};
-use mcps_client::link::{Body, Refused};
-use mcps_client::token::Presented;
 use mcps_core::message::Outline;
 use mcps_core::refusal::Refusal;
 use mcps_transport::http::headers::McpHeaders;
@@ -15,14 +12,32 @@ use mcps_transport::http::server::{Delete, Get, Reply};
 
 use super::remote::Way;
 use super::reply::{bad_request, empty, not_found, unavailable};
-use super::{Hub, Key};
+use super::{Fetched, Hub, Key};
+use crate::fetch::{self, Fetch};
+use crate::link::Refused;
 use crate::listen::mirror;
-use crate::listen::session::{Server, Session};
+use crate::listen::session::Server;
+use crate::listen::watch::Watch;
+use crate::token::Presented;
 
 impl Hub {
-    /// Opens the stream of what a session's server says by itself, or goes on with one that broke.
     pub(super) async fn stand(&self, get: Get) -> Result<Reply, Box<Reply>> {
-        let (session, body) = self.fetched(&get.headers, "GET").await?;
+        let fetched = self.verify_fetch(&get.headers, "GET").await?;
+        self.attend_to(fetched, get, None).await
+    }
+
+    /// Opens the stream of what a session's server says by itself, or goes on with one that broke;
+    /// at what is new in it `watch` looks.
+    ///
+    /// # Errors
+    /// The answer where there is no such stream.
+    pub async fn attend_to(
+        &self,
+        fetched: Fetched,
+        get: Get,
+        watch: Option<Box<dyn Watch>>,
+    ) -> Result<Reply, Box<Reply>> {
+        let Fetched { session, body } = fetched;
         let last_event_id = get.headers.last_event_id().map_err(|_| bad_request())?;
         let process = match &session.server {
             Server::Own(process) | Server::Shared(process) => process,
@@ -31,9 +46,11 @@ impl Hub {
                     session: &session,
                     passage,
                     in_session: true,
+                    act: None,
                 };
+                let attended = self.attend(way, &get.headers, (body, watch), last_event_id);
                 return tokio::select! {
-                    attended = self.attend(way, &get.headers, body, last_event_id) => attended,
+                    attended = attended => attended,
                     () = get.gone.wait() => Err(unavailable()),
                 };
             }
@@ -60,14 +77,18 @@ impl Hub {
     }
 
     /// Ends a session.
-    pub(super) async fn leave(&self, delete: Delete) -> Result<Reply, Box<Reply>> {
+    ///
+    /// # Errors
+    /// The answer where there is none to end, or the server does not let it.
+    pub async fn leave(&self, delete: Delete) -> Result<Reply, Box<Reply>> {
         let Delete { headers, gone, .. } = delete;
-        let (session, _) = self.fetched(&headers, "DELETE").await?;
+        let Fetched { session, .. } = self.verify_fetch(&headers, "DELETE").await?;
         if let Server::Remote(passage) = &session.server {
             let way = Way {
                 session: &session,
                 passage,
                 in_session: true,
+                act: None,
             };
             return tokio::select! {
                 parted = self.part(way, &headers) => parted,
@@ -79,11 +100,14 @@ impl Hub {
     }
 
     /// The session that such a request is about, if its caller asks.
-    async fn fetched(
+    ///
+    /// # Errors
+    /// The answer where it is not for them to ask.
+    pub async fn verify_fetch(
         &self,
         headers: &McpHeaders,
         method: &'static str,
-    ) -> Result<(Arc<Session>, Body), Box<Reply>> {
+    ) -> Result<Fetched, Box<Reply>> {
         let assigned = headers.session_id().map_err(|_| bad_request())?;
         let Some(id) = assigned else {
             // Without one there is nothing to stand for (2026-07-28 has neither).
@@ -105,7 +129,8 @@ impl Hub {
                     let refused = Refused::unread(refusal, Outline::default());
                     self.refuse(&session.link, &refused)
                 })?;
-                return Ok((Arc::clone(&session), session.link.respond_plain()));
+                let body = session.link.respond_plain();
+                return Ok(Fetched { session, body });
             }
             let refused = Refused::unread(Refusal::Unsigned, Outline::default());
             return Err(self.refuse(&session.link, &refused));
@@ -117,6 +142,7 @@ impl Hub {
             return Err(bad_request());
         }
         session.presence.touch();
-        Ok((Arc::clone(&session), session.link.respond(&opened)))
+        let body = session.link.respond(&opened);
+        Ok(Fetched { session, body })
     }
 }

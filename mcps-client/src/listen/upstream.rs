@@ -6,22 +6,25 @@ mod headers;
 mod signing;
 mod tail;
 
+pub use headers::CREDENTIALS;
 pub(super) use headers::back;
 pub(super) use signing::{Signed, Signing};
 pub(super) use tail::{Turn, reader};
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use mcps_client::connect::Address;
-use mcps_client::error::ClientError;
 use mcps_transport::http::client::{Client, ClientLimits};
 use mcps_transport::http::headers::McpHeaders;
 use tokio::time::timeout;
 
+use super::reach::{Network, Opens, Reach};
+use crate::connect::Address;
+use crate::error::ClientError;
+use crate::link::Link;
 use tail::Tail;
 
 /// How long an answer may take: whoever asked gives up when they have waited for long enough.
@@ -45,28 +48,48 @@ pub struct UpstreamOptions {
 }
 
 /// The server of all sessions.
-pub(super) struct Upstream {
-    pub(super) http: Client,
+pub struct Upstream {
+    behind: Arc<dyn Opens>,
+    /// Headers of callers that it is to have, beside those of MCP.
     headers: Vec<HeaderName>,
 }
 
 impl Upstream {
+    /// A server over HTTP, which has the caller's access token too.
+    ///
     /// # Errors
     /// When there are no certificates to trust.
-    pub(super) fn new(options: &UpstreamOptions) -> Result<Self, ClientError> {
-        let within = ClientLimits {
-            answer: ANSWER,
-            // What stands between the caller and us ends what is silent for too long.
-            silence: None,
-            idle_connections: 1024,
-            ..ClientLimits::default()
-        };
-        let roots = options.extra_roots.as_deref();
-        Ok(Self {
-            http: Client::new(options.address.as_str(), within, roots)?,
-            headers: options.headers.clone(),
-        })
+    pub fn new(options: &UpstreamOptions) -> Result<Self, ClientError> {
+        let http = client(&options.address, options.extra_roots.as_deref(), None)?;
+        let mut headers = vec![CREDENTIALS];
+        headers.extend(options.headers.iter().cloned());
+        Ok(Self::of(Arc::new(Network(Arc::new(http))), headers))
     }
+
+    /// A server that is reached in any other way.
+    #[must_use]
+    pub fn of(behind: Arc<dyn Opens>, headers: Vec<HeaderName>) -> Self {
+        Self { behind, headers }
+    }
+}
+
+/// A client of one server, as patient as the callers are.
+///
+/// # Errors
+/// When there are no certificates to trust.
+pub fn client(
+    address: &Address,
+    extra_roots: Option<&Path>,
+    answer: Option<Duration>,
+) -> Result<Client, ClientError> {
+    let within = ClientLimits {
+        answer: answer.unwrap_or(ANSWER),
+        // What stands between the caller and us ends what is silent for too long.
+        silence: None,
+        idle_connections: 1024,
+        ..ClientLimits::default()
+    };
+    Ok(Client::new(address.as_str(), within, extra_roots)?)
 }
 
 /// Lets streams go where too much is kept: complete ones first, that which answers nothing last.
@@ -81,8 +104,9 @@ fn trim(tails: &mut VecDeque<Arc<Tail>>) {
 }
 
 /// One session's way to the server.
-pub(super) struct Passage {
+pub struct Passage {
     pub(super) upstream: Arc<Upstream>,
+    pub(super) reach: Arc<dyn Reach>,
     /// What the server calls the session (until 2025-11-25).
     id: OnceLock<HeaderValue>,
     /// Streams that can be resumed, oldest first.
@@ -90,9 +114,11 @@ pub(super) struct Passage {
 }
 
 impl Passage {
-    pub(super) fn new(upstream: &Arc<Upstream>) -> Self {
+    /// For the caller on `link`, who `stays` or asks once.
+    pub(super) fn new(upstream: &Arc<Upstream>, link: &Link, stays: bool) -> Self {
         Self {
             upstream: Arc::clone(upstream),
+            reach: upstream.behind.open(link, stays),
             id: OnceLock::new(),
             tails: Mutex::default(),
         }
@@ -135,17 +161,17 @@ impl Passage {
     /// Ends the session at the server, if it has one, on behalf of a caller who did not. A server
     /// that wants the caller's access token for that ends it by itself some day.
     pub(super) async fn leave(&self) {
-        if self.id().is_none() {
-            return;
-        }
-        let headers = self.upstream.there(&McpHeaders::default(), self.id());
-        let left = self.upstream.http.delete(headers);
-        match timeout(FAREWELL, left).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) | Err(_) => {
-                tracing::debug!("the server was not told that a session is over")
+        if self.id().is_some() {
+            let headers = self.upstream.there(&McpHeaders::default(), self.id());
+            let left = self.reach.delete(headers);
+            match timeout(FAREWELL, left).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) | Err(_) => {
+                    tracing::debug!("the server was not told that a session is over")
+                }
             }
         }
+        self.reach.close().await;
     }
 
     /// Ends the streams that end by nothing else.

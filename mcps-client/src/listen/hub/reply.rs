@@ -32,6 +32,8 @@ pub(super) fn unavailable() -> Box<Reply> {
     empty(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-pub(super) fn status_of(code: Code) -> StatusCode {
+/// The status that a refusal with this code has.
+#[must_use]
+pub fn status_of(code: Code) -> StatusCode {
     StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
