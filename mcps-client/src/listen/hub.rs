@@ -213,6 +213,15 @@ impl Hub {
         }
     }
 
+    /// How many sessions have something under way.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        let sessions = self.sessions();
+        let busy = sessions.values();
+        busy.filter(|session| session.presence.idle_since().is_none())
+            .count()
+    }
+
     /// Ends all sessions and waits for their servers.
     pub async fn close(&self) {
         for (_, session) in self.sessions().drain() {

@@ -37,6 +37,19 @@ pub trait Reach: Send + Sync {
     /// Ends the session that the headers name (until 2025-11-25).
     fn delete(&self, headers: HeaderMap) -> Awaited<'_>;
 
+    /// Which of several servers offers something, and what it is called there. `kind` is what the
+    /// member of a list is called: `tools`, `prompts`, `resources` or `resourceTemplates`.
+    fn leads(&self, kind: &str, name: &str) -> Option<(String, String)> {
+        let _ = (kind, name);
+        None
+    }
+
+    /// The way to one of several servers alone.
+    fn member(&self, server: &str) -> Option<Arc<dyn Reach>> {
+        let _ = server;
+        None
+    }
+
     /// The caller is gone and comes no more.
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
@@ -47,6 +60,11 @@ pub trait Reach: Send + Sync {
 pub trait Opens: Send + Sync {
     /// For the caller on `link`, who `stays` or asks once.
     fn open(&self, link: &Link, stays: bool) -> Arc<dyn Reach>;
+
+    /// Nobody is made a way any more: what all of them had in common ends.
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// A server over the network, which all callers reach in the same way.

@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use mcps_transport::http::client::{Client, ClientLimits};
+use mcps_core::message::Message;
+use mcps_transport::http::client::{Client, ClientLimits, Response};
 use mcps_transport::http::headers::McpHeaders;
 use tokio::time::timeout;
 
-use super::reach::{Network, Opens, Reach};
+use super::reach::{Network, Opens, Outward, Reach};
 use crate::connect::Address;
 use crate::error::ClientError;
 use crate::link::Link;
@@ -70,6 +71,11 @@ impl Upstream {
     #[must_use]
     pub fn of(behind: Arc<dyn Opens>, headers: Vec<HeaderName>) -> Self {
         Self { behind, headers }
+    }
+
+    /// No session begins with it any more: what all of them had in common ends.
+    pub async fn close(&self) {
+        self.behind.close().await;
     }
 }
 
@@ -126,6 +132,45 @@ impl Passage {
 
     fn tails(&self) -> MutexGuard<'_, VecDeque<Arc<Tail>>> {
         self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session's own way to the server.
+    #[must_use]
+    pub const fn reach(&self) -> &Arc<dyn Reach> {
+        &self.reach
+    }
+
+    /// Asks the server something beside what its caller asks, with these of the caller's headers; of
+    /// several servers the one with this name. The answer; `None` where there is none, or none that
+    /// can be read.
+    pub async fn inquire(
+        &self,
+        message: Message,
+        headers: &McpHeaders,
+        server: &str,
+    ) -> Option<Message> {
+        let member = self.reach.member(server);
+        let reach = member.as_ref().unwrap_or(&self.reach);
+        let outward = Outward {
+            message,
+            headers: self.upstream.there(headers, self.id()),
+            act: None,
+        };
+        let mut events = match reach.post(outward).await {
+            Ok(Response::Json { body, .. } | Response::Refused { body, .. }) => {
+                return Message::parse(body.to_vec()).ok();
+            }
+            Ok(Response::Events { events, .. }) => events,
+            Ok(Response::Accepted { .. }) | Err(_) => return None,
+        };
+        while let Ok(Some(event)) = events.next().await {
+            let data = event.data().filter(|data| !data.is_empty());
+            let message = data.and_then(|data| Message::parse(data.to_vec()).ok());
+            if let Some(message) = message.filter(|message| message.method().is_none()) {
+                return Some(message);
+            }
+        }
+        None
     }
 
     /// What the server calls the session.

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use mcps_core::code::Code;
+use mcps_core::digest::Digest;
 use mcps_core::level::Effective;
-use mcps_core::message::Message;
+use mcps_core::message::{Kind, Message};
 use mcps_transport::http::headers::MCP_SESSION_ID;
 use mcps_transport::http::server::{Post, Reply};
 
-use super::reply::{bad_request, not_found, unavailable};
+use super::reply::{bad_request, empty, json, not_found, status_of, unavailable};
 use super::{Found, Hub, Key};
 use crate::link::{Body, Link, Opened, Peer};
 use crate::listen::mirror::Era;
@@ -62,6 +64,12 @@ impl Admitted {
         self.opened.req.as_ref().and(self.link().peer())
     }
 
+    /// The hash of the caller's signed object; absent where nothing was signed.
+    #[must_use]
+    pub fn signed(&self) -> Option<Digest> {
+        self.opened.req.as_ref().map(|req| req.hash)
+    }
+
     /// Which of the two ways of speaking it is of.
     #[must_use]
     pub const fn era(&self) -> Era {
@@ -102,6 +110,15 @@ impl Entered {
 }
 
 impl Fetched {
+    /// The session's way to the server, where that is no process of ours.
+    #[must_use]
+    pub fn passage(&self) -> Option<&Passage> {
+        match &self.session.server {
+            Server::Remote(passage) => Some(passage),
+            Server::Own(_) | Server::Shared(_) => None,
+        }
+    }
+
     /// Who the session's caller is; absent where it does not sign.
     #[must_use]
     pub fn caller(&self) -> Option<Peer> {
@@ -124,6 +141,33 @@ impl Key {
 }
 
 impl Hub {
+    /// The signed error for a message that goes no further: its code, and the id by which the log
+    /// knows why. What is no request is only accepted, since nobody waits for an answer to it.
+    #[must_use]
+    pub fn deny(&self, denied: Admitted, code: Code, decision_id: &str) -> Box<Reply> {
+        self.denied(denied.link(), &denied.opened, code, decision_id)
+    }
+
+    /// The same for one that is in its session already.
+    #[must_use]
+    pub fn deny_entered(&self, denied: Entered, code: Code, decision_id: &str) -> Box<Reply> {
+        self.denied(&denied.session.link, &denied.opened, code, decision_id)
+    }
+
+    fn denied(&self, link: &Link, opened: &Opened, code: Code, decision_id: &str) -> Box<Reply> {
+        let request = opened.message.kind() == Kind::Request;
+        let Some(id) = opened.message.id().filter(|_| request) else {
+            return empty(status_of(code));
+        };
+        let mut body = link.respond(opened);
+        match link.seal_failure_into(id, code, decision_id, &mut body) {
+            // It is an answer of MCP, not of HTTP: SDKs make an error of the call of it, and not of
+            // the connection.
+            Ok(text) => json(StatusCode::OK, HeaderMap::new(), text),
+            Err(_) => unavailable(),
+        }
+    }
+
     /// The session of a message that may go on to its server; the first begins one.
     ///
     /// # Errors
