@@ -4,6 +4,7 @@
 //! A call goes through the stages of [`pipeline`], one after the other; behind it are the servers of
 //! [`upstream`], each by itself or all together.
 
+mod aggregate;
 pub mod call;
 pub mod catalogue;
 pub mod config;

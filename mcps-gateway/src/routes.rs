@@ -8,11 +8,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use mcps_client::desk::{Desk, Mode};
 use mcps_client::error::ClientError;
-use mcps_client::listen::{Behind, Hub, PATH, Parts, Upstream};
+use mcps_client::listen::{Behind, Hub, Opens, PATH, Parts, Upstream};
 use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
 use tokio::time::{Instant, sleep};
 
+use crate::aggregate::Ways;
 use crate::config::{Config, Server};
 use crate::upstream::{self, Means};
 
@@ -27,7 +28,7 @@ pub(crate) struct Route {
     /// The one server behind it; absent where all are.
     pub(crate) server: Option<String>,
     made_of: MadeOf,
-    upstream: Arc<Upstream>,
+    way: Arc<dyn Opens>,
 }
 
 /// What an endpoint cannot change while it is there.
@@ -71,13 +72,17 @@ impl Route {
     /// Ends its sessions.
     pub(crate) async fn close(&self) {
         self.hub.close().await;
-        self.upstream.close().await;
+        self.way.close().await;
     }
 }
 
 /// What all endpoints are made of.
 pub(crate) struct Maker {
     pub(crate) means: Means,
+    /// The way to all servers as one.
+    pub(crate) together: Arc<dyn Opens>,
+    /// Those to each of them.
+    pub(crate) ways: Arc<Ways>,
     /// The names of [`PATH`] itself.
     pub(crate) uris: Vec<String>,
     pub(crate) max_sessions: usize,
@@ -87,9 +92,12 @@ pub(crate) struct Maker {
 impl Maker {
     fn make(&self, server: Option<&Server>, config: &Config) -> Result<Route, ClientError> {
         let made_of = MadeOf::new(server, config);
-        let upstream = match server {
-            Some(server) => upstream::upstream(server, &self.means)?,
-            None => return Err(ClientError::Address(String::new())),
+        let (way, headers) = match server {
+            Some(server) => (
+                upstream::way(server, &self.means)?,
+                upstream::headers(server),
+            ),
+            None => (Arc::clone(&self.together), Vec::new()),
         };
         let least = if made_of.plain {
             TrustLevel::L0
@@ -110,7 +118,7 @@ impl Maker {
             verifier: means.verifier.clone(),
             random: Arc::clone(&means.random),
             horizon: Arc::clone(&means.horizon),
-            behind: Behind::Url(Arc::clone(&upstream)),
+            behind: Behind::Url(Arc::new(Upstream::of(Arc::clone(&way), headers))),
             max_sessions: self.max_sessions,
             max_sessions_each: self.max_sessions_each,
             limits: means.limits.clone(),
@@ -119,7 +127,7 @@ impl Maker {
             hub,
             server: name,
             made_of,
-            upstream,
+            way,
         })
     }
 }
@@ -165,7 +173,7 @@ impl Routes {
     pub(crate) fn exchange(&self, config: &Config) -> Result<Vec<Arc<Route>>, ClientError> {
         let before = self.table.load_full();
         let mut table = Table::new();
-        for server in config.server.iter().map(Some) {
+        for server in config.server.iter().map(Some).chain([None]) {
             let name = server
                 .map(|server| server.name.as_str())
                 .unwrap_or_default();
@@ -184,6 +192,11 @@ impl Routes {
         };
         let gone = before.values().filter(|route| !is_kept(route)).cloned();
         let gone = gone.collect();
+        let named = table.values().filter_map(|route| {
+            let name = route.server.clone()?;
+            Some((name, Arc::clone(&route.way)))
+        });
+        self.maker.ways.store(Arc::new(named.collect()));
         self.table.store(Arc::new(table));
         Ok(gone)
     }

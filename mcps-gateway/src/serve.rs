@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::aggregate::{Aggregate, Ways};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::GatewayError;
@@ -121,24 +122,35 @@ pub async fn run(
         max_sessions: config.max_sessions.unwrap_or(SESSIONS.0),
         strays: Arc::default(),
     };
-    let maker = Maker {
-        max_sessions: means.max_sessions,
-        max_sessions_each: config.max_sessions_per_caller.unwrap_or(SESSIONS.1),
-        means,
-        uris,
-    };
     let idle_s = config.session_idle_s.unwrap_or(IDLE_S);
     let idle_ms = i64::try_from(idle_s.saturating_mul(1000)).unwrap_or(i64::MAX);
     let record = options.record.as_deref().or(config.record.as_deref());
     let recorder = Recorder::open(record)?;
-    let routes = Routes::new(maker, &config)?;
     let servers = config.server.len();
     let config = Arc::new(ArcSwap::from_pointee(config));
+    let catalogue = Arc::new(Catalogue::load(home, Arc::clone(&clock))?);
+    let ways = Arc::<Ways>::default();
+    let together = Aggregate {
+        config: Arc::clone(&config),
+        levels: Levels::new(Arc::clone(&config)),
+        ways: Arc::clone(&ways),
+        catalogue: Arc::clone(&catalogue),
+        clock: Arc::clone(&clock),
+    };
+    let maker = Maker {
+        max_sessions: means.max_sessions,
+        max_sessions_each: config.load().max_sessions_per_caller.unwrap_or(SESSIONS.1),
+        means,
+        together: Arc::new(together),
+        ways,
+        uris,
+    };
+    let routes = Routes::new(maker, &config.load())?;
     let gateway = Arc::new(Gateway {
         parts: Parts {
             levels: Levels::new(Arc::clone(&config)),
             judge: Arc::new(Levels::new(Arc::clone(&config))),
-            catalogue: Arc::new(Catalogue::load(home, Arc::clone(&clock))?),
+            catalogue,
             config,
             recorder,
             clock: Arc::clone(&clock),

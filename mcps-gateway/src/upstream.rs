@@ -16,7 +16,7 @@ use mcps_client::connect::Address;
 use mcps_client::error::ClientError;
 use mcps_client::identity::Identity;
 use mcps_client::link::Link;
-use mcps_client::listen::{Horizon, Network, Opens, Reach, Upstream, client};
+use mcps_client::listen::{Horizon, Network, Opens, Reach, client};
 use mcps_client::verify::Verifier;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::Random;
@@ -78,16 +78,12 @@ pub fn way(server: &config::Server, means: &Means) -> Result<Arc<dyn Opens>, Cli
     }))
 }
 
-/// The same for an endpoint of its own.
-///
-/// # Errors
-/// As [`way`].
-pub fn upstream(server: &config::Server, means: &Means) -> Result<Arc<Upstream>, ClientError> {
+/// The headers of callers that a server is to have.
+pub(crate) fn headers(server: &config::Server) -> Vec<HeaderName> {
     let headers = server.forward_headers.iter();
     // What is no header was refused when the configuration was read.
     let headers = headers.filter_map(|name| HeaderName::try_from(name.as_str()).ok());
-    let headers = headers.collect();
-    Ok(Arc::new(Upstream::of(way(server, means)?, headers)))
+    headers.collect()
 }
 
 /// Gives each way ids of its own.

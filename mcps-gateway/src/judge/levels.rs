@@ -57,8 +57,15 @@ impl Levels {
     /// # Errors
     /// [`Code::TrustTooLow`].
     pub fn require(&self, caller: &Caller, target: &Target) -> Result<(), Denial> {
-        let (need, rule) = self.need(&caller.tenant, target);
-        let have = caller.level();
+        self.admits(&caller.tenant, caller.level(), target)
+    }
+
+    /// Whether somebody of that tenant with that level has the level that a target asks for.
+    ///
+    /// # Errors
+    /// [`Code::TrustTooLow`].
+    pub fn admits(&self, tenant: &str, have: TrustLevel, target: &Target) -> Result<(), Denial> {
+        let (need, rule) = self.need(tenant, target);
         if have >= need {
             return Ok(());
         }

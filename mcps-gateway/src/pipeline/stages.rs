@@ -6,11 +6,11 @@ use http::{HeaderMap, StatusCode};
 use mcps_client::listen::{Admitted, Entered, Fetched};
 use mcps_client::tools;
 use mcps_core::code::Code;
-use mcps_core::json::Value;
-use mcps_core::message::{self, Kind, Message};
+use mcps_core::message::{self, Kind};
 use mcps_transport::http::server::{Post, Reply};
 
 use super::Gateway;
+use crate::aggregate::subject;
 use crate::call::{Call, Caller, Definition, Pinned, Principal, SessionKey, Target};
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
@@ -169,7 +169,14 @@ impl Gateway {
         route: &Route,
         mut seated: Seated,
     ) -> Result<Placed, Box<Reply>> {
-        seated.call.target = target(route, &seated);
+        match target(route, &seated) {
+            Some(target) => seated.call.target = target,
+            None => {
+                let reason = "no server that the caller may reach offers what it names".to_owned();
+                let denial = Denial::new(Code::UnknownServer, "server", reason);
+                return Err(self.deny(route, seated, denial).await);
+            }
+        }
         let required = self
             .parts
             .levels
@@ -424,40 +431,19 @@ fn asks(seated: &Seated) -> bool {
     seated.call.message.kind() == Kind::Request
 }
 
-/// What a request is about: the server of its path, else the one that offers what it names.
-fn target(route: &Route, seated: &Seated) -> Target {
-    let message = &seated.call.message;
-    let named = subject(message);
-    if let Some(server) = &route.server {
-        return Target {
-            server: Some(server.clone()),
-            name: named.map(|(_, name)| name),
-        };
-    }
-    let Some((kind, name)) = named else {
-        return Target::default();
+/// What a request is about: the server of its path, else the one that offers what it names. `None`
+/// for what nobody offers.
+fn target(route: &Route, seated: &Seated) -> Option<Target> {
+    let named = subject(&seated.call.message);
+    let named = named.and_then(|(kind, value)| Some((kind, value.as_str()?.into_owned())));
+    let (server, name) = match (&route.server, named) {
+        (Some(server), named) => (Some(server.clone()), named.map(|(_, name)| name)),
+        (None, None) => (None, None),
+        (None, Some((kind, name))) => {
+            let passage = seated.entered.passage()?;
+            let (server, name) = passage.reach().leads(kind, &name)?;
+            (Some(server), Some(name))
+        }
     };
-    let passage = seated.entered.passage();
-    match passage.and_then(|passage| passage.reach().leads(kind, &name)) {
-        Some((server, name)) => Target {
-            server: Some(server),
-            name: Some(name),
-        },
-        None => Target {
-            server: None,
-            name: Some(name),
-        },
-    }
-}
-
-/// What a request names, and in which list that stands.
-fn subject(message: &Message) -> Option<(&'static str, String)> {
-    let (kind, member) = match message.method()?.as_ref() {
-        tools::CALL => ("tools", "name"),
-        "prompts/get" => ("prompts", "name"),
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => ("resources", "uri"),
-        _ => return None,
-    };
-    let name = message.params()?.get(member).and_then(Value::as_str)?;
-    Some((kind, name.into_owned()))
+    Some(Target { server, name })
 }

@@ -43,7 +43,14 @@ impl Hub {
         let level = opened.trust.map_or(TrustLevel::L0, Effective::level);
         let method = opened.message.method().unwrap_or_default().into_owned();
         desk.remark(level, &method);
-        tracing::debug!(method, %level, kind = opened.message.kind().as_str(), "verified");
+        let kind = opened.message.kind().as_str();
+        match &opened.act {
+            None => tracing::debug!(method, %level, kind, "verified"),
+            Some(act) => {
+                let (agent, hash) = (&act.passport_id, &act.hash);
+                tracing::info!(method, %level, kind, %agent, %hash, "verified {method} on behalf of {agent}");
+            }
+        }
         Ok(opened)
     }
 
@@ -68,6 +75,7 @@ impl Hub {
             req,
             introduced: true,
             stamped: None,
+            act: None,
         })
     }
 
