@@ -1,0 +1,40 @@
+//! What keeps the gateway from starting, in words for the person who runs it.
+
+use std::path::PathBuf;
+
+use mcps_client::error::ClientError;
+
+/// A failure of the gateway's set-up; what callers are told is a code instead.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The configuration cannot be read.
+    #[error("cannot read {}: {source}; name the file with --config FILE", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The configuration is not what it should be.
+    #[error("{} is not a configuration: {why}", path.display())]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// Where, and what to write instead.
+        why: String,
+    },
+    /// Records cannot be written.
+    #[error("cannot open {} for records: {source}; name another file with --record FILE", path.display())]
+    Record {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What the client's library says.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The machine has no randomness.
+    #[error(transparent)]
+    Random(#[from] mcps_core::random::RandomError),
+}
