@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use mcps_client::error::ClientError;
 
+use crate::history::HistoryError;
+use crate::policy::PolicyErrors;
+
 /// A failure of the gateway's set-up; what callers are told is a code instead.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -23,6 +26,12 @@ pub enum GatewayError {
         /// Where, and what to write instead.
         why: String,
     },
+    /// The policies are not what they should be.
+    #[error("the policies do not load, so the last ones stay in force: {0}")]
+    Policy(PolicyErrors),
+    /// What happened before cannot be kept.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// Records cannot be written.
     #[error("cannot open {} for records: {source}; name another file with --record FILE", path.display())]
     Record {

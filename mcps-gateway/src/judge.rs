@@ -1,10 +1,13 @@
 //! Who decides: minimum levels here, policies behind the same door.
 
 mod levels;
+mod policies;
 
 pub use levels::Levels;
+pub use policies::{PolicyJudge, Sets};
 
 use mcps_core::code::Code;
+use mcps_core::digest::Digest;
 use mcps_core::message::Message;
 
 use crate::call::{Call, Caller};
@@ -18,6 +21,23 @@ pub struct Denial {
     pub rule: String,
     /// Why, in a sentence for the operator.
     pub reason: String,
+    /// What it rests on.
+    pub grounds: Grounds,
+}
+
+/// What a decision rests on, for the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grounds {
+    /// Digest of the policies; absent where none were asked.
+    pub policy: Option<Digest>,
+    /// Every rule and sequence that decided.
+    pub rules: Vec<String>,
+    /// The facts of the call.
+    pub facts: Vec<String>,
+    /// The sequences that it completes.
+    pub fired: Vec<String>,
+    /// What would have refused it and is only tried.
+    pub observed: Vec<String>,
 }
 
 impl Denial {
@@ -28,6 +48,7 @@ impl Denial {
             code,
             rule: rule.to_owned(),
             reason,
+            grounds: Grounds::default(),
         }
     }
 }
@@ -37,6 +58,8 @@ impl Denial {
 pub struct Permit {
     /// Which rule decided.
     pub rule: String,
+    /// What it rests on.
+    pub grounds: Grounds,
 }
 
 /// Something that a list shows.

@@ -9,6 +9,7 @@ pub mod call;
 pub mod catalogue;
 pub mod config;
 pub mod error;
+pub mod history;
 pub mod judge;
 mod outcome;
 pub mod pipeline;

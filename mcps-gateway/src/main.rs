@@ -17,6 +17,8 @@ use mcps_core::clock::SystemClock;
 use mcps_core::random::SystemRandom;
 use mcps_gateway::config::Config;
 use mcps_gateway::error::GatewayError;
+use mcps_gateway::judge::Sets;
+use mcps_gateway::policy::{self, cli::PolicyArgs};
 use mcps_gateway::serve::{self, Options};
 
 /// Stands between agents and MCP servers: verifies, judges and records every call.
@@ -41,6 +43,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Validates, tests and explains policies, and tries them on what was recorded.
+    Policy(PolicyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -97,8 +101,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     cli.log.start("info");
     let serve = match cli.command {
         Command::Serve(serve) => serve,
+        Command::Policy(args) => {
+            let (mut out, mut errors) = (io::stdout(), io::stderr());
+            return Ok(policy::cli::run(&args, &mut out, &mut errors).into());
+        }
         Command::Check { config } => {
             let read = Config::load(&config)?;
+            Sets::load(&read, serve::beside(&config))?;
             let (servers, tenants) = (read.server.len(), read.tenant.len());
             let _ = writeln!(
                 io::stdout(),

@@ -12,7 +12,7 @@ use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
 use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::judge::{Judge, Levels};
+use crate::judge::{Judge, Levels, Sets};
 use crate::record::Recorder;
 use crate::routes::Routes;
 
@@ -28,6 +28,8 @@ pub struct Parts {
     pub config: Arc<ArcSwap<Config>>,
     /// Minimum levels by it.
     pub levels: Levels,
+    /// The policies in force.
+    pub sets: Arc<ArcSwap<Sets>>,
     /// Whoever else decides.
     pub judge: Arc<dyn Judge>,
     /// Tools and their pins.

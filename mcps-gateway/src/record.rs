@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::call::Call;
 use crate::error::GatewayError;
-use crate::judge::{Denial, Permit};
+use crate::judge::{Denial, Grounds, Permit};
 
 /// Records that wait to be written; whoever has more to say is refused.
 const QUEUE: usize = 4096;
@@ -100,6 +100,8 @@ impl Recorder {
                 record.insert("reason".to_owned(), denial.reason.as_str().into());
             }
         }
+        let grounds = decided.map_or_else(|denial| &denial.grounds, |permit| &permit.grounds);
+        record.extend(grounded(grounds));
         let (written, done) = oneshot::channel();
         self.put(record, Some(written))?;
         match done.await {
@@ -216,6 +218,25 @@ impl Outcome {
             }
         }
     }
+}
+
+fn grounded(grounds: &Grounds) -> Map<String, Value> {
+    let mut record = Map::new();
+    if let Some(policy) = grounds.policy {
+        record.insert("policy".to_owned(), policy.to_string().into());
+    }
+    let lists = [
+        ("rules", &grounds.rules),
+        ("facts", &grounds.facts),
+        ("fired", &grounds.fired),
+        ("observed", &grounds.observed),
+    ];
+    for (name, list) in lists {
+        if !list.is_empty() {
+            record.insert(name.to_owned(), json!(list));
+        }
+    }
+    record
 }
 
 fn described(event: &str, call: &Call) -> Map<String, Value> {

@@ -30,7 +30,8 @@ use crate::aggregate::{Aggregate, Ways};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::GatewayError;
-use crate::judge::Levels;
+use crate::history::{Histories, Journal};
+use crate::judge::{Levels, PolicyJudge, Sets};
 use crate::pipeline::{Front, Gateway, Parts};
 use crate::record::Recorder;
 use crate::routes::{Maker, Routes};
@@ -127,6 +128,10 @@ pub async fn run(
     let record = options.record.as_deref().or(config.record.as_deref());
     let recorder = Recorder::open(record)?;
     let servers = config.server.len();
+    let sets = Sets::load(&config, beside(&options.config))?;
+    let sets = Arc::new(ArcSwap::from_pointee(sets));
+    let (journal, found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
+    let histories = Histories::new(journal, found, Arc::clone(&clock));
     let config = Arc::new(ArcSwap::from_pointee(config));
     let catalogue = Arc::new(Catalogue::load(home, Arc::clone(&clock))?);
     let ways = Arc::<Ways>::default();
@@ -149,7 +154,12 @@ pub async fn run(
     let gateway = Arc::new(Gateway {
         parts: Parts {
             levels: Levels::new(Arc::clone(&config)),
-            judge: Arc::new(Levels::new(Arc::clone(&config))),
+            judge: Arc::new(PolicyJudge::new(
+                Arc::clone(&config),
+                Arc::clone(&sets),
+                histories,
+            )),
+            sets,
             catalogue,
             config,
             recorder,
@@ -227,6 +237,12 @@ async fn bind(
     Ok(bound?)
 }
 
+/// The folder that names of files in a configuration are relative to.
+#[must_use]
+pub fn beside(file: &Path) -> &Path {
+    file.parent().unwrap_or_else(|| Path::new(""))
+}
+
 fn both(one: &[String], other: &[String]) -> Vec<String> {
     one.iter().chain(other).cloned().collect()
 }
@@ -267,12 +283,14 @@ impl Gateway {
     /// Exchanges the configuration. What endpoints are no more is returned.
     fn reload(&self, file: &Path) -> Result<Vec<Arc<crate::routes::Route>>, GatewayError> {
         let config = Config::load(file)?;
+        let sets = Sets::load(&config, beside(file))?;
         let gone = self.routes.exchange(&config)?;
         for server in gone.iter().filter_map(|route| route.server.as_deref()) {
             self.catalogue().forget(server);
         }
         let servers = config.server.len();
         self.parts.config.store(Arc::new(config));
+        self.parts.sets.store(Arc::new(sets));
         tracing::info!(
             servers,
             "the configuration was exchanged; there are {servers} servers"

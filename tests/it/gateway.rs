@@ -5,6 +5,7 @@ mod adversaries;
 mod commands;
 mod levels;
 mod passing;
+mod policies;
 mod server;
 mod together;
 

@@ -1,11 +1,13 @@
 //! `[tenant.NAME]`: who may call, and from which level on.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::{Level, is_name};
 
 /// One tenant. Its name is what its members' passports say (`ext.tenant`).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
     /// The level from which on its callers may call anything.
@@ -14,6 +16,27 @@ pub struct Tenant {
     /// Whether callers that do not sign are taken for its own, at L0. Nobody knows who they are.
     #[serde(default)]
     pub anonymous: bool,
+    /// Files of its policies, beside the configuration's unless the path is absolute.
+    #[serde(default)]
+    pub policy: Vec<PathBuf>,
+    /// Whether the default pack is in force beside them.
+    #[serde(default = "yes")]
+    pub default_policy: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self {
+            min_level: Level::default(),
+            anonymous: false,
+            policy: Vec::new(),
+            default_policy: true,
+        }
+    }
 }
 
 impl Tenant {

@@ -79,6 +79,7 @@ impl Judge for Levels {
         self.require(&call.caller, &call.target)?;
         Ok(Permit {
             rule: "min_level".to_owned(),
+            ..Permit::default()
         })
     }
 
