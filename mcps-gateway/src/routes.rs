@@ -121,7 +121,7 @@ impl Maker {
             behind: Behind::Url(Arc::new(Upstream::of(Arc::clone(&way), headers))),
             max_sessions: self.max_sessions,
             max_sessions_each: self.max_sessions_each,
-            limits: means.limits.clone(),
+            limits: means.limits,
         });
         Ok(Route {
             hub,

@@ -95,3 +95,6 @@ impl Judge for Levels {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
