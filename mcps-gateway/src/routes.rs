@@ -46,6 +46,7 @@ impl MadeOf {
             tenant: None,
             tenants: None,
             tool: BTreeMap::new(),
+            pass_unlisted: false,
             min_level: crate::config::Level::default(),
             ..server.clone()
         });
