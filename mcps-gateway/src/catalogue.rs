@@ -206,3 +206,6 @@ impl Catalogue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,7 @@ impl MadeOf {
             tenant: None,
             tenants: None,
             tool: BTreeMap::new(),
+            pass_unlisted: false,
             min_level: crate::config::Level::default(),
             ..server.clone()
         });
@@ -121,7 +122,7 @@ impl Maker {
             behind: Behind::Url(Arc::new(Upstream::of(Arc::clone(&way), headers))),
             max_sessions: self.max_sessions,
             max_sessions_each: self.max_sessions_each,
-            limits: means.limits.clone(),
+            limits: means.limits,
         });
         Ok(Route {
             hub,

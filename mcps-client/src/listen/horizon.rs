@@ -48,7 +48,7 @@ impl Horizon {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let next = "another process listens with this home; give each a home of its own, \
+                let next = "another mcps-wrap or mcps-gateway listens with this home; give each a home of its own, \
                             with a passport of its own";
                 return Err(ClientError::Exists { path, next });
             }

@@ -73,7 +73,8 @@ impl All {
     pub(super) async fn gather(&self, outward: Outward, list: List) -> Response {
         let opening = self.opening();
         let mut asking = JoinSet::new();
-        for member in self.members.values().cloned() {
+        for member in self.members.values() {
+            let member = Arc::clone(member);
             let (opening, asked) = (opening.clone(), again(&outward, outward.message.clone()));
             asking.spawn(async move { pages(&member, asked, opening.as_ref()).await });
         }

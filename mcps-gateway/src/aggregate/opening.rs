@@ -1,6 +1,6 @@
 //! How a session with all servers begins, and what they can do together.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use mcps_client::listen::Outward;
 use mcps_core::json::Value;
@@ -24,7 +24,8 @@ impl All {
         *self.opening.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(outward.message.clone());
         let mut asking = JoinSet::new();
-        for member in self.members.values().cloned() {
+        for member in self.members.values() {
+            let member = Arc::clone(member);
             let (opening, headers) = (outward.message.clone(), outward.headers.clone());
             asking.spawn(async move { member.open(&opening, headers).await });
         }
@@ -50,7 +51,8 @@ impl All {
     /// Says what they can do together (2026-07-28).
     pub(super) async fn discover(&self, outward: Outward) -> Result<Response, TransportError> {
         let mut asking = JoinSet::new();
-        for member in self.members.values().cloned() {
+        for member in self.members.values() {
+            let member = Arc::clone(member);
             let asked = Outward {
                 message: outward.message.clone(),
                 headers: outward.headers.clone(),

@@ -175,7 +175,8 @@ impl All {
     /// The streams of what all of them say by themselves (until 2025-11-25).
     pub(super) async fn stand(&self, headers: HeaderMap) -> Result<Response, TransportError> {
         let mut asking = JoinSet::new();
-        for member in self.members.values().cloned() {
+        for member in self.members.values() {
+            let member = Arc::clone(member);
             let headers = headers.clone();
             asking.spawn(async move {
                 let stood = member.stand(headers).await;
@@ -197,7 +198,8 @@ impl All {
     /// A subscription at all of them (2026-07-28).
     pub(super) async fn listen(&self, outward: Outward) -> Result<Response, TransportError> {
         let mut asking = JoinSet::new();
-        for member in self.members.values().cloned() {
+        for member in self.members.values() {
+            let member = Arc::clone(member);
             let asked = Outward {
                 message: outward.message.clone(),
                 headers: outward.headers.clone(),

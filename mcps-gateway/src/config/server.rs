@@ -44,6 +44,9 @@ pub struct Server {
     /// The level from which on it may be called.
     #[serde(default)]
     pub min_level: Level,
+    /// Whether calls of tools that it does not list are passed on. Nobody knows what those do.
+    #[serde(default)]
+    pub pass_unlisted: bool,
     /// What is known of its tools, by their own names.
     #[serde(default)]
     pub tool: BTreeMap<String, Tool>,

@@ -96,3 +96,6 @@ impl Judge for Levels {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

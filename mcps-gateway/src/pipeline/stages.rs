@@ -225,6 +225,7 @@ impl Gateway {
         seated.call.definition = Some(definition);
         let denial = match pinned {
             Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
+            Pinned::Unlisted if self.passes_unlisted(&server) => return Ok(Intact(seated)),
             Pinned::Changed if self.catalogue().is_approved(&server, &tool) => {
                 return Ok(Intact(seated));
             }
@@ -242,6 +243,12 @@ impl Gateway {
             ),
         };
         Err(self.deny(route, seated, denial).await)
+    }
+
+    fn passes_unlisted(&self, server: &str) -> bool {
+        let config = self.parts.config.load();
+        let known = config.server.iter().find(|known| known.name == server);
+        known.is_some_and(|server| server.pass_unlisted)
     }
 
     /// Whether whoever decides permits it. Answers and notifications belong to what was permitted.

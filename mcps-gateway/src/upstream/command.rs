@@ -78,7 +78,7 @@ impl Processes {
             },
             max_sessions: means.max_sessions,
             max_sessions_each: means.max_sessions,
-            limits: means.limits.clone(),
+            limits: means.limits,
         });
         Self {
             local: Local::new(hub, PATH),

@@ -40,29 +40,70 @@ impl Strays {
     }
 }
 
+/// Requests whose stream broke off before the answer, and that may yet be answered on another.
+const MAX_BROKEN: usize = 256;
+
 /// Requests under way, by what their caller calls them.
 #[derive(Default)]
-struct Flights(Mutex<HashMap<String, Arc<Alias>>>);
+struct Flights(Mutex<HashMap<String, Known>>);
+
+struct Known {
+    alias: Arc<Alias>,
+    /// Its stream broke off; where it can be taken up again the answer comes there.
+    broken: bool,
+}
 
 impl Flights {
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<Alias>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, alias: &Arc<Alias>) {
+        let known = Known {
+            alias: Arc::clone(alias),
+            broken: false,
+        };
+        self.all().insert(alias.own().to_owned(), known);
+    }
+
+    /// The request of a broken stream that a message answers. It does so once.
+    fn answered(&self, message: &Message) -> Option<Arc<Alias>> {
+        let mut all = self.all();
+        let found = all
+            .iter()
+            .find(|(_, known)| known.broken && names(message, &known.alias));
+        let own = found.map(|(own, _)| own.clone())?;
+        all.remove(&own).map(|known| known.alias)
+    }
+
+    /// The request whose progress a message tells.
+    fn about(&self, message: &Message) -> Option<Arc<Alias>> {
+        let token = message.params()?.get("progressToken")?;
+        let all = self.all();
+        let mut all = all.values();
+        let found = all.find(|known| known.alias.given() == token.raw());
+        found.map(|known| Arc::clone(&known.alias))
     }
 }
 
-/// One request under way; it is no more when this is dropped.
+/// One request under way; it is no more when this is dropped, unless its stream can be taken up again.
 struct Flight {
     flights: Arc<Flights>,
     alias: Arc<Alias>,
+    resumable: bool,
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
         let mut all = self.flights.all();
+        let broken = all.values().filter(|known| known.broken).count();
+        let own = self.alias.own();
         // Its caller may have used the id again.
-        let own = all.get(self.alias.own());
-        if own.is_some_and(|own| Arc::ptr_eq(own, &self.alias)) {
-            all.remove(self.alias.own());
+        let mine = |known: &&mut Known| Arc::ptr_eq(&known.alias, &self.alias);
+        match all.get_mut(own).filter(mine) {
+            Some(known) if self.resumable && broken < MAX_BROKEN => known.broken = true,
+            Some(_) => drop(all.remove(own)),
+            None => {}
         }
     }
 }
@@ -105,11 +146,11 @@ impl Minted {
             return Err(TransportError::Exchange(Arc::new(why)));
         };
         let alias = Arc::new(alias);
-        let own = alias.own().to_owned();
-        self.flights.all().insert(own, Arc::clone(&alias));
+        self.flights.insert(&alias);
         let flight = Flight {
             flights: Arc::clone(&self.flights),
             alias,
+            resumable: false,
         };
         outward.message = message;
         let response = self.inner.post(outward).await?;
@@ -122,7 +163,7 @@ impl Minted {
             return Some(message);
         }
         let id = message.params()?.get("requestId")?;
-        let given = self.flights.all().get(id.raw())?.given().to_owned();
+        let given = self.flights.all().get(id.raw())?.alias.given().to_owned();
         let mut text = message.text().to_owned();
         text.replace_range(id.span(), &given);
         Message::parse(text).ok()
@@ -224,13 +265,15 @@ fn answer(body: &Bytes, alias: &Alias) -> Answer {
 /// Whether a message answers that request. An error that names none is about the one it is the
 /// response to.
 fn is_answer(message: &Message, alias: &Alias) -> bool {
-    match message.kind() {
-        Kind::Response | Kind::Error => match message.id() {
-            Some(id) => id.as_str() == alias.given(),
-            None => message.kind() == Kind::Error,
-        },
-        Kind::Request | Kind::Notification => false,
-    }
+    let nobody = message.kind() == Kind::Error && message.id().is_none();
+    nobody || names(message, alias)
+}
+
+/// Whether a message is an answer and names that request.
+fn names(message: &Message, alias: &Alias) -> bool {
+    let answers = matches!(message.kind(), Kind::Response | Kind::Error);
+    let named = message.id().map(|id| id.as_str());
+    answers && named == Some(alias.given())
 }
 
 /// What the messages of a stream may be about.
@@ -252,22 +295,28 @@ struct Revealing {
 impl Revealing {
     fn shown(&mut self, event: Event) -> Option<Event> {
         let Some(data) = event.data().filter(|data| !data.is_empty()) else {
+            if let Of::One(flight) = &mut self.of {
+                // Clients come back with it.
+                flight.resumable |= event.id().is_some() && !self.answered;
+            }
             return Some(event);
         };
         let Ok(message) = Message::parse(data.to_vec()) else {
             return Some(event);
         };
         let answers = matches!(message.kind(), Kind::Response | Kind::Error);
-        let alias = match &self.of {
+        let alias = match &mut self.of {
             Of::One(flight) => {
                 let right = !answers || (!self.answered && is_answer(&message, &flight.alias));
+                flight.resumable = event.id().is_some() || flight.resumable;
+                flight.resumable &= !(answers && right);
                 right.then(|| Arc::clone(&flight.alias))
             }
-            Of::Any(flights) if !answers => match about(&message, flights) {
+            Of::Any(flights) if answers => flights.answered(&message),
+            Of::Any(flights) => match flights.about(&message) {
                 Some(alias) => Some(alias),
                 None => return Some(event),
             },
-            Of::Any(_) => None,
         };
         let Some(alias) = alias else {
             self.strays.drop_one();
@@ -280,14 +329,6 @@ impl Revealing {
             event.with_data(message.text().as_bytes())
         }))
     }
-}
-
-/// The request whose progress a message tells.
-fn about(message: &Message, flights: &Flights) -> Option<Arc<Alias>> {
-    let token = message.params()?.get("progressToken")?;
-    let all = flights.all();
-    let mut all = all.values();
-    all.find(|alias| alias.given() == token.raw()).cloned()
 }
 
 impl EventSource for Revealing {
@@ -304,3 +345,6 @@ impl EventSource for Revealing {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

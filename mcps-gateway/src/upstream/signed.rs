@@ -31,6 +31,8 @@ use crate::config;
 pub(super) struct Signed {
     terms: Arc<Terms>,
     means: Means,
+    /// The link of requests that are by themselves: to the server all of them are one run of ours.
+    common: Arc<Way>,
 }
 
 /// What is held against all that it says.
@@ -55,19 +57,36 @@ impl Signed {
             passport: server.passport.clone(),
             need,
         };
+        let terms = Arc::new(terms);
+        let common = Arc::new(Way::new(&terms, &means));
         Self {
-            terms: Arc::new(terms),
+            terms,
             means,
+            common,
         }
     }
 }
 
 impl Opens for Signed {
-    fn open(&self, _: &Link, _: bool) -> Arc<dyn Reach> {
-        let means = &self.means;
+    fn open(&self, _: &Link, stays: bool) -> Arc<dyn Reach> {
+        if !stays {
+            return Arc::clone(&self.common) as Arc<dyn Reach>;
+        }
+        Arc::new(Way::new(&self.terms, &self.means))
+    }
+}
+
+/// One session's link to it.
+struct Way {
+    terms: Arc<Terms>,
+    link: Arc<Link>,
+}
+
+impl Way {
+    fn new(terms: &Arc<Terms>, means: &Means) -> Self {
         let link = Link::new(LinkParts {
             end: End::Client,
-            wire: Wire::Http(vec![self.terms.http.audience().to_owned()]),
+            wire: Wire::Http(vec![terms.http.audience().to_owned()]),
             carrier: Carrier::Native,
             identity: Arc::clone(&means.identity),
             verifier: means.verifier.clone(),
@@ -76,17 +95,11 @@ impl Opens for Signed {
             // Without randomness no nonce can be had either, and nothing is sent.
             session: Some(hex16(means.random.as_ref()).unwrap_or_default()),
         });
-        Arc::new(Way {
-            terms: Arc::clone(&self.terms),
+        Self {
+            terms: Arc::clone(terms),
             link: Arc::new(link),
-        })
+        }
     }
-}
-
-/// One session's link to it.
-struct Way {
-    terms: Arc<Terms>,
-    link: Arc<Link>,
 }
 
 /// What is heard of one response.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::server::{Says, Server, content, result, tool, usual};
 use super::{Gate, decision_of, over_http};
 use crate::listen::caller::Caller;
-use crate::wire::{code_of, eventually};
+use crate::wire::{INITIALIZE, code_of, eventually};
 
 const TENANT: &str = "[tenant.default]\n";
 const LIST: &str = r#"{"jsonrpc":"2.0","id":90,"method":"tools/list"}"#;
@@ -126,6 +126,10 @@ async fn a_definition_that_flips_is_neither_shown_nor_called_until_somebody_has_
     }
     assert_eq!(server.seen("tools/call").len(), 1);
     assert_eq!(text(&caller.ask(&call(4, "other")).await[0]), "called");
+    let mut approve = gate.stage.world.mcps(&gate.home);
+    approve.args(["tool", "approve", "gateway:files", "look"]);
+    crate::world::run(&mut approve).succeeded();
+    assert_eq!(text(&caller.ask(&call(5, "look")).await[0]), "called");
 }
 
 #[tokio::test]
@@ -148,6 +152,12 @@ async fn a_definition_that_has_changed_is_found_though_the_gateway_was_started_a
     assert_eq!(text(&caller.ask(&call(1, "look")).await[0]), "called");
     flipped.store(true, Ordering::SeqCst);
     gate.restart().await;
+    // What was signed just before the end is refused for a moment: nobody knows its nonces.
+    eventually("the gateway takes messages again", async || {
+        let (_, code) = gate.caller("files").refused(INITIALIZE).await;
+        code.is_none().then_some(())
+    })
+    .await;
     let mut caller = gate.caller("files");
     caller.open_session().await;
     let told = caller.ask(&call(1, "look")).await;
