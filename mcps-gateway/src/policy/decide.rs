@@ -105,11 +105,7 @@ impl Engine {
         let mut index = Index::default();
         for (policy, rule) in policies.iter().zip(&rules) {
             if let Err(error) = index.add(policy, rule) {
-                faults.add(
-                    (&rule.source, rule.line),
-                    error.to_string(),
-                    "give it another @id",
-                );
+                faults.add((&rule.source, rule.line), error, "give it another @id");
             }
         }
         let shape = Shape::new(

@@ -1,8 +1,8 @@
 //! Facts: what an operator wants to know of each call, found in linear time.
 //!
 //! A fact's conditions speak of the call (tool, arguments, levels) and, for `on = "result"`, of the
-//! result. [`FactTable::of_call`] looks at the call once, for every fact whatever it is `on`; what is
-//! left to see of the result is cheap.
+//! result. The call is looked at once, for every fact whatever it is `on`; what is left to see of the result
+//! is cheap.
 
 mod compile;
 mod evidence;

@@ -204,7 +204,7 @@ fn levels_definitions_tenants_and_ambiguity_have_their_rules() {
         level: Levels::all(TrustLevel::L1),
         ..spend.clone()
     };
-    assert_eq!(last(&[low.clone()]), "level-for-privileged");
+    assert_eq!(last(std::slice::from_ref(&low)), "level-for-privileged");
     assert_eq!(
         last(&[Recorded {
             action: "see_tool".into(),
@@ -212,7 +212,7 @@ fn levels_definitions_tenants_and_ambiguity_have_their_rules() {
         }]),
         "level-for-privileged"
     );
-    assert_eq!(last(&[spend.clone()]), "default-use");
+    assert_eq!(last(std::slice::from_ref(&spend)), "default-use");
     let changed = Definition {
         pinned: true,
         changed: true,

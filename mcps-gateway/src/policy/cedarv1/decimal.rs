@@ -3,7 +3,7 @@
 use mcps_core::json::Value;
 
 /// What a decimal can hold.
-const LARGEST: f64 = 922_337_203_685_477.58;
+const LARGEST: f64 = 922_337_203_685_477.5;
 
 /// The number as it is written, cut; `None` when it is none or too large.
 pub(crate) fn decimal(value: Value<'_>) -> Option<String> {

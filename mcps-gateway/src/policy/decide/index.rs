@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 
 use cedar_policy::{
-    ActionConstraint, EntityUid, Policy, PolicySet, PolicySetError, PrincipalConstraint,
-    ResourceConstraint,
+    ActionConstraint, EntityUid, Policy, PolicySet, PrincipalConstraint, ResourceConstraint,
 };
 
 use super::rule::Rule;
@@ -40,7 +39,7 @@ impl Index {
     ///
     /// # Errors
     /// When two policies have one id.
-    pub(super) fn add(&mut self, policy: &Policy, rule: &Rule) -> Result<(), PolicySetError> {
+    pub(super) fn add(&mut self, policy: &Policy, rule: &Rule) -> Result<(), String> {
         let key = key(policy);
         for action in actions(policy) {
             let sets = self
@@ -54,7 +53,7 @@ impl Index {
                 (false, false) => &mut sets.forbids,
                 (false, true) => &mut sets.observed,
             };
-            set.add(policy.clone())?;
+            set.add(policy.clone()).map_err(|error| error.to_string())?;
         }
         Ok(())
     }

@@ -116,11 +116,8 @@ impl Walk<'_> {
         };
         let mut strings: Vec<Cow<'_, str>> = Vec::new();
         for item in array {
-            if let Some(text) = item.as_str() {
-                if strings.len() < 32 && text.len() <= 1024 {
-                    strings.push(text);
-                }
-            }
+            let text = item.as_str().filter(|text| text.len() <= 1024);
+            strings.extend(text.filter(|_| strings.len() < 32));
             self.value(key, item, layer);
         }
         if strings.len() > 1 {

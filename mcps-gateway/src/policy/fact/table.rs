@@ -175,6 +175,7 @@ impl FactTable {
                 case.open_world,
                 question.tool.open_world_hint.unwrap_or(true),
             )
+            && is(case.classified, !question.tool.class.is_empty())
             && is(case.ambiguous, scan.odd.ambiguous)
             && is(case.undecodable, scan.odd.undecodable)
             && case.size_over.is_none_or(|size| scan.bytes > size)

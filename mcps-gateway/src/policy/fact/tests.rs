@@ -189,6 +189,18 @@ fn other_conditions_hold_where_they_should() {
         ("ambiguous=true", r#"{"x":{"a\u200b":1,"a":2}}"#, true),
         ("ambiguous=true", r#"{"path":"a","paths":"b"}"#, false),
         ("cross_tenant=true", "{}", false),
+        ("classified=true", "{}", true),
+        ("classified=false", "{}", false),
+        (
+            "address_not_in=['a.test']",
+            r#"{"url":"https://b.test/x"}"#,
+            true,
+        ),
+        (
+            "address_not_in=['a.test']",
+            r#"{"text":"see https://b.test/x"}"#,
+            false,
+        ),
         (
             "domain_not_in=['example.com']",
             r#"{"to":"x@evil.test"}"#,
