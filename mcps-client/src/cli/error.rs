@@ -168,7 +168,8 @@ impl CliError {
             | Self::Trail { .. }
             | Self::NoExport(_)
             | Self::Kept(_) => Exit::Refused,
-            Self::NoHome
+            Self::NoGateway(_)
+            | Self::NoHome
             | Self::NoOperatorKey
             | Self::NoCredential
             | Self::NoOwner
