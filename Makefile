@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 60
 # How many requests `make api-check` makes for each operation.
 EXAMPLES ?= 300
 
-PRODUCT := mcps mcps-authority mcps-wrap mcps-demo-server
+PRODUCT := mcps mcps-authority mcps-wrap mcps-gateway mcps-demo-server
 
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of'

@@ -17,6 +17,7 @@ mod order;
 mod output;
 mod page;
 mod passport;
+mod policy;
 mod reason;
 mod secret_file;
 mod server;
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     /// See what was changed at the authority, and prove that the record of it is whole.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Validate, test and explain policies, and try them on what was recorded.
+    Policy(policy::Policy),
     /// List the codes with which calls are refused.
     Codes(codes::Codes),
     /// Start everything on this machine and show it at work.
@@ -144,6 +147,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Trust(trust) => trust.run(machine).await?,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Audit(audit) => audit.run(machine).await?,
+        Command::Policy(policy) => return policy.run(),
         Command::Codes(codes) => codes.run()?,
         Command::Dev(_) | Command::DevSwap(_) => {}
     }

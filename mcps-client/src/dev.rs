@@ -2,6 +2,7 @@
 //! shows a signed call and every attack refused, and then the lines for an MCP client's settings.
 
 mod filter;
+mod gateway;
 mod report;
 mod stage;
 mod tour;

@@ -1,12 +1,14 @@
 //! The client side of signed MCP: an identity in a home directory, the trust source that knows
 //! whom to believe, links that sign what goes out and verify what comes in, and `mcps connect`.
 //!
-//! `mcps-wrap` builds on the same links from the other end.
+//! `mcps-wrap` and `mcps-gateway` build on the same links from the other end: [`listen`] is how
+//! callers of either reach a server over Streamable HTTP.
 
 pub mod announce;
 pub mod audit;
 pub mod authority;
 pub mod connect;
+pub mod desk;
 pub mod enrol;
 pub mod error;
 pub mod exit;
@@ -16,6 +18,7 @@ pub mod follower;
 pub mod home;
 pub mod identity;
 pub mod link;
+pub mod listen;
 pub mod logging;
 pub mod mirror;
 pub mod options;

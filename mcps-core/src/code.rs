@@ -64,6 +64,10 @@ pub enum Code {
     SignatureRequired = 26,
     /// MCPS-027: the server behind could not be reached or died.
     UpstreamUnavailable = 27,
+    /// MCPS-028: no server is registered under that name.
+    UnknownServer = 28,
+    /// MCPS-029: the decision could not be put on record.
+    RecordUnavailable = 29,
 }
 
 struct Row {
@@ -91,7 +95,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const TABLE: [Row; 27] = [
+const TABLE: [Row; 29] = [
     row(Code::InvalidPassport, "MCPS-001", 401, "Invalid passport", "Present a passport from an authority this peer trusts: mcps passport request"),
     row(Code::PassportExpired, "MCPS-002", 401, "Passport expired", "Renew it: mcps passport renew"),
     row(Code::PassportRevoked, "MCPS-003", 403, "Passport revoked", "Ask the operator of the trust authority why; a revoked passport does not come back"),
@@ -119,6 +123,8 @@ const TABLE: [Row; 27] = [
     row(Code::Stopped, "MCPS-025", 403, "Stopped by an operator", "Ask the platform team; the stop is deliberate"),
     row(Code::SignatureRequired, "MCPS-026", 401, "Signature required", "Connect through `mcps connect`, which signs every message"),
     row(Code::UpstreamUnavailable, "MCPS-027", 502, "Upstream unavailable", "Check the server command and its standard error"),
+    row(Code::UnknownServer, "MCPS-028", 404, "Unknown server", "Ask the platform team to register the server with the gateway"),
+    row(Code::RecordUnavailable, "MCPS-029", 503, "Record unavailable", "Make room for the gateway's records, or mend where they go"),
 ];
 
 impl Code {
@@ -127,8 +133,8 @@ impl Code {
         clippy::indexing_slicing,
         reason = "evaluated at compile time, within both arrays' one length"
     )]
-    pub const ALL: [Code; 27] = {
-        let mut all = [Code::InvalidPassport; 27];
+    pub const ALL: [Code; 29] = {
+        let mut all = [Code::InvalidPassport; 29];
         let mut i = 0;
         while i < all.len() {
             all[i] = TABLE[i].code;
@@ -151,7 +157,7 @@ impl Code {
         self.row().id
     }
 
-    /// 1 to 27.
+    /// 1 to 29.
     #[must_use]
     pub const fn number(self) -> u16 {
         self as u16

@@ -2,27 +2,17 @@
 //! that speaks standard input and output, one for each session or one for all, or it is a server
 //! over HTTP itself.
 
-mod alias;
-mod exchange;
-mod horizon;
-mod hub;
-mod mirror;
-mod presence;
-mod process;
-mod session;
-mod upstream;
-
-pub use upstream::UpstreamOptions;
-
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcps_client::desk::Desk;
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
 use mcps_client::link::End;
+use mcps_client::listen::{Behind, Horizon, Hub, Names, Parts, Upstream, UpstreamOptions};
 use mcps_client::relay;
 use mcps_client::renewal;
 use mcps_client::trust_source::TrustSource;
@@ -31,21 +21,14 @@ use mcps_core::clock::Clock;
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::replay::ReplayGuard;
-use mcps_transport::http::server::{Edge, Server, Tls};
-use mcps_transport::http::uri::canonical;
+use mcps_transport::http::server::{Server, Tls};
 use mcps_transport::limits::Limits;
 use mcps_transport::shutdown::{Cause, Shutdown};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-use crate::desk::Desk;
 use crate::wrap::WrapOptions;
-use horizon::Horizon;
-use hub::{Behind, Hub, Parts};
-use upstream::Upstream;
 
-/// The path of the endpoint.
-const PATH: &str = "/mcp";
 /// How long open streams may take to end once we are asked to stop.
 const HUSH: Duration = Duration::from_secs(2);
 /// How often sessions are looked at that nobody uses.
@@ -107,7 +90,7 @@ pub async fn run(
         Arc::clone(&clock),
         Arc::clone(&random),
     )?);
-    let horizon = Horizon::load(home)?;
+    let horizon = Arc::new(Horizon::load(home)?);
     let mut stop = Shutdown::listen()?;
     if listen.address.ip().is_unspecified() && listen.public_urls.is_empty() {
         return Err(ClientError::NoPublicUrl(listen.address));
@@ -140,8 +123,15 @@ pub async fn run(
     } else {
         "http"
     };
-    let (uris, edge) = names(&listen, scheme, address)?;
-    let desk = Desk::new(&options, &identity, &clock);
+    let names = Names::new(&listen.public_urls, &listen.origins, scheme, address)?;
+    let Names { uris, edge } = names;
+    let desk = Desk::new(
+        options.carrier,
+        options.mode,
+        options.min_level,
+        &identity,
+        &clock,
+    );
     let replay = ReplayGuard::since(options.window.replay_limits(), horizon.floor());
     let url = uris.first().cloned().unwrap_or_default();
     tracing::info!(
@@ -209,46 +199,4 @@ pub async fn run(
     trust.store_feed(home);
     hub.close().await;
     Ok(cause)
-}
-
-/// Under which names we answer: the URLs that callers may sign for, the first ours to tell, and
-/// what the edge lets through.
-fn names(
-    listen: &ListenOptions,
-    scheme: &str,
-    address: SocketAddr,
-) -> Result<(Vec<String>, Edge), ClientError> {
-    let mut edge = Edge::default().at_path(PATH);
-    let mut uris = Vec::new();
-    for url in &listen.public_urls {
-        let uri = canonical(url)?;
-        let host = uri.split_once("://").map(|(_, rest)| rest);
-        let host = host.and_then(|rest| rest.split(['/', '?']).next());
-        edge = edge.allow_host(host.unwrap_or_default())?;
-        uris.push(uri);
-    }
-    let mut hosts = Vec::new();
-    if !address.ip().is_unspecified() {
-        hosts.push(address.to_string());
-    }
-    if address.ip().is_loopback() {
-        let port = address.port();
-        hosts.extend([
-            format!("127.0.0.1:{port}"),
-            format!("localhost:{port}"),
-            format!("[::1]:{port}"),
-        ]);
-    } else if !address.ip().is_unspecified() {
-        edge = edge.allow_host(&address.to_string())?;
-    }
-    for host in hosts {
-        let uri = canonical(&format!("{scheme}://{host}{PATH}"))?;
-        if !uris.contains(&uri) {
-            uris.push(uri);
-        }
-    }
-    for origin in &listen.origins {
-        edge = edge.allow_origin(origin)?;
-    }
-    Ok((uris, edge))
 }

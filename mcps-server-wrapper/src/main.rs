@@ -11,16 +11,18 @@ use anyhow::Context as _;
 use clap::{Args, Parser};
 use http::HeaderName;
 use mcps_client::connect::{Address, SESSION_ENV};
+use mcps_client::desk::Mode;
 use mcps_client::error::ClientError;
 use mcps_client::exit::{self, Exit};
 use mcps_client::home::Home;
+use mcps_client::listen::UpstreamOptions;
 use mcps_client::options::{HomeOptions, LinkOptions, LogOptions, duration};
 use mcps_client::terminal::printable;
 use mcps_core::clock::SystemClock;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::SystemRandom;
-use mcps_server_wrapper::listen::{self, ListenOptions, Place, UpstreamOptions};
-use mcps_server_wrapper::wrap::{self, Mode, WrapOptions};
+use mcps_server_wrapper::listen::{self, ListenOptions, Place};
+use mcps_server_wrapper::wrap::{self, WrapOptions};
 
 /// Runs an MCP server: verifies each message before the server sees it, and signs its answers.
 #[derive(Debug, Parser)]

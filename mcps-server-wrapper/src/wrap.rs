@@ -6,6 +6,7 @@ mod outward;
 use std::sync::Arc;
 
 use mcps_client::connect::SESSION_ENV;
+use mcps_client::desk::{Desk, Mode};
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
@@ -25,18 +26,6 @@ use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 use mcps_transport::limits::Limits;
 use tokio::sync::{Mutex, watch};
-
-use crate::desk::Desk;
-
-/// Whether refusals bite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Mode {
-    /// Log what would be refused and pass it on: for finding out what enforcing would break.
-    Observe,
-    /// Refuse.
-    #[default]
-    Enforce,
-}
 
 /// What `mcps-wrap` was asked to do.
 #[derive(Clone, Debug)]
@@ -119,7 +108,13 @@ pub async fn run(
         );
     }
     let wrap = Wrap {
-        desk: Desk::new(&options, &identity, &clock),
+        desk: Desk::new(
+            options.carrier,
+            options.mode,
+            options.min_level,
+            &identity,
+            &clock,
+        ),
         link,
         sending: Mutex::new(()),
         met: watch::Sender::new(false),

@@ -6,11 +6,13 @@
 //! HTTP/1.1 only: all of the protocol's SDKs speak it, and one connection then carries one exchange
 //! at a time, so that a client that leaves is a connection that closes.
 //!
-//! Modules: [`server`] (a listener), [`client`] (the client of one server), [`headers`] (what
+//! Modules: [`server`] (a listener), [`client`] (the client of one server), [`local`]
+//! (an endpoint asked without a socket), [`headers`] (what
 //! travels beside a message), [`uri`] (the one spelling of a server's address).
 
 pub mod client;
 pub mod headers;
+pub mod local;
 mod media;
 pub mod server;
 mod tls;

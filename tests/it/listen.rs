@@ -1,6 +1,6 @@
 //! `mcps-wrap --listen`: signed calls over Streamable HTTP, in both eras, and what is refused.
 
-mod caller;
+pub(crate) mod caller;
 mod hostile;
 pub(crate) mod load;
 mod raw;
@@ -111,7 +111,7 @@ pub(crate) fn read_note(id: u32) -> String {
 }
 
 /// The same with what 2026-07-28 wants in each request.
-fn modern(id: u32, method: &str, params: &str) -> String {
+pub(crate) fn modern(id: u32, method: &str, params: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"t","version":"1"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
     )

@@ -14,6 +14,7 @@ mod bad_input;
 mod cli;
 mod draft00;
 mod faults;
+mod gateway;
 mod holes;
 mod http;
 mod listen;

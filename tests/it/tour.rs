@@ -46,6 +46,10 @@ fn assert_tour(code: Option<i32>, said: &str) {
 async fn every_line_comes_out_as_it_must() {
     let (code, said) = tour(&[]).await;
     assert_tour(code, &said);
+    let gateway = said.split_once("through the gateway").unwrap().1;
+    for refused in ["MCPS-022", "MCPS-009 ", "MCPS-009 "] {
+        assert!(gateway.contains(refused), "{said}");
+    }
     let files = said
         .lines()
         .find_map(|line| line.trim().strip_prefix("files"));

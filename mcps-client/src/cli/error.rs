@@ -16,6 +16,9 @@ pub(crate) enum CliError {
     /// What the library says.
     #[error("{}", exit::explain(.0))]
     Client(#[from] ClientError),
+    /// The program that knows policies is not there.
+    #[error("mcps-gateway does not start: {0}; put it beside mcps, or into a folder of PATH")]
+    NoGateway(std::io::Error),
     /// Neither `--home` nor a home directory of the user.
     #[error("there is no home directory to keep a key in; name one with --home DIR")]
     NoHome,
@@ -165,7 +168,8 @@ impl CliError {
             | Self::Trail { .. }
             | Self::NoExport(_)
             | Self::Kept(_) => Exit::Refused,
-            Self::NoHome
+            Self::NoGateway(_)
+            | Self::NoHome
             | Self::NoOperatorKey
             | Self::NoCredential
             | Self::NoOwner

@@ -74,7 +74,7 @@ pub(crate) fn title(stage: &Stage) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "  path       client -> mcps connect (signs) -> mcps-wrap (verifies) -> server\n"
+        "  path       client -> mcps connect (signs) -> [mcps-gateway (judges) ->] mcps-wrap (verifies) -> server\n"
     )
 }
 

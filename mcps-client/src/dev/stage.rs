@@ -97,12 +97,24 @@ impl Stage {
         level: u8,
         ttl_s: Option<u64>,
     ) -> anyhow::Result<Passport> {
+        self.enrol_in("default", name, kind, level, ttl_s).await
+    }
+
+    /// The same for a member of that tenant.
+    pub(crate) async fn enrol_in(
+        &self,
+        tenant: &str,
+        name: &str,
+        kind: Kind,
+        level: u8,
+        ttl_s: Option<u64>,
+    ) -> anyhow::Result<Passport> {
         let home = self.home(name);
         if !home.path("key.pem").exists() {
             home.write_key(&SecretKey::generate(self.random.as_ref())?, false)?;
         }
         let request = PassportRequest {
-            tenant: "default".to_owned(),
+            tenant: tenant.to_owned(),
             name: format!("dev-{name}"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kind,
@@ -181,6 +193,35 @@ impl Stage {
         ];
         words.extend(command.iter().cloned());
         Ok(words)
+    }
+
+    /// The command of `mcps connect` to a URL, as words.
+    pub(crate) fn reached(&self, home: &str, url: &str) -> anyhow::Result<Vec<String>> {
+        let home = self.home(home).dir().display().to_string();
+        let own = program(&self.bin, "mcps")?.display().to_string();
+        let words = [&own, "--home", &home, "connect", "--url", url];
+        Ok(words.map(str::to_owned).to_vec())
+    }
+
+    /// The command of a gateway, as words.
+    pub(crate) fn gateway(&self, config: &Path) -> anyhow::Result<Vec<String>> {
+        let home = self.home("gateway").dir().display().to_string();
+        let records = self.dir.join("logs/gateway.records");
+        let own = program(&self.bin, "mcps-gateway")?.display().to_string();
+        let (config, records) = (config.display().to_string(), records.display().to_string());
+        let words = [
+            &own,
+            "--home",
+            &home,
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            &config,
+            "--record",
+            &records,
+        ];
+        Ok(words.map(str::to_owned).to_vec())
     }
 
     /// The command of a server that shows another description of its first tool from the second

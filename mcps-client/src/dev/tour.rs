@@ -8,6 +8,7 @@ use mcps_core::json::Value;
 use mcps_core::message::Message;
 use mcps_core::passport::{Kind, Passport};
 
+use super::gateway;
 use super::report::{Line, Outcome};
 use super::stage::Stage;
 use super::wire::{Exchange, Process, Wire, request};
@@ -113,6 +114,13 @@ pub(crate) async fn run(stage: &Stage) -> anyhow::Result<bool> {
     tour.show(cut_off(stage, &passport, &mut wire, &call).await?)?;
 
     tour.show(swapped(stage).await?)?;
+
+    // What another server's tools do is not known.
+    if stage.is_bundled() {
+        for line in gateway::lines(stage).await? {
+            tour.show(line)?;
+        }
+    }
     Ok(tour.good)
 }
 

@@ -3,6 +3,7 @@
 
 use mcps_core::binding::Req;
 use mcps_core::digest::Digest;
+use mcps_core::envelope::Act;
 use mcps_core::refusal::Refusal;
 use mcps_core::stream::Stream;
 
@@ -53,8 +54,8 @@ impl Body {
 pub(super) enum Outgoing<'b> {
     /// Next on this connection.
     Connection,
-    /// By itself, in a request, with the access token of this hash.
-    Post(Option<Digest>),
+    /// By itself, in a request, with the access token of this hash, on somebody's behalf.
+    Post(Option<Digest>, Option<Act>),
     /// Next in a response, and whether as its last.
     Body(&'b mut Body, bool),
 }

@@ -2,9 +2,10 @@
 
 use mcps_core::binding::Req;
 use mcps_core::clock::Timestamp;
-use mcps_core::envelope::Sealed;
+use mcps_core::envelope::{Act, Sealed};
 use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::{Id, Kind, Message, Outline};
+use mcps_core::passport;
 use mcps_core::refusal::Refusal;
 
 use super::body::Incoming;
@@ -28,6 +29,8 @@ pub struct Opened {
     pub introduced: bool,
     /// When it was signed; absent when it was not.
     pub stamped: Option<Timestamp>,
+    /// On whose behalf a gateway sent it on, as the gateway says.
+    pub act: Option<Act>,
 }
 
 /// A message that is not passed on, and what is needed to say so.
@@ -265,6 +268,7 @@ impl Link {
             req: None,
             introduced: false,
             stamped: None,
+            act: None,
         })
     }
 
@@ -286,6 +290,8 @@ impl Link {
         if let Err(refusal) = placed.and_then(|()| verified.require(need)) {
             return Err(Refused::of_sealed(refusal, verified.into_sealed(), true));
         }
+        let gateway =
+            verified.passport().ext().map(|ext| ext.kind) == Some(passport::Kind::Gateway);
         let sealed = verified.into_sealed();
         let req = sealed.as_req();
         let failed = |refusal, message: &Message| {
@@ -299,6 +305,8 @@ impl Link {
         let (bare, named) = (sealed.fields().aud.is_empty(), sealed.fields().req.clone());
         let introduced = sealed.fields().passport.is_some();
         let stamped = sealed.fields().stamped;
+        // Nobody else speaks for others.
+        let act = sealed.fields().act.clone().filter(|_| gateway);
         // What a body holds is bound to the request that the body answers.
         let of_body = matches!(place, Incoming::Body(_)) && sealed.message().method().is_some();
         let Ok(message) = sealed.strip() else {
@@ -326,6 +334,7 @@ impl Link {
             req: Some(req),
             introduced,
             stamped: Some(stamped),
+            act,
         })
     }
 

@@ -3,7 +3,7 @@
 use mcps_core::binding::Req;
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
-use mcps_core::envelope::{self, Fields};
+use mcps_core::envelope::{self, Act, Fields};
 use mcps_core::message::{self, Id, Kind, Message};
 use mcps_core::passport::PassportId;
 use mcps_core::random::hex16;
@@ -41,7 +41,20 @@ impl Link {
         message: Message,
         ath: Option<Digest>,
     ) -> Result<(String, Body), Refusal> {
-        let (text, req) = self.seal_at(message, Outgoing::Post(ath))?;
+        self.seal_post_for(message, ath, None)
+    }
+
+    /// The same on behalf of a caller: what is passed on names the signed object that it came in.
+    ///
+    /// # Errors
+    /// As [`Link::seal`].
+    pub fn seal_post_for(
+        &self,
+        message: Message,
+        ath: Option<Digest>,
+        act: Option<Act>,
+    ) -> Result<(String, Body), Refusal> {
+        let (text, req) = self.seal_at(message, Outgoing::Post(ath, act))?;
         Ok((text, Body::answering(req, false)))
     }
 
@@ -182,7 +195,7 @@ impl Link {
         ath: Option<Digest>,
     ) -> Result<(String, Body), Refusal> {
         let req = self.state().serving.remove(id).and_then(|(req, _)| req);
-        let place = Outgoing::Post(ath);
+        let place = Outgoing::Post(ath, None);
         let text = self.seal_error(Some(id), req, code, decision_id, "", place)?;
         Ok((text, Body::answering(None, false)))
     }
@@ -251,7 +264,7 @@ impl Link {
         let known = state.shown.as_ref() == Some(passport.id());
         let (shown, position, last) = match place {
             Outgoing::Connection => (known, Some(state.outgoing.next()), false),
-            Outgoing::Post(_) => (known, None, false),
+            Outgoing::Post(..) => (known, None, false),
             Outgoing::Body(body, last) => {
                 let position = body.stream.next();
                 let introduces = body.introduces && position.seq == 1;
@@ -274,9 +287,12 @@ impl Link {
             req,
             position,
             last,
-            act: None,
+            act: match place {
+                Outgoing::Post(_, act) => act.clone(),
+                Outgoing::Connection | Outgoing::Body(..) => None,
+            },
             ath: match place {
-                Outgoing::Post(ath) => *ath,
+                Outgoing::Post(ath, _) => *ath,
                 Outgoing::Connection | Outgoing::Body(..) => None,
             },
         })
@@ -324,7 +340,7 @@ fn took(state: &mut State, place: Outgoing<'_>, own: &Req) {
             state.shown = Some(own.passport_id.clone());
         }
         // Whether the other end knows our passport shows when it answers.
-        Outgoing::Post(_) => {}
+        Outgoing::Post(..) => {}
         Outgoing::Body(body, last) => {
             body.stream.advance(own.hash);
             body.ended |= last;

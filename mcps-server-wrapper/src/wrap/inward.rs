@@ -1,6 +1,7 @@
 //! From the client to the server.
 
 use mcps_client::announce;
+use mcps_client::desk::Mode;
 use mcps_client::link::{Opened, Refused};
 use mcps_client::relay::{self, Ends};
 use mcps_core::level::TrustLevel;
@@ -9,7 +10,7 @@ use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
 use mcps_transport::frame::Incoming;
 
-use super::{Mode, Wrap};
+use super::Wrap;
 
 impl Wrap {
     pub(super) async fn inward(

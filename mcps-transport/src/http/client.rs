@@ -47,7 +47,7 @@ mod response;
 mod roots;
 
 pub use limits::ClientLimits;
-pub use response::{EventReader, Response};
+pub use response::{EventReader, EventSource, Next, Response};
 
 /// Both kinds of answer (MCP, *Sending messages*).
 const ANY_ANSWER: &str = "application/json, text/event-stream";

@@ -59,6 +59,7 @@ pub use endpoint::{Delete, Endpoint, Get, Post};
 pub use limits::HttpLimits;
 pub use reply::Reply;
 pub use stage::Gone;
+pub(in crate::http) use stage::Here;
 
 pub use crate::http::tls::Tls;
 

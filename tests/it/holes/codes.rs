@@ -68,8 +68,14 @@ fn caused(code: Code) -> Caused {
             "holes/envelopes.rs",
             "duplicate_members_never_reach_the_server",
         ),
-        Code::Quarantined => NotYet("quarantine at the gateway"),
-        Code::Denied => NotYet("policies"),
+        Code::Quarantined => By(
+            "gateway/adversaries.rs",
+            "a_definition_that_flips_is_neither_shown_nor_called_until_somebody_has_looked",
+        ),
+        Code::Denied => By(
+            "gateway/levels.rs",
+            "a_tenant_may_be_kept_from_a_server_that_another_has",
+        ),
         Code::ApprovalNeeded => NotYet("approvals"),
         Code::ContentBlocked => NotYet("content scanning"),
         Code::Stopped => NotYet("the operator's stop"),
@@ -77,6 +83,14 @@ fn caused(code: Code) -> Caused {
         Code::UpstreamUnavailable => By(
             "bad_input/servers.rs",
             "a_server_that_dies_in_the_middle_of_a_call_is_told_of",
+        ),
+        Code::UnknownServer => By(
+            "gateway/passing.rs",
+            "a_path_that_no_server_is_registered_at_is_refused_by_its_code",
+        ),
+        Code::RecordUnavailable => By(
+            "gateway/passing.rs",
+            "nothing_is_forwarded_whose_decision_cannot_be_put_on_record",
         ),
     }
 }

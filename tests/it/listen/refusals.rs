@@ -193,7 +193,10 @@ async fn two_may_not_listen_with_one_home() {
     wrap.arg("--home").arg(&scene.stage.server);
     wrap.args(["--listen", "127.0.0.1:0", "--", "true"]);
     let refused = crate::world::run(&mut wrap).failed(1);
-    assert!(refused.contains("another mcps-wrap listens"), "{refused}");
+    assert!(
+        refused.contains("another mcps-wrap or mcps-gateway listens"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ impl Path {
         // What was verified, one line a message.
         words.extend([
             "--log-level".to_owned(),
-            "info,mcps_server_wrapper=debug".to_owned(),
+            "info,mcps_server_wrapper=debug,mcps_client::listen=debug".to_owned(),
         ]);
         words.extend(self.wrap.iter().cloned());
         words.push("--".to_owned());

@@ -1,6 +1,6 @@
 //! What a server answered.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{StatusCode, Uri, header};
@@ -128,26 +128,58 @@ impl fmt::Debug for Response {
     }
 }
 
+/// Where events come from that are not read off a connection.
+pub trait EventSource: Send {
+    /// The next event; `None` at the end. Cancel safe.
+    fn next(&mut self) -> Next<'_>;
+}
+
+/// What [`EventSource::next`] ends with.
+pub type Next<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<Event>, TransportError>> + Send + 'a>>;
+
 /// Events of one answer.
 pub struct EventReader {
+    from: Origin,
+    over: bool,
+}
+
+enum Origin {
+    Connection(Box<Connection>),
+    Source(Box<dyn EventSource>),
+}
+
+/// Events as they are read off a connection.
+struct Connection {
     body: Incoming,
     decoder: Decoder,
     chunk: Bytes,
     silence: Option<Duration>,
-    over: bool,
     /// The connection lives as long as somebody reads from it.
     _tasks: Tasks,
 }
 
 impl EventReader {
     fn new(body: Incoming, limits: &ClientLimits, tasks: Tasks) -> Self {
-        Self {
+        let connection = Connection {
             body,
             decoder: Decoder::new(limits.event),
             chunk: Bytes::new(),
             silence: limits.silence,
-            over: false,
             _tasks: tasks,
+        };
+        Self {
+            from: Origin::Connection(Box::new(connection)),
+            over: false,
+        }
+    }
+
+    /// Events that come from elsewhere.
+    #[must_use]
+    pub fn of(source: impl EventSource + 'static) -> Self {
+        Self {
+            from: Origin::Source(Box::new(source)),
+            over: false,
         }
     }
 
@@ -164,18 +196,26 @@ impl EventReader {
         if self.over {
             return Ok(None);
         }
-        let next = self.read().await;
+        let next = match &mut self.from {
+            Origin::Connection(connection) => connection.read().await,
+            Origin::Source(source) => source.next().await,
+        };
         self.over = !matches!(next, Ok(Some(_)));
         next
     }
 
     /// The id after which a GET would resume this stream: that of the last complete event that had
-    /// one. Empty when there is none.
+    /// one. Empty when there is none, and where the stream is not read off a connection.
     #[must_use]
-    pub fn last_event_id(&self) -> &Bytes {
-        self.decoder.last_event_id()
+    pub fn last_event_id(&self) -> &[u8] {
+        match &self.from {
+            Origin::Connection(connection) => connection.decoder.last_event_id(),
+            Origin::Source(_) => &[],
+        }
     }
+}
 
+impl Connection {
     async fn read(&mut self) -> Result<Option<Event>, TransportError> {
         loop {
             let mut rest = &self.chunk[..];

@@ -180,11 +180,13 @@ impl<E: Endpoint> Connection<E> {
     async fn dispatch(&self, head: Parts, body: Incoming, gone: Gone) -> Result<Reply, Refusal> {
         let shared = Arc::clone(&self.shared);
         let peer = self.peer;
+        let path = head.uri.path().to_owned();
         match head.method {
             Method::POST => {
                 intake::admit_post(&head.headers)?;
                 let (body, room) = self.shared.bodies.read(body, &self.shared.limits).await?;
                 let post = Post {
+                    path,
                     headers: McpHeaders::new(head.headers),
                     body,
                     peer,
@@ -199,6 +201,7 @@ impl<E: Endpoint> Connection<E> {
                 intake::no_body(&body)?;
                 let headers = McpHeaders::new(head.headers);
                 let get = Get {
+                    path,
                     headers,
                     peer,
                     gone,
@@ -210,6 +213,7 @@ impl<E: Endpoint> Connection<E> {
                 intake::no_body(&body)?;
                 let headers = McpHeaders::new(head.headers);
                 let delete = Delete {
+                    path,
                     headers,
                     peer,
                     gone,

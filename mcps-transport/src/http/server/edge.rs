@@ -26,6 +26,8 @@ pub struct Edge {
     hosts: Vec<Name>,
     origins: Vec<String>,
     path: String,
+    /// Whether paths below it are answered too.
+    below: bool,
 }
 
 /// A host, and a port when only that one will do.
@@ -62,6 +64,7 @@ impl Default for Edge {
                 .to_vec(),
             origins: Vec::new(),
             path: "/mcp".to_owned(),
+            below: false,
         }
     }
 }
@@ -92,6 +95,20 @@ impl Edge {
         self
     }
 
+    /// Answers at paths below that one too, as in `/mcp/files`: which of them there are is up to the
+    /// endpoint.
+    #[must_use]
+    pub const fn and_below(mut self) -> Self {
+        self.below = true;
+        self
+    }
+
+    /// Whether this path is one that is answered.
+    fn has(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(self.path.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || (self.below && rest.starts_with('/')))
+    }
+
     /// Holds host, origin and path against the rules, in this order, so that who may not ask learns
     /// nothing of what is there.
     pub(super) fn admit(&self, target: &Uri, headers: &HeaderMap) -> Result<Admitted, Refusal> {
@@ -112,7 +129,7 @@ impl Edge {
             return Err(Refusal::HOST_FORBIDDEN);
         }
         let origin = self.origin(&name, headers)?;
-        if target.path() != self.path {
+        if !self.has(target.path()) {
             return Err(Refusal::PATH);
         }
         Ok(Admitted { origin })

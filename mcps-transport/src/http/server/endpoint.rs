@@ -37,6 +37,8 @@ pub trait Endpoint: Send + Sync + 'static {
 /// A POST.
 #[derive(Debug)]
 pub struct Post {
+    /// The path that was asked for, without a query.
+    pub path: String,
     /// The headers.
     pub headers: McpHeaders,
     /// The body, as it was sent.
@@ -46,12 +48,14 @@ pub struct Post {
     /// When nobody is left to answer.
     pub gone: Gone,
     /// Its part of what all bodies may hold.
-    pub(super) _room: Option<OwnedSemaphorePermit>,
+    pub(in crate::http) _room: Option<OwnedSemaphorePermit>,
 }
 
 /// A GET.
 #[derive(Debug)]
 pub struct Get {
+    /// The path that was asked for, without a query.
+    pub path: String,
     /// The headers.
     pub headers: McpHeaders,
     /// Who sent it.
@@ -63,6 +67,8 @@ pub struct Get {
 /// A DELETE.
 #[derive(Debug)]
 pub struct Delete {
+    /// The path that was asked for, without a query.
+    pub path: String,
     /// The headers.
     pub headers: McpHeaders,
     /// Who sent it.

@@ -77,6 +77,12 @@ impl Drop for Exchange {
     }
 }
 
+/// Somebody in this process who waits for an answer.
+#[derive(Debug)]
+pub(in crate::http) struct Here {
+    _over: watch::Sender<()>,
+}
+
 /// Tells that nobody is left to answer: the client disconnected, or the answer is complete. In
 /// revision 2026-07-28 a client cancels a request in this way (*Streamable HTTP: Cancellation*);
 /// in earlier ones it says nothing about the request (*Sending messages to the server*).
@@ -88,6 +94,14 @@ impl Drop for Exchange {
 pub struct Gone(watch::Receiver<()>);
 
 impl Gone {
+    /// For a request that did not come over a socket: it is gone when what is returned beside is
+    /// dropped.
+    #[must_use]
+    pub(in crate::http) fn local() -> (Here, Self) {
+        let (over, gone) = watch::channel(());
+        (Here { _over: over }, Self(gone))
+    }
+
     /// Waits for it. Cancel safe; once it has happened, it returns at once.
     pub async fn wait(&self) {
         let mut over = self.0.clone();

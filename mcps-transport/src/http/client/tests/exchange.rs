@@ -115,7 +115,7 @@ async fn reads_events_as_they_were_sent_until_the_end() {
         sent.unwrap();
         assert_eq!(read.unwrap().unwrap(), event);
     }
-    assert_eq!(events.last_event_id(), "2");
+    assert_eq!(events.last_event_id(), b"2");
     drop(send);
     assert!(soon("the end", events.next()).await.unwrap().is_none());
     assert!(events.next().await.unwrap().is_none(), "and stays ended");

@@ -1,0 +1,335 @@
+//! Requests whose server is one over HTTP: each is one to it, and each response of its own one to
+//! the caller.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use mcps_core::code::Code;
+use mcps_core::envelope::Act;
+use mcps_core::message::{Id, Message};
+use mcps_transport::error::TransportError;
+use mcps_transport::http::client::{EventReader, Response};
+use mcps_transport::http::headers::{MCP_SESSION_ID, McpHeaders};
+use mcps_transport::http::server::{Post, Reply};
+use mcps_transport::sse::Event;
+use tokio::sync::mpsc;
+
+use super::Hub;
+use super::reply::{bad_request, empty, json, status_of, unavailable};
+use crate::exit;
+use crate::link::Body;
+use crate::listen::mirror::Era;
+use crate::listen::presence::Busy;
+use crate::listen::reach::Outward;
+use crate::listen::session::Session;
+use crate::listen::upstream::{Passage, Signed, Signing, Turn, back, reader};
+use crate::listen::watch::Watch;
+
+/// The way of one request.
+pub(super) struct Way<'a> {
+    pub(super) session: &'a Arc<Session>,
+    pub(super) passage: &'a Passage,
+    /// It names a session of ours (until 2025-11-25).
+    pub(super) in_session: bool,
+    /// The caller's signed object that is passed on.
+    pub(super) act: Option<Act>,
+}
+
+/// A request, and what is made ready for its answer.
+pub(super) struct Question {
+    pub(super) id: Id,
+    pub(super) message: Message,
+    pub(super) body: Body,
+    pub(super) watch: Option<Box<dyn Watch>>,
+}
+
+/// What came back of a request that is not an event stream.
+struct Answered {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answered {
+    fn bare(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+}
+
+impl Hub {
+    /// Passes a request on, and its answer back, with further headers of ours.
+    pub(super) async fn request(
+        &self,
+        way: Way<'_>,
+        asked: Question,
+        post: Post,
+        era: Era,
+        mut headers: HeaderMap,
+    ) -> Result<Reply, Box<Reply>> {
+        let busy = way.session.presence.enter();
+        let Question {
+            id,
+            message,
+            body,
+            watch,
+        } = asked;
+        let link = Arc::clone(&way.session.link);
+        let desk = way.session.desk.clone();
+        let mut signing = Signing::new(link, desk, body, Some(id), watch);
+        let begins = headers.contains_key(MCP_SESSION_ID);
+        let sent = self.send(&way, message, &post).await;
+        if sent.is_err() && begins {
+            self.forget(way.session);
+        }
+        let answered = match sent? {
+            Ok(Response::Events {
+                headers: named,
+                events,
+            }) => {
+                way.passage.named(named.raw().get(MCP_SESSION_ID));
+                let resumable = era == Era::Legacy;
+                let turn = way.passage.begin(signing, resumable).await;
+                let events = self.follow(turn, events, Vec::new(), resumable, busy);
+                return Ok(Reply::Events { headers, events });
+            }
+            Ok(Response::Json {
+                headers: named,
+                body,
+            }) => {
+                way.passage.named(named.raw().get(MCP_SESSION_ID));
+                Answered {
+                    body,
+                    ..Answered::bare(StatusCode::OK)
+                }
+            }
+            Ok(Response::Refused {
+                status,
+                headers,
+                body,
+            }) => self.turned_down(&way, status, &headers, body),
+            Ok(Response::Accepted { .. }) => {
+                tracing::error!("the server accepted a request without answering it");
+                Answered::bare(status_of(Code::UpstreamUnavailable))
+            }
+            Err(_) => Answered::bare(status_of(Code::UpstreamUnavailable)),
+        };
+        if answered.status != StatusCode::OK && begins {
+            // There is no session where there was no answer.
+            headers.remove(MCP_SESSION_ID);
+            self.forget(way.session);
+        }
+        headers.extend(answered.headers);
+        let text = answered.body.to_vec();
+        let answers = Message::parse(text.clone()).is_ok_and(|message| message.method().is_none());
+        let signed = answers.then(|| signing.sign(text));
+        if let Some(Signed::Last(text)) = signed {
+            return Ok(*json(answered.status, headers, text));
+        }
+        let failure = Code::UpstreamUnavailable;
+        let status = match answered.status {
+            StatusCode::OK => status_of(failure),
+            status => status,
+        };
+        if headers.remove(MCP_SESSION_ID).is_some() {
+            self.forget(way.session);
+        }
+        match signing.fail(failure) {
+            Signed::Last(text) => Ok(*json(status, headers, text)),
+            Signed::Next(_) | Signed::Dropped => Err(unavailable()),
+        }
+    }
+
+    /// Passes on what is not answered.
+    pub(super) async fn tell(
+        &self,
+        way: Way<'_>,
+        message: Message,
+        post: Post,
+    ) -> Result<Reply, Box<Reply>> {
+        let _busy = way.session.presence.enter();
+        match self.send(&way, message, &post).await? {
+            Ok(Response::Refused {
+                status,
+                headers,
+                body,
+            }) => {
+                let answered = self.turned_down(&way, status, &headers, body);
+                let (status, headers) = (answered.status, answered.headers);
+                Ok(Reply::Empty { status, headers })
+            }
+            Ok(_) => Ok(*empty(StatusCode::ACCEPTED)),
+            Err(_) => Err(empty(status_of(Code::UpstreamUnavailable))),
+        }
+    }
+
+    /// Sends to the server. A caller who leaves before anything came back leaves the server too.
+    async fn send(
+        &self,
+        way: &Way<'_>,
+        message: Message,
+        post: &Post,
+    ) -> Result<Result<Response, TransportError>, Box<Reply>> {
+        let headers = way.passage.upstream.there(&post.headers, way.passage.id());
+        let outward = Outward {
+            message,
+            headers,
+            act: way.act.clone(),
+        };
+        tokio::select! {
+            answered = way.passage.reach.post(outward) => {
+                Ok(answered.inspect_err(failed))
+            }
+            () = post.gone.wait() => Err(unavailable()),
+        }
+    }
+
+    /// What a server refused, with what else it says to whoever asked.
+    fn turned_down(
+        &self,
+        way: &Way<'_>,
+        status: StatusCode,
+        headers: &McpHeaders,
+        body: Bytes,
+    ) -> Answered {
+        tracing::debug!(
+            status = status.as_u16(),
+            "the server answered with HTTP status {status}"
+        );
+        let status = match (status, way.passage.id()) {
+            (StatusCode::NOT_FOUND, Some(_)) => {
+                // Its session is over (2025-11-25, *Session Management*).
+                self.forget(way.session);
+                status
+            }
+            // It has no sessions; of ours nothing is over.
+            (StatusCode::NOT_FOUND, None) if way.in_session => StatusCode::BAD_REQUEST,
+            _ => status,
+        };
+        Answered {
+            status,
+            headers: back(headers),
+            body,
+        }
+    }
+
+    /// Passes an event stream on, beside everything else.
+    fn follow(
+        &self,
+        turn: Turn,
+        events: EventReader,
+        missed: Vec<Event>,
+        resumable: bool,
+        busy: Busy,
+    ) -> mpsc::Receiver<Event> {
+        let (to_reader, read) = reader(missed);
+        self.spawn(async move {
+            turn.follow(events, to_reader, resumable).await;
+            drop(busy);
+        });
+        read
+    }
+
+    /// Opens the server's own stream, or goes on with one that broke.
+    pub(super) async fn attend(
+        &self,
+        way: Way<'_>,
+        headers: &McpHeaders,
+        (body, watch): (Body, Option<Box<dyn Watch>>),
+        last_event_id: Option<&str>,
+    ) -> Result<Reply, Box<Reply>> {
+        let busy = way.session.presence.enter();
+        let (turn, missed, after) = match last_event_id {
+            None => {
+                let link = Arc::clone(&way.session.link);
+                let desk = way.session.desk.clone();
+                let signing = Signing::new(link, desk, body, None, watch);
+                (way.passage.begin(signing, true).await, Vec::new(), None)
+            }
+            Some(id) => {
+                let found = way.passage.resume(id.as_bytes()).await;
+                let turn = found.ok_or_else(bad_request)?;
+                let missed = turn.missed(id.as_bytes()).ok_or_else(bad_request)?;
+                let Some(after) = missed.after else {
+                    let (_, events) = reader(missed.events);
+                    let headers = HeaderMap::new();
+                    return Ok(Reply::Events { headers, events });
+                };
+                (turn, missed.events, Some(after))
+            }
+        };
+        let there = way.passage.upstream.there(headers, way.passage.id());
+        let answered = tokio::select! {
+            answered = way.passage.reach.get(after.as_deref(), there) => answered,
+            // Another reader wants it.
+            () = turn.lost() => return Err(unavailable()),
+        };
+        match answered.inspect_err(failed) {
+            Ok(Response::Events { events, .. }) => {
+                let events = self.follow(turn, events, missed, true, busy);
+                let headers = HeaderMap::new();
+                Ok(Reply::Events { headers, events })
+            }
+            // What was missed can be had all the same.
+            _ if !missed.is_empty() => {
+                let (_, events) = reader(missed);
+                let headers = HeaderMap::new();
+                Ok(Reply::Events { headers, events })
+            }
+            Ok(Response::Refused {
+                status,
+                headers,
+                body,
+            }) => {
+                let answered = self.turned_down(&way, status, &headers, body);
+                let (status, headers) = (answered.status, answered.headers);
+                Ok(Reply::Empty { status, headers })
+            }
+            Ok(Response::Json { .. } | Response::Accepted { .. }) => {
+                Err(empty(StatusCode::METHOD_NOT_ALLOWED))
+            }
+            Err(_) => Err(empty(status_of(Code::UpstreamUnavailable))),
+        }
+    }
+
+    /// Ends a session at the server too, if that has one. A server that lets nobody do so says
+    /// it, and the session goes on.
+    pub(super) async fn part(
+        &self,
+        way: Way<'_>,
+        headers: &McpHeaders,
+    ) -> Result<Reply, Box<Reply>> {
+        let gone = empty(StatusCode::NO_CONTENT);
+        if way.passage.id().is_none() {
+            self.forget(way.session);
+            return Ok(*gone);
+        }
+        let there = way.passage.upstream.there(headers, way.passage.id());
+        let parted = way.passage.reach.delete(there).await;
+        match parted.inspect_err(failed) {
+            Ok(Response::Refused {
+                status,
+                headers,
+                body,
+            }) => {
+                let answered = self.turned_down(&way, status, &headers, body);
+                let (status, headers) = (answered.status, answered.headers);
+                Ok(Reply::Empty { status, headers })
+            }
+            Ok(_) => {
+                self.forget(way.session);
+                Ok(*gone)
+            }
+            Err(_) => Err(empty(status_of(Code::UpstreamUnavailable))),
+        }
+    }
+}
+
+fn failed(error: &TransportError) {
+    let reason = exit::chain(error);
+    tracing::error!(reason, "the server cannot be reached: {reason}");
+}

@@ -1,0 +1,53 @@
+//! Which header fields go on: those of MCP, the access token, and how calls are traced. All others
+//! are nobody's business unless somebody said so: no signature covers them.
+
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue};
+use mcps_transport::http::headers::{MCP_SESSION_ID, McpHeaders};
+
+use super::Upstream;
+
+/// What holds a caller's access token.
+pub const CREDENTIALS: HeaderName = header::AUTHORIZATION;
+
+/// To the server, beside what begins with `mcp-`. The last three are W3C's Trace Context and Baggage.
+const THERE: [HeaderName; 5] = [
+    header::ACCEPT_LANGUAGE,
+    header::USER_AGENT,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+];
+
+/// To the caller, of an answer.
+const BACK: [HeaderName; 3] = [header::WWW_AUTHENTICATE, header::RETRY_AFTER, header::ALLOW];
+
+impl Upstream {
+    /// What goes on to the server, in the session that it knows by `session`.
+    pub(in crate::listen) fn there(
+        &self,
+        asked: &McpHeaders,
+        session: Option<&HeaderValue>,
+    ) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in asked.raw() {
+            let mcp = name.as_str().starts_with("mcp-") && name != MCP_SESSION_ID;
+            if mcp || THERE.contains(name) || self.headers.contains(name) {
+                headers.append(name, value.clone());
+            }
+        }
+        headers.extend(session.map(|id| (MCP_SESSION_ID, id.clone())));
+        headers
+    }
+}
+
+/// What goes back to the caller.
+pub(in crate::listen) fn back(answered: &McpHeaders) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in BACK {
+        for value in answered.raw().get_all(&name) {
+            headers.append(&name, value.clone());
+        }
+    }
+    headers
+}

@@ -1,0 +1,183 @@
+//! What becomes of the messages of one response: each is signed as the next of the stream that the
+//! caller reads.
+
+use std::sync::Arc;
+
+use mcps_core::code::Code;
+use mcps_core::message::{Id, Kind, Message, Outline};
+use mcps_core::refusal::Refusal;
+
+use crate::desk::Desk;
+use crate::link::{Body, Link};
+use crate::listen::watch::Watch;
+
+/// One response on its way to its caller.
+pub(in crate::listen) struct Signing {
+    pub(in crate::listen) link: Arc<Link>,
+    pub(in crate::listen) desk: Desk,
+    body: Body,
+    /// The request that it answers; the stream of what answers nothing has none.
+    asked: Option<Id>,
+    watch: Option<Box<dyn Watch>>,
+    done: bool,
+}
+
+/// What is made of one message.
+pub(in crate::listen) enum Signed {
+    /// The next one.
+    Next(String),
+    /// The answer, after which nothing follows.
+    Last(String),
+    /// It goes no further.
+    Dropped,
+}
+
+impl Signing {
+    pub(in crate::listen) fn new(
+        link: Arc<Link>,
+        desk: Desk,
+        body: Body,
+        asked: Option<Id>,
+        watch: Option<Box<dyn Watch>>,
+    ) -> Self {
+        Self {
+            link,
+            desk,
+            body,
+            asked,
+            watch,
+            done: false,
+        }
+    }
+
+    /// Whether it answers a request.
+    pub(in crate::listen) const fn answers(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Signs what the server wrote.
+    pub(in crate::listen) fn sign(&mut self, data: Vec<u8>) -> Signed {
+        let outline = Outline::of(&data);
+        match Message::parse(data) {
+            Ok(message) => match message.kind() {
+                Kind::Response | Kind::Error => self.answer(message),
+                Kind::Request | Kind::Notification => self.say(message),
+            },
+            Err(refusal) => {
+                tracing::warn!(reason = %refusal, "the server wrote something that is no message: {refusal}");
+                let answer = matches!(outline.kind, Some(Kind::Response | Kind::Error) | None);
+                if answer && self.answers() && (outline.id.is_none() || outline.id == self.asked) {
+                    return self.fail(refusal.code());
+                }
+                Signed::Dropped
+            }
+        }
+    }
+
+    fn answer(&mut self, message: Message) -> Signed {
+        let message = match &self.asked {
+            Some(asked) if message.id() == Some(asked) => Ok(message),
+            // An error that names no request is about the one that it is the response to.
+            Some(asked) if message.kind() == Kind::Error && message.id().is_none() => {
+                if self.link.is_plain() && self.watch.is_none() {
+                    self.done = true;
+                    self.link.forget(asked);
+                    return Signed::Last(message.into_text());
+                }
+                about(&message, asked)
+            }
+            _ => {
+                tracing::warn!("dropped an answer of the server to nothing that was asked");
+                return Signed::Dropped;
+            }
+        };
+        let signed = message
+            .and_then(|message| self.shown(message))
+            .and_then(|message| self.desk.answer(&self.link, message))
+            .and_then(|message| self.link.seal_into(message, &mut self.body, true));
+        match signed {
+            Ok(text) => {
+                self.done = true;
+                Signed::Last(text)
+            }
+            Err(refusal) => {
+                tracing::error!(reason = %refusal, "an answer of the server is not sent: {refusal}");
+                self.fail(refusal.code())
+            }
+        }
+    }
+
+    /// The answer as whoever watches leaves it.
+    fn shown(&mut self, message: Message) -> Result<Message, Refusal> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(message);
+        };
+        // What may not be told counts as not answered.
+        self.desk.may_hear(&self.link)?;
+        let unasked = Refusal::NotBound("it answers nothing that was asked");
+        let asked = message.id().and_then(|id| self.link.served(id));
+        watch.answer(&asked.ok_or(unasked)?, message)
+    }
+
+    fn say(&mut self, message: Message) -> Signed {
+        let heard = self.desk.may_hear(&self.link);
+        let shown = heard.and_then(|()| match &mut self.watch {
+            Some(watch) => watch.say(message),
+            None => Ok(message),
+        });
+        match shown.and_then(|message| self.link.seal_into(message, &mut self.body, false)) {
+            Ok(text) => Signed::Next(text),
+            Err(refusal) => {
+                tracing::error!(reason = %refusal, "a message of the server is not sent: {refusal}");
+                Signed::Dropped
+            }
+        }
+    }
+
+    /// Ends the request with an error of ours.
+    pub(in crate::listen) fn fail(&mut self, code: Code) -> Signed {
+        let Some(asked) = &self.asked else {
+            return Signed::Dropped;
+        };
+        self.done = true;
+        if let Some(watch) = &mut self.watch {
+            watch.fail(code);
+        }
+        let decision_id = self.link.decision_id();
+        tracing::warn!(
+            code = code.id(),
+            decision_id,
+            "answered with {}; {}",
+            code.id(),
+            code.advice()
+        );
+        let sealed = self
+            .link
+            .seal_failure_into(asked, code, &decision_id, &mut self.body);
+        match sealed {
+            Ok(text) => Signed::Last(text),
+            Err(refusal) => {
+                tracing::error!(error = %refusal, "an error could not be signed: {refusal}");
+                Signed::Dropped
+            }
+        }
+    }
+}
+
+/// What was never answered is not waited for any more: its id may be used again.
+impl Drop for Signing {
+    fn drop(&mut self) {
+        if let Some(asked) = self.asked.as_ref().filter(|_| !self.done) {
+            self.link.forget(asked);
+        }
+    }
+}
+
+/// An error without an id, under that one.
+fn about(message: &Message, asked: &Id) -> Result<Message, Refusal> {
+    let mut text = message.text().to_owned();
+    let named = Refusal::Message("an error without `id`");
+    let id = message.root().get("id").ok_or(named)?;
+    text.replace_range(id.span(), asked.as_str());
+    Message::parse(text)
+}

@@ -1,0 +1,221 @@
+//! Lists of all servers as one: every page of each, with names that say whose they are.
+
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use mcps_client::listen::Outward;
+use mcps_core::json::Value;
+use mcps_core::message::Message;
+use mcps_transport::http::client::Response;
+use tokio::task::JoinSet;
+
+use super::member::Member;
+use super::{All, answer, quoted};
+use crate::config::SEPARATOR;
+
+/// Pages of one list of one server.
+const MAX_PAGES: usize = 100;
+/// Things that one server lists.
+const MAX_LISTED: usize = 10_000;
+
+/// A method that lists, and what its result has.
+#[derive(Clone, Copy)]
+pub(super) struct List {
+    method: &'static str,
+    pub(super) kind: &'static str,
+    /// What tells one from another.
+    key: &'static str,
+    /// Whether that is prefixed.
+    prefixed: bool,
+}
+
+const LISTS: [List; 4] = [
+    List {
+        method: "tools/list",
+        kind: "tools",
+        key: "name",
+        prefixed: true,
+    },
+    List {
+        method: "prompts/list",
+        kind: "prompts",
+        key: "name",
+        prefixed: true,
+    },
+    List {
+        method: "resources/list",
+        kind: "resources",
+        key: "uri",
+        prefixed: false,
+    },
+    List {
+        method: "resources/templates/list",
+        kind: "resourceTemplates",
+        key: "uriTemplate",
+        prefixed: false,
+    },
+];
+
+/// What a method lists, if it does.
+pub(super) fn list(method: &str) -> Option<List> {
+    LISTS.into_iter().find(|list| list.method == method)
+}
+
+/// What one server lists: each thing's key and text.
+struct Found {
+    server: String,
+    pages: Vec<Message>,
+    complete: bool,
+}
+
+impl All {
+    /// Asks all of them and answers with what they have.
+    pub(super) async fn gather(&self, outward: Outward, list: List) -> Response {
+        let opening = self.opening();
+        let mut asking = JoinSet::new();
+        for member in self.members.values() {
+            let member = Arc::clone(member);
+            let (opening, asked) = (opening.clone(), again(&outward, outward.message.clone()));
+            asking.spawn(async move { pages(&member, asked, opening.as_ref()).await });
+        }
+        let mut found = Vec::new();
+        while let Some(pages) = asking.join_next().await {
+            found.extend(pages.ok());
+        }
+        found.sort_by(|one, other| one.server.cmp(&other.server));
+        let mut texts = Vec::new();
+        for found in &found {
+            self.label(found, list, &mut texts);
+        }
+        let modern = outward.message.meta().is_some_and(|meta| {
+            meta.get("io.modelcontextprotocol/protocolVersion")
+                .is_some()
+        });
+        let rest = if modern {
+            r#","resultType":"complete","ttlMs":0,"cacheScope":"private""#
+        } else {
+            ""
+        };
+        let result = format!(r#"{{"{}":[{}]{rest}}}"#, list.kind, texts.join(","));
+        answer(&outward.message, &result)
+    }
+
+    /// Adds what one server has, as callers are to know it.
+    fn label(&self, found: &Found, list: List, texts: &mut Vec<String>) {
+        let server = found.server.as_str();
+        let mut names = Vec::new();
+        let all = found.pages.iter().filter_map(|page| {
+            let listed = page.result()?.get(list.kind)?;
+            listed.as_array()
+        });
+        for value in all.flatten() {
+            let key = value.get(list.key);
+            let Some((key, name)) = key.and_then(|key| Some((key, key.as_str()?))) else {
+                continue;
+            };
+            names.push(name.clone().into_owned());
+            let shown = match list.kind {
+                "tools" => self.catalogue.learn(server, value),
+                "resources" => self.offer(server, &name),
+                "resourceTemplates" => self.offer_template(server, &name),
+                _ => true,
+            };
+            if !shown {
+                continue;
+            }
+            let mut text = value.raw().to_owned();
+            if list.prefixed {
+                let (start, from) = (value.span().start, key.span());
+                let span = from.start.saturating_sub(start)..from.end.saturating_sub(start);
+                text.replace_range(span, &quoted(&format!("{server}{SEPARATOR}{name}")));
+            }
+            texts.push(text);
+        }
+        if list.kind == "tools" && found.complete {
+            self.catalogue.complete(server, Some(&names));
+        }
+    }
+
+    /// Takes note of who offers a resource. The first who does has it: another of the same address
+    /// is not shown.
+    fn offer(&self, server: &str, uri: &str) -> bool {
+        match self.offers().resources.entry(uri.to_owned()) {
+            Entry::Occupied(held) => held.get() == server,
+            Entry::Vacant(free) => {
+                free.insert(server.to_owned());
+                true
+            }
+        }
+    }
+
+    fn offer_template(&self, server: &str, template: &str) -> bool {
+        let begin = template.split('{').next().unwrap_or_default();
+        let mut offers = self.offers();
+        let held = offers.templates.entry(begin.to_owned());
+        held.or_insert_with(|| server.to_owned()) == server
+    }
+}
+
+fn again(outward: &Outward, message: Message) -> Outward {
+    Outward {
+        message,
+        headers: outward.headers.clone(),
+        act: outward.act.clone(),
+    }
+}
+
+/// All pages of one server's list; none where it has no such list, or cannot be reached.
+async fn pages(member: &Arc<Member>, outward: Outward, opening: Option<&Message>) -> Found {
+    let mut found = Found {
+        server: member.name.clone(),
+        pages: Vec::new(),
+        complete: false,
+    };
+    let (mut cursor, mut count) = (None::<String>, 0);
+    while found.pages.len() < MAX_PAGES && count <= MAX_LISTED {
+        let Some(message) = page(&outward.message, cursor.as_deref()) else {
+            break;
+        };
+        let asked = member.listed(again(&outward, message), opening).await;
+        let Some(answer) = asked.filter(|answer| answer.result().is_some()) else {
+            break;
+        };
+        let next = answer.result().and_then(|result| result.get("nextCursor"));
+        let next = next
+            .and_then(Value::as_str)
+            .map(std::borrow::Cow::into_owned);
+        count += answer
+            .result()
+            .and_then(|result| LISTS.iter().find_map(|list| result.get(list.kind)))
+            .and_then(Value::as_array)
+            .map_or(0, |listed| listed.into_iter().count());
+        found.pages.push(answer);
+        cursor = next;
+        if cursor.is_none() {
+            found.complete = true;
+            break;
+        }
+    }
+    found
+}
+
+/// The request for one page: the caller's, with another cursor. Its own is never one of ours.
+fn page(message: &Message, cursor: Option<&str>) -> Option<Message> {
+    let id = message.id()?;
+    let method = message.method()?;
+    let mut params = Vec::new();
+    if let Some(meta) = message.params().and_then(|params| params.get("_meta")) {
+        params.push(format!(r#""_meta":{}"#, meta.raw()));
+    }
+    if let Some(cursor) = cursor {
+        params.push(format!(r#""cursor":{}"#, quoted(cursor)));
+    }
+    let params = match params.as_slice() {
+        [] => String::new(),
+        params => format!(r#","params":{{{}}}"#, params.join(",")),
+    };
+    Message::parse(format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"{params}}}"#
+    ))
+    .ok()
+}

@@ -1,0 +1,140 @@
+//! One request as the gateway judges it: who asks, for what, of which server.
+
+use std::sync::Arc;
+
+use mcps_client::link::Peer;
+use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
+use mcps_core::json::Value;
+use mcps_core::level::{Effective, TrustLevel};
+use mcps_core::message::Message;
+use mcps_core::passport::Kind;
+
+/// Who asks, as their passport says it; of what comes without a signature nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Principal {
+    /// The subject's name.
+    pub name: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// What kind of subject it is.
+    pub kind: Option<Kind>,
+    /// Its authority.
+    pub issuer: String,
+    /// The passport that it signed with.
+    pub passport_id: String,
+}
+
+impl Principal {
+    /// Who has proven to be the other end of a link.
+    #[must_use]
+    pub fn of(peer: &Peer) -> Self {
+        let passport = &peer.passport;
+        let ext = passport.ext();
+        Self {
+            name: passport.agent_name().to_owned(),
+            owner: ext.map(|ext| ext.owner.clone()).unwrap_or_default(),
+            kind: ext.map(|ext| ext.kind),
+            issuer: passport.issuer().to_owned(),
+            passport_id: passport.id().to_string(),
+        }
+    }
+}
+
+/// On whose behalf a request comes.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The tenant: what the passport says, else the one whose callers need not say who they are.
+    pub tenant: String,
+    /// Absent where nothing was signed.
+    pub principal: Option<Principal>,
+    /// What the caller's word is worth, and why; absent where nothing was signed.
+    pub trust: Option<Effective>,
+}
+
+impl Caller {
+    /// The effective level.
+    #[must_use]
+    pub fn level(&self) -> TrustLevel {
+        self.trust.map_or(TrustLevel::L0, Effective::level)
+    }
+}
+
+/// What a session is known by: nobody else's memory is ever looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionKey {
+    /// The tenant.
+    pub tenant: String,
+    /// Who: name and issuer, which renewal of a passport does not change. Absent where nothing was
+    /// signed.
+    pub principal: Option<(String, String)>,
+    /// The run that was signed, or the session that we named; absent where nothing ties one request
+    /// to another.
+    pub session: Option<String>,
+    /// Which endpoint it belongs to: a session of one is none of another.
+    pub route: String,
+}
+
+/// How a tool's definition stands to the one that was seen first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pinned {
+    /// It is the one.
+    Same,
+    /// Another, and nobody has approved it.
+    Changed,
+    /// Its server lists no such tool.
+    Unlisted,
+    /// Its server lists no tools at all.
+    Unknown,
+}
+
+/// A tool's definition.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// How it stands to the one that was seen first.
+    pub pinned: Pinned,
+    /// The definition as its server wrote it; absent where there is none.
+    pub text: Option<Arc<str>>,
+    /// Its hash.
+    pub hash: Option<Digest>,
+}
+
+/// What a request is about.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// The server; absent where it is about all of them.
+    pub server: Option<String>,
+    /// The tool, prompt or resource, as its server calls it.
+    pub name: Option<String>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What the caller and the log know the decision by.
+    pub decision_id: String,
+    /// Who asks.
+    pub caller: Caller,
+    /// Its session.
+    pub session: SessionKey,
+    /// When it came.
+    pub at: Timestamp,
+    /// The method.
+    pub method: String,
+    /// What it is about.
+    pub target: Target,
+    /// The request itself.
+    pub message: Message,
+    /// Of a call of a tool: its definition.
+    pub definition: Option<Definition>,
+    /// Which signed object of the caller's it is.
+    pub signed: Option<Digest>,
+}
+
+impl Call {
+    /// The arguments of a call of a tool or prompt.
+    #[must_use]
+    pub fn arguments(&self) -> Option<Value<'_>> {
+        self.message.params()?.get("arguments")
+    }
+}

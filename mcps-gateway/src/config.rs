@@ -1,0 +1,128 @@
+//! The configuration file: TOML, read strictly. A key that is unknown stops the start, since it
+//! may be a rule that somebody believes is in force.
+
+mod level;
+mod server;
+mod tenant;
+
+pub use level::Level;
+pub use server::{Server, Tool, ToolClass};
+pub use tenant::Tenant;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::GatewayError;
+
+/// What stands between a server's name and its tool's where all servers are one.
+pub const SEPARATOR: &str = "__";
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to listen at; port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
+    /// Under which URLs callers reach us, up to and including `/mcp`.
+    #[serde(default)]
+    pub public_url: Vec<String>,
+    /// Pages of these origins may call.
+    #[serde(default)]
+    pub allow_origin: Vec<String>,
+    /// Certificate chain, PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of it, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Where records go; standard output unless given.
+    pub record: Option<PathBuf>,
+    /// After how many seconds without use a session ends [default: 1800].
+    pub session_idle_s: Option<u64>,
+    /// The most sessions at a time, of each server and of all together [default: 1024].
+    pub max_sessions: Option<usize>,
+    /// The most of them of one caller that signs [default: 256].
+    pub max_sessions_per_caller: Option<usize>,
+    /// Who there is.
+    #[serde(default)]
+    pub tenant: BTreeMap<String, Tenant>,
+    /// What they may reach.
+    #[serde(default)]
+    pub server: Vec<Server>,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`GatewayError::Unreadable`]; [`GatewayError::Config`] with the line and what to write.
+    pub fn load(path: &Path) -> Result<Self, GatewayError> {
+        let text = std::fs::read_to_string(path).map_err(|source| GatewayError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text).map_err(|why| GatewayError::Config {
+            path: path.to_owned(),
+            why,
+        })
+    }
+
+    /// Reads the text of one.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What no single key can get wrong.
+    fn check(&self) -> Result<(), String> {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err("`tls_cert` and `tls_key` go together; write both or neither".to_owned());
+        }
+        for (name, tenant) in &self.tenant {
+            tenant.check(name)?;
+        }
+        let open: Vec<&str> = self.anonymous().collect();
+        if let [one, other, ..] = open.as_slice() {
+            return Err(format!(
+                "[tenant.{one}] and [tenant.{other}] are both anonymous, so that nobody could tell whose a caller without a name is; leave `anonymous = true` to one of them"
+            ));
+        }
+        for (at, server) in self.server.iter().enumerate() {
+            server.check(self)?;
+            let before = self.server.iter().take(at);
+            if before.into_iter().any(|other| other.name == server.name) {
+                return Err(format!(
+                    "two servers are named `{}`; give one of them another name",
+                    server.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The tenants whose callers need not say who they are.
+    fn anonymous(&self) -> impl Iterator<Item = &str> {
+        let all = self.tenant.iter().filter(|(_, tenant)| tenant.anonymous);
+        all.map(|(name, _)| name.as_str())
+    }
+}
+
+/// Whether a name can stand in a path and before a tool's name.
+fn is_name(text: &str) -> bool {
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let (first, last) = (text.bytes().next(), text.bytes().last());
+    text.len() <= 64
+        && ends(first)
+        && ends(last)
+        && text.bytes().all(part)
+        && !text.contains(SEPARATOR)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! `[[server]]`: one server, how it is reached, and what its callers and its tools are worth.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{Config, Level, SEPARATOR, is_name};
+
+/// One server.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Its name: the end of its path, and what its tools' names begin with where all are one.
+    pub name: String,
+    /// The one tenant that may reach it.
+    pub tenant: Option<String>,
+    /// The tenants that may reach it; with neither key, all.
+    pub tenants: Option<Vec<String>>,
+    /// The command that starts it.
+    pub command: Option<Vec<String>>,
+    /// Whether all who speak 2026-07-28 share one process of the command.
+    #[serde(default)]
+    pub shared: bool,
+    /// Where it is, over Streamable HTTP.
+    pub url: Option<String>,
+    /// Whether a `mcps-wrap` is there, with which messages are signed both ways.
+    #[serde(default)]
+    pub signed: bool,
+    /// The name in the passport that it must show.
+    pub passport: Option<String>,
+    /// The level that its passport must be worth [default: 2].
+    pub passport_level: Option<Level>,
+    /// Certificates that are trusted beside the machine's own, PEM.
+    pub ca_cert: Option<PathBuf>,
+    /// Whether another machine may be reached without TLS.
+    #[serde(default)]
+    pub allow_insecure_http: bool,
+    /// Headers of callers that it is to have, beside those of MCP.
+    #[serde(default)]
+    pub forward_headers: Vec<String>,
+    /// How many seconds an answer may take [default: 3600].
+    pub answer_s: Option<u64>,
+    /// The level from which on it may be called.
+    #[serde(default)]
+    pub min_level: Level,
+    /// Whether calls of tools that it does not list are passed on. Nobody knows what those do.
+    #[serde(default)]
+    pub pass_unlisted: bool,
+    /// What is known of its tools, by their own names.
+    #[serde(default)]
+    pub tool: BTreeMap<String, Tool>,
+}
+
+/// One tool.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// The level from which on it may be called, and is listed.
+    #[serde(default)]
+    pub min_level: Level,
+    /// What it does. What a server says of its own tools is only a hint.
+    #[serde(default)]
+    pub class: Vec<ToolClass>,
+}
+
+/// What a tool does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolClass {
+    /// Looks.
+    Read,
+    /// Changes.
+    Write,
+    /// Lets something out.
+    Send,
+    /// Runs something.
+    Execute,
+    /// Takes something away for good.
+    Destroy,
+    /// Costs money.
+    Spend,
+}
+
+impl Server {
+    pub(super) fn check(&self, config: &Config) -> Result<(), String> {
+        let name = &self.name;
+        if !is_name(name) {
+            return Err(format!(
+                "server `{name}`: write a name of letters, digits, `-`, `_` and `.`, at most 64 of them and without `{SEPARATOR}`"
+            ));
+        }
+        let wrong = |what: &str| Err(format!("server `{name}`: {what}"));
+        match (&self.command, &self.url) {
+            (Some(words), None) if words.is_empty() => {
+                return wrong("`command` is empty; write the program and its arguments");
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+            (Some(_), Some(_)) => return wrong("write `command` or `url`, not both"),
+            (None, None) => {
+                return wrong("write how it is reached: `command = [\"…\"]` or `url = \"…\"`");
+            }
+        }
+        let over_http = [
+            ("signed", self.signed),
+            ("ca_cert", self.ca_cert.is_some()),
+            ("allow_insecure_http", self.allow_insecure_http),
+            ("forward_headers", !self.forward_headers.is_empty()),
+        ];
+        if let Some((key, _)) = over_http
+            .iter()
+            .find(|(_, is)| *is && self.command.is_some())
+        {
+            return wrong(&format!(
+                "`{key}` is for a server with a `url`; leave it out"
+            ));
+        }
+        if self.shared && self.url.is_some() {
+            return wrong("`shared` is for a server with a `command`; leave it out");
+        }
+        if !self.signed && (self.passport.is_some() || self.passport_level.is_some()) {
+            return wrong("only a server that signs shows a passport; add `signed = true`");
+        }
+        if self.tenant.is_some() && self.tenants.is_some() {
+            return wrong("write `tenant` or `tenants`, not both");
+        }
+        for tenant in self.members() {
+            if !config.tenant.contains_key(tenant) {
+                return wrong(&format!(
+                    "there is no tenant `{tenant}`; add [tenant.{tenant}]"
+                ));
+            }
+        }
+        for header in &self.forward_headers {
+            if http::HeaderName::try_from(header.as_str()).is_err() {
+                return wrong(&format!("`{header}` in `forward_headers` is no header"));
+            }
+        }
+        Ok(())
+    }
+
+    fn members(&self) -> impl Iterator<Item = &String> {
+        let several = self.tenants.iter().flatten();
+        self.tenant.iter().chain(several)
+    }
+
+    /// Whether callers of that tenant may reach it.
+    #[must_use]
+    pub fn admits(&self, tenant: &str) -> bool {
+        let nobody_named = self.tenant.is_none() && self.tenants.is_none();
+        nobody_named || self.members().any(|member| member == tenant)
+    }
+}

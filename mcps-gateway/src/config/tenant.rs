@@ -1,0 +1,56 @@
+//! `[tenant.NAME]`: who may call, and from which level on.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{Level, is_name};
+
+/// One tenant. Its name is what its members' passports say (`ext.tenant`).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    /// The level from which on its callers may call anything.
+    #[serde(default)]
+    pub min_level: Level,
+    /// Whether callers that do not sign are taken for its own, at L0. Nobody knows who they are.
+    #[serde(default)]
+    pub anonymous: bool,
+    /// Files of its policies, beside the configuration's unless the path is absolute.
+    #[serde(default)]
+    pub policy: Vec<PathBuf>,
+    /// Whether the default pack is in force beside them.
+    #[serde(default = "yes")]
+    pub default_policy: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self {
+            min_level: Level::default(),
+            anonymous: false,
+            policy: Vec::new(),
+            default_policy: true,
+        }
+    }
+}
+
+impl Tenant {
+    pub(super) fn check(&self, name: &str) -> Result<(), String> {
+        if !is_name(name) {
+            return Err(format!(
+                "[tenant.{name}]: write a name of letters, digits, `-`, `_` and `.`"
+            ));
+        }
+        if self.anonymous && self.min_level > Level::default() {
+            return Err(format!(
+                "[tenant.{name}]: callers without a signature have L0, so `anonymous = true` lets nobody in from `min_level` on; leave out one of the two, or demand the level at a server or tool"
+            ));
+        }
+        Ok(())
+    }
+}

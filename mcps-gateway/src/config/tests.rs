@@ -1,0 +1,109 @@
+use mcps_core::level::TrustLevel;
+
+use super::Config;
+
+const GOOD: &str = r#"
+listen = "127.0.0.1:8443"
+
+[tenant.acme]
+min_level = 2
+
+[tenant.open]
+anonymous = true
+
+[[server]]
+name = "files"
+tenants = ["acme", "open"]
+command = ["npx", "-y", "files"]
+min_level = "L3"
+
+[server.tool.delete_file]
+min_level = 4
+class = ["destroy"]
+
+[[server]]
+name = "search"
+url = "https://search.example.com/mcp"
+"#;
+
+#[test]
+fn reads_tenants_servers_and_tools() {
+    let config = Config::parse(GOOD).unwrap();
+    let [files, search] = config.server.as_slice() else {
+        panic!("two servers");
+    };
+    assert_eq!(files.min_level.0, TrustLevel::L3);
+    assert_eq!(files.tool["delete_file"].min_level.0, TrustLevel::L4);
+    assert!(files.admits("acme") && files.admits("open") && !files.admits("other"));
+    assert!(search.admits("acme"), "a server without tenants is for all");
+}
+
+#[test]
+fn a_key_that_is_unknown_is_named_with_its_line() {
+    let why = Config::parse("listen = \"127.0.0.1:1\"\nmin_levle = 2\n").unwrap_err();
+    assert!(why.contains("line 2") && why.contains("min_levle"), "{why}");
+    let server = "[[server]]\nname = \"a\"\ncommand = [\"x\"]\n[server.tool.t]\nlevel = 2\n";
+    let why = Config::parse(server).unwrap_err();
+    assert!(why.contains("line 5") && why.contains("min_level"), "{why}");
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_with_what_to_write() {
+    let server = |rest: &str| format!("[[server]]\nname = \"a\"\n{rest}");
+    for (text, said) in [
+        (server(""), "`command = [\"…\"]` or `url = \"…\"`"),
+        (server("command = []"), "`command` is empty"),
+        (
+            server("command = [\"x\"]\nurl = \"http://localhost\""),
+            "not both",
+        ),
+        (
+            server("command = [\"x\"]\nsigned = true"),
+            "`signed` is for",
+        ),
+        (
+            server("url = \"http://localhost\"\nshared = true"),
+            "`shared` is for",
+        ),
+        (
+            server("url = \"http://localhost\"\npassport = \"p\""),
+            "add `signed = true`",
+        ),
+        (
+            server("command = [\"x\"]\ntenant = \"t\""),
+            "add [tenant.t]",
+        ),
+        (
+            server("command = [\"x\"]\nmin_level = 5"),
+            "0, 1, 2, 3 or 4",
+        ),
+        (
+            server("command = [\"x\"]\nmin_level = \"high\""),
+            "0, 1, 2, 3 or 4",
+        ),
+        (
+            "[[server]]\nname = \"a__b\"\ncommand = [\"x\"]".to_owned(),
+            "without `__`",
+        ),
+        (
+            "[[server]]\nname = \"../x\"\ncommand = [\"x\"]".to_owned(),
+            "write a name",
+        ),
+        (
+            "[tenant.a]\nanonymous = true\n[tenant.b]\nanonymous = true".to_owned(),
+            "both anonymous",
+        ),
+        (
+            "[tenant.a]\nanonymous = true\nmin_level = 1".to_owned(),
+            "leave out one",
+        ),
+        ("tls_cert = \"x\"".to_owned(), "go together"),
+        (
+            format!("{0}{0}", server("command = [\"x\"]\n")),
+            "another name",
+        ),
+    ] {
+        let why = Config::parse(&text).unwrap_err();
+        assert!(why.contains(said), "{text}: {why}");
+    }
+}

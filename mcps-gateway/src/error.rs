@@ -1,0 +1,49 @@
+//! What keeps the gateway from starting, in words for the person who runs it.
+
+use std::path::PathBuf;
+
+use mcps_client::error::ClientError;
+
+use crate::history::HistoryError;
+use crate::policy::PolicyErrors;
+
+/// A failure of the gateway's set-up; what callers are told is a code instead.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The configuration cannot be read.
+    #[error("cannot read {}: {source}; name the file with --config FILE", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The configuration is not what it should be.
+    #[error("{} is not a configuration: {why}", path.display())]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// Where, and what to write instead.
+        why: String,
+    },
+    /// The policies are not what they should be.
+    #[error("the policies do not load, so the last ones stay in force: {0}")]
+    Policy(PolicyErrors),
+    /// What happened before cannot be kept.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// Records cannot be written.
+    #[error("cannot open {} for records: {source}; name another file with --record FILE", path.display())]
+    Record {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What the client's library says.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The machine has no randomness.
+    #[error(transparent)]
+    Random(#[from] mcps_core::random::RandomError),
+}

@@ -1,0 +1,259 @@
+//! What sessions, callers and tenants did before: constant in size each, and written down before the
+//! call goes on, so that a restart forgets nothing that a rule could ask for.
+
+mod journal;
+
+pub use journal::{Found, Journal};
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mcps_core::clock::{Clock, Timestamp};
+use mcps_core::digest::Digest;
+
+use crate::call::Call;
+use crate::policy::{History, Memory, Policies, Scope};
+
+/// The most histories that are held. Beyond it the one that was used last the longest ago goes, and
+/// counts as one in which everything happened, should it come back.
+const MOST: usize = 50_000;
+
+/// Why nothing can be said of what happened before.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// It cannot be written down, so it must not happen.
+    #[error("what sessions do cannot be written to {}: {source}", path.display())]
+    Unwritable {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Whose history it is: a digest of who.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key(pub(crate) [u8; 32]);
+
+impl Key {
+    fn of(scope: Scope, parts: &[Option<&str>]) -> Self {
+        let mut text = vec![match scope {
+            Scope::Session => b's',
+            Scope::Principal => b'p',
+            Scope::Tenant => b't',
+        }];
+        for part in parts {
+            // Lengths keep the parts apart, and what is absent from what is empty.
+            match part {
+                None => text.push(0),
+                Some(part) => {
+                    text.push(1);
+                    let len = u64::try_from(part.len()).unwrap_or(u64::MAX);
+                    text.extend_from_slice(&len.to_le_bytes());
+                    text.extend_from_slice(part.as_bytes());
+                }
+            }
+        }
+        Self(*Digest::of(&text).as_bytes())
+    }
+
+    /// Session, caller and tenant of a call. The endpoint is not in it: who reads at one and sends at
+    /// another is in the same session.
+    fn three(call: &Call) -> [(Scope, Self); 3] {
+        let session = &call.session;
+        let tenant = Some(session.tenant.as_str());
+        let who = session.principal.as_ref();
+        let (name, issuer) = (who.map(|who| who.0.as_str()), who.map(|who| who.1.as_str()));
+        let run = session.session.as_deref();
+        [
+            (
+                Scope::Session,
+                Self::of(Scope::Session, &[tenant, name, issuer, run]),
+            ),
+            (
+                Scope::Principal,
+                Self::of(Scope::Principal, &[tenant, name, issuer]),
+            ),
+            (Scope::Tenant, Self::of(Scope::Tenant, &[tenant])),
+        ]
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    memory: Mutex<Memory>,
+    used: Mutex<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    held: HashMap<Key, Arc<Held>>,
+    /// What was stored and not asked for yet: it is read with the set that asks.
+    stored: HashMap<Key, Vec<u8>>,
+    /// What had to go.
+    gone: HashSet<Key>,
+    /// Something of what was stored could not be read: whoever is not among the rest may have done
+    /// anything.
+    damaged: bool,
+}
+
+/// All histories.
+#[derive(Debug)]
+pub struct Histories {
+    table: Mutex<Table>,
+    journal: Mutex<Journal>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The three histories of a call, locked.
+pub struct Scopes<'a> {
+    session: MutexGuard<'a, Memory>,
+    principal: MutexGuard<'a, Memory>,
+    tenant: MutexGuard<'a, Memory>,
+}
+
+impl Scopes<'_> {
+    /// To be asked.
+    #[must_use]
+    pub fn read(&self) -> History<'_> {
+        History {
+            session: &self.session,
+            principal: &self.principal,
+            tenant: &self.tenant,
+        }
+    }
+
+    /// Changes each of them.
+    pub fn change(&mut self, mut change: impl FnMut(&mut Memory)) {
+        change(&mut self.session);
+        change(&mut self.principal);
+        change(&mut self.tenant);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Histories {
+    /// Those that a journal has.
+    #[must_use]
+    pub fn new(journal: Journal, found: Found, clock: Arc<dyn Clock>) -> Self {
+        if found.damaged {
+            tracing::error!(
+                "a part of what sessions did before cannot be read: whose it was nobody knows, so of everybody \
+                 else every sensitive fact is assumed"
+            );
+        }
+        let table = Table {
+            stored: found.stored,
+            damaged: found.damaged,
+            ..Table::default()
+        };
+        Self {
+            table: Mutex::new(table),
+            journal: Mutex::new(journal),
+            clock,
+        }
+    }
+
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Does something under the locks of a call's histories, always taken in the same order, and writes
+    /// down what it changed before they are released.
+    ///
+    /// # Errors
+    /// [`HistoryError`]: then the call must not go on.
+    pub fn under<T>(
+        &self,
+        call: &Call,
+        policies: &Policies,
+        act: impl FnOnce(&mut Scopes<'_>) -> T,
+    ) -> Result<T, HistoryError> {
+        let keys = Key::three(call);
+        let held = keys.map(|(scope, key)| self.held(scope, key, policies));
+        let [session, principal, tenant] = &held;
+        let mut scopes = {
+            let tenant = lock(&tenant.memory);
+            let principal = lock(&principal.memory);
+            Scopes {
+                session: lock(&session.memory),
+                principal,
+                tenant,
+            }
+        };
+        let before = scopes.bytes();
+        let done = act(&mut scopes);
+        let after = scopes.bytes();
+        let changed = keys
+            .iter()
+            .zip(before)
+            .zip(after)
+            .filter(|((_, before), after)| before != after);
+        let entries: Vec<(Key, Vec<u8>)> = changed
+            .map(|(((_, key), _), after)| (*key, after))
+            .collect();
+        if !entries.is_empty() {
+            lock(&self.journal).append(&entries)?;
+        }
+        Ok(done)
+    }
+
+    fn held(&self, scope: Scope, key: Key, policies: &Policies) -> Arc<Held> {
+        let now = self.clock.now();
+        let mut table = lock(&self.table);
+        if let Some(held) = table.held.get(&key) {
+            *lock(&held.used) = now;
+            return Arc::clone(held);
+        }
+        if table.held.len() >= MOST {
+            table.make_room();
+        }
+        let stored = table.stored.remove(&key);
+        let memory = match stored {
+            Some(bytes) => policies.restore(scope, &bytes).unwrap_or_else(|error| {
+                tracing::error!(error = %error, "a history cannot be read, so everything counts as done: {error}");
+                policies.unknown(scope, now)
+            }),
+            None if table.damaged || table.gone.contains(&key) => policies.unknown(scope, now),
+            None => policies.fresh(scope, now),
+        };
+        let held = Arc::new(Held {
+            memory: Mutex::new(memory),
+            used: Mutex::new(now),
+        });
+        table.held.insert(key, Arc::clone(&held));
+        held
+    }
+}
+
+impl Scopes<'_> {
+    fn bytes(&self) -> [Vec<u8>; 3] {
+        [&self.session, &self.principal, &self.tenant].map(|memory| memory.to_bytes())
+    }
+}
+
+impl Table {
+    /// Lets a tenth of them go, those that were used last the longest ago.
+    fn make_room(&mut self) {
+        let mut ages: Vec<(Timestamp, Key)> = self
+            .held
+            .iter()
+            .filter(|(_, held)| Arc::strong_count(held) == 1)
+            .map(|(key, held)| (*lock(&held.used), *key))
+            .collect();
+        ages.sort_unstable_by_key(|(used, _)| *used);
+        for (_, key) in ages.into_iter().take(MOST / 10) {
+            self.held.remove(&key);
+            self.gone.insert(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

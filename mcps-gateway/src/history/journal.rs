@@ -1,0 +1,195 @@
+//! The file that histories are kept in: records one after the other, of which the last of each history
+//! counts. Each begins with its length and its checksum, so that a torn end is seen.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcps_core::clock::{Clock, Timestamp};
+
+use super::{HistoryError, Key};
+
+/// Beyond so many bytes since it was written anew, it is written anew.
+const ANEW_AFTER: u64 = 64 * 1024 * 1024;
+/// Histories that nothing was added to for so long are not kept.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Length, checksum of what follows, and checksum of these two: a length that is wrong must not look like
+/// a write that did not end.
+const HEAD: usize = 12;
+/// Key, time and length of one history.
+const ENTRY: usize = 32 + 8 + 4;
+
+/// A history and when it was written.
+type Kept = HashMap<Key, (Timestamp, Vec<u8>)>;
+
+/// What a journal has.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The histories.
+    pub stored: HashMap<Key, Vec<u8>>,
+    /// Something in the middle cannot be read: nobody knows whose history it was.
+    pub damaged: bool,
+}
+
+/// The file, open at its end.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    grown: u64,
+    clock: Arc<dyn Clock>,
+}
+
+impl Journal {
+    /// Opens or begins the file. An end that was torn off in the middle of a write is cut away: what it
+    /// was about did not go on.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<(Self, Found), HistoryError> {
+        let failed = |source| HistoryError::Unwritable {
+            path: path.to_owned(),
+            source,
+        };
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(failed(error)),
+        };
+        let (kept, damaged) = read(&bytes);
+        let file = anew(path, &kept, clock.now()).map_err(failed)?;
+        let journal = Self {
+            path: path.to_owned(),
+            file,
+            grown: 0,
+            clock,
+        };
+        let stored = kept.into_iter().map(|(key, (_, bytes))| (key, bytes));
+        let stored = stored.collect();
+        Ok((journal, Found { stored, damaged }))
+    }
+
+    /// Writes histories down, all of them or none.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub fn append(&mut self, entries: &[(Key, Vec<u8>)]) -> Result<(), HistoryError> {
+        let now = self.clock.now();
+        let entries = entries
+            .iter()
+            .map(|(key, bytes)| (key, now, bytes.as_slice()));
+        let record = record(entries);
+        self.write(&record)
+            .map_err(|source| HistoryError::Unwritable {
+                path: self.path.clone(),
+                source,
+            })
+    }
+
+    #[cfg(test)]
+    pub(super) fn replace(&mut self, file: File) {
+        self.file = file;
+    }
+
+    fn write(&mut self, record: &[u8]) -> io::Result<()> {
+        if self.grown >= ANEW_AFTER {
+            let (kept, _) = read(&std::fs::read(&self.path)?);
+            self.file = anew(&self.path, &kept, self.clock.now())?;
+            self.grown = 0;
+        }
+        let before = self.file.metadata()?.len();
+        if let Err(error) = self.file.write_all(record) {
+            // A part of it would make all that follows unreadable.
+            self.file.set_len(before)?;
+            return Err(error);
+        }
+        self.grown += u64::try_from(record.len()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+}
+
+fn record<'a>(entries: impl Iterator<Item = (&'a Key, Timestamp, &'a [u8])>) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (key, at, bytes) in entries {
+        body.extend_from_slice(&key.0);
+        body.extend_from_slice(&at.as_millis().to_le_bytes());
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        body.extend_from_slice(&len.to_le_bytes());
+        body.extend_from_slice(bytes);
+    }
+    let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let mut record = Vec::with_capacity(HEAD + body.len());
+    record.extend_from_slice(&len.to_le_bytes());
+    record.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+    record.extend_from_slice(&crc32fast::hash(&record).to_le_bytes());
+    record.extend_from_slice(&body);
+    record
+}
+
+/// Writes the file anew with what is not too old, and opens it at its end.
+fn anew(path: &Path, kept: &Kept, now: Timestamp) -> io::Result<File> {
+    let next = path.with_extension("next");
+    let mut file = File::create(&next)?;
+    for (key, (at, bytes)) in kept {
+        if *at >= now.minus(KEPT) {
+            file.write_all(&record([(key, *at, bytes.as_slice())].into_iter()))?;
+        }
+    }
+    file.sync_all()?;
+    std::fs::rename(&next, path)?;
+    OpenOptions::new().append(true).open(path)
+}
+
+/// The last of each history, and whether anything before the end could not be read.
+fn read(bytes: &[u8]) -> (Kept, bool) {
+    let mut kept = Kept::new();
+    let mut rest = bytes;
+    while let Some((head, after)) = rest.split_at_checked(HEAD) {
+        let (says, of_head) = head.split_at(HEAD - 4);
+        if crc32fast::hash(says) != number(of_head) {
+            return (kept, true);
+        }
+        let (len, sum) = says.split_at(4);
+        let len = usize::try_from(number(len)).unwrap_or(usize::MAX);
+        let Some((body, after)) = after.split_at_checked(len) else {
+            // The last write did not end.
+            return (kept, false);
+        };
+        if crc32fast::hash(body) != number(sum) || !take(body, &mut kept) {
+            return (kept, true);
+        }
+        rest = after;
+    }
+    (kept, false)
+}
+
+fn take(mut body: &[u8], kept: &mut Kept) -> bool {
+    while !body.is_empty() {
+        let Some((head, after)) = body.split_at_checked(ENTRY) else {
+            return false;
+        };
+        let (key, head) = head.split_at(32);
+        let (at, len) = head.split_at(8);
+        let (Ok(key), Ok(at)) = (key.try_into(), at.try_into()) else {
+            return false;
+        };
+        let len = usize::try_from(number(len)).unwrap_or(usize::MAX);
+        let Some((bytes, after)) = after.split_at_checked(len) else {
+            return false;
+        };
+        let at = Timestamp::from_millis(i64::from_le_bytes(at));
+        kept.insert(Key(key), (at, bytes.to_vec()));
+        body = after;
+    }
+    true
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    bytes.try_into().map_or(0, u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+use std::sync::Arc;
+
+use mcps_core::clock::{Clock, ManualClock, Timestamp};
+use mcps_core::message::Message;
+
+use super::{Histories, Journal};
+use crate::call::{Call, Caller, SessionKey, Target};
+use crate::policy::{
+    Action, Classes, Definition, Levels, Policies, Principal, Question, ResultView, Sources,
+    ToolFacts,
+};
+
+const FACTS: &str = r#"
+version = 1
+[[fact]]
+id = "secret"
+on = "result"
+when = { path = ["**/.ssh/**"] }
+[[fact]]
+id = "out"
+on = "call"
+when = { tool = ["send"] }
+[[sequence]]
+id = "leak"
+match = "secret ; out"
+within = "1h"
+then = "deny"
+reason = "no"
+[[sequence]]
+id = "leak-of-the-caller"
+match = "secret ; out"
+within = "1h"
+scope = "principal"
+then = "alert"
+reason = "no"
+"#;
+
+fn policies() -> Policies {
+    let permit = r#"@id("all") permit (principal, action, resource);"#;
+    let sources = Sources::new().with("p.toml", FACTS).unwrap();
+    Policies::load(&sources.with("p.cedar", permit).unwrap()).unwrap()
+}
+
+struct Stand {
+    folder: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    policies: Policies,
+}
+
+impl Stand {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000))),
+            policies: policies(),
+        }
+    }
+
+    fn open(&self) -> Histories {
+        let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
+        let file = self.folder.path().join("histories");
+        let (journal, found) = Journal::open(&file, Arc::clone(&clock)).unwrap();
+        Histories::new(journal, found, clock)
+    }
+
+    fn question<'a>(&self, tool: &'a str, message: &'a Message) -> Question<'a> {
+        Question {
+            action: Action::CallTool,
+            tenant: "acme",
+            principal: Principal {
+                kind: "agent",
+                name: "a",
+                owner: "o",
+                groups: &[],
+                claims: None,
+            },
+            server: "s",
+            server_tenant: "acme",
+            name: tool,
+            arguments: message.params().and_then(|params| params.get("arguments")),
+            tool: ToolFacts {
+                class: Classes::default(),
+                ..ToolFacts::default()
+            },
+            level: Levels::all(mcps_core::level::TrustLevel::L2),
+            definition: Definition::default(),
+            approvals: &[],
+            now: self.clock.now(),
+        }
+    }
+
+    fn reads(&self, histories: &Histories, session: &str) {
+        let call = call(session, r#"{"path":"/home/u/.ssh/id_rsa"}"#);
+        let question = self.question("read", &call.message);
+        let facts = self.policies.classify(&question);
+        histories
+            .under(&call, &self.policies, |scopes| {
+                let view = ResultView::default();
+                let release = self
+                    .policies
+                    .decide_result(&question, &facts, &view, &scopes.read());
+                scopes.change(|memory| {
+                    self.policies.commit_result(memory, &release, question.now);
+                });
+            })
+            .unwrap();
+    }
+
+    fn may_send(&self, histories: &Histories, session: &str) -> bool {
+        let call = call(session, r#"{"to":"x@example.com"}"#);
+        let question = self.question("send", &call.message);
+        let facts = self.policies.classify(&question);
+        let decided = histories.under(&call, &self.policies, |scopes| {
+            let decision = self.policies.decide(&question, &facts, &scopes.read());
+            scopes.change(|memory| self.policies.commit_denied(memory, &decision, question.now));
+            decision.is_allowed()
+        });
+        decided.unwrap()
+    }
+}
+
+fn call(session: &str, arguments: &str) -> Call {
+    let text = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{arguments}}}}}"#
+    );
+    Call {
+        decision_id: String::new(),
+        caller: Caller {
+            tenant: "acme".to_owned(),
+            principal: None,
+            trust: None,
+        },
+        session: SessionKey {
+            tenant: "acme".to_owned(),
+            principal: Some(("a".to_owned(), "ta".to_owned())),
+            session: Some(session.to_owned()),
+            route: "files".to_owned(),
+        },
+        at: Timestamp::from_millis(0),
+        method: "tools/call".to_owned(),
+        target: Target::default(),
+        message: Message::parse(text).unwrap(),
+        definition: None,
+        signed: None,
+    }
+}
+
+#[test]
+fn what_one_session_did_is_remembered_of_it_and_of_no_other() {
+    let stand = Stand::new();
+    let histories = stand.open();
+    assert!(stand.may_send(&histories, "one"));
+    stand.reads(&histories, "one");
+    assert!(!stand.may_send(&histories, "one"));
+    assert!(stand.may_send(&histories, "two"));
+}
+
+#[test]
+fn a_session_is_the_same_at_every_endpoint() {
+    let one = call("one", "{}");
+    let mut other = one.clone();
+    other.session.route = "mail".to_owned();
+    assert_eq!(super::Key::three(&one), super::Key::three(&other));
+    other.session.session = None;
+    assert_ne!(super::Key::three(&one)[0], super::Key::three(&other)[0]);
+    assert_eq!(super::Key::three(&one)[1], super::Key::three(&other)[1]);
+    other.session.principal = Some(("a".to_owned(), "tb".to_owned()));
+    assert_ne!(super::Key::three(&one)[1], super::Key::three(&other)[1]);
+}
+
+#[test]
+fn a_restart_forgets_nothing() {
+    let stand = Stand::new();
+    let histories = stand.open();
+    stand.reads(&histories, "one");
+    drop(histories);
+    let histories = stand.open();
+    assert!(!stand.may_send(&histories, "one"));
+    assert!(stand.may_send(&histories, "two"));
+}
+
+#[test]
+fn where_a_part_cannot_be_read_everything_is_assumed() {
+    let stand = Stand::new();
+    let histories = stand.open();
+    stand.reads(&histories, "one");
+    stand.reads(&histories, "two");
+    drop(histories);
+    let file = stand.folder.path().join("histories");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let histories = stand.open();
+    for session in ["one", "two", "three"] {
+        assert!(!stand.may_send(&histories, session), "{session}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_down_does_not_happen() {
+    let stand = Stand::new();
+    let histories = stand.open();
+    stand.reads(&histories, "one");
+    // Its file is read-only from now on: the descriptor is of another file.
+    let read_only = std::fs::File::open("/dev/null").unwrap();
+    super::lock(&histories.journal).replace(read_only);
+    let call = call("two", r#"{"path":"/home/u/.ssh/id_rsa"}"#);
+    let question = stand.question("read", &call.message);
+    let facts = stand.policies.classify(&question);
+    let done = histories.under(&call, &stand.policies, |scopes| {
+        let view = ResultView::default();
+        let release = stand
+            .policies
+            .decide_result(&question, &facts, &view, &scopes.read());
+        scopes.change(|memory| {
+            stand.policies.commit_result(memory, &release, question.now);
+        });
+    });
+    assert!(done.is_err());
+}

@@ -1,0 +1,94 @@
+//! Who decides: minimum levels here, policies behind the same door.
+
+mod levels;
+mod policies;
+
+pub use levels::Levels;
+pub use policies::{PolicyJudge, Sets};
+
+use mcps_core::code::Code;
+use mcps_core::digest::Digest;
+use mcps_core::message::Message;
+
+use crate::call::{Call, Caller};
+
+/// Why a request goes no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What the caller is told.
+    pub code: Code,
+    /// Which rule decided, for the record.
+    pub rule: String,
+    /// Why, in a sentence for the operator.
+    pub reason: String,
+    /// What it rests on.
+    pub grounds: Grounds,
+}
+
+/// What a decision rests on, for the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grounds {
+    /// Digest of the policies; absent where none were asked.
+    pub policy: Option<Digest>,
+    /// Every rule and sequence that decided.
+    pub rules: Vec<String>,
+    /// The facts of the call.
+    pub facts: Vec<String>,
+    /// The sequences that it completes.
+    pub fired: Vec<String>,
+    /// What would have refused it and is only tried.
+    pub observed: Vec<String>,
+}
+
+impl Denial {
+    /// One.
+    #[must_use]
+    pub fn new(code: Code, rule: &str, reason: String) -> Self {
+        Self {
+            code,
+            rule: rule.to_owned(),
+            reason,
+            grounds: Grounds::default(),
+        }
+    }
+}
+
+/// That a request may go on, and by which rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permit {
+    /// Which rule decided.
+    pub rule: String,
+    /// What it rests on.
+    pub grounds: Grounds,
+}
+
+/// Something that a list shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    /// The server that offers it.
+    pub server: &'a str,
+    /// `tools`, `prompts`, `resources` or `resourceTemplates`.
+    pub kind: &'static str,
+    /// What it is called there.
+    pub name: &'a str,
+}
+
+/// Decides about requests. Nothing here waits for anybody: what has to be asked for is asked before.
+pub trait Judge: Send + Sync {
+    /// Whether a request may go on. Called once for each request, and what it changes in the memory
+    /// of the session is there for the next before this one is forwarded.
+    ///
+    /// # Errors
+    /// Why it may not.
+    fn decide(&self, call: &Call) -> Result<Permit, Denial>;
+
+    /// Whether a caller is shown something. What they may not call they do not see, but a rule on
+    /// arguments hides nothing.
+    fn shows(&self, caller: &Caller, listed: Listed<'_>) -> bool;
+
+    /// The server has answered a request that went on; its caller does not have the answer yet.
+    ///
+    /// # Errors
+    /// Why the caller is not to have it.
+    fn answered(&self, call: &Call, answer: &Message) -> Result<(), Denial>;
+}

@@ -1,0 +1,101 @@
+//! Minimum levels by tenant, server and tool: the highest of them counts.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mcps_core::code::Code;
+use mcps_core::level::TrustLevel;
+use mcps_core::message::Message;
+
+use super::{Denial, Judge, Listed, Permit};
+use crate::call::{Call, Caller, Target};
+use crate::config::Config;
+
+/// What the configuration in force demands.
+#[derive(Debug)]
+pub struct Levels {
+    config: Arc<ArcSwap<Config>>,
+}
+
+impl Levels {
+    /// By this configuration, whatever it is at the moment.
+    #[must_use]
+    pub const fn new(config: Arc<ArcSwap<Config>>) -> Self {
+        Self { config }
+    }
+
+    /// The level that a target asks for, and who asks for it.
+    fn need(&self, tenant: &str, target: &Target) -> (TrustLevel, String) {
+        let config = self.config.load();
+        let mut need = (TrustLevel::L0, "min_level".to_owned());
+        let mut raise = |level: TrustLevel, rule: String| {
+            if level > need.0 {
+                need = (level, rule);
+            }
+        };
+        if let Some(known) = config.tenant.get(tenant) {
+            raise(known.min_level.0, format!("tenant.{tenant}.min_level"));
+        }
+        let server = target.server.as_deref();
+        let server = server.and_then(|name| config.server.iter().find(|known| known.name == name));
+        if let Some(server) = server {
+            raise(
+                server.min_level.0,
+                format!("server.{}.min_level", server.name),
+            );
+            let tool = target.name.as_deref();
+            if let Some((name, tool)) = tool.and_then(|name| server.tool.get_key_value(name)) {
+                let rule = format!("server.{}.tool.{name}.min_level", server.name);
+                raise(tool.min_level.0, rule);
+            }
+        }
+        need
+    }
+
+    /// Whether a caller has the level that a target asks for.
+    ///
+    /// # Errors
+    /// [`Code::TrustTooLow`].
+    pub fn require(&self, caller: &Caller, target: &Target) -> Result<(), Denial> {
+        self.admits(&caller.tenant, caller.level(), target)
+    }
+
+    /// Whether somebody of that tenant with that level has the level that a target asks for.
+    ///
+    /// # Errors
+    /// [`Code::TrustTooLow`].
+    pub fn admits(&self, tenant: &str, have: TrustLevel, target: &Target) -> Result<(), Denial> {
+        let (need, rule) = self.need(tenant, target);
+        if have >= need {
+            return Ok(());
+        }
+        let reason = format!("effective trust level {have} is below the required {need}");
+        Err(Denial::new(Code::TrustTooLow, &rule, reason))
+    }
+}
+
+impl Judge for Levels {
+    fn decide(&self, call: &Call) -> Result<Permit, Denial> {
+        self.require(&call.caller, &call.target)?;
+        Ok(Permit {
+            rule: "min_level".to_owned(),
+            ..Permit::default()
+        })
+    }
+
+    fn shows(&self, caller: &Caller, listed: Listed<'_>) -> bool {
+        let target = Target {
+            server: Some(listed.server.to_owned()),
+            // Levels are of tools; a prompt of the same name is none.
+            name: (listed.kind == "tools").then(|| listed.name.to_owned()),
+        };
+        self.require(caller, &target).is_ok()
+    }
+
+    fn answered(&self, _: &Call, _: &Message) -> Result<(), Denial> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

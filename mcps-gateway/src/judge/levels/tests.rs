@@ -1,0 +1,60 @@
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mcps_core::code::Code;
+use mcps_core::level::TrustLevel;
+
+use super::Levels;
+use crate::call::Target;
+use crate::config::Config;
+
+const CONFIG: &str = r#"
+[tenant.strict]
+min_level = 4
+[tenant.lax]
+min_level = 2
+[[server]]
+name = "files"
+command = ["files"]
+[server.tool.delete]
+min_level = 3
+"#;
+
+fn target(tool: Option<&str>) -> Target {
+    Target {
+        server: Some("files".to_owned()),
+        name: tool.map(str::to_owned),
+    }
+}
+
+#[test]
+fn one_tenant_demands_of_a_server_what_another_does_not() {
+    let config = Config::parse(CONFIG).unwrap();
+    let levels = Levels::new(Arc::new(ArcSwap::from_pointee(config)));
+    for (tenant, tool, need) in [
+        ("strict", None, TrustLevel::L4),
+        ("strict", Some("delete"), TrustLevel::L4),
+        ("lax", None, TrustLevel::L2),
+        ("lax", Some("look"), TrustLevel::L2),
+        ("lax", Some("delete"), TrustLevel::L3),
+    ] {
+        for have in TrustLevel::ALL {
+            let admitted = levels.admits(tenant, have, &target(tool));
+            assert_eq!(admitted.is_ok(), have >= need, "{tenant} {tool:?} {have}");
+            if let Err(denial) = admitted {
+                assert_eq!(denial.code, Code::TrustTooLow);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_level_counts_from_the_moment_it_is_demanded() {
+    let config = Arc::new(ArcSwap::from_pointee(Config::parse(CONFIG).unwrap()));
+    let levels = Levels::new(Arc::clone(&config));
+    let admits = |levels: &Levels| levels.admits("lax", TrustLevel::L2, &target(None)).is_ok();
+    assert!(admits(&levels));
+    let stricter = CONFIG.replace("min_level = 2", "min_level = 3");
+    config.store(Arc::new(Config::parse(&stricter).unwrap()));
+    assert!(!admits(&levels));
+}

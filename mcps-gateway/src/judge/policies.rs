@@ -1,0 +1,422 @@
+//! Policies: facts of the call, what its session, caller and tenant did before, and the rules, all under
+//! the locks of those histories.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mcps_core::code::Code;
+use mcps_core::json::{Document, Value};
+use mcps_core::level::TrustLevel;
+use mcps_core::message::Message;
+
+use super::{Denial, Grounds, Judge, Levels, Listed, Permit};
+use crate::call::{Call, Caller, Pinned};
+use crate::config::{Config, ToolClass};
+use crate::error::GatewayError;
+use crate::history::{Histories, HistoryError};
+use crate::policy::{
+    Action, Class, Classes, Decision, Definition, History, Levels as Asked, Memory, Policies,
+    Principal, Question, ResultView, Scope, Sources, Then, ToolFacts, Verdict,
+};
+
+/// The sets in force, one for each tenant.
+#[derive(Debug)]
+pub struct Sets {
+    own: BTreeMap<String, Arc<Set>>,
+    /// Of whoever has none.
+    usual: Arc<Set>,
+}
+
+/// A set, and a history in which nothing happened.
+#[derive(Debug)]
+struct Set {
+    policies: Policies,
+    blank: [Memory; 3],
+}
+
+impl Set {
+    fn load(sources: &Sources) -> Result<Self, GatewayError> {
+        let policies = Policies::load(sources).map_err(GatewayError::Policy)?;
+        let zero = mcps_core::clock::Timestamp::from_millis(0);
+        let blank = [Scope::Session, Scope::Principal, Scope::Tenant]
+            .map(|scope| policies.fresh(scope, zero));
+        Ok(Self { policies, blank })
+    }
+
+    fn nothing(&self) -> History<'_> {
+        let [session, principal, tenant] = &self.blank;
+        History {
+            session,
+            principal,
+            tenant,
+        }
+    }
+}
+
+impl Sets {
+    /// The sets that a configuration names. Relative paths are beside it. All of them or none.
+    ///
+    /// # Errors
+    /// [`GatewayError::Unreadable`], [`GatewayError::Policy`] with every fault.
+    pub fn load(config: &Config, beside: &Path) -> Result<Self, GatewayError> {
+        let mut own = BTreeMap::new();
+        for (name, tenant) in &config.tenant {
+            if tenant.policy.is_empty() && tenant.default_policy {
+                continue;
+            }
+            let mut sources = match tenant.default_policy {
+                true => Sources::default_pack(),
+                false => Sources::new(),
+            };
+            for file in &tenant.policy {
+                let path = beside.join(file);
+                let text = std::fs::read_to_string(&path);
+                let text = text.map_err(|source| GatewayError::Unreadable { path, source })?;
+                let file = file.to_string_lossy();
+                sources = sources.with(file, text).map_err(GatewayError::Policy)?;
+            }
+            own.insert(name.clone(), Arc::new(Set::load(&sources)?));
+        }
+        let usual = Arc::new(Set::load(&Sources::default_pack())?);
+        Ok(Self { own, usual })
+    }
+
+    fn of(&self, tenant: &str) -> &Arc<Set> {
+        self.own.get(tenant).unwrap_or(&self.usual)
+    }
+}
+
+/// Decides by minimum levels and policies.
+#[derive(Debug)]
+pub struct PolicyJudge {
+    levels: Levels,
+    config: Arc<ArcSwap<Config>>,
+    sets: Arc<ArcSwap<Sets>>,
+    histories: Histories,
+}
+
+impl PolicyJudge {
+    /// By that configuration and those sets, whatever they are at the moment.
+    #[must_use]
+    pub fn new(
+        config: Arc<ArcSwap<Config>>,
+        sets: Arc<ArcSwap<Sets>>,
+        histories: Histories,
+    ) -> Self {
+        Self {
+            levels: Levels::new(Arc::clone(&config)),
+            config,
+            sets,
+            histories,
+        }
+    }
+
+    fn decided(
+        &self,
+        call: &Call,
+        set: &Set,
+        question: &Question<'_>,
+    ) -> Result<Decision, HistoryError> {
+        let policies = &set.policies;
+        let facts = policies.classify(question);
+        self.histories.under(call, policies, |scopes| {
+            let decision = policies.decide(question, &facts, &scopes.read());
+            let allowed = decision.is_allowed();
+            scopes.change(|memory| {
+                if allowed {
+                    policies.commit_call(memory, &decision, question.now);
+                } else {
+                    policies.commit_denied(memory, &decision, question.now);
+                }
+            });
+            decision
+        })
+    }
+
+    fn grounds(set: &Set, decision: &Decision) -> Grounds {
+        Grounds {
+            policy: Some(*set.policies.digest()),
+            rules: decision.because.iter().map(|it| it.rule.clone()).collect(),
+            facts: decision.facts.clone(),
+            fired: decision.fired.clone(),
+            observed: decision.observed.clone(),
+        }
+    }
+}
+
+impl Judge for PolicyJudge {
+    fn decide(&self, call: &Call) -> Result<Permit, Denial> {
+        self.levels.require(&call.caller, &call.target)?;
+        let (config, sets) = (self.config.load(), self.sets.load());
+        let set = sets.of(&call.caller.tenant);
+        let shown = Shown::of(call);
+        let subject = Subject::of(&config, call, &shown);
+        let decision = match self.decided(call, set, &subject.question(call)) {
+            Ok(decision) => decision,
+            Err(error) => {
+                return Err(Denial::new(
+                    Code::RecordUnavailable,
+                    "history",
+                    error.to_string(),
+                ));
+            }
+        };
+        let grounds = Self::grounds(set, &decision);
+        warn(call, &decision.then, &decision.fired);
+        if let Some(error) = &decision.error {
+            tracing::error!(
+                decision_id = call.decision_id,
+                "a rule could not be evaluated: {error}"
+            );
+        }
+        let because = decision.because.first();
+        let reason = because.map_or("no rule permits it", |because| because.reason.as_str());
+        match &decision.verdict {
+            Verdict::Allow => Ok(Permit {
+                rule: decision.rule().to_owned(),
+                grounds,
+            }),
+            Verdict::Deny => Err(Denial {
+                grounds,
+                ..Denial::new(Code::Denied, decision.rule(), reason.to_owned())
+            }),
+            Verdict::NeedsApproval(wanted) => {
+                let wanted = wanted
+                    .iter()
+                    .map(|approve| format!("{} of group {}", approve.quorum, approve.group));
+                let wanted = wanted.collect::<Vec<_>>().join(" and ");
+                let reason = format!("{reason} It takes the approval of {wanted}.");
+                Err(Denial {
+                    grounds,
+                    ..Denial::new(Code::ApprovalNeeded, decision.rule(), reason)
+                })
+            }
+        }
+    }
+
+    fn shows(&self, caller: &Caller, listed: Listed<'_>) -> bool {
+        if !self.levels.shows(caller, listed) {
+            return false;
+        }
+        let (config, sets) = (self.config.load(), self.sets.load());
+        let set = sets.of(&caller.tenant);
+        let action = match listed.kind {
+            "tools" => Action::SeeTool,
+            "prompts" => Action::SeePrompt,
+            _ => Action::SeeResource,
+        };
+        let subject = Subject {
+            action,
+            caller,
+            server: listed.server,
+            server_tenant: server_tenant(&config, listed.server, &caller.tenant),
+            name: listed.name,
+            class: class(&config, listed.server, listed.name, action),
+            definition: None,
+            pinned: None,
+        };
+        let question = subject.asked(None, self.histories.now());
+        let policies = &set.policies;
+        let facts = policies.classify(&question);
+        policies
+            .decide(&question, &facts, &set.nothing())
+            .is_allowed()
+    }
+
+    fn answered(&self, call: &Call, answer: &Message) -> Result<(), Denial> {
+        let (config, sets) = (self.config.load(), self.sets.load());
+        let set = sets.of(&call.caller.tenant);
+        let shown = Shown::of(call);
+        let subject = Subject::of(&config, call, &shown);
+        let question = subject.asked(call.arguments(), self.histories.now());
+        let failed = answer.result().and_then(|result| result.get("isError"));
+        let failed = failed.and_then(Value::as_bool).unwrap_or(false);
+        let view = ResultView {
+            is_error: failed || answer.error().is_some(),
+            bytes: u64::try_from(answer.text().len()).unwrap_or(u64::MAX),
+            findings: &[],
+        };
+        let policies = &set.policies;
+        let facts = policies.classify(&question);
+        let release = self.histories.under(call, policies, |scopes| {
+            let release = policies.decide_result(&question, &facts, &view, &scopes.read());
+            scopes.change(|memory| policies.commit_result(memory, &release, question.now));
+            release
+        });
+        let release = release
+            .map_err(|error| Denial::new(Code::RecordUnavailable, "history", error.to_string()))?;
+        let fired: Vec<String> = release.because.iter().map(|it| it.rule.clone()).collect();
+        warn(call, &release.then, &fired);
+        if release.allowed {
+            return Ok(());
+        }
+        let because = release.because.first();
+        let rule = because.map_or("default", |because| because.rule.as_str());
+        let reason = because.map_or("", |because| because.reason.as_str());
+        Err(Denial {
+            grounds: Grounds {
+                policy: Some(*policies.digest()),
+                rules: fired,
+                facts: release.facts,
+                ..Grounds::default()
+            },
+            ..Denial::new(Code::Denied, rule, reason.to_owned())
+        })
+    }
+}
+
+/// Says what a sequence asks for beside a refusal.
+fn warn(call: &Call, then: &[Then], fired: &[String]) {
+    for then in then {
+        let sequences = fired.join(", ");
+        match then {
+            Then::Alert => tracing::warn!(
+                decision_id = call.decision_id,
+                tenant = call.caller.tenant,
+                sequences,
+                "a sequence raises an alert: {sequences}"
+            ),
+            Then::StopSession => tracing::warn!(
+                decision_id = call.decision_id,
+                tenant = call.caller.tenant,
+                sequences,
+                "a session is stopped: {sequences}"
+            ),
+            Then::LowerTrust(level) => tracing::warn!(
+                decision_id = call.decision_id,
+                tenant = call.caller.tenant,
+                %level,
+                sequences,
+                "trust is lowered to {level}: {sequences}"
+            ),
+            Then::Deny | Then::Approve(_) => {}
+        }
+    }
+}
+
+/// A tool's definition, read.
+struct Shown(Option<Document>);
+
+impl Shown {
+    fn of(call: &Call) -> Self {
+        let text = call
+            .definition
+            .as_ref()
+            .and_then(|known| known.text.as_ref());
+        Self(text.and_then(|text| Document::parse(text.as_bytes().to_vec()).ok()))
+    }
+}
+
+fn server_tenant<'a>(config: &'a Config, server: &str, caller: &'a str) -> &'a str {
+    let known = config.server.iter().find(|known| known.name == server);
+    let own = known.and_then(|known| known.tenant.as_deref());
+    own.unwrap_or(caller)
+}
+
+fn class(config: &Config, server: &str, name: &str, action: Action<'_>) -> Classes {
+    if !matches!(action, Action::CallTool | Action::SeeTool) {
+        return Classes::default();
+    }
+    let known = config.server.iter().find(|known| known.name == server);
+    let tool = known.and_then(|known| known.tool.get(name));
+    let classes = tool.map(|tool| tool.class.as_slice()).unwrap_or_default();
+    classes.iter().fold(Classes::default(), |set, class| {
+        set.with(match class {
+            ToolClass::Read => Class::Read,
+            ToolClass::Write => Class::Write,
+            ToolClass::Send => Class::Send,
+            ToolClass::Execute => Class::Execute,
+            ToolClass::Destroy => Class::Destroy,
+            ToolClass::Spend => Class::Spend,
+        })
+    })
+}
+
+/// What a question is about, borrowed from the call and the configuration.
+struct Subject<'a> {
+    action: Action<'a>,
+    caller: &'a Caller,
+    server: &'a str,
+    server_tenant: &'a str,
+    name: &'a str,
+    class: Classes,
+    definition: Option<&'a Document>,
+    pinned: Option<Pinned>,
+}
+
+impl<'a> Subject<'a> {
+    fn of(config: &'a Config, call: &'a Call, shown: &'a Shown) -> Self {
+        let server = call.target.server.as_deref().unwrap_or_default();
+        let name = call.target.name.as_deref().unwrap_or_default();
+        let action = Action::from_method(&call.method);
+        Self {
+            action,
+            caller: &call.caller,
+            server,
+            server_tenant: server_tenant(config, server, &call.caller.tenant),
+            name,
+            class: class(config, server, name, action),
+            definition: shown.0.as_ref(),
+            pinned: call.definition.as_ref().map(|known| known.pinned),
+        }
+    }
+
+    fn question(&self, call: &'a Call) -> Question<'_> {
+        self.asked(call.arguments(), call.at)
+    }
+
+    fn asked<'b>(
+        &'b self,
+        arguments: Option<Value<'b>>,
+        now: mcps_core::clock::Timestamp,
+    ) -> Question<'b> {
+        let principal = self.caller.principal.as_ref();
+        let trust = self.caller.trust;
+        let level =
+            |of: fn(mcps_core::level::Effective) -> TrustLevel| trust.map_or(TrustLevel::L0, of);
+        let definition = self.definition.map(Document::root);
+        let hints = definition.and_then(|known| known.get("annotations"));
+        let hint = |name: &str| {
+            let value = hints.and_then(|hints| hints.get(name));
+            value.and_then(Value::as_bool)
+        };
+        Question {
+            action: self.action,
+            tenant: &self.caller.tenant,
+            principal: Principal {
+                kind: principal.map_or("anonymous", |who| {
+                    who.kind.map_or("agent", mcps_core::passport::Kind::as_str)
+                }),
+                name: principal.map_or("", |who| who.name.as_str()),
+                owner: principal.map_or("", |who| who.owner.as_str()),
+                groups: &[],
+                claims: None,
+            },
+            server: self.server,
+            server_tenant: self.server_tenant,
+            name: self.name,
+            arguments,
+            tool: ToolFacts {
+                class: self.class,
+                read_only_hint: hint("readOnlyHint"),
+                destructive_hint: hint("destructiveHint"),
+                idempotent_hint: hint("idempotentHint"),
+                open_world_hint: hint("openWorldHint"),
+                input_schema: definition.and_then(|known| known.get("inputSchema")),
+            },
+            level: Asked {
+                effective: self.caller.level(),
+                passport: level(|trust| trust.passport),
+                channel: level(|trust| trust.channel),
+            },
+            definition: Definition {
+                pinned: matches!(self.pinned, Some(Pinned::Same | Pinned::Changed)),
+                changed: matches!(self.pinned, Some(Pinned::Changed)),
+            },
+            approvals: &[],
+            now,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The enforcing gateway: every call of an organisation passes here, and is judged by who asks,
+//! what it touches and what happened before in its session.
+//!
+//! A call goes through the stages of [`pipeline`], one after the other; behind it are the servers of
+//! [`upstream`], each by itself or all together.
+
+mod aggregate;
+pub mod call;
+pub mod catalogue;
+pub mod config;
+pub mod error;
+pub mod history;
+pub mod judge;
+mod outcome;
+pub mod pipeline;
+pub mod policy;
+pub mod record;
+mod routes;
+pub mod serve;
+pub mod upstream;

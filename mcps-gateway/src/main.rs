@@ -1,0 +1,149 @@
+//! `mcps-gateway`: every MCP call of an organisation passes here.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use mcps_client::error::ClientError;
+use mcps_client::exit::{self, Exit};
+use mcps_client::home::Home;
+use mcps_client::options::{HomeOptions, LinkOptions, LogOptions};
+use mcps_client::terminal::printable;
+use mcps_core::clock::SystemClock;
+use mcps_core::random::SystemRandom;
+use mcps_gateway::config::Config;
+use mcps_gateway::error::GatewayError;
+use mcps_gateway::judge::Sets;
+use mcps_gateway::policy::{self, cli::PolicyArgs};
+use mcps_gateway::serve::{self, Options};
+
+/// Stands between agents and MCP servers: verifies, judges and records every call.
+#[derive(Debug, Parser)]
+#[command(name = "mcps-gateway", version, max_term_width = 100, after_help = exit::HELP)]
+struct Cli {
+    #[command(flatten)]
+    home: HomeOptions,
+    #[command(flatten)]
+    log: LogOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Listens for callers over Streamable HTTP, until it is stopped.
+    Serve(Serve),
+    /// Says whether a configuration is one, and what is wrong with it if not.
+    Check {
+        /// The configuration, TOML.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Validates, tests and explains policies, and tries them on what was recorded.
+    Policy(PolicyArgs),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The configuration, TOML. It is read again when it changes and at SIGHUP.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(flatten)]
+    link: LinkOptions,
+    /// Listen at this address, as in 127.0.0.1:8443, whatever the configuration says.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// The URL under which callers reach us, up to /mcp; may be given again. The address itself needs
+    /// no mention.
+    #[arg(long, value_name = "URL")]
+    public_url: Vec<String>,
+    /// Let pages of this origin call, as in `https://app.example.com`; may be given again.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// Serve HTTPS with this certificate chain, PEM; read again when it changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Write records to the end of this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            let client = error.downcast_ref::<ClientError>().or_else(|| {
+                match error.downcast_ref::<GatewayError>() {
+                    Some(GatewayError::Client(error)) => Some(error),
+                    _ => None,
+                }
+            });
+            let (message, exit) = match client {
+                Some(error) => (exit::explain(error), Exit::of(error)),
+                None => (format!("{error:#}"), Exit::Usage),
+            };
+            // Whoever closed our standard error does not want to know.
+            let _ = writeln!(io::stderr(), "mcps-gateway: {}", printable(&message));
+            exit.into()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    cli.log.start("info");
+    let serve = match cli.command {
+        Command::Serve(serve) => serve,
+        Command::Policy(args) => {
+            let (mut out, mut errors) = (io::stdout(), io::stderr());
+            return Ok(policy::cli::run(&args, &mut out, &mut errors).into());
+        }
+        Command::Check { config } => {
+            let read = Config::load(&config)?;
+            Sets::load(&read, serve::beside(&config))?;
+            let (servers, tenants) = (read.server.len(), read.tenant.len());
+            let _ = writeln!(
+                io::stdout(),
+                "{} is a configuration of {servers} servers and {tenants} tenants",
+                config.display()
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let dir = cli.home.dir(
+        environment("XDG_CONFIG_HOME").map(Into::into),
+        environment("HOME").map(Into::into),
+    );
+    let home = Home::new(
+        dir.context("there is no home directory to find a key in; name one with --home DIR")?,
+    );
+    let options = Options {
+        window: serve.link.window(),
+        freshness: serve.link.freshness(),
+        config: serve.config,
+        listen: serve.listen,
+        public_urls: serve.public_url,
+        origins: serve.allow_origin,
+        tls: serve.tls_cert.zip(serve.tls_key),
+        record: serve.record,
+    };
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let ready = |url: &str| {
+        // For whoever started us; the log says the same.
+        let _ = writeln!(io::stdout(), "listening on {url}");
+    };
+    let cause = serve::run(&home, options, clock, random, ready).await?;
+    Ok(cause.exit_code().into())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is `main`")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

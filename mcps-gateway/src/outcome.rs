@@ -1,0 +1,189 @@
+//! What becomes of a request that was forwarded: its answer is looked at before the caller has it,
+//! and whatever comes of it is written down.
+
+use std::sync::Arc;
+
+use mcps_client::link::Asked;
+use mcps_client::listen::{Reach, Watch};
+use mcps_core::code::Code;
+use mcps_core::digest::Digest;
+use mcps_core::json::Value;
+use mcps_core::message::{Kind, Message};
+use mcps_core::refusal::Refusal;
+
+use crate::call::{Call, Caller};
+use crate::judge::Listed;
+use crate::pipeline::Gateway;
+use crate::record::Outcome;
+
+/// Members of results that list something, and what tells one from another there.
+const LISTS: [(&str, &str, &str); 4] = [
+    ("tools/list", "tools", "name"),
+    ("prompts/list", "prompts", "name"),
+    ("resources/list", "resources", "uri"),
+    (
+        "resources/templates/list",
+        "resourceTemplates",
+        "uriTemplate",
+    ),
+];
+
+/// A server's word that its tools have changed.
+const CHANGED: &str = "notifications/tools/list_changed";
+
+/// The caller of one response, and which server it is of.
+pub(crate) struct Reader {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) caller: Caller,
+    /// Absent where all servers are one.
+    pub(crate) server: Option<String>,
+    /// The caller's way to it.
+    pub(crate) reach: Arc<dyn Reach>,
+}
+
+/// Looks at the response to one request.
+pub(crate) struct Answering {
+    pub(crate) reader: Reader,
+    pub(crate) call: Arc<Call>,
+    pub(crate) written: bool,
+}
+
+impl Answering {
+    fn write(&mut self, outcome: &Outcome) {
+        self.written = true;
+        let gateway = &self.reader.gateway;
+        let took = gateway.clock().now().since(self.call.at);
+        gateway.recorder().outcome(&self.call, outcome, took);
+    }
+
+    fn withheld(&mut self, refusal: &Refusal) {
+        self.write(&Outcome::Withheld {
+            code: refusal.code().id(),
+            reason: refusal.to_string(),
+        });
+    }
+}
+
+impl Watch for Answering {
+    fn answer(&mut self, asked: &Asked, message: Message) -> Result<Message, Refusal> {
+        let listed = LISTS.iter().find(|(method, ..)| *method == asked.method);
+        let shown = match listed {
+            Some(list) if message.kind() == Kind::Response => self.reader.filtered(message, list),
+            _ => Ok(message),
+        };
+        let message = shown.inspect_err(|refusal| self.withheld(refusal))?;
+        if let Err(denial) = self.reader.gateway.judge().answered(&self.call, &message) {
+            tracing::warn!(
+                decision_id = self.call.decision_id,
+                code = denial.code.id(),
+                rule = denial.rule,
+                "an answer is kept back: {}",
+                denial.reason
+            );
+            self.write(&Outcome::Withheld {
+                code: denial.code.id(),
+                reason: denial.reason,
+            });
+            return denied(&self.call, denial.code);
+        }
+        let error = message.error().and_then(|error| error.get("code"));
+        let outcome = Outcome::Answered {
+            hash: Digest::of(message.text().as_bytes()),
+            error: error.and_then(Value::as_i64),
+        };
+        self.write(&outcome);
+        Ok(message)
+    }
+
+    fn say(&mut self, message: Message) -> Result<Message, Refusal> {
+        self.reader.heard(&message);
+        Ok(message)
+    }
+
+    fn fail(&mut self, code: Code) {
+        // What was kept back failed because of that.
+        if !self.written {
+            self.write(&Outcome::Failed { code: code.id() });
+        }
+    }
+}
+
+/// A call that is dropped leaves its record too.
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if !self.written {
+            self.write(&Outcome::Left);
+        }
+    }
+}
+
+/// Our error in place of an answer.
+fn denied(call: &Call, code: Code) -> Result<Message, Refusal> {
+    let text = mcps_core::message::error_text(call.message.id(), code, &call.decision_id, "");
+    Message::parse(text)
+}
+
+/// Looks at what answers nothing.
+impl Watch for Reader {
+    fn answer(&mut self, _: &Asked, _: Message) -> Result<Message, Refusal> {
+        Err(Refusal::NotBound("it answers nothing that was asked"))
+    }
+
+    fn say(&mut self, message: Message) -> Result<Message, Refusal> {
+        self.heard(&message);
+        Ok(message)
+    }
+
+    fn fail(&mut self, _: Code) {}
+}
+
+impl Reader {
+    fn heard(&self, message: &Message) {
+        if message.method().as_deref() == Some(CHANGED) {
+            self.gateway.changed(self.server.as_deref());
+        }
+    }
+
+    /// A list as its caller is to see it.
+    fn filtered(
+        &self,
+        message: Message,
+        (method, kind, name): &(&str, &'static str, &str),
+    ) -> Result<Message, Refusal> {
+        let list = message.result().and_then(|result| result.get(kind));
+        let Some(list) = list.filter(|list| list.as_array().is_some()) else {
+            return Ok(message);
+        };
+        let (mut all, mut kept) = (0_usize, Vec::new());
+        for value in list.as_array().into_iter().flatten() {
+            all += 1;
+            let named = value.get(name).and_then(Value::as_str).unwrap_or_default();
+            if self.shows(kind, &named, value, *method == "tools/list") {
+                kept.push(value.raw());
+            }
+        }
+        if kept.len() == all {
+            return Ok(message);
+        }
+        let mut text = message.text().to_owned();
+        text.replace_range(list.span(), &format!("[{}]", kept.join(",")));
+        Message::parse(text)
+    }
+
+    fn shows(&self, kind: &'static str, named: &str, value: Value<'_>, tool: bool) -> bool {
+        let (server, name) = match &self.server {
+            Some(server) => (server.clone(), named.to_owned()),
+            // Where all servers are one, what nobody offers is shown to nobody.
+            None => match self.reach.leads(kind, named) {
+                Some(found) => found,
+                None => return false,
+            },
+        };
+        // Where all are one, their definitions were held to their pins as they were gathered.
+        let intact =
+            !tool || self.server.is_none() || self.gateway.catalogue().learn(&server, value);
+        let (server, name) = (server.as_str(), name.as_str());
+        let listed = Listed { server, kind, name };
+        intact && self.gateway.judge().shows(&self.caller, listed)
+    }
+}

@@ -1,0 +1,124 @@
+//! The life of one request, one line a stage. Each stage hands the next what it alone can make, and
+//! only [`Cleared`] is ever forwarded.
+
+mod stages;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mcps_core::clock::Clock;
+use mcps_core::random::{Random, hex16};
+use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
+
+use crate::catalogue::Catalogue;
+use crate::config::Config;
+use crate::judge::{Judge, Levels, Sets};
+use crate::record::Recorder;
+use crate::routes::Routes;
+
+/// All of the gateway that requests meet.
+pub struct Gateway {
+    pub(crate) parts: Parts,
+    pub(crate) routes: Routes,
+}
+
+/// What it decides and remembers by.
+pub struct Parts {
+    /// The configuration in force.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Minimum levels by it.
+    pub levels: Levels,
+    /// The policies in force.
+    pub sets: Arc<ArcSwap<Sets>>,
+    /// Whoever else decides.
+    pub judge: Arc<dyn Judge>,
+    /// Tools and their pins.
+    pub catalogue: Arc<Catalogue>,
+    /// What is written down.
+    pub recorder: Recorder,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of decisions.
+    pub random: Arc<dyn Random>,
+}
+
+impl Gateway {
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.parts.clock.as_ref()
+    }
+
+    pub(crate) const fn recorder(&self) -> &Recorder {
+        &self.parts.recorder
+    }
+
+    pub(crate) fn judge(&self) -> &dyn Judge {
+        self.parts.judge.as_ref()
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.parts.catalogue
+    }
+
+    /// A server, or one of all, says that its tools have changed.
+    pub(crate) fn changed(&self, server: Option<&str>) {
+        let config = self.parts.config.load();
+        let all = config.server.iter().map(|server| server.name.as_str());
+        for name in all.filter(|name| server.is_none_or(|server| server == *name)) {
+            self.catalogue().forget(name);
+        }
+    }
+
+    fn decision_id(&self) -> String {
+        // As Link::decision_id: nothing can be signed without randomness either.
+        hex16(self.parts.random.as_ref()).unwrap_or_default()
+    }
+}
+
+/// The gateway as the listener asks it.
+#[derive(Clone)]
+pub struct Front(pub Arc<Gateway>);
+
+impl Front {
+    async fn answer(&self, post: Post) -> Result<Reply, Box<Reply>> {
+        let route = self.0.route(&post.path)?;
+        let arrived = route.hub.arrive(&post)?;
+        let verified = route.hub.verify(arrived, &post).await?;
+        let identified = self.0.authenticate(&route, verified)?;
+        let trusted = self.0.trust(&route, identified).await?;
+        let entered = self.0.enter(&route, trusted)?;
+        let placed = self.0.place(&route, entered).await?;
+        let intact = self.0.integrity(&route, placed, &post).await?;
+        let judged = self.0.judged(&route, intact).await?;
+        let cleared = self.0.recorded(&route, judged).await?;
+        self.0.forward(&route, cleared, post).await
+    }
+
+    async fn attend(&self, get: Get) -> Result<Reply, Box<Reply>> {
+        let route = self.0.route(&get.path)?;
+        let fetched = route.hub.verify_fetch(&get.headers, "GET").await?;
+        let reader = self.0.reader(&route, &fetched)?;
+        route
+            .hub
+            .attend_to(fetched, get, Some(Box::new(reader)))
+            .await
+    }
+
+    async fn leave(&self, delete: Delete) -> Result<Reply, Box<Reply>> {
+        let route = self.0.route(&delete.path)?;
+        route.hub.leave(delete).await
+    }
+}
+
+impl Endpoint for Front {
+    async fn post(&self, post: Post) -> Reply {
+        self.answer(post).await.unwrap_or_else(|reply| *reply)
+    }
+
+    async fn get(&self, get: Get) -> Reply {
+        self.attend(get).await.unwrap_or_else(|reply| *reply)
+    }
+
+    async fn delete(&self, delete: Delete) -> Reply {
+        self.leave(delete).await.unwrap_or_else(|reply| *reply)
+    }
+}

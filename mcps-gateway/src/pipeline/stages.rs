@@ -1,0 +1,456 @@
+//! The stages, and the evidence that each leaves.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+use mcps_client::listen::{Admitted, Entered, Fetched};
+use mcps_client::tools;
+use mcps_core::code::Code;
+use mcps_core::message::{self, Kind};
+use mcps_transport::http::server::{Post, Reply};
+
+use super::Gateway;
+use crate::aggregate::subject;
+use crate::call::{Call, Caller, Definition, Pinned, Principal, SessionKey, Target};
+use crate::catalogue::Inquiry;
+use crate::judge::{Denial, Permit};
+use crate::outcome::{Answering, Reader};
+use crate::record::RecordError;
+use crate::routes::Route;
+
+/// A request whose caller is known and belongs to a tenant that may reach the server.
+pub(super) struct Identified {
+    admitted: Admitted,
+    caller: Caller,
+}
+
+/// One whose caller has the level that tenant and server ask for.
+pub(super) struct Trusted(Identified);
+
+/// One in its session.
+pub(super) struct Seated {
+    entered: Entered,
+    call: Call,
+}
+
+/// One whose target is known, and that has the level that the target asks for.
+pub(super) struct Placed(Seated);
+
+/// One whose tool is the one that was seen first.
+pub(super) struct Intact(Seated);
+
+/// One that whoever decides has permitted.
+pub(super) struct Judged {
+    seated: Seated,
+    permit: Option<Permit>,
+}
+
+/// One that may be forwarded: every check was passed, and the decision is on record.
+pub(super) struct Cleared {
+    entered: Entered,
+    /// Absent for what nobody answers.
+    call: Option<Arc<Call>>,
+    caller: Caller,
+}
+
+impl Gateway {
+    /// The endpoint behind a path. A server that nobody registered is refused, whoever asks.
+    pub(super) fn route(&self, path: &str) -> Result<Arc<Route>, Box<Reply>> {
+        self.routes.find(path).ok_or_else(|| {
+            let (code, decision_id) = (Code::UnknownServer, self.decision_id());
+            tracing::warn!(
+                code = code.id(), decision_id, path = %path.escape_debug(),
+                "refused with {}: no server is registered at this path; {}", code.id(), code.advice()
+            );
+            // Who asks is not known, and what they asked was not read: the error is nobody's.
+            Box::new(Reply::Json {
+                status: StatusCode::NOT_FOUND,
+                headers: HeaderMap::new(),
+                body: message::error_text(None, code, &decision_id, "").into(),
+            })
+        })
+    }
+
+    /// Whose a request is: of the tenant that the passport names, or of the one whose callers need
+    /// not say who they are.
+    pub(super) fn authenticate(
+        &self,
+        route: &Route,
+        admitted: Admitted,
+    ) -> Result<Identified, Box<Reply>> {
+        let config = self.parts.config.load();
+        let peer = admitted.caller();
+        let tenant = match &peer {
+            Some(peer) => {
+                // Nobody vouches for what an unknown issuer says of its tenants.
+                let ext = peer.passport.ext().filter(|_| peer.recognised);
+                ext.map(|ext| ext.tenant.clone())
+            }
+            None => {
+                let open = config.tenant.iter().find(|(_, tenant)| tenant.anonymous);
+                open.map(|(name, _)| name.clone())
+            }
+        };
+        let known = tenant
+            .clone()
+            .filter(|name| config.tenant.contains_key(name));
+        let server = route.server.as_deref();
+        let admits = |tenant: &String| {
+            let named = |name: &str| config.server.iter().find(|server| server.name == name);
+            server.is_none_or(|name| named(name).is_some_and(|server| server.admits(tenant)))
+        };
+        let caller = |tenant: String| Caller {
+            tenant,
+            principal: peer.as_ref().map(Principal::of),
+            trust: admitted.trust(),
+        };
+        match known.filter(admits) {
+            Some(tenant) => Ok(Identified {
+                caller: caller(tenant),
+                admitted,
+            }),
+            None => {
+                let (code, reason) = match (&peer, &tenant) {
+                    (None, _) => (
+                        Code::SignatureRequired,
+                        "it is not signed, and no tenant that may reach this takes such callers"
+                            .to_owned(),
+                    ),
+                    (Some(_), Some(tenant)) => (
+                        Code::Denied,
+                        format!("tenant `{tenant}` of the caller's passport may not reach this"),
+                    ),
+                    (Some(_), None) => (
+                        Code::InvalidPassport,
+                        "nobody who is trusted here says which tenant the caller is of".to_owned(),
+                    ),
+                };
+                let caller = caller(tenant.unwrap_or_default());
+                let denial = Denial::new(code, "tenant", reason);
+                let decision_id = self.refused(&caller, route, &denial);
+                Err(route.hub.deny(admitted, code, &decision_id))
+            }
+        }
+    }
+
+    /// Minimum level of the tenant and, where there is one, of the server: whoever lacks it begins
+    /// no session.
+    pub(super) async fn trust(
+        &self,
+        route: &Route,
+        identified: Identified,
+    ) -> Result<Trusted, Box<Reply>> {
+        let target = Target {
+            server: route.server.clone(),
+            name: None,
+        };
+        let required = self.parts.levels.require(&identified.caller, &target);
+        let Err(denial) = required else {
+            return Ok(Trusted(identified));
+        };
+        let Identified { admitted, caller } = identified;
+        let mut call = self.call(route, &admitted, caller);
+        call.target = target;
+        self.put(&call, &denial).await;
+        Err(route.hub.deny(admitted, denial.code, &call.decision_id))
+    }
+
+    /// Its session, which the first request begins. No server hears of it yet.
+    pub(super) fn enter(&self, route: &Route, trusted: Trusted) -> Result<Seated, Box<Reply>> {
+        let Trusted(Identified { admitted, caller }) = trusted;
+        let call = self.call(route, &admitted, caller);
+        let entered = route.hub.enter(admitted)?;
+        Ok(Seated { entered, call })
+    }
+
+    /// What it is about, and the minimum level of that.
+    pub(super) async fn place(
+        &self,
+        route: &Route,
+        mut seated: Seated,
+    ) -> Result<Placed, Box<Reply>> {
+        match target(route, &seated) {
+            Some(target) => seated.call.target = target,
+            None => {
+                let reason = "no server that the caller may reach offers what it names".to_owned();
+                let denial = Denial::new(Code::UnknownServer, "server", reason);
+                return Err(self.deny(route, seated, denial).await);
+            }
+        }
+        let required = self
+            .parts
+            .levels
+            .require(&seated.call.caller, &seated.call.target);
+        match required {
+            Ok(()) => Ok(Placed(seated)),
+            Err(denial) => Err(self.deny(route, seated, denial).await),
+        }
+    }
+
+    /// Whether the tool is the one that was seen first. A server whose tools are not known is asked
+    /// for them.
+    pub(super) async fn integrity(
+        &self,
+        route: &Route,
+        placed: Placed,
+        post: &Post,
+    ) -> Result<Intact, Box<Reply>> {
+        let Placed(mut seated) = placed;
+        let calls = seated.call.method == tools::CALL && asks(&seated);
+        let target = &seated.call.target;
+        let Some((server, tool)) = target
+            .server
+            .clone()
+            .zip(target.name.clone())
+            .filter(|_| calls)
+        else {
+            return Ok(Intact(seated));
+        };
+        let mut definition = self.catalogue().definition(&server, &tool);
+        if let (None, Some(passage)) = (&definition, seated.entered.passage()) {
+            let inquiry = Inquiry {
+                passage,
+                message: &seated.call.message,
+                headers: &post.headers,
+            };
+            self.catalogue().inquire(&server, &inquiry).await;
+            definition = self.catalogue().definition(&server, &tool);
+        }
+        let definition = definition.unwrap_or(Definition {
+            pinned: Pinned::Unknown,
+            text: None,
+            hash: None,
+        });
+        let pinned = definition.pinned;
+        seated.call.definition = Some(definition);
+        let denial = match pinned {
+            Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
+            Pinned::Unlisted if self.passes_unlisted(&server) => return Ok(Intact(seated)),
+            Pinned::Changed if self.catalogue().is_approved(&server, &tool) => {
+                return Ok(Intact(seated));
+            }
+            Pinned::Changed => Denial::new(
+                Code::Quarantined,
+                "definition.changed",
+                format!(
+                    "the definition of {server}'s tool {tool} has changed and nobody has approved it"
+                ),
+            ),
+            Pinned::Unlisted => Denial::new(
+                Code::ToolIntegrity,
+                "definition.unlisted",
+                format!("{server} lists no tool {tool}"),
+            ),
+        };
+        Err(self.deny(route, seated, denial).await)
+    }
+
+    fn passes_unlisted(&self, server: &str) -> bool {
+        let config = self.parts.config.load();
+        let known = config.server.iter().find(|known| known.name == server);
+        known.is_some_and(|server| server.pass_unlisted)
+    }
+
+    /// Whether whoever decides permits it. Answers and notifications belong to what was permitted.
+    pub(super) async fn judged(&self, route: &Route, intact: Intact) -> Result<Judged, Box<Reply>> {
+        let Intact(seated) = intact;
+        if !asks(&seated) {
+            let permit = None;
+            return Ok(Judged { seated, permit });
+        }
+        match self.judge().decide(&seated.call) {
+            Ok(permit) => Ok(Judged {
+                seated,
+                permit: Some(permit),
+            }),
+            Err(denial) => Err(self.deny(route, seated, denial).await),
+        }
+    }
+
+    /// The decision goes on record, or the request goes no further.
+    pub(super) async fn recorded(
+        &self,
+        route: &Route,
+        judged: Judged,
+    ) -> Result<Cleared, Box<Reply>> {
+        let Judged { seated, permit } = judged;
+        let Seated { entered, call } = seated;
+        let Some(permit) = permit else {
+            return Ok(Cleared {
+                entered,
+                caller: call.caller,
+                call: None,
+            });
+        };
+        match self.recorder().decision(&call, Ok(&permit)).await {
+            Ok(()) => Ok(Cleared {
+                entered,
+                caller: call.caller.clone(),
+                call: Some(Arc::new(call)),
+            }),
+            Err(error) => {
+                let code = match error {
+                    RecordError::Full => Code::RateLimited,
+                    RecordError::Failed => Code::RecordUnavailable,
+                };
+                tracing::error!(decision_id = call.decision_id, error = %error, "refused with {}: {error}", code.id());
+                Err(route.hub.deny_entered(entered, code, &call.decision_id))
+            }
+        }
+    }
+
+    /// Forwards it and answers with what comes back, as far as that may be told.
+    pub(super) async fn forward(
+        self: &Arc<Self>,
+        route: &Route,
+        cleared: Cleared,
+        post: Post,
+    ) -> Result<Reply, Box<Reply>> {
+        let Cleared {
+            entered,
+            call,
+            caller,
+        } = cleared;
+        let watch = call.zip(entered.passage()).map(|(call, passage)| {
+            let reader = Reader {
+                gateway: Arc::clone(self),
+                caller,
+                server: route.server.clone(),
+                reach: Arc::clone(passage.reach()),
+            };
+            let answering = Answering {
+                reader,
+                call,
+                written: false,
+            };
+            Box::new(answering) as _
+        });
+        route.hub.hand_on(entered, post, watch).await
+    }
+
+    /// Whoever listens to what a session's server says by itself.
+    pub(super) fn reader(
+        self: &Arc<Self>,
+        route: &Route,
+        fetched: &Fetched,
+    ) -> Result<Reader, Box<Reply>> {
+        let unavailable = || {
+            Box::new(Reply::Empty {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                headers: HeaderMap::new(),
+            })
+        };
+        let passage = fetched.passage().ok_or_else(unavailable)?;
+        let peer = fetched.caller();
+        let tenant = peer.as_ref().and_then(|peer| peer.passport.ext());
+        let caller = Caller {
+            tenant: tenant.map(|ext| ext.tenant.clone()).unwrap_or_default(),
+            principal: peer.as_ref().map(Principal::of),
+            trust: None,
+        };
+        Ok(Reader {
+            gateway: Arc::clone(self),
+            caller,
+            server: route.server.clone(),
+            reach: Arc::clone(passage.reach()),
+        })
+    }
+
+    fn call(&self, route: &Route, admitted: &Admitted, caller: Caller) -> Call {
+        let message = admitted.message().clone();
+        let principal = caller.principal.as_ref();
+        let principal = principal.map(|who| (who.name.clone(), who.issuer.clone()));
+        Call {
+            decision_id: self.decision_id(),
+            session: SessionKey {
+                tenant: caller.tenant.clone(),
+                principal,
+                session: admitted.session(),
+                route: route.name().to_owned(),
+            },
+            caller,
+            at: self.clock().now(),
+            method: message.method().unwrap_or_default().into_owned(),
+            target: Target::default(),
+            message,
+            definition: None,
+            signed: admitted.signed(),
+        }
+    }
+
+    /// Writes down and says that a request goes no further.
+    async fn deny(&self, route: &Route, seated: Seated, denial: Denial) -> Box<Reply> {
+        let Seated { entered, call } = seated;
+        self.put(&call, &denial).await;
+        route
+            .hub
+            .deny_entered(entered, denial.code, &call.decision_id)
+    }
+
+    async fn put(&self, call: &Call, denial: &Denial) {
+        let code = denial.code;
+        tracing::warn!(
+            code = code.id(),
+            decision_id = call.decision_id,
+            rule = denial.rule,
+            method = call.method,
+            tenant = call.caller.tenant,
+            server = call.target.server,
+            name = call.target.name,
+            passport_id = call
+                .caller
+                .principal
+                .as_ref()
+                .map(|principal| principal.passport_id.as_str()),
+            "refused with {}: {}; {}",
+            code.id(),
+            denial.reason,
+            code.advice()
+        );
+        if let Err(error) = self.recorder().decision(call, Err(denial)).await {
+            tracing::error!(decision_id = call.decision_id, error = %error, "a refusal is not on record: {error}");
+        }
+    }
+
+    /// Says that somebody who belongs nowhere is refused: it is in nobody's records.
+    fn refused(&self, caller: &Caller, route: &Route, denial: &Denial) -> String {
+        let decision_id = self.decision_id();
+        tracing::warn!(
+            code = denial.code.id(),
+            decision_id,
+            route = route.name(),
+            tenant = caller.tenant,
+            passport_id = caller
+                .principal
+                .as_ref()
+                .map(|principal| principal.passport_id.as_str()),
+            "refused with {}: {}; {}",
+            denial.code.id(),
+            denial.reason,
+            denial.code.advice()
+        );
+        decision_id
+    }
+}
+
+/// Whether somebody waits for an answer.
+fn asks(seated: &Seated) -> bool {
+    seated.call.message.kind() == Kind::Request
+}
+
+/// What a request is about: the server of its path, else the one that offers what it names. `None`
+/// for what nobody offers.
+fn target(route: &Route, seated: &Seated) -> Option<Target> {
+    let named = subject(&seated.call.message);
+    let named = named.and_then(|(kind, value)| Some((kind, value.as_str()?.into_owned())));
+    let (server, name) = match (&route.server, named) {
+        (Some(server), named) => (Some(server.clone()), named.map(|(_, name)| name)),
+        (None, None) => (None, None),
+        (None, Some((kind, name))) => {
+            let passage = seated.entered.passage()?;
+            let (server, name) = passage.reach().leads(kind, &name)?;
+            (Some(server), Some(name))
+        }
+    };
+    Some(Target { server, name })
+}

@@ -1,0 +1,261 @@
+//! What the arguments of one call show: strings at any depth, under their encodings, put together
+//! where they were split.
+
+use std::borrow::Cow;
+
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
+use mcps_core::json::{Document, Kind, Limits, Value};
+
+use super::fold::{fold, hex_pair, percent_decoded};
+
+/// Reads what careless encoders write.
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// Layers of encoding that are looked under.
+const DEPTH: u8 = 3;
+/// Bytes of decoded text that one call may cost.
+const DECODED: usize = 256 << 10;
+/// Shorter runs are words.
+const SHORTEST: usize = 12;
+
+/// Members that name a folder.
+const FOLDERS: [&str; 17] = [
+    "path",
+    "dir",
+    "directory",
+    "folder",
+    "base",
+    "root",
+    "cwd",
+    "parent",
+    "prefix",
+    "basedir",
+    "base_path",
+    "basepath",
+    "location",
+    "home",
+    "workdir",
+    "working_directory",
+    "parent_path",
+];
+/// Members that name something in a folder.
+const LEAVES: [&str; 13] = [
+    "name",
+    "file",
+    "filename",
+    "file_name",
+    "basename",
+    "key",
+    "path",
+    "relative_path",
+    "target",
+    "child",
+    "relpath",
+    "subpath",
+    "entry",
+];
+
+/// One string of the arguments.
+pub(crate) struct Text<'a> {
+    /// The nearest member name above it.
+    pub(crate) key: &'a str,
+    /// What it says.
+    pub(crate) value: &'a str,
+    /// It was put together from several.
+    pub(crate) joined: bool,
+}
+
+/// What was odd about the arguments as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Oddities {
+    /// Two members of one object differ by case or invisible characters only.
+    pub(crate) ambiguous: bool,
+    /// There was more under the encodings than is looked into.
+    pub(crate) undecodable: bool,
+}
+
+/// Gives every string of `arguments` to `each`, names of members too.
+pub(crate) fn walk(arguments: Value<'_>, each: &mut dyn FnMut(Text<'_>)) -> Oddities {
+    let mut walk = Walk {
+        each,
+        odd: Oddities::default(),
+        left: DECODED,
+    };
+    walk.value("", arguments, 0);
+    walk.odd
+}
+
+struct Walk<'w> {
+    each: &'w mut dyn FnMut(Text<'_>),
+    odd: Oddities,
+    left: usize,
+}
+
+impl Walk<'_> {
+    fn value(&mut self, key: &str, value: Value<'_>, layer: u8) {
+        match value.kind() {
+            Kind::String => {
+                if let Some(text) = value.as_str() {
+                    self.text(key, &text, layer);
+                }
+            }
+            Kind::Array => self.array(key, value, layer),
+            Kind::Object => self.object(value, layer),
+            Kind::Null | Kind::Bool | Kind::Number => {}
+        }
+    }
+
+    fn array(&mut self, key: &str, value: Value<'_>, layer: u8) {
+        let Some(array) = value.as_array() else {
+            return;
+        };
+        let mut strings: Vec<Cow<'_, str>> = Vec::new();
+        for item in array {
+            let text = item.as_str().filter(|text| text.len() <= 1024);
+            strings.extend(text.filter(|_| strings.len() < 32));
+            self.value(key, item, layer);
+        }
+        if strings.len() > 1 {
+            for glue in ["/", "", " "] {
+                self.tell(key, &strings.join(glue), true);
+            }
+            // A secret in pieces: what the pieces encode together.
+            self.decode(key, &strings.concat(), layer);
+        }
+    }
+
+    fn object(&mut self, value: Value<'_>, layer: u8) {
+        let Some(object) = value.as_object() else {
+            return;
+        };
+        let mut folders: Vec<Cow<'_, str>> = Vec::new();
+        let mut leaves: Vec<(String, Cow<'_, str>)> = Vec::new();
+        let mut names: Vec<String> = Vec::with_capacity(object.len());
+        for member in object {
+            let name = member.name();
+            let folded = fold(&name).to_lowercase();
+            if let Some(text) = member.value().as_str().filter(|text| text.len() <= 4096) {
+                if FOLDERS.contains(&folded.as_str()) && folders.len() < 4 {
+                    folders.push(text.clone());
+                }
+                if LEAVES.contains(&folded.as_str()) && leaves.len() < 4 {
+                    leaves.push((folded.clone(), text));
+                }
+            }
+            names.push(folded);
+            self.text("", &name, layer);
+            self.value(&name, member.value(), layer);
+        }
+        for folder in &folders {
+            for (name, leaf) in leaves.iter().filter(|(_, leaf)| leaf != folder) {
+                self.tell(name, &format!("{folder}/{leaf}"), true);
+            }
+        }
+        names.sort_unstable();
+        self.odd.ambiguous |= names.windows(2).any(|pair| pair.first() == pair.last());
+    }
+
+    fn tell(&mut self, key: &str, value: &str, joined: bool) {
+        (self.each)(Text { key, value, joined });
+    }
+
+    fn text(&mut self, key: &str, text: &str, layer: u8) {
+        if text.is_empty() {
+            return;
+        }
+        self.tell(key, text, false);
+        self.decode(key, text, layer);
+    }
+
+    /// Looks under JSON, percent escapes, base64 and hexadecimal.
+    fn decode(&mut self, key: &str, text: &str, layer: u8) {
+        if text.len() < SHORTEST && !text.contains('%') {
+            return;
+        }
+        let trimmed = text.trim_start();
+        if trimmed.starts_with(['{', '[']) && self.pay(layer, text.len()) {
+            let limits = Limits {
+                bytes: DECODED,
+                depth: 32,
+            };
+            if let Ok(document) = Document::parse_with(text.as_bytes().to_vec(), limits) {
+                self.value(key, document.root(), layer + 1);
+                return;
+            }
+        }
+        if text.contains('%')
+            && let Some(plain) = percent_decoded(text)
+            && self.pay(layer, plain.len())
+        {
+            self.text(key, &plain, layer + 1);
+        }
+        for run in text.split(|c: char| !is_encoded(c)) {
+            if run.len() < SHORTEST {
+                continue;
+            }
+            for plain in [hex(run), base64(run)].into_iter().flatten() {
+                if self.pay(layer, plain.len()) {
+                    self.text(key, &plain, layer + 1);
+                }
+            }
+        }
+        // Wrapped at 64 or 76 columns.
+        if text.contains('\n') {
+            let whole: String = text.split_whitespace().collect();
+            if whole.len() >= SHORTEST
+                && whole.chars().all(is_encoded)
+                && let Some(plain) = base64(&whole)
+                && self.pay(layer, plain.len())
+            {
+                self.text(key, &plain, layer + 1);
+            }
+        }
+    }
+
+    fn pay(&mut self, layer: u8, bytes: usize) -> bool {
+        if layer >= DEPTH || bytes > self.left {
+            self.odd.undecodable = true;
+            return false;
+        }
+        self.left -= bytes;
+        true
+    }
+}
+
+const fn is_encoded(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=')
+}
+
+fn hex(run: &str) -> Option<String> {
+    let run = run.strip_prefix("0x").unwrap_or(run);
+    let bytes: Option<Vec<u8>> = run
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| hex_pair(Some(pair)))
+        .collect();
+    readable(bytes?)
+}
+
+fn base64(run: &str) -> Option<String> {
+    let run = run.trim_end_matches('=');
+    let engine = if run.contains(['-', '_']) {
+        URL_SAFE
+    } else {
+        STANDARD
+    };
+    readable(engine.decode(run).ok()?)
+}
+
+/// Text that somebody could read; most words decode to something that nobody can.
+fn readable(bytes: Vec<u8>) -> Option<String> {
+    let text = String::from_utf8(bytes).ok()?;
+    let odd = text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\0'));
+    (!odd && !text.is_empty()).then_some(text)
+}

@@ -1,0 +1,210 @@
+//! One look over the arguments for everything that some fact of the set asks.
+
+use super::evidence::{Oddities, Text, walk};
+use super::table::FactTable;
+use super::{host, path, sql};
+use crate::policy::question::{Action, Class, Classes, Question};
+
+/// Members whose value is a host even without a scheme.
+const HOST_KEYS: [&str; 14] = [
+    "host",
+    "hostname",
+    "domain",
+    "server",
+    "address",
+    "endpoint",
+    "url",
+    "uri",
+    "webhook",
+    "site",
+    "origin",
+    "ip",
+    "remote",
+    "destination",
+];
+/// Members that hold SQL.
+const SQL_KEYS: [&str; 8] = [
+    "sql",
+    "query",
+    "statement",
+    "stmt",
+    "queries",
+    "statements",
+    "script",
+    "q",
+];
+/// A request rather than a document.
+const SHORT: usize = 512;
+/// More destinations than one honest call names.
+const MOST_HOSTS: usize = 1024;
+
+/// What the arguments of one call show to the facts of one set.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) paths: Bits,
+    pub(super) texts: Bits,
+    pub(super) hosts: Vec<String>,
+    /// Those of arguments that are an address and nothing else.
+    pub(super) addressed: Vec<String>,
+    pub(super) domains: Vec<String>,
+    pub(super) verbs: u32,
+    pub(super) bytes: u64,
+    pub(super) odd: Oddities,
+}
+
+/// Places of patterns that matched.
+#[derive(Debug, Default)]
+pub(super) struct Bits(Vec<u64>);
+
+impl Bits {
+    pub(super) fn has(&self, at: usize) -> bool {
+        self.0
+            .get(at / 64)
+            .is_some_and(|word| word & (1 << (at % 64)) != 0)
+    }
+
+    fn set(&mut self, at: usize) {
+        if self.0.len() <= at / 64 {
+            self.0.resize(at / 64 + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+}
+
+impl Scan {
+    pub(super) fn of(table: &FactTable, question: &Question<'_>, class: Classes) -> Self {
+        let mut scan = Self::default();
+        let named = matches!(
+            question.action,
+            Action::ReadResource | Action::Subscribe | Action::SeeResource
+        );
+        if !table.walks && !table.wants_hosts {
+            scan.bytes = question
+                .arguments
+                .map_or(0, |value| value.raw().len() as u64);
+            return scan;
+        }
+        // A resource is read by its name alone.
+        if named {
+            let text = Text {
+                key: "uri",
+                value: question.name,
+                joined: false,
+            };
+            scan.text(table, class, &text);
+        }
+        if let Some(arguments) = question.arguments {
+            scan.bytes = arguments.raw().len() as u64;
+            scan.odd = walk(arguments, &mut |text| {
+                scan_text(&mut scan, table, class, &text)
+            });
+        }
+        scan
+    }
+
+    pub(super) fn into_hosts(mut self) -> Vec<String> {
+        self.hosts.append(&mut self.domains);
+        self.hosts
+    }
+
+    fn text(&mut self, table: &FactTable, class: Classes, text: &Text<'_>) {
+        if !table.paths.is_empty() {
+            self.paths_of(table, class, text);
+        }
+        if !table.texts.is_empty() && table.texts.is_match(text.value) {
+            for at in &table.texts.matches(text.value) {
+                let keys = table.text_keys.get(at);
+                if keys.is_none_or(|keys| keys.is_empty() || keys.iter().any(|key| key == text.key))
+                {
+                    self.texts.set(at);
+                }
+            }
+        }
+        if table.wants_hosts && !text.joined {
+            self.hosts_of(class, text);
+        }
+        if table.sql {
+            let certain = SQL_KEYS.contains(&text.key);
+            sql::verbs(text.value, certain, |at| self.verbs |= 1 << at);
+        }
+    }
+
+    fn paths_of(&mut self, table: &FactTable, class: Classes, text: &Text<'_>) {
+        let paths = &mut self.paths;
+        let mut look = |path: &str| {
+            if table.paths.is_match(path) {
+                table
+                    .paths
+                    .matches(path)
+                    .iter()
+                    .for_each(|at| paths.set(at));
+            }
+        };
+        path::readings(text.value, &mut look);
+        let runs = class.has(Class::Execute);
+        // A long text speaks of paths, a short one may name what is wanted.
+        if !runs && text.value.len() > SHORT {
+            return;
+        }
+        for word in text
+            .value
+            .split(|c: char| c.is_whitespace() || "\"'`=;|<>,()&$:@".contains(c))
+        {
+            if word.contains(['/', '\\', '~', '%']) || runs && word.starts_with('.') {
+                path::readings(word, &mut look);
+            }
+        }
+        // What a shell reads when quotes and escapes stand within a word.
+        if runs && text.value.contains(['\'', '"', '\\', '$', '{']) {
+            let bare: String = text
+                .value
+                .chars()
+                .filter(|c| !"'\"\\".contains(*c))
+                .collect();
+            let bare = bare
+                .replace("${HOME}", "~")
+                .replace("$HOME", "~")
+                .replace("$IFS", " ");
+            for word in bare.split(|c: char| c.is_whitespace() || "=;|<>()&{},".contains(c)) {
+                path::readings(word, &mut look);
+            }
+        }
+    }
+
+    fn hosts_of(&mut self, class: Classes, text: &Text<'_>) {
+        let (hosts, addressed) = (&mut self.hosts, &mut self.addressed);
+        let alone = !text.value.trim().contains(char::is_whitespace);
+        let mut keep = |host: &str| {
+            for list in [Some(&mut *hosts), alone.then_some(&mut *addressed)] {
+                let list = list.filter(|list| list.len() < MOST_HOSTS);
+                if let Some(list) = list.filter(|list| !list.iter().any(|known| known == host)) {
+                    list.push(host.to_owned());
+                }
+            }
+        };
+        host::of_urls(text.value, &mut keep);
+        let key = text.key.to_lowercase();
+        let hostly = HOST_KEYS
+            .iter()
+            .any(|name| key == *name || key.ends_with(&format!("_{name}")));
+        if hostly && text.value.len() <= 256 && !text.value.contains(['/', ' ', '@']) {
+            if let Some(host) = host::canonical(text.value) {
+                keep(&host);
+            }
+        } else if class.has(Class::Execute) || hostly {
+            host::of_command(text.value, &mut keep);
+        }
+        let domains = &mut self.domains;
+        host::of_mail(text.value, &mut |domain| {
+            if domains.len() < MOST_HOSTS && !domains.iter().any(|known| known == domain) {
+                domains.push(domain.to_owned());
+            }
+        });
+    }
+}
+
+fn scan_text(scan: &mut Scan, table: &FactTable, class: Classes, text: &Text<'_>) {
+    scan.text(table, class, text);
+}

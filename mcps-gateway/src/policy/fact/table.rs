@@ -1,0 +1,297 @@
+//! The facts of one set, and how a call is held against them.
+
+use std::collections::HashMap;
+
+use regex::RegexSet;
+
+use super::list::HostList;
+use super::scan::Scan;
+use super::{FactSet, Facts};
+use crate::policy::config::On;
+use crate::policy::question::{Class, Classes, Question, ResultView};
+
+/// One fact.
+#[derive(Debug)]
+pub(crate) struct Fact {
+    pub(crate) id: String,
+    pub(crate) on: On,
+    pub(crate) sensitive: bool,
+    /// One of them must hold.
+    pub(super) cases: Vec<Case>,
+}
+
+/// Conditions that must all hold.
+#[derive(Debug, Default)]
+pub(super) struct Case {
+    pub(super) class: Classes,
+    pub(super) action: Vec<String>,
+    pub(super) server: Option<RegexSet>,
+    pub(super) tool: Option<RegexSet>,
+    /// Places in [`FactTable::paths`], any of which must match.
+    pub(super) path: Vec<usize>,
+    /// Places in [`FactTable::hosts`]: hosts inside and outside of lists.
+    pub(super) host: Option<usize>,
+    pub(super) host_not_in: Option<usize>,
+    pub(super) address_not_in: Option<usize>,
+    pub(super) domain: Option<usize>,
+    pub(super) domain_not_in: Option<usize>,
+    pub(super) destination_not_in: Option<usize>,
+    /// Verbs, as a set over `sql::VERBS`.
+    pub(super) sql: u32,
+    pub(super) size_over: Option<u64>,
+    /// Places in [`FactTable::texts`].
+    pub(super) text: Vec<usize>,
+    pub(super) level_below: Option<u8>,
+    pub(super) cross_tenant: Option<bool>,
+    pub(super) changed: Option<bool>,
+    pub(super) pinned: Option<bool>,
+    pub(super) classified: Option<bool>,
+    pub(super) open_world: Option<bool>,
+    pub(super) ambiguous: Option<bool>,
+    pub(super) undecodable: Option<bool>,
+    pub(super) finding: Vec<String>,
+    pub(super) is_error: Option<bool>,
+    pub(super) result_over: Option<u64>,
+}
+
+/// Every fact of a set.
+#[derive(Debug, Default)]
+pub(crate) struct FactTable {
+    pub(crate) facts: Vec<Fact>,
+    pub(super) by_id: HashMap<String, usize>,
+    pub(super) paths: RegexSet,
+    pub(super) texts: RegexSet,
+    /// For each of `texts`, the arguments it is looked for in; none is any.
+    pub(super) text_keys: Vec<Vec<String>>,
+    pub(super) hosts: Vec<HostList>,
+    /// Some fact asks for SQL verbs.
+    pub(super) sql: bool,
+    /// Some fact or policy asks for hosts or domains.
+    pub(crate) wants_hosts: bool,
+    /// Some fact asks for what only a walk of the arguments shows.
+    pub(super) walks: bool,
+}
+
+impl FactTable {
+    /// The fact called `id`.
+    pub(crate) fn place(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The name of the fact at `place`.
+    pub(crate) fn id(&self, place: usize) -> &str {
+        self.facts.get(place).map_or("", |fact| fact.id.as_str())
+    }
+
+    /// Facts that count as set when a history is lost.
+    pub(crate) fn sensitive(&self) -> FactSet {
+        let places = self
+            .facts
+            .iter()
+            .enumerate()
+            .filter(|(_, fact)| fact.sensitive);
+        places.fold(FactSet::default(), |set, (place, _)| set.with(place))
+    }
+
+    /// Facts that are `on` this.
+    pub(crate) fn on(&self, on: On) -> FactSet {
+        let places = self
+            .facts
+            .iter()
+            .enumerate()
+            .filter(|(_, fact)| fact.on == on);
+        places.fold(FactSet::default(), |set, (place, _)| set.with(place))
+    }
+
+    /// Holds a call against every fact.
+    pub(crate) fn of_call(&self, question: &Question<'_>) -> Facts {
+        let class = counts_as(question);
+        let mut facts = Facts {
+            class,
+            ..Facts::default()
+        };
+        if self.facts.is_empty() && !self.wants_hosts {
+            return facts;
+        }
+        let scan = Scan::of(self, question, class);
+        for (place, fact) in self.facts.iter().enumerate() {
+            let mut holds = false;
+            for (number, case) in fact.cases.iter().enumerate() {
+                if self.call_side(case, question, class, &scan) {
+                    holds = true;
+                    if fact.on == On::Result {
+                        facts.pending.push((place, number));
+                    }
+                }
+            }
+            let set = match fact.on {
+                _ if !holds => continue,
+                On::Call => &mut facts.call,
+                On::Result => continue,
+                On::Denied => &mut facts.denied,
+                On::Approval => &mut facts.approval,
+            };
+            *set = set.with(place);
+        }
+        facts.hosts = scan.into_hosts();
+        facts
+    }
+
+    /// Which of the facts on results hold, now that the result is there: a case whose call held and
+    /// whose result does.
+    pub(crate) fn of_result(&self, facts: &Facts, result: &ResultView<'_>) -> FactSet {
+        facts
+            .pending
+            .iter()
+            .fold(facts.recalled, |set, (place, number)| {
+                let case = self
+                    .facts
+                    .get(*place)
+                    .and_then(|fact| fact.cases.get(*number));
+                match case {
+                    Some(case) if result_side(case, result) => set.with(*place),
+                    _ => set,
+                }
+            })
+    }
+
+    fn call_side(&self, case: &Case, question: &Question<'_>, class: Classes, scan: &Scan) -> bool {
+        let is = |want: Option<bool>, have: bool| want.is_none_or(|want| want == have);
+        let named = |set: &Option<RegexSet>, name: &str| {
+            set.as_ref()
+                .is_none_or(|set| set.is_match(&name.to_lowercase()))
+        };
+        (case.class.is_empty() || class.meets(case.class))
+            && (case.action.is_empty() || acts(case, question))
+            && named(&case.server, question.server)
+            && named(&case.tool, question.name)
+            && case
+                .level_below
+                .is_none_or(|below| question.level.effective.number() < below)
+            && is(case.cross_tenant, question.crosses_tenants())
+            && is(case.changed, question.definition.changed)
+            && is(case.pinned, question.definition.pinned)
+            && is(
+                case.open_world,
+                question.tool.open_world_hint.unwrap_or(true),
+            )
+            && is(case.classified, !question.tool.class.is_empty())
+            && is(case.ambiguous, scan.odd.ambiguous)
+            && is(case.undecodable, scan.odd.undecodable)
+            && case.size_over.is_none_or(|size| scan.bytes > size)
+            && (case.path.is_empty() || case.path.iter().any(|at| scan.paths.has(*at)))
+            && (case.text.is_empty() || case.text.iter().any(|at| scan.texts.has(*at)))
+            && (case.sql == 0 || case.sql & scan.verbs != 0)
+            && self.destinations(case, question, scan)
+    }
+
+    fn destinations(&self, case: &Case, question: &Question<'_>, scan: &Scan) -> bool {
+        let listed = |at: usize, host: &str| self.hosts.get(at).is_some_and(|list| list.has(host));
+        let any = |at: Option<usize>, of: &[String], want: bool| {
+            at.is_none_or(|at| of.iter().any(|host| listed(at, host) == want))
+        };
+        any(case.host, &scan.hosts, true)
+            && any(case.host_not_in, &scan.hosts, false)
+            && any(case.address_not_in, &scan.addressed, false)
+            && any(case.domain, &scan.domains, true)
+            && any(case.domain_not_in, &scan.domains, false)
+            && case.destination_not_in.is_none_or(|at| {
+                let mut all = scan.hosts.iter().chain(&scan.domains).peekable();
+                if all.peek().is_none() {
+                    sends_blindly(question)
+                } else {
+                    all.any(|host| !listed(at, host))
+                }
+            })
+    }
+}
+
+fn acts(case: &Case, question: &Question<'_>) -> bool {
+    let method = match question.action {
+        super::super::question::Action::Method(method) => method,
+        named => named.name(),
+    };
+    case.action.iter().any(|action| action == method)
+}
+
+fn result_side(case: &Case, result: &ResultView<'_>) -> bool {
+    case.is_error.is_none_or(|want| want == result.is_error)
+        && case.result_over.is_none_or(|size| result.bytes > size)
+        && (case.finding.is_empty()
+            || case
+                .finding
+                .iter()
+                .any(|want| result.findings.contains(&want.as_str())))
+}
+
+/// The classes a tool counts as. Where the operator has not said, it counts as all that carries
+/// data; hints of its server and the words of its name only add.
+fn counts_as(question: &Question<'_>) -> Classes {
+    let said = question.tool.class;
+    if !said.is_empty() {
+        return said;
+    }
+    let mut class = Classes::of(&[Class::Read, Class::Write, Class::Send]);
+    if question.tool.destructive_hint == Some(true) {
+        class = class.with(Class::Destroy);
+    }
+    for word in words(question.name) {
+        class = match word.as_str() {
+            "exec" | "execute" | "shell" | "bash" | "eval" | "run" | "command" | "python"
+            | "powershell" | "terminal" | "spawn" => class.with(Class::Execute),
+            "delete" | "drop" | "remove" | "destroy" | "truncate" | "purge" | "wipe" | "erase"
+            | "rm" | "unlink" | "terminate" | "revoke" => class.with(Class::Destroy),
+            "pay" | "payment" | "purchase" | "buy" | "transfer" | "checkout" | "spend"
+            | "charge" | "refund" | "wire" | "withdraw" => class.with(Class::Spend),
+            _ => class,
+        };
+    }
+    class
+}
+
+/// Whether the tool sends, by its operator or its name: without a destination in sight, to somebody
+/// unknown.
+fn sends_blindly(question: &Question<'_>) -> bool {
+    if !question.tool.class.is_empty() {
+        return question.tool.class.has(Class::Send);
+    }
+    words(question.name).iter().any(|word| {
+        matches!(
+            word.as_str(),
+            "send"
+                | "post"
+                | "email"
+                | "mail"
+                | "upload"
+                | "publish"
+                | "share"
+                | "tweet"
+                | "notify"
+                | "webhook"
+                | "forward"
+                | "reply"
+                | "message"
+                | "sms"
+                | "export"
+        )
+    })
+}
+
+/// The words of a name in any of the usual spellings: `sendMail`, `send_mail`, `send-mail`.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut lower_before = false;
+    for c in name.chars() {
+        let cut = !c.is_alphanumeric() || (c.is_uppercase() && lower_before);
+        if cut && words.last().is_some_and(|word| !word.is_empty()) {
+            words.push(String::new());
+        }
+        if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(c.to_lowercase());
+        }
+        lower_before = c.is_lowercase() || c.is_ascii_digit();
+    }
+    words
+}

@@ -1,0 +1,321 @@
+//! `mcps-gateway serve`: listens, follows the authority's feed, and takes another configuration when
+//! its file changes.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use mcps_client::error::ClientError;
+use mcps_client::home::Home;
+use mcps_client::identity::Identity;
+use mcps_client::link::End;
+use mcps_client::listen::{Horizon, Names};
+use mcps_client::renewal;
+use mcps_client::trust_source::{Freshness, TrustSource};
+use mcps_client::verify::{Verifier, Window};
+use mcps_core::clock::Clock;
+use mcps_core::random::Random;
+use mcps_core::refusal::Refusal;
+use mcps_core::replay::ReplayGuard;
+use mcps_transport::http::server::{Server, Tls};
+use mcps_transport::limits::Limits;
+use mcps_transport::shutdown::{Cause, Shutdown};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::aggregate::{Aggregate, Ways};
+use crate::catalogue::Catalogue;
+use crate::config::Config;
+use crate::error::GatewayError;
+use crate::history::{Histories, Journal};
+use crate::judge::{Levels, PolicyJudge, Sets};
+use crate::pipeline::{Front, Gateway, Parts};
+use crate::record::Recorder;
+use crate::routes::{Maker, Routes};
+use crate::upstream::Means;
+
+/// Where to listen unless it is said.
+const ADDRESS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
+/// How long open streams may take to end once we are asked to stop.
+const HUSH: Duration = Duration::from_secs(2);
+/// How often sessions are looked at that nobody uses.
+const SWEEP: Duration = Duration::from_secs(10);
+/// How often it is looked whether the configuration's file has changed.
+const GLANCE: Duration = Duration::from_secs(1);
+/// After how long without use a session ends, unless it is said.
+const IDLE_S: u64 = 1800;
+/// The most sessions of one endpoint, and of one caller, unless it is said.
+const SESSIONS: (usize, usize) = (1024, 256);
+
+/// What the gateway was asked to do, beside its configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration's file.
+    pub config: PathBuf,
+    /// Another address than the configuration's.
+    pub listen: Option<SocketAddr>,
+    /// Further URLs under which callers reach us.
+    pub public_urls: Vec<String>,
+    /// Further origins whose pages may call.
+    pub origins: Vec<String>,
+    /// Another certificate and key than the configuration's.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Another place for records than the configuration's.
+    pub record: Option<PathBuf>,
+    /// How far off timestamps may be.
+    pub window: Window,
+    /// How often the authority is asked.
+    pub freshness: Freshness,
+}
+
+/// Listens until a signal asks it to stop. `ready` is told the URL.
+///
+/// # Errors
+/// A configuration that cannot be read or is none, a home that has not enrolled or that another
+/// process listens with, an address that is taken.
+pub async fn run(
+    home: &Home,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    ready: impl FnOnce(&str),
+) -> Result<Cause, GatewayError> {
+    let config = Config::load(&options.config)?;
+    let identity = Arc::new(Identity::load(home, End::Server)?);
+    let trust = TrustSource::load(
+        home,
+        options.freshness,
+        Arc::clone(&clock),
+        Arc::clone(&random),
+    );
+    let trust = Arc::new(trust?);
+    let horizon = Arc::new(Horizon::load(home)?);
+    let stop = Shutdown::listen().map_err(ClientError::from)?;
+    let tls = options.tls.clone();
+    let tls = tls.or_else(|| config.tls_cert.clone().zip(config.tls_key.clone()));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let tls = tls.map(|(certificate, key)| Tls::load(&certificate, &key));
+    let tls = tls.transpose().map_err(ClientError::from)?;
+    let (listener, address) = bind(&options, &config).await?;
+    let public: Vec<String> = both(&options.public_urls, &config.public_url);
+    if address.ip().is_unspecified() && public.is_empty() {
+        return Err(ClientError::NoPublicUrl(address).into());
+    }
+    let origins = both(&options.origins, &config.allow_origin);
+    let Names { uris, edge } = Names::new(&public, &origins, scheme, address)?;
+    let url = uris.first().cloned().unwrap_or_default();
+    let replay = ReplayGuard::since(options.window.replay_limits(), horizon.floor());
+    let means = Means {
+        identity: Arc::clone(&identity),
+        verifier: Verifier {
+            trust: Arc::clone(&trust),
+            replay: Arc::new(replay),
+            clock: Arc::clone(&clock),
+            window: options.window,
+        },
+        random: Arc::clone(&random),
+        horizon,
+        limits: Limits::default(),
+        max_sessions: config.max_sessions.unwrap_or(SESSIONS.0),
+        strays: Arc::default(),
+    };
+    let idle_s = config.session_idle_s.unwrap_or(IDLE_S);
+    let idle_ms = i64::try_from(idle_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+    let record = options.record.as_deref().or(config.record.as_deref());
+    let recorder = Recorder::open(record)?;
+    let servers = config.server.len();
+    let sets = Sets::load(&config, beside(&options.config))?;
+    let sets = Arc::new(ArcSwap::from_pointee(sets));
+    let (journal, found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
+    let histories = Histories::new(journal, found, Arc::clone(&clock));
+    let config = Arc::new(ArcSwap::from_pointee(config));
+    let catalogue = Arc::new(Catalogue::load(home, Arc::clone(&clock))?);
+    let ways = Arc::<Ways>::default();
+    let together = Aggregate {
+        config: Arc::clone(&config),
+        levels: Levels::new(Arc::clone(&config)),
+        ways: Arc::clone(&ways),
+        catalogue: Arc::clone(&catalogue),
+        clock: Arc::clone(&clock),
+    };
+    let maker = Maker {
+        max_sessions: means.max_sessions,
+        max_sessions_each: config.load().max_sessions_per_caller.unwrap_or(SESSIONS.1),
+        means,
+        together: Arc::new(together),
+        ways,
+        uris,
+    };
+    let routes = Routes::new(maker, &config.load())?;
+    let gateway = Arc::new(Gateway {
+        parts: Parts {
+            levels: Levels::new(Arc::clone(&config)),
+            judge: Arc::new(PolicyJudge::new(
+                Arc::clone(&config),
+                Arc::clone(&sets),
+                histories,
+            )),
+            sets,
+            catalogue,
+            config,
+            recorder,
+            clock: Arc::clone(&clock),
+            random,
+        },
+        routes,
+    });
+    let name = identity.passport().map_err(ClientError::from)?;
+    tracing::info!(
+        passport_id = %name.id(), url, servers,
+        "listening at {url} as {}, in front of {servers} servers", name.agent_name()
+    );
+    if tls.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(
+            "others can read what is said here: signatures keep nobody from that; give --tls-cert and --tls-key, \
+             or let something in front of this speak HTTPS"
+        );
+    }
+    let front = Front(Arc::clone(&gateway));
+    let mut server = Server::new(listener, front).with_edge(edge.and_below());
+    if let Some(tls) = tls {
+        server = server.with_tls(tls);
+    }
+    ready(&url);
+    let mut cause = Cause::Terminate;
+    let stopping = async {
+        cause = gateway.until_stopped(stop, &options.config).await;
+        tracing::info!("asked to stop; finishing what is under way");
+        // Whoever reads slowly does not hold up the end.
+        drop(timeout(HUSH, gateway.hush()).await);
+    };
+    let expelling = async {
+        let Some(mut changes) = trust.changes() else {
+            return std::future::pending().await;
+        };
+        while changes.changed().await.is_ok() {
+            gateway
+                .routes
+                .all()
+                .iter()
+                .for_each(|route| route.hub.expel());
+        }
+    };
+    tokio::select! {
+        served = server.serve(stopping) => served.map_err(ClientError::from)?,
+        () = gateway.sweep(idle_ms) => {}
+        () = expelling => {}
+        () = renewal::keep(home.clone(), Arc::clone(&identity), clock) => {
+            return Err(ClientError::from(Refusal::Passport("none is loaded")).into());
+        }
+        never = trust.follow(home, &identity) => match never {},
+    }
+    trust.store_feed(home);
+    for route in gateway.routes.all() {
+        route.close().await;
+    }
+    Ok(cause)
+}
+
+async fn bind(
+    options: &Options,
+    config: &Config,
+) -> Result<(TcpListener, SocketAddr), GatewayError> {
+    let wanted = options.listen.or(config.listen).unwrap_or(ADDRESS);
+    let bound = async {
+        let listener = TcpListener::bind(wanted).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    let bound = bound.await.map_err(|source| ClientError::Listen {
+        address: wanted,
+        source,
+    });
+    Ok(bound?)
+}
+
+/// The folder that names of files in a configuration are relative to.
+#[must_use]
+pub fn beside(file: &Path) -> &Path {
+    file.parent().unwrap_or_else(|| Path::new(""))
+}
+
+fn both(one: &[String], other: &[String]) -> Vec<String> {
+    one.iter().chain(other).cloned().collect()
+}
+
+impl Gateway {
+    /// Waits until a signal asks to stop. Another one, or a change of the file, exchanges the
+    /// configuration.
+    async fn until_stopped(&self, mut stop: Shutdown, file: &Path) -> Cause {
+        let mut leaving = JoinSet::new();
+        let mut seen = changed_at(file);
+        loop {
+            let cause = tokio::select! {
+                cause = stop.requested() => Some(cause),
+                () = sleep(GLANCE) => None,
+                Some(_) = leaving.join_next(), if !leaving.is_empty() => continue,
+            };
+            let now = changed_at(file);
+            match cause {
+                Some(Cause::Hangup) => {}
+                Some(cause) => return cause,
+                None if now == seen => continue,
+                None => {}
+            }
+            seen = now;
+            match self.reload(file) {
+                Ok(gone) => {
+                    for route in gone {
+                        leaving.spawn(async move { route.retire().await });
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "the configuration was not exchanged, the last one stays in force: {error}");
+                }
+            }
+        }
+    }
+
+    /// Exchanges the configuration. What endpoints are no more is returned.
+    fn reload(&self, file: &Path) -> Result<Vec<Arc<crate::routes::Route>>, GatewayError> {
+        let config = Config::load(file)?;
+        let sets = Sets::load(&config, beside(file))?;
+        let gone = self.routes.exchange(&config)?;
+        for server in gone.iter().filter_map(|route| route.server.as_deref()) {
+            self.catalogue().forget(server);
+        }
+        let servers = config.server.len();
+        self.parts.config.store(Arc::new(config));
+        self.parts.sets.store(Arc::new(sets));
+        tracing::info!(
+            servers,
+            "the configuration was exchanged; there are {servers} servers"
+        );
+        Ok(gone)
+    }
+
+    async fn hush(&self) {
+        for route in self.routes.all() {
+            route.hub.hush().await;
+        }
+    }
+
+    async fn sweep(&self, idle_ms: i64) {
+        loop {
+            sleep(SWEEP).await;
+            for route in self.routes.all() {
+                route.hub.sweep(idle_ms);
+            }
+        }
+    }
+}
+
+fn changed_at(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file)
+        .and_then(|file| file.modified())
+        .ok()
+}

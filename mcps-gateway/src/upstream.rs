@@ -1,0 +1,106 @@
+//! The servers behind: a command, a URL, a `mcps-wrap` that signs. Each caller's session has a way
+//! of its own to each, with ids of ours on it.
+
+mod command;
+mod mint;
+mod signed;
+
+pub use mint::Strays;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use mcps_client::connect::Address;
+use mcps_client::error::ClientError;
+use mcps_client::identity::Identity;
+use mcps_client::link::Link;
+use mcps_client::listen::{Horizon, Network, Opens, Reach, client};
+use mcps_client::verify::Verifier;
+use mcps_core::level::TrustLevel;
+use mcps_core::random::Random;
+use mcps_transport::limits::Limits;
+
+use crate::config;
+use command::Command;
+use mint::Minted;
+use signed::Signed;
+
+/// What all ways to servers are made of.
+#[derive(Clone)]
+pub struct Means {
+    /// Who we are.
+    pub identity: Arc<Identity>,
+    /// How what comes back signed is verified.
+    pub verifier: Verifier,
+    /// Ids and nonces.
+    pub random: Arc<dyn Random>,
+    /// What a restart must not forget.
+    pub horizon: Arc<Horizon>,
+    /// Of server processes.
+    pub limits: Limits,
+    /// The most sessions with one server.
+    pub max_sessions: usize,
+    /// Answers to nothing that was asked.
+    pub strays: Arc<Strays>,
+}
+
+/// The level that the passport of a server that signs must be worth, unless said otherwise.
+const PASSPORT_LEVEL: TrustLevel = TrustLevel::L2;
+
+/// The way to one server.
+///
+/// # Errors
+/// An address that is none or not confidential, certificates that cannot be read.
+pub fn way(server: &config::Server, means: &Means) -> Result<Arc<dyn Opens>, ClientError> {
+    let inner: Arc<dyn Opens> = match (&server.command, &server.url) {
+        (Some(words), _) => Arc::new(Command::new(words.clone(), server.shared, means.clone())),
+        (None, url) => {
+            let url = url.as_deref().unwrap_or_default();
+            let address = Address::parse(url, server.allow_insecure_http)?;
+            let answer = server.answer_s.map(Duration::from_secs);
+            let http = Arc::new(client(&address, server.ca_cert.as_deref(), answer)?);
+            if server.signed {
+                let need = server
+                    .passport_level
+                    .map_or(PASSPORT_LEVEL, |level| level.0);
+                Arc::new(Signed::new(server, http, need, means.clone()))
+            } else {
+                Arc::new(Network(http))
+            }
+        }
+    };
+    Ok(Arc::new(Mint {
+        inner,
+        random: Arc::clone(&means.random),
+        strays: Arc::clone(&means.strays),
+    }))
+}
+
+/// The headers of callers that a server is to have.
+pub(crate) fn headers(server: &config::Server) -> Vec<HeaderName> {
+    let headers = server.forward_headers.iter();
+    // What is no header was refused when the configuration was read.
+    let headers = headers.filter_map(|name| HeaderName::try_from(name.as_str()).ok());
+    headers.collect()
+}
+
+/// Gives each way ids of its own.
+struct Mint {
+    inner: Arc<dyn Opens>,
+    random: Arc<dyn Random>,
+    strays: Arc<Strays>,
+}
+
+impl Opens for Mint {
+    fn open(&self, link: &Link, stays: bool) -> Arc<dyn Reach> {
+        let inner = self.inner.open(link, stays);
+        let strays = Arc::clone(&self.strays);
+        Arc::new(Minted::new(inner, self.random.as_ref(), strays))
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.inner.close()
+    }
+}

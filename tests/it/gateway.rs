@@ -1,0 +1,124 @@
+//! `mcps-gateway`: what passes, what is refused before any server hears of it, and what a server
+//! cannot do to callers that are not its own.
+
+mod adversaries;
+mod commands;
+mod levels;
+mod passing;
+mod policies;
+mod server;
+mod together;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::listen::caller::Caller;
+use crate::wire::{Process, Stage, eventually};
+
+use server::Server;
+
+/// A gateway, an authority, and somebody who may call.
+struct Gate {
+    stage: Stage,
+    process: Process,
+    /// The endpoint of all servers.
+    url: String,
+    home: PathBuf,
+}
+
+impl Gate {
+    /// With this configuration.
+    async fn open(config: &str) -> Self {
+        Self::open_on(Stage::set(), config).await
+    }
+
+    async fn open_on(stage: Stage, config: &str) -> Self {
+        let records = stage.world.dir().join("records");
+        Self::open_with(stage, config, &records).await
+    }
+
+    /// The same with records elsewhere.
+    async fn open_with(stage: Stage, config: &str, records: &Path) -> Self {
+        let home = stage.world.enrol("gateway", "gateway", 2);
+        fs::write(stage.world.dir().join("gateway.toml"), config).unwrap();
+        let (process, url) = Self::start(&stage, &home, records).await;
+        Self {
+            stage,
+            process,
+            url,
+            home,
+        }
+    }
+
+    async fn start(stage: &Stage, home: &Path, records: &Path) -> (Process, String) {
+        let dir = stage.world.dir();
+        let mut program = stage.world.program("mcps-gateway");
+        program.arg("--home").arg(home).arg("serve");
+        program.arg("--config").arg(dir.join("gateway.toml"));
+        program.arg("--record").arg(records);
+        program.args(["--listen", "127.0.0.1:0", "--status-refresh", "0"]);
+        let mut process = Process::start(&stage.world, program);
+        let line = process.read().await;
+        let url = line.strip_prefix("listening on ").unwrap().to_owned();
+        (process, url)
+    }
+
+    /// Kills it and starts it again.
+    async fn restart(&mut self) {
+        self.process.kill().await;
+        let records = self.stage.world.dir().join("records");
+        (self.process, self.url) = Self::start(&self.stage, &self.home, &records).await;
+    }
+
+    /// The endpoint of one server.
+    fn at(&self, server: &str) -> String {
+        format!("{}/{server}", self.url)
+    }
+
+    /// The agent, at one server.
+    fn caller(&self, server: &str) -> Caller {
+        Caller::of(&self.stage.agent, &self.at(server))
+    }
+
+    /// Exchanges the configuration and waits until that is done.
+    async fn reconfigure(&self, config: &str, said: &str) {
+        fs::write(self.stage.world.dir().join("gateway.toml"), config).unwrap();
+        let id = self.process.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", "HUP", &id])
+            .status();
+        assert!(sent.unwrap().success());
+        self.process.says(said).await;
+    }
+
+    /// All records there are.
+    fn records(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.stage.world.dir().join("records")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The record that says this of itself, as soon as it is there.
+    async fn record(&self, event: &str, decision_id: &str) -> Value {
+        let is_it =
+            |record: &Value| record["event"] == event && record["decision_id"] == decision_id;
+        eventually("a record", async || self.records().into_iter().find(is_it)).await
+    }
+}
+
+/// A server over HTTP as a configuration has it.
+fn over_http(name: &str, server: &Server) -> String {
+    format!("[[server]]\nname = \"{name}\"\nurl = \"{}\"\n", server.url)
+}
+
+/// The decision id of a refusal.
+fn decision_of(text: &str) -> String {
+    let message: Value = serde_json::from_str(text).unwrap();
+    message["error"]["data"]["decision_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}

