@@ -183,6 +183,7 @@ impl Reader {
         let intact =
             !tool || self.server.is_none() || self.gateway.catalogue().learn(&server, value);
         let (server, name) = (server.as_str(), name.as_str());
+        let intact = intact && self.gateway.reaches(&self.caller.tenant, server);
         let listed = Listed { server, kind, name };
         intact && self.gateway.judge().shows(&self.caller, listed)
     }

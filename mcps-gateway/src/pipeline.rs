@@ -68,6 +68,14 @@ impl Gateway {
         }
     }
 
+    /// Whether callers of a tenant may reach a server, by the configuration in force: a session that
+    /// began under another has no right by that.
+    pub(crate) fn reaches(&self, tenant: &str, server: &str) -> bool {
+        let config = self.parts.config.load();
+        let known = config.server.iter().find(|known| known.name == server);
+        known.is_some_and(|server| server.admits(tenant))
+    }
+
     fn decision_id(&self) -> String {
         // As Link::decision_id: nothing can be signed without randomness either.
         hex16(self.parts.random.as_ref()).unwrap_or_default()

@@ -169,7 +169,12 @@ impl Gateway {
         route: &Route,
         mut seated: Seated,
     ) -> Result<Placed, Box<Reply>> {
-        match target(route, &seated) {
+        let tenant = &seated.call.caller.tenant;
+        let reached = |target: &Target| {
+            let server = target.server.as_deref();
+            server.is_none_or(|server| self.reaches(tenant, server))
+        };
+        match target(route, &seated).filter(reached) {
             Some(target) => seated.call.target = target,
             None => {
                 let reason = "no server that the caller may reach offers what it names".to_owned();

@@ -34,7 +34,7 @@ use self::connector::{Connector, Tasks};
 use crate::{
     error::{TransportError, Waiting},
     http::{
-        headers::LAST_EVENT_ID,
+        headers::{LAST_EVENT_ID, McpHeaders},
         media::{EVENT_STREAM, JSON},
         tls::provider,
         uri::{canonical, host},
@@ -172,8 +172,15 @@ impl Client {
     /// As [`post`](Self::post).
     pub async fn delete(&self, headers: HeaderMap) -> Result<Response, TransportError> {
         let headers = ours_removed(headers);
-        self.ask(Method::DELETE, ANY_ANSWER, headers, Bytes::new())
-            .await
+        let ended = self.ask(Method::DELETE, ANY_ANSWER, headers, Bytes::new());
+        match ended.await {
+            // It is ended; what is said about that, of any kind, is nobody's business.
+            Err(TransportError::UnexpectedContent { status }) if status.is_success() => {
+                let headers = McpHeaders::default();
+                Ok(Response::Accepted { headers })
+            }
+            ended => ended,
+        }
     }
 
     async fn ask(

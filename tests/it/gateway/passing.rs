@@ -105,7 +105,7 @@ async fn a_caller_that_does_not_sign_is_let_in_only_where_a_tenant_says_so() {
     ];
     let response = post(&gate.at("files"), &headers, &call(1, "look")).await;
     let told = messages(response).await;
-    let told: Value = serde_json::from_slice(&told[0]).unwrap();
+    let told: Value = serde_json::from_str(str::from_utf8(&told[0]).unwrap()).unwrap();
     assert_eq!(
         told["result"]["content"][0]["text"], r#"look({"n":1})"#,
         "{told}"

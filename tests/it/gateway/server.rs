@@ -86,7 +86,8 @@ impl Server {
                     if asked.method != "POST" {
                         return asked.empty(405, "").await;
                     }
-                    let message: Value = serde_json::from_slice(&asked.body).unwrap();
+                    let message: Value =
+                        serde_json::from_str(str::from_utf8(&asked.body).unwrap()).unwrap();
                     kept.lock().unwrap().push(message.clone());
                     if message.get("id").is_none() || message.get("method").is_none() {
                         return asked.empty(202, "").await;

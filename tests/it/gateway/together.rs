@@ -137,6 +137,28 @@ async fn a_server_that_is_gone_takes_no_other_with_it() {
     );
 }
 
+#[tokio::test]
+async fn a_server_that_is_taken_out_of_the_configuration_is_gone_from_sessions_too() {
+    let (one, other) = (Server::with(&["look"]).await, Server::with(&["look"]).await);
+    let only = format!("[tenant.default]\n{}", over_http("one", &one));
+    let gate = Gate::open(&format!("{only}{}", over_http("other", &other))).await;
+    let caller = together(&gate).await;
+    assert_eq!(
+        text(&caller.ask(&call(1, "other__look")).await),
+        r#"look({"n":1})"#
+    );
+    gate.reconfigure(&only, "the configuration was exchanged")
+        .await;
+    assert_eq!(names(&caller.ask(LIST).await, "tools"), ["one__look"]);
+    let told = caller.ask(&call(2, "other__look")).await;
+    assert_eq!(code_of(&told[0]), Some(Code::UnknownServer));
+    assert_eq!(other.seen("tools/call").len(), 1);
+    assert_eq!(
+        text(&caller.ask(&call(3, "one__look")).await),
+        r#"look({"n":1})"#
+    );
+}
+
 /// A server that asks `sampling/createMessage` under the id 1 before it answers a call.
 async fn asking(name: &'static str) -> Server {
     Server::saying(move |asked| match asked["method"].as_str() {

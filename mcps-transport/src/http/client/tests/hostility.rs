@@ -288,3 +288,18 @@ async fn credentials_are_in_no_error_and_no_debug_output() {
     shown.push_str(&format!("{error} {error:?}"));
     assert!(!shown.contains("secret"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_ended_whatever_is_said_about_it() {
+    let fake = Fake::start().await;
+    let client = fake.client();
+    let ending = client.delete(HeaderMap::new());
+    let serve = async {
+        let (mut socket, _) = fake.heard().await;
+        let said = answer(&["200 OK", "Transfer-Encoding: chunked"], b"0\r\n\r\n");
+        socket.write_all(&said).await.unwrap();
+        socket
+    };
+    let (ended, _socket) = tokio::join!(ending, serve);
+    assert!(matches!(ended, Ok(Response::Accepted { .. })), "{ended:?}");
+}
