@@ -14,6 +14,7 @@ mod path;
 mod scan;
 mod sql;
 mod table;
+mod wildcard;
 
 #[cfg(test)]
 mod tests;

@@ -9,12 +9,24 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(crate) struct Mentions {
     attributes: HashSet<String>,
+    types: HashSet<String>,
+    groups_of_actions: bool,
 }
 
 impl Mentions {
     /// Whether some policy reads an attribute of this name anywhere.
     pub(crate) fn has(&self, attribute: &str) -> bool {
         self.attributes.contains(attribute)
+    }
+
+    /// Whether some policy names an entity of this type.
+    pub(crate) fn of_type(&self, name: &str) -> bool {
+        self.types.contains(name)
+    }
+
+    /// Whether some policy names a group of actions.
+    pub(crate) const fn groups_of_actions(&self) -> bool {
+        self.groups_of_actions
     }
 
     /// Takes in a policy in Cedar's JSON form.
@@ -26,6 +38,12 @@ impl Mentions {
                     match (name.as_str(), value) {
                         ("attr", Value::String(attribute)) => {
                             self.attributes.insert(attribute.clone());
+                        }
+                        ("type" | "entity_type", Value::String(name)) => {
+                            self.types.insert(name.clone());
+                        }
+                        ("id", Value::String(id)) if id == "use" || id == "see" => {
+                            self.groups_of_actions = true;
                         }
                         ("Record", Value::Object(record)) => {
                             self.attributes.extend(record.keys().cloned());

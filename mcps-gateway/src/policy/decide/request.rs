@@ -160,27 +160,40 @@ impl Shape {
         }
         let context = self.context(question, told)?;
         let build = |_| Unaskable::Build;
-        let mut parents: HashSet<EntityUid> = groups.into_iter().collect();
-        parents.insert(tenant);
-        let mut entities = vec![
-            action_entity.clone(),
-            Entity::new(principal.clone(), self.principal(question), parents)
-                .map_err(|_| Unaskable::Build)?,
-            Entity::new(
-                server.clone(),
-                self.kept([
-                    ("name", question.server),
-                    ("tenant", question.server_tenant),
-                ]),
-                HashSet::from([server_tenant]),
-            )
-            .map_err(|_| Unaskable::Build)?,
-        ];
+        // Only what some policy of the set can reach: building entities costs more than asking.
+        let speaks = |name: &str| self.mentions.of_type(name);
+        let mut principals = HashSet::new();
+        if speaks("Group") {
+            principals.extend(groups);
+        }
+        if speaks("Tenant") {
+            principals.insert(tenant);
+        }
+        let mut entities = Vec::with_capacity(4);
+        let mut add = |uid: &EntityUid, attributes: HashMap<_, _>, parents: HashSet<EntityUid>| {
+            if !attributes.is_empty() || !parents.is_empty() {
+                let entity = Entity::new(uid.clone(), attributes, parents);
+                entities.push(entity.map_err(|_| Unaskable::Build)?);
+            }
+            Ok::<_, Unaskable>(())
+        };
+        add(&principal, self.principal(question), principals)?;
+        let above = speaks("Tenant").then_some(server_tenant);
+        let of_server = self.kept([
+            ("name", question.server),
+            ("tenant", question.server_tenant),
+        ]);
+        add(&server, of_server, above.into_iter().collect())?;
         if !is_server {
-            let parents = HashSet::from([server]);
-            let attributes = self.resource(question);
-            let entity = Entity::new(resource.clone(), attributes, parents);
-            entities.push(entity.map_err(|_| Unaskable::Build)?);
+            let above = (speaks("Server") || speaks("Tenant")).then_some(server);
+            add(
+                &resource,
+                self.resource(question),
+                above.into_iter().collect(),
+            )?;
+        }
+        if self.mentions.groups_of_actions() {
+            entities.push(action_entity.clone());
         }
         Ok(Asked {
             entities: Entities::from_entities(entities, None).map_err(|_| Unaskable::Build)?,

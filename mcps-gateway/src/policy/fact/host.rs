@@ -6,6 +6,9 @@ use url::{Host, Url};
 
 use super::fold::fold;
 
+/// No honest authority is longer, in characters.
+const LONGEST: usize = 1024;
+
 /// Schemes whose addresses web readers repair.
 const WEB: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
 
@@ -111,15 +114,22 @@ fn dotted(all: bool, each: &mut impl FnMut(&str)) -> impl FnMut(&str) {
 /// The host of what follows `//`, as web readers take it and as RFC 3986 does: where they differ
 /// (`a.com\@b.com`), both.
 fn of_authority(text: &str, each: &mut impl FnMut(&str)) {
+    // Longer is none, and the rest of a text is not looked over for each of its colons.
+    let cut = text.char_indices().nth(LONGEST).map(|(at, _)| at);
+    let text = cut.map_or(text, |at| text.get(..at).unwrap_or_default());
     let end = text
         .find(|c: char| c.is_whitespace() || "\"'<>`|){}".contains(c))
         .unwrap_or(text.len());
-    let whole = text.get(..end.min(2048)).unwrap_or_default();
+    let whole = text.get(..end).unwrap_or_default();
     let web = whole
         .split(['/', '?', '#', '\\'])
         .next()
         .unwrap_or_default();
     let strict = whole.split(['/', '?', '#']).next().unwrap_or_default();
+    if cut.is_some() && strict.len() == text.len() {
+        // Where it leads is out of sight, and so in no list.
+        each("?");
+    }
     let mut tell = |authority: &str| {
         if let Some(host) = canonical(after_user(authority)) {
             each(&host);

@@ -2,7 +2,7 @@
 
 use super::evidence::{Oddities, Text, walk};
 use super::table::FactTable;
-use super::{host, path, sql};
+use super::{host, path, sql, wildcard};
 use crate::policy::question::{Action, Class, Classes, Question};
 
 /// Members whose value is a host even without a scheme.
@@ -50,6 +50,8 @@ pub(super) struct Scan {
     pub(super) verbs: u32,
     pub(super) bytes: u64,
     pub(super) odd: Oddities,
+    /// The classes the tool counts as.
+    pub(super) class: Classes,
 }
 
 /// Places of patterns that matched.
@@ -75,7 +77,10 @@ impl Bits {
 
 impl Scan {
     pub(super) fn of(table: &FactTable, question: &Question<'_>, class: Classes) -> Self {
-        let mut scan = Self::default();
+        let mut scan = Self {
+            class,
+            ..Self::default()
+        };
         let named = matches!(
             question.action,
             Action::ReadResource | Action::Subscribe | Action::SeeResource
@@ -154,6 +159,9 @@ impl Scan {
         {
             if word.contains(['/', '\\', '~', '%']) || runs && word.starts_with('.') {
                 path::readings(word, &mut look);
+                wildcard::completed(word, &table.literals, |path| {
+                    path::readings(path, &mut look)
+                });
             }
         }
         // What a shell reads when quotes and escapes stand within a word.
@@ -184,17 +192,19 @@ impl Scan {
                 }
             }
         };
-        host::of_urls(text.value, &mut keep);
-        let key = text.key.to_lowercase();
-        let hostly = HOST_KEYS
-            .iter()
-            .any(|name| key == *name || key.ends_with(&format!("_{name}")));
+        if text.value.contains(':') || text.value.starts_with("//") {
+            host::of_urls(text.value, &mut keep);
+        }
+        let hostly = !text.key.is_empty() && is_hostly(&text.key.to_lowercase());
         if hostly && text.value.len() <= 256 && !text.value.contains(['/', ' ', '@']) {
             if let Some(host) = host::canonical(text.value) {
                 keep(&host);
             }
         } else if class.has(Class::Execute) || hostly {
             host::of_command(text.value, &mut keep);
+        }
+        if text.value.is_ascii() && !text.value.contains('@') {
+            return;
         }
         let domains = &mut self.domains;
         host::of_mail(text.value, &mut |domain| {
@@ -207,4 +217,10 @@ impl Scan {
 
 fn scan_text(scan: &mut Scan, table: &FactTable, class: Classes, text: &Text<'_>) {
     scan.text(table, class, text);
+}
+
+/// `webhook`, `webhook_url`, `callback-url`.
+fn is_hostly(key: &str) -> bool {
+    let last = key.rsplit(['_', '-', '.']).next().unwrap_or_default();
+    HOST_KEYS.contains(&key) || HOST_KEYS.contains(&last)
 }

@@ -88,7 +88,7 @@ fn code(text: &str, hash_comments: bool) -> String {
     let lower = text.to_lowercase();
     let mut out = String::with_capacity(lower.len());
     let mut rest = lower.as_str();
-    let mut runs = false;
+    let (mut runs, mut unclosed) = (false, 0);
     while let Some(c) = rest.chars().next() {
         let skip = if rest.starts_with("--") || (hash_comments && c == '#') {
             rest.find('\n').unwrap_or(rest.len())
@@ -103,9 +103,11 @@ fn code(text: &str, hash_comments: bool) -> String {
             comment(rest)
         } else if matches!(c, '\'' | '"' | '`') {
             literal(rest, c)
-        } else if let Some(length) = dollar_quoted(rest) {
+        } else if let Some(length) = dollar_quoted(rest, unclosed) {
             length
         } else {
+            // Each of many that never close would be looked for to the end.
+            unclosed += usize::from(c == '$');
             out.push(c);
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
             continue;
@@ -140,7 +142,10 @@ fn literal(rest: &str, quote: char) -> usize {
 }
 
 /// Length of PostgreSQL's `$tag$ … $tag$`, which starts here.
-fn dollar_quoted(rest: &str) -> Option<usize> {
+fn dollar_quoted(rest: &str, unclosed: usize) -> Option<usize> {
+    if unclosed >= 16 {
+        return None;
+    }
     let inner = rest.strip_prefix('$')?;
     let tag = inner.find('$')?;
     let word = inner.get(..tag)?;

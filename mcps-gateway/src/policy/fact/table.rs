@@ -60,6 +60,8 @@ pub(crate) struct FactTable {
     pub(crate) facts: Vec<Fact>,
     pub(super) by_id: HashMap<String, usize>,
     pub(super) paths: RegexSet,
+    /// Names in `paths` that a shell's wildcard could mean.
+    pub(super) literals: Vec<String>,
     pub(super) texts: RegexSet,
     /// For each of `texts`, the arguments it is looked for in; none is any.
     pub(super) text_keys: Vec<Vec<String>>,
@@ -114,10 +116,15 @@ impl FactTable {
             return facts;
         }
         let scan = Scan::of(self, question, class);
+        let names = Names {
+            server: question.server.to_lowercase(),
+            tool: question.name.to_lowercase(),
+            blind: sends_blindly(question),
+        };
         for (place, fact) in self.facts.iter().enumerate() {
             let mut holds = false;
             for (number, case) in fact.cases.iter().enumerate() {
-                if self.call_side(case, question, class, &scan) {
+                if self.call_side(case, question, &names, &scan) {
                     holds = true;
                     if fact.on == On::Result {
                         facts.pending.push((place, number));
@@ -155,16 +162,14 @@ impl FactTable {
             })
     }
 
-    fn call_side(&self, case: &Case, question: &Question<'_>, class: Classes, scan: &Scan) -> bool {
+    fn call_side(&self, case: &Case, question: &Question<'_>, names: &Names, scan: &Scan) -> bool {
         let is = |want: Option<bool>, have: bool| want.is_none_or(|want| want == have);
-        let named = |set: &Option<RegexSet>, name: &str| {
-            set.as_ref()
-                .is_none_or(|set| set.is_match(&name.to_lowercase()))
-        };
-        (case.class.is_empty() || class.meets(case.class))
+        let named =
+            |set: &Option<RegexSet>, name: &str| set.as_ref().is_none_or(|set| set.is_match(name));
+        (case.class.is_empty() || scan.class.meets(case.class))
             && (case.action.is_empty() || acts(case, question))
-            && named(&case.server, question.server)
-            && named(&case.tool, question.name)
+            && named(&case.server, &names.server)
+            && named(&case.tool, &names.tool)
             && case
                 .level_below
                 .is_none_or(|below| question.level.effective.number() < below)
@@ -182,10 +187,10 @@ impl FactTable {
             && (case.path.is_empty() || case.path.iter().any(|at| scan.paths.has(*at)))
             && (case.text.is_empty() || case.text.iter().any(|at| scan.texts.has(*at)))
             && (case.sql == 0 || case.sql & scan.verbs != 0)
-            && self.destinations(case, question, scan)
+            && self.destinations(case, names, scan)
     }
 
-    fn destinations(&self, case: &Case, question: &Question<'_>, scan: &Scan) -> bool {
+    fn destinations(&self, case: &Case, names: &Names, scan: &Scan) -> bool {
         let listed = |at: usize, host: &str| self.hosts.get(at).is_some_and(|list| list.has(host));
         let any = |at: Option<usize>, of: &[String], want: bool| {
             at.is_none_or(|at| of.iter().any(|host| listed(at, host) == want))
@@ -198,12 +203,20 @@ impl FactTable {
             && case.destination_not_in.is_none_or(|at| {
                 let mut all = scan.hosts.iter().chain(&scan.domains).peekable();
                 if all.peek().is_none() {
-                    sends_blindly(question)
+                    names.blind
                 } else {
                     all.any(|host| !listed(at, host))
                 }
             })
     }
+}
+
+/// What is the same of a call for every fact.
+struct Names {
+    server: String,
+    tool: String,
+    /// It sends, and need not show to whom.
+    blind: bool,
 }
 
 fn acts(case: &Case, question: &Question<'_>) -> bool {

@@ -53,6 +53,14 @@ fn tricks_in_a_url_do_not_hide_its_host() {
 }
 
 #[test]
+fn a_host_behind_a_long_user_name_is_in_no_list() {
+    let long = format!("https://{}@evil.example/", "a".repeat(5000));
+    assert_eq!(urls(&long), ["?"]);
+    // And a text of nothing but schemes is read in bounded steps.
+    assert!(urls(&"http:".repeat(5_000)).len() <= 10_000);
+}
+
+#[test]
 fn a_command_names_its_hosts() {
     let hosts = |text: &str| {
         let mut out = Vec::new();
