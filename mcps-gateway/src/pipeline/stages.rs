@@ -221,19 +221,19 @@ impl Gateway {
             self.catalogue().inquire(&server, &inquiry).await;
             definition = self.catalogue().definition(&server, &tool);
         }
-        let definition = definition.unwrap_or(Definition {
+        let mut definition = definition.unwrap_or(Definition {
             pinned: Pinned::Unknown,
             text: None,
             hash: None,
         });
+        if definition.pinned == Pinned::Changed && self.catalogue().is_approved(&server, &tool) {
+            definition.pinned = Pinned::Same;
+        }
         let pinned = definition.pinned;
         seated.call.definition = Some(definition);
         let denial = match pinned {
             Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
             Pinned::Unlisted if self.passes_unlisted(&server) => return Ok(Intact(seated)),
-            Pinned::Changed if self.catalogue().is_approved(&server, &tool) => {
-                return Ok(Intact(seated));
-            }
             Pinned::Changed => Denial::new(
                 Code::Quarantined,
                 "definition.changed",
