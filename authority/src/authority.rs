@@ -23,6 +23,7 @@ use crate::acks::{AckWriter, Acks, Enforcement, NAMED, enforcement};
 use crate::budget::{Budget, Quota};
 use crate::error::Error;
 use crate::feed::Feed;
+use crate::issue::Press;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
 use crate::kill::{self, Point};
 use crate::levels::Policy;
@@ -49,6 +50,7 @@ pub struct Authority {
     outbound: Outbound,
     budgets: Budgets,
     issuing: Arc<Semaphore>,
+    press: Press,
 }
 
 /// What each caller may do.
@@ -79,11 +81,13 @@ impl Authority {
         random: Arc<dyn Random>,
         outbound: Outbound,
     ) -> Self {
+        let policy = Policy::default();
         Self {
             issuing: Arc::new(Semaphore::new(db.issuing())),
+            press: Press::new(db.clone(), policy.clone()),
             budgets: Budgets::new(Quota::USUAL, Quota::USUAL),
             db,
-            policy: Policy::default(),
+            policy,
             outbound,
             name: keys.ring().bundle().authority().to_owned(),
             keys,
@@ -142,6 +146,12 @@ impl Authority {
         let place = Arc::clone(&self.issuing).acquire_owned();
         let place = tokio::time::timeout(PATIENCE, place).await;
         place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)
+    }
+
+    /// Who prepares passports.
+    #[must_use]
+    pub const fn press(&self) -> &Press {
+        &self.press
     }
 
     /// The issuer's name on every passport.

@@ -1,6 +1,10 @@
 //! Issuing in two phases. [`Prepared`] is stored, may be signed at most once because signing
 //! consumes it, and never leaves before the other crypto library has verified it.
 
+mod press;
+
+pub use press::Press;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +22,7 @@ use crate::error::Error;
 use crate::kill::{self, Point};
 use crate::levels::{Content, EvidenceType, Subject, Verdict};
 use crate::proof::Proven;
-use crate::store::{NewPassport, Reason, Record};
+use crate::store::{NewPassport, Reason, Record, Request};
 
 /// The longest life of any passport.
 pub const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -362,15 +366,12 @@ impl Prepared {
             issued_by: order.issued_by,
             status_index: Some(status_index),
         };
-        let store = authority.db();
-        let told = store
-            .prepare(
-                &new,
-                proven.challenge(),
-                proven.binding(),
-                authority.policy(),
-            )
-            .await?;
+        let request = Request {
+            new,
+            challenge: proven.challenge().to_owned(),
+            binding: proven.binding().clone(),
+        };
+        let (Request { new, .. }, told) = authority.press().prepare(request).await?;
         kill::at(Point::Prepared);
         authority.told(&told);
         Ok(Self {

@@ -9,6 +9,7 @@ mod acks;
 mod actions;
 mod audit;
 mod backup;
+mod batches;
 mod challenges;
 mod compromises;
 mod enrolments;
@@ -34,6 +35,7 @@ pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use backup::{Cell, Part, TABLES};
+pub use batches::Request;
 pub use challenges::Binding;
 use challenges::Swept;
 pub use enrolments::{NewToken, TokenRecord, TokenState};
@@ -66,6 +68,8 @@ use sqlx::{Connection as _, SqlSafeStr as _};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an idle connection is believed to be alive.
 const TRIED_AFTER: Duration = Duration::from_secs(1);
+/// Connections to PostgreSQL for what may be lost.
+const LIGHT: u32 = 4;
 
 /// The migrations, in order; the same files for both engines.
 const MIGRATIONS: [(i64, &str, &str); 10] = [
@@ -153,9 +157,23 @@ use {on, transaction};
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: Pool,
+    /// Connections for what may be lost when the database crashes.
+    light: Light,
     /// Set once the keys are there. Without it nothing can be changed that leaves a record.
     scribe: Arc<OnceLock<Scribe>>,
     swept: Arc<Swept>,
+}
+
+/// Connections whose commits do not wait for the disk: PostgreSQL's `synchronous_commit = off`. What is
+/// written by them may be gone after a crash, and nothing else is; who redeems a challenge that is gone
+/// asks for another.
+#[derive(Clone, Debug)]
+struct Light(Pool);
+
+impl Light {
+    const fn pool(&self) -> &Pool {
+        &self.0
+    }
 }
 
 /// Connections to one of the two engines.
@@ -168,9 +186,10 @@ pub enum Pool {
 }
 
 impl Db {
-    fn over(pool: Pool) -> Self {
+    fn over(pool: Pool, light: Pool) -> Self {
         Self {
             pool,
+            light: Light(light),
             scribe: Arc::default(),
             swept: Arc::new(Swept::never()),
         }
@@ -198,7 +217,8 @@ impl Db {
         let pool = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(PATIENCE);
-        Ok(Self::over(Pool::Sqlite(pool.connect_with(options).await?)))
+        let pool = Pool::Sqlite(pool.connect_with(options).await?);
+        Ok(Self::over(pool.clone(), pool))
     }
 
     /// Connects to `postgres://user:password@host/database`.
@@ -206,9 +226,13 @@ impl Db {
     /// # Errors
     /// Whatever PostgreSQL or the network says; the message has no password.
     pub async fn open_postgres(url: &str) -> Result<Self, sqlx::Error> {
-        let pool = postgres_pool(16);
-        let pool = pool.connect_with(PgConnectOptions::from_str(url)?).await?;
-        Ok(Self::over(Pool::Postgres(pool)))
+        // Nobody waits for ever for a row that a replica holds which has stopped.
+        let patience = format!("{}ms", PATIENCE.as_millis());
+        let options = PgConnectOptions::from_str(url)?.options([("lock_timeout", patience)]);
+        let light = options.clone().options([("synchronous_commit", "off")]);
+        let light = postgres_pool(LIGHT).connect_lazy_with(light);
+        let pool = postgres_pool(16).connect_with(options).await?;
+        Ok(Self::over(Pool::Postgres(pool), Pool::Postgres(light)))
     }
 
     /// A few connections to the same database for one use alone, which no other can starve. What
@@ -218,7 +242,7 @@ impl Db {
     /// Whatever the database or the network says.
     pub async fn apart(&self) -> Result<Self, sqlx::Error> {
         const CONNECTIONS: u32 = 3;
-        Ok(Self::over(match &self.pool {
+        let pool = match &self.pool {
             Pool::Postgres(pool) => {
                 let options = postgres_pool(CONNECTIONS);
                 let connect = pool.connect_options();
@@ -231,7 +255,8 @@ impl Db {
                 let connect = pool.connect_options();
                 Pool::Sqlite(options.connect_with((*connect).clone()).await?)
             }
-        }))
+        };
+        Ok(Self::over(pool.clone(), pool))
     }
 
     /// Brings the tables up to date. Replicas that start together wait for each other.
@@ -279,6 +304,7 @@ impl Db {
     /// Closes every connection after its present work.
     pub async fn close(&self) {
         on!(self, pool => pool.close().await);
+        on!(self.light, pool => pool.close().await);
     }
 
     /// How many may issue at once, so that some connections are always left for what cuts off. SQLite

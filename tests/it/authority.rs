@@ -11,6 +11,7 @@
 mod acks;
 mod audit;
 mod backups;
+mod batches;
 mod budgets;
 mod ca;
 mod compromises;

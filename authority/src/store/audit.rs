@@ -20,8 +20,8 @@ pub const PAGE: i64 = 500;
 /// long as a record takes.
 pub(super) const LOCK_LANE: &str =
     "UPDATE audit_lanes SET seq = seq WHERE lane = $1 RETURNING seq, digest";
-pub(super) const INSERT_RECORD: &str = "INSERT INTO audit_records \
-     (lane, seq, at, action, subject, record) VALUES ($1, $2, $3, $4, $5, $6)";
+pub(super) const INSERT_RECORDS: &str =
+    "INSERT INTO audit_records (lane, seq, at, action, subject, record) ";
 pub(super) const MOVE_LANE: &str = "UPDATE audit_lanes SET seq = $2, digest = $3 WHERE lane = $1";
 
 /// What is recorded.
@@ -105,19 +105,22 @@ macro_rules! audit_all {
             .bind(lane)
             .fetch_one(&mut *$tx)
             .await?;
+        let mut records = Vec::with_capacity(entries.len());
         for entry in entries {
             let written = scribe.write(lane, &head, *entry)?;
-            sqlx::query($crate::store::audit::INSERT_RECORD)
-                .bind(lane)
-                .bind(written.seq)
-                .bind(entry.at.as_millis())
-                .bind(entry.action)
-                .bind(entry.subject)
-                .bind(&written.text)
-                .execute(&mut *$tx)
-                .await?;
             head = (written.seq, written.digest.as_bytes().to_vec());
+            records.push((entry, written));
         }
+        let mut query = sqlx::QueryBuilder::new($crate::store::audit::INSERT_RECORDS);
+        query.push_values(&records, |mut row, (entry, written)| {
+            row.push_bind(lane)
+                .push_bind(written.seq)
+                .push_bind(entry.at.as_millis())
+                .push_bind(entry.action)
+                .push_bind(entry.subject)
+                .push_bind(&written.text);
+        });
+        query.build().execute(&mut *$tx).await?;
         sqlx::query($crate::store::audit::MOVE_LANE)
             .bind(lane)
             .bind(head.0)

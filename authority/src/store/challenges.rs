@@ -22,28 +22,60 @@ pub struct Binding {
     pub audience: String,
 }
 
+/// Stores a challenge; the rest says what and whether.
+macro_rules! open {
+    ($rest:literal) => {
+        concat!(
+            "INSERT INTO challenges ",
+            "(challenge, tenant, subject, kid, audience, expires_at, previous_kid) ",
+            $rest
+        )
+    };
+}
+
 /// How long lapsed challenges may lie there, in ms.
 const SWEPT_EVERY: i64 = 1000;
 
-/// When lapsed challenges were dropped last.
+/// When lapsed challenges were dropped last, and how many there may be since.
 #[derive(Debug)]
-pub(super) struct Swept(AtomicI64);
+pub(super) struct Swept {
+    at: AtomicI64,
+    /// Those that were open then, and those that were opened here since. What was redeemed meanwhile, or
+    /// opened by another replica, is not in it.
+    open: AtomicI64,
+}
 
 impl Swept {
     /// Not yet.
     pub(super) const fn never() -> Self {
-        Self(AtomicI64::new(i64::MIN))
+        Self {
+            at: AtomicI64::new(i64::MIN),
+            open: AtomicI64::new(0),
+        }
+    }
+
+    /// Whether there is so much room that nobody has to count.
+    fn has_room(&self, cap: i64) -> bool {
+        self.open.fetch_add(1, Ordering::Relaxed) < cap / 2
     }
 
     /// Whether it is time, for one of those who ask. A clock that was set back makes it time too.
     fn is_due(&self, now: Timestamp) -> bool {
         let now = now.as_millis();
-        let last = self.0.load(Ordering::Relaxed);
+        let last = self.at.load(Ordering::Relaxed);
         let due = now < last || now.saturating_sub(last) >= SWEPT_EVERY;
         let relaxed = Ordering::Relaxed;
-        due && self.0.compare_exchange(last, now, relaxed, relaxed).is_ok()
+        due && self
+            .at
+            .compare_exchange(last, now, relaxed, relaxed)
+            .is_ok()
     }
 }
+
+const OPEN: &str = open!("SELECT $1, $2, $3, $4, $5, $6, $7 WHERE $8 > 0");
+/// It reads them all, so it is asked only where there may be many.
+const OPEN_WITHIN_CAP: &str =
+    open!("SELECT $1, $2, $3, $4, $5, $6, $7 WHERE (SELECT COUNT(*) FROM challenges) < $8");
 
 /// Redeems a challenge: one atomic statement, of which any number may run at once and one wins.
 pub(super) const TAKE_CHALLENGE: &str = "DELETE FROM challenges WHERE challenge = $1 \
@@ -83,38 +115,39 @@ impl Db {
         cap: i64,
     ) -> Result<bool, sqlx::Error> {
         if self.swept.is_due(now) {
-            self.drop_lapsed_challenges(now).await?;
+            let open = self.drop_lapsed_challenges(now).await?;
+            self.swept.open.store(open, Ordering::Relaxed);
         }
-        let stored = on!(self, pool => {
-            sqlx::query(
-                "INSERT INTO challenges \
-                 (challenge, tenant, subject, kid, audience, expires_at, previous_kid) \
-                 SELECT $1, $2, $3, $4, $5, $6, $8 \
-                 WHERE (SELECT COUNT(*) FROM challenges) < $7",
-            )
-            .bind(challenge)
-            .bind(&binding.tenant)
-            .bind(&binding.subject)
-            .bind(&binding.kid)
-            .bind(&binding.audience)
-            .bind(expires_at.as_millis())
-            .bind(cap)
-            .bind(binding.previous_kid.as_deref().unwrap_or_default())
-            .execute(pool)
-            .await?
-            .rows_affected()
+        let statement = if self.swept.has_room(cap) {
+            OPEN
+        } else {
+            OPEN_WITHIN_CAP
+        };
+        let stored = on!(self.light, pool => {
+            let query = sqlx::query(statement)
+                .bind(challenge)
+                .bind(&binding.tenant)
+                .bind(&binding.subject)
+                .bind(&binding.kid)
+                .bind(&binding.audience)
+                .bind(expires_at.as_millis())
+                .bind(binding.previous_kid.as_deref().unwrap_or_default())
+                .bind(cap);
+            query.execute(pool).await?.rows_affected()
         });
         Ok(stored == 1)
     }
 
-    async fn drop_lapsed_challenges(&self, now: Timestamp) -> Result<(), sqlx::Error> {
-        on!(self, pool => {
+    /// How many are left.
+    async fn drop_lapsed_challenges(&self, now: Timestamp) -> Result<i64, sqlx::Error> {
+        let (open,): (i64,) = on!(self.light, pool => {
             sqlx::query("DELETE FROM challenges WHERE expires_at <= $1")
                 .bind(now.as_millis())
                 .execute(pool)
-                .await
-                .map(|_| ())
-        })
+                .await?;
+            sqlx::query_as("SELECT COUNT(*) FROM challenges").fetch_one(pool).await?
+        });
+        Ok(open)
     }
 
     /// Redeems a challenge for what was done before and only has to be told again.

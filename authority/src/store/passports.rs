@@ -62,7 +62,7 @@ pub struct NewPassport {
 impl NewPassport {
     /// What is recorded of it. By the digest it can be told whether what is stored, or was signed, is
     /// what was to be signed.
-    fn detail(&self, binding: &Binding) -> Vec<(&'static str, String)> {
+    pub(super) fn detail(&self, binding: &Binding) -> Vec<(&'static str, String)> {
         let digest = Digest::of(self.to_be_signed.as_bytes());
         let mut detail = vec![
             ("tenant", binding.tenant.clone()),
@@ -79,6 +79,16 @@ impl NewPassport {
         let previous = binding.previous_kid.clone();
         detail.extend(previous.map(|kid| ("replaces_key", kid)));
         detail
+    }
+
+    pub(super) fn entry<'a>(&'a self, detail: &'a [(&'static str, String)]) -> Entry<'a> {
+        Entry {
+            at: self.issued_at,
+            by: &self.issued_by,
+            action: "passport.issue",
+            subject: self.id.as_str(),
+            detail,
+        }
     }
 }
 
@@ -248,13 +258,7 @@ impl Db {
                 }
             }
             let issued = new.detail(binding);
-            let mut entries = vec![Entry {
-                at: new.issued_at,
-                by: &new.issued_by,
-                action: "passport.issue",
-                subject: new.id.as_str(),
-                detail: &issued,
-            }];
+            let mut entries = vec![new.entry(&issued)];
             let filed = new.decision.as_ref();
             let filed = filed.map(|decision| (decision.id(), decision.detail(&told)));
             if let Some((id, detail)) = &filed {

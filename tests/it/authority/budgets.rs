@@ -131,7 +131,7 @@ async fn issuing_that_is_stuck_does_not_hold_every_connection() {
          AND datname = current_database()";
     loop {
         let (count,): (i64,) = sqlx::query_as(waiting).fetch_one(pool).await.unwrap();
-        if count >= 12 {
+        if count >= 4 {
             break;
         }
         tokio::task::yield_now().await;

@@ -56,7 +56,7 @@ fn decision(subject: &str, at: Timestamp) -> Content {
     }
 }
 
-fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPassport {
+pub(super) fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPassport {
     let unsigned = Unsigned {
         id: PassportId::generate(&SystemRandom).unwrap(),
         agent_name: subject.into(),
@@ -100,17 +100,18 @@ fn new_passport(subject: &str, key: &SecretKey, issued_at: Timestamp) -> NewPass
     }
 }
 
-fn signature(new: &NewPassport, key: &SecretKey) -> Signature {
+pub(super) fn signature(new: &NewPassport, key: &SecretKey) -> Signature {
     key.sign(&Digest::of(new.to_be_signed.as_bytes())).unwrap()
 }
 
 pub(super) async fn open(db: &Db, binding: &Binding, now: Timestamp) {
+    open_as(db, CHALLENGE, binding, now).await;
+}
+
+pub(super) async fn open_as(db: &Db, challenge: &str, binding: &Binding, now: Timestamp) {
     let until = now.plus(Duration::from_secs(60));
-    assert!(
-        db.open_challenge(CHALLENGE, binding, now, until, 10)
-            .await
-            .unwrap()
-    );
+    let opened = db.open_challenge(challenge, binding, now, until, 100).await;
+    assert!(opened.unwrap());
 }
 
 /// A challenge and both steps.
@@ -124,7 +125,7 @@ async fn issue(db: &Db, subject: &str, key: &SecretKey, now: Timestamp) -> NewPa
     new
 }
 
-fn order(reason: Reason, second: i64) -> Revocation {
+pub(super) fn order(reason: Reason, second: i64) -> Revocation {
     Revocation {
         reason,
         note: Some("n".into()),
