@@ -60,7 +60,7 @@ pub enum PolicyCommand {
         /// The set.
         #[command(flatten)]
         set: SetArgs,
-        /// Files with [[case]] tables.
+        /// Files of cases, TOML.
         #[arg(long = "cases", required = true, value_name = "FILE")]
         cases: Vec<PathBuf>,
     },

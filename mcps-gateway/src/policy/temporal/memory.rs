@@ -34,7 +34,7 @@ pub struct Memory {
     pub(super) lowered: Option<(TrustLevel, i64)>,
 }
 
-/// A stored history that cannot be read. What it said must be assumed: [`Memory::unknown`].
+/// A stored history that cannot be read. What it said must be assumed: `Policies::unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MemoryError {
     /// Another version of the form.
