@@ -74,6 +74,13 @@ impl Gateway {
         known.is_some_and(|server| server.admits(tenant))
     }
 
+    /// The tenant whose callers need not say who they are.
+    fn anonymous(&self) -> Option<String> {
+        let config = self.parts.config.load();
+        let open = config.tenant.iter().find(|(_, tenant)| tenant.anonymous);
+        open.map(|(name, _)| name.clone())
+    }
+
     fn decision_id(&self) -> String {
         // As Link::decision_id: nothing can be signed without randomness either.
         hex16(self.parts.random.as_ref()).unwrap_or_default()
