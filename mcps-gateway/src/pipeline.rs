@@ -1,5 +1,5 @@
 //! The life of one request, one line a stage. Each stage hands the next what it alone can make, and
-//! only [`Cleared`] is ever forwarded.
+//! only what the last has cleared is ever forwarded.
 
 mod stages;
 
