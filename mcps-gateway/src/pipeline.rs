@@ -1,5 +1,5 @@
 //! The life of one request, one line a stage. Each stage hands the next what it alone can make, and
-//! only [`Cleared`] is ever forwarded.
+//! only what the last has cleared is ever forwarded.
 
 mod stages;
 
@@ -74,6 +74,13 @@ impl Gateway {
         let config = self.parts.config.load();
         let known = config.server.iter().find(|known| known.name == server);
         known.is_some_and(|server| server.admits(tenant))
+    }
+
+    /// The tenant whose callers need not say who they are.
+    fn anonymous(&self) -> Option<String> {
+        let config = self.parts.config.load();
+        let open = config.tenant.iter().find(|(_, tenant)| tenant.anonymous);
+        open.map(|(name, _)| name.clone())
     }
 
     fn decision_id(&self) -> String {

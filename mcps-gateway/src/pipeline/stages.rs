@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use mcps_client::listen::{Admitted, Entered, Fetched};
 use mcps_client::tools;
 use mcps_core::code::Code;
+use mcps_core::level::TrustLevel;
 use mcps_core::message::{self, Kind};
 use mcps_transport::http::server::{Post, Reply};
 
@@ -86,10 +87,7 @@ impl Gateway {
                 let ext = peer.passport.ext().filter(|_| peer.recognised);
                 ext.map(|ext| ext.tenant.clone())
             }
-            None => {
-                let open = config.tenant.iter().find(|(_, tenant)| tenant.anonymous);
-                open.map(|(name, _)| name.clone())
-            }
+            None => self.anonymous(),
         };
         let known = tenant
             .clone()
@@ -333,23 +331,41 @@ impl Gateway {
         route.hub.hand_on(entered, post, watch).await
     }
 
-    /// Whoever listens to what a session's server says by itself.
+    /// Whoever listens to what a session's server says by itself: only as long as they may call it.
     pub(super) fn reader(
         self: &Arc<Self>,
         route: &Route,
         fetched: &Fetched,
     ) -> Result<Reader, Box<Reply>> {
-        let unavailable = || {
-            Box::new(Reply::Empty {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                headers: HeaderMap::new(),
-            })
+        let refused = |status| {
+            let headers = HeaderMap::new();
+            Box::new(Reply::Empty { status, headers })
         };
+        let unavailable = || refused(StatusCode::SERVICE_UNAVAILABLE);
         let passage = fetched.passage().ok_or_else(unavailable)?;
         let peer = fetched.caller();
-        let tenant = peer.as_ref().and_then(|peer| peer.passport.ext());
+        let tenant = match &peer {
+            Some(peer) => peer.passport.ext().map(|ext| ext.tenant.clone()),
+            None => self.anonymous(),
+        };
+        let (tenant, server) = (tenant.unwrap_or_default(), route.server.as_deref());
+        let level = peer.as_ref().map_or(TrustLevel::L0, |peer| peer.level);
+        let target = Target {
+            server: route.server.clone(),
+            name: None,
+        };
+        let known = self.parts.config.load().tenant.contains_key(&tenant);
+        let reached = known && server.is_none_or(|server| self.reaches(&tenant, server));
+        if !reached || self.parts.levels.admits(&tenant, level, &target).is_err() {
+            tracing::warn!(
+                tenant,
+                server,
+                "refused a stream to a caller who may not call"
+            );
+            return Err(refused(StatusCode::FORBIDDEN));
+        }
         let caller = Caller {
-            tenant: tenant.map(|ext| ext.tenant.clone()).unwrap_or_default(),
+            tenant,
             principal: peer.as_ref().map(Principal::of),
             trust: None,
         };

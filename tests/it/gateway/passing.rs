@@ -215,3 +215,24 @@ async fn nothing_is_forwarded_whose_decision_cannot_be_put_on_record() {
     assert_eq!(code, Some(Code::RecordUnavailable));
     assert!(server.is_untouched());
 }
+
+#[tokio::test]
+async fn a_stream_is_only_for_those_who_may_still_call() {
+    let server = Server::with(&["look"]).await;
+    let config = format!("{CLOSED}{}", over_http("files", &server));
+    let gate = Gate::open(&config).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    let session = caller.session().to_owned();
+    let (stood, _) = caller.fetch(Method::GET, &session).await;
+    assert_eq!(
+        stood.status(),
+        StatusCode::METHOD_NOT_ALLOWED,
+        "the server has none"
+    );
+    let stricter = format!("{config}min_level = 3\n");
+    gate.reconfigure(&stricter, "the configuration was exchanged")
+        .await;
+    let (stood, _) = caller.fetch(Method::GET, &session).await;
+    assert_eq!(stood.status(), StatusCode::FORBIDDEN);
+}
