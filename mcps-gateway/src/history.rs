@@ -59,12 +59,16 @@ impl Key {
     }
 
     /// Session, caller and tenant of a call. The endpoint is not in it: who reads at one and sends at
-    /// another is in the same session.
+    /// another is in the same session. A caller is whoever answers for it, where somebody does: two
+    /// agents of one owner are one caller.
     fn three(call: &Call) -> [(Scope, Self); 3] {
         let session = &call.session;
         let tenant = Some(session.tenant.as_str());
         let who = session.principal.as_ref();
         let (name, issuer) = (who.map(|who| who.0.as_str()), who.map(|who| who.1.as_str()));
+        let owner = call.caller.principal.as_ref();
+        let owner = owner.map(|who| who.owner.as_str());
+        let owner = owner.filter(|owner| !owner.is_empty());
         let run = session.session.as_deref();
         [
             (
@@ -73,7 +77,10 @@ impl Key {
             ),
             (
                 Scope::Principal,
-                Self::of(Scope::Principal, &[tenant, name, issuer]),
+                match owner {
+                    Some(_) => Self::of(Scope::Principal, &[tenant, owner]),
+                    None => Self::of(Scope::Principal, &[tenant, name, issuer]),
+                },
             ),
             (Scope::Tenant, Self::of(Scope::Tenant, &[tenant])),
         ]

@@ -22,7 +22,7 @@ pub struct Denial {
     /// Why, in a sentence for the operator.
     pub reason: String,
     /// What it rests on.
-    pub grounds: Grounds,
+    pub grounds: Box<Grounds>,
 }
 
 /// What a decision rests on, for the record.
@@ -48,7 +48,7 @@ impl Denial {
             code,
             rule: rule.to_owned(),
             reason,
-            grounds: Grounds::default(),
+            grounds: Box::default(),
         }
     }
 }
@@ -59,7 +59,7 @@ pub struct Permit {
     /// Which rule decided.
     pub rule: String,
     /// What it rests on.
-    pub grounds: Grounds,
+    pub grounds: Box<Grounds>,
 }
 
 /// Something that a list shows.

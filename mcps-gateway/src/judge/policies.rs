@@ -135,14 +135,14 @@ impl PolicyJudge {
         })
     }
 
-    fn grounds(set: &Set, decision: &Decision) -> Grounds {
-        Grounds {
+    fn grounds(set: &Set, decision: &Decision) -> Box<Grounds> {
+        Box::new(Grounds {
             policy: Some(*set.policies.digest()),
             rules: decision.because.iter().map(|it| it.rule.clone()).collect(),
             facts: decision.facts.clone(),
             fired: decision.fired.clone(),
             observed: decision.observed.clone(),
-        }
+        })
     }
 }
 
@@ -256,12 +256,12 @@ impl Judge for PolicyJudge {
         let rule = because.map_or("default", |because| because.rule.as_str());
         let reason = because.map_or("", |because| because.reason.as_str());
         Err(Denial {
-            grounds: Grounds {
+            grounds: Box::new(Grounds {
                 policy: Some(*policies.digest()),
                 rules: fired,
                 facts: release.facts,
                 ..Grounds::default()
-            },
+            }),
             ..Denial::new(Code::Denied, rule, reason.to_owned())
         })
     }
