@@ -1,6 +1,6 @@
 # Everything of MCPS in one image; what a container runs is its command. docs/installation.md.
 #
-#   docker build -t mcps .                      the authority, mcps and mcps-wrap
+#   docker build -t mcps .                      the authority, the gateway, mcps and mcps-wrap
 #   docker build -t mcps-demo --target demo .   the same with the demo server, for trying it out
 
 FROM docker.io/library/rust:1.95-bookworm AS build
@@ -8,9 +8,10 @@ WORKDIR /src
 COPY . .
 # As it is shipped, and without what only tests use.
 RUN cargo build --profile dist --locked \
-        --bin mcps --bin mcps-authority --bin mcps-wrap --bin mcps-demo-server \
+        --bin mcps --bin mcps-authority --bin mcps-wrap --bin mcps-gateway --bin mcps-demo-server \
     && mkdir /out \
-    && cp target/dist/mcps target/dist/mcps-authority target/dist/mcps-wrap target/dist/mcps-demo-server /out/
+    && cp target/dist/mcps target/dist/mcps-authority target/dist/mcps-wrap target/dist/mcps-gateway \
+        target/dist/mcps-demo-server /out/
 
 FROM docker.io/library/debian:bookworm-slim AS base
 RUN apt-get update \
@@ -26,12 +27,12 @@ WORKDIR /var/lib/mcps
 USER 10001:10001
 
 FROM base AS demo
-COPY --from=build /out/mcps /out/mcps-wrap /out/mcps-demo-server /usr/local/bin/
-COPY install/wrap-demo /usr/local/bin/wrap-demo
+COPY --from=build /out/mcps /out/mcps-wrap /out/mcps-gateway /out/mcps-demo-server /usr/local/bin/
+COPY install/wrap-demo install/gateway-demo /usr/local/bin/
 CMD ["wrap-demo"]
 
 FROM base AS authority
-COPY --from=build /out/mcps /out/mcps-authority /out/mcps-wrap /usr/local/bin/
+COPY --from=build /out/mcps /out/mcps-authority /out/mcps-wrap /out/mcps-gateway /usr/local/bin/
 EXPOSE 7300 7301
 # No other program of the image speaks HTTP.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

@@ -27,7 +27,7 @@ pub enum GatewayError {
         why: String,
     },
     /// The policies are not what they should be.
-    #[error("the policies do not load, so the last ones stay in force: {0}")]
+    #[error("the policies do not load:\n{0}")]
     Policy(PolicyErrors),
     /// What happened before cannot be kept.
     #[error(transparent)]

@@ -19,6 +19,9 @@ use crate::policy::{History, Memory, Policies, Scope};
 /// counts as one in which everything happened, should it come back.
 const MOST: usize = 50_000;
 
+/// The most that are known to be gone. Beyond it everything is assumed of whoever is new.
+const MOST_GONE: usize = 1_000_000;
+
 /// Why nothing can be said of what happened before.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
@@ -258,6 +261,10 @@ impl Table {
         for (_, key) in ages.into_iter().take(MOST / 10) {
             self.held.remove(&key);
             self.gone.insert(key);
+        }
+        if self.gone.len() > MOST_GONE {
+            self.gone.clear();
+            self.damaged = true;
         }
     }
 }

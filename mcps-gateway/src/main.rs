@@ -90,8 +90,10 @@ async fn main() -> ExitCode {
                 Some(error) => (exit::explain(error), Exit::of(error)),
                 None => (format!("{error:#}"), Exit::Usage),
             };
-            // Whoever closed our standard error does not want to know.
-            let _ = writeln!(io::stderr(), "mcps-gateway: {}", printable(&message));
+            for line in message.lines() {
+                // Whoever closed our standard error does not want to know.
+                let _ = writeln!(io::stderr(), "mcps-gateway: {}", printable(line));
+            }
             exit.into()
         }
     }

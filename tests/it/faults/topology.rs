@@ -11,6 +11,8 @@ pub(super) struct Topology {
     pub(super) replicas: Vec<(String, u32)>,
     /// Where the wrapped server is, if there is one.
     pub(super) server: Option<String>,
+    /// And the gateway before it.
+    pub(super) gateway: Option<String>,
     pub(super) operator: String,
 }
 
@@ -27,17 +29,20 @@ impl Topology {
             .spawn()
             .unwrap();
         let output = BufReader::new(script.stdout.take().unwrap());
-        let (mut replicas, mut server, mut operator) = (Vec::new(), None, String::new());
+        let (mut replicas, mut server, mut gateway) = (Vec::new(), None, None);
+        let mut operator = String::new();
         for line in output.lines().map_while(Result::ok) {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["authority", url, id] => replicas.push((url.to_owned(), id.parse().unwrap())),
                 ["server", url, _] => server = Some(url.to_owned()),
+                ["gateway", url, _] => gateway = Some(url.to_owned()),
                 ["operator-key", file] => operator = std::fs::read_to_string(file).unwrap(),
                 ["ready"] => {
                     return Self {
                         script,
                         replicas,
                         server,
+                        gateway,
                         operator: operator.trim().to_owned(),
                     };
                 }
@@ -84,14 +89,17 @@ fn the_topology_serves_and_ends_without_a_trace() {
         .arg("--operator-key-file")
         .arg(&key);
     crate::world::run(&mut mcps).succeeded();
-    let mut connect = Command::new(crate::world::bin("mcps"));
-    connect
-        .arg("--home")
-        .arg(agent.path().join("home"))
-        .args(["connect", "--url", server]);
-    let done =
-        crate::world::run_with_input(&mut connect, &format!("{}\n", crate::wire::INITIALIZE));
-    assert!(done.stdout.contains("serverInfo"), "{done:?}");
+    let behind = format!("{}/demo", topology.gateway.as_deref().unwrap());
+    for url in [server, &behind] {
+        let mut connect = Command::new(crate::world::bin("mcps"));
+        connect
+            .arg("--home")
+            .arg(agent.path().join("home"))
+            .args(["connect", "--url", url]);
+        let said = format!("{}\n", crate::wire::INITIALIZE);
+        let done = crate::world::run_with_input(&mut connect, &said);
+        assert!(done.stdout.contains("serverInfo"), "{url}: {done:?}");
+    }
     drop(topology);
     assert!(!ids.iter().any(|id| alive(*id)), "replicas outlive it");
 }
