@@ -13,7 +13,7 @@ use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::digest::Digest;
 
 use crate::call::Call;
-use crate::policy::{History, Memory, Policies, Scope};
+use crate::policy::{History, Memory, Policies, Scope, same_but_for_counts};
 
 /// The most histories that are held. Beyond it the one that was used last the longest ago goes, and
 /// counts as one in which everything happened, should it come back.
@@ -204,7 +204,7 @@ impl Histories {
             .iter()
             .zip(before)
             .zip(after)
-            .filter(|((_, before), after)| before != after);
+            .filter(|((_, before), after)| !same_but_for_counts(before, after));
         let entries: Vec<(Key, Vec<u8>)> = changed
             .map(|(((_, key), _), after)| (*key, after))
             .collect();

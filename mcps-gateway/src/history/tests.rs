@@ -156,6 +156,30 @@ fn what_one_session_did_is_remembered_of_it_and_of_no_other() {
 }
 
 #[test]
+fn only_what_a_rule_could_go_by_is_written() {
+    let stand = Stand::new();
+    let histories = stand.open();
+    let file = stand.folder.path().join("histories");
+    let len = || std::fs::metadata(&file).unwrap().len();
+    let calls = |tool: &str| {
+        let call = call("one", "{}");
+        let question = stand.question(tool, &call.message);
+        let facts = stand.policies.classify(&question);
+        let done = histories.under(&call, &stand.policies, |scopes| {
+            let decision = stand.policies.decide(&question, &facts, &scopes.read());
+            scopes.change(|memory| {
+                stand.policies.commit_call(memory, &decision, question.now);
+            });
+        });
+        done.unwrap();
+    };
+    calls("look");
+    assert_eq!(len(), 0);
+    calls("send");
+    assert!(len() > 0);
+}
+
+#[test]
 fn a_session_is_the_same_at_every_endpoint() {
     let one = call("one", "{}");
     let mut other = one.clone();

@@ -25,6 +25,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::same_but_for_counts;
 pub(crate) use layout::{LARGEST, Layout, Pattern};
 pub use memory::{Memory, MemoryError};
 pub(crate) use parse::parse;

@@ -18,6 +18,17 @@ const STOPPED: u8 = 1;
 const LOST: u8 = 2;
 const LOWERED: u8 = 4;
 
+/// Where the numbers of calls and refusals are.
+const COUNTS: std::ops::Range<usize> = 20..28;
+
+/// Whether two stored histories say the same, but for how many calls and refusals there were: no sequence
+/// goes by these.
+#[must_use]
+pub fn same_but_for_counts(one: &[u8], other: &[u8]) -> bool {
+    one.get(..COUNTS.start) == other.get(..COUNTS.start)
+        && one.get(COUNTS.end..) == other.get(COUNTS.end..)
+}
+
 impl Memory {
     /// The history as bytes, at most 4 KiB.
     #[must_use]
