@@ -6,7 +6,7 @@ mod server;
 mod tenant;
 
 pub use level::Level;
-pub use server::{Server, Tool, ToolClass};
+pub use server::{Server, Tool};
 pub use tenant::Tenant;
 
 use std::collections::BTreeMap;

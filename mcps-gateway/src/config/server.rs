@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::{Config, Level, SEPARATOR, is_name};
+use crate::policy::Class;
 
 /// One server.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -61,25 +62,7 @@ pub struct Tool {
     pub min_level: Level,
     /// What it does. What a server says of its own tools is only a hint.
     #[serde(default)]
-    pub class: Vec<ToolClass>,
-}
-
-/// What a tool does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ToolClass {
-    /// Looks.
-    Read,
-    /// Changes.
-    Write,
-    /// Lets something out.
-    Send,
-    /// Runs something.
-    Execute,
-    /// Takes something away for good.
-    Destroy,
-    /// Costs money.
-    Spend,
+    pub class: Vec<Class>,
 }
 
 impl Server {

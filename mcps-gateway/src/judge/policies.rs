@@ -13,12 +13,12 @@ use mcps_core::message::Message;
 
 use super::{Denial, Grounds, Judge, Levels, Listed, Permit};
 use crate::call::{Call, Caller, Pinned};
-use crate::config::{Config, ToolClass};
+use crate::config::Config;
 use crate::error::GatewayError;
 use crate::history::{Histories, HistoryError};
 use crate::policy::{
-    Action, Class, Classes, Decision, Definition, History, Levels as Asked, Memory, Policies,
-    Principal, Question, ResultView, Scope, Sources, Then, ToolFacts, Verdict,
+    Action, Classes, Decision, Definition, History, Levels as Asked, Memory, Policies, Principal,
+    Question, ResultView, Scope, Sources, Then, ToolFacts, Verdict,
 };
 
 /// The sets in force, one for each tenant.
@@ -321,17 +321,7 @@ fn class(config: &Config, server: &str, name: &str, action: Action<'_>) -> Class
     }
     let known = config.server.iter().find(|known| known.name == server);
     let tool = known.and_then(|known| known.tool.get(name));
-    let classes = tool.map(|tool| tool.class.as_slice()).unwrap_or_default();
-    classes.iter().fold(Classes::default(), |set, class| {
-        set.with(match class {
-            ToolClass::Read => Class::Read,
-            ToolClass::Write => Class::Write,
-            ToolClass::Send => Class::Send,
-            ToolClass::Execute => Class::Execute,
-            ToolClass::Destroy => Class::Destroy,
-            ToolClass::Spend => Class::Spend,
-        })
-    })
+    Classes::of(tool.map(|tool| tool.class.as_slice()).unwrap_or_default())
 }
 
 /// What a question is about, borrowed from the call and the configuration.
