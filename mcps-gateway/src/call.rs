@@ -129,6 +129,9 @@ pub struct Call {
     pub definition: Option<Definition>,
     /// Which signed object of the caller's it is.
     pub signed: Option<Digest>,
+    /// The tool of ours by which it came, `call_tool` or `find_tools`: what the caller signed names
+    /// that one.
+    pub via: Option<&'static str>,
 }
 
 impl Call {

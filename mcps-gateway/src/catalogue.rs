@@ -5,7 +5,8 @@ mod inquiry;
 
 pub use inquiry::Inquiry;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use crate::call::{Definition, Pinned};
 
 /// How long a server that says again and again that its tools have changed is not asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long one that did not say what it has is left alone by those who look for tools of any server.
+const REST: Duration = Duration::from_secs(5);
 
 /// The tools of all servers.
 #[derive(Debug)]
@@ -30,6 +33,19 @@ pub struct Catalogue {
     home: Home,
     clock: Arc<dyn Clock>,
     shelves: Mutex<HashMap<String, Shelf>>,
+    /// How often anything in them has changed.
+    generation: AtomicU64,
+}
+
+/// A tool that is as it was pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stocked {
+    /// Its server.
+    pub server: String,
+    /// Its own name.
+    pub name: String,
+    /// Its definition, as its server wrote it.
+    pub text: Arc<str>,
 }
 
 /// The tools of one.
@@ -42,6 +58,8 @@ struct Shelf {
     stale: bool,
     /// It lists none at all.
     listless: bool,
+    /// When it was last asked and did not say.
+    silent: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +103,7 @@ impl Catalogue {
             home: home.clone(),
             clock,
             shelves: Mutex::default(),
+            generation: AtomicU64::default(),
         })
     }
 
@@ -147,6 +166,7 @@ impl Catalogue {
         let shelf = shelves.entry(server.to_owned()).or_default();
         shelf.listless = false;
         shelf.tools.insert(name.into_owned(), known);
+        self.turn();
         same
     }
 
@@ -178,8 +198,10 @@ impl Catalogue {
         if approved
             && let Some(shelf) = self.shelves().get_mut(server)
             && let Some(now) = shelf.tools.get_mut(tool)
+            && !now.same
         {
-            now.same |= now.hash == known.hash;
+            now.same = now.hash == known.hash;
+            self.turn();
         }
         approved
     }
@@ -193,9 +215,74 @@ impl Catalogue {
         shelf.listless = names.is_none();
         shelf.stale = false;
         shelf.complete = Some(now);
+        shelf.silent = None;
         if let Some(names) = names {
+            let (names, before): (HashSet<&String>, usize) =
+                (names.iter().collect(), shelf.tools.len());
             shelf.tools.retain(|known, _| names.contains(known));
+            if shelf.tools.len() != before {
+                self.turn();
+            }
         }
+    }
+
+    fn turn(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often anything has changed.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// All tools that are as they were pinned, by server and name, and as of which generation.
+    #[must_use]
+    pub fn stock(&self) -> (u64, Vec<Stocked>) {
+        let shelves = self.shelves();
+        let generation = self.generation();
+        let tools = shelves.iter().flat_map(|(server, shelf)| {
+            let intact = shelf.tools.iter().filter(|(_, known)| known.same);
+            intact.map(|(name, known)| Stocked {
+                server: server.clone(),
+                name: name.clone(),
+                text: Arc::clone(&known.text),
+            })
+        });
+        let mut tools: Vec<Stocked> = tools.collect();
+        tools.sort_by(|one, other| (&one.server, &one.name).cmp(&(&other.server, &other.name)));
+        (generation, tools)
+    }
+
+    /// Whether a tool is there and as it was pinned.
+    #[must_use]
+    pub fn is_intact(&self, server: &str, tool: &str) -> bool {
+        let shelves = self.shelves();
+        let known = shelves.get(server).and_then(|shelf| shelf.tools.get(tool));
+        known.is_some_and(|known| known.same)
+    }
+
+    /// Whether a server is to be asked for its tools before some are looked for.
+    #[must_use]
+    pub fn wants(&self, server: &str) -> bool {
+        let now = self.clock.now();
+        let shelves = self.shelves();
+        let Some(shelf) = shelves.get(server) else {
+            return true;
+        };
+        let known = shelf
+            .complete
+            .is_some_and(|since| !shelf.stale || now < since.plus(PAUSE));
+        let rests = shelf.silent.is_some_and(|since| now < since.plus(REST));
+        !known && !shelf.listless && !rests
+    }
+
+    /// A server was asked for its tools; whether it has said them is known by now.
+    pub fn asked(&self, server: &str) {
+        let now = self.clock.now();
+        let mut shelves = self.shelves();
+        let shelf = shelves.entry(server.to_owned()).or_default();
+        let said = shelf.complete.is_some() && !shelf.stale;
+        shelf.silent = (!said).then_some(now);
     }
 
     /// A server says that its tools have changed, or it is another server now.

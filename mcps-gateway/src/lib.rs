@@ -8,6 +8,7 @@ mod aggregate;
 pub mod call;
 pub mod catalogue;
 pub mod config;
+pub mod discovery;
 pub mod error;
 pub mod history;
 pub mod judge;

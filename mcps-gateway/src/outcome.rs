@@ -46,9 +46,17 @@ pub(crate) struct Answering {
     pub(crate) reader: Reader,
     pub(crate) call: Arc<Call>,
     pub(crate) written: bool,
+    /// It is of the gateway itself and no server's, so that nothing in it is to be taken out.
+    pub(crate) own: bool,
 }
 
 impl Answering {
+    /// The same for an answer of the gateway's own.
+    pub(crate) fn of_ours(mut self) -> Self {
+        self.own = true;
+        self
+    }
+
     fn write(&mut self, outcome: &Outcome) {
         self.written = true;
         let gateway = &self.reader.gateway;
@@ -68,7 +76,9 @@ impl Watch for Answering {
     fn answer(&mut self, asked: &Asked, message: Message) -> Result<Message, Refusal> {
         let listed = LISTS.iter().find(|(method, ..)| *method == asked.method);
         let shown = match listed {
-            Some(list) if message.kind() == Kind::Response => self.reader.filtered(message, list),
+            Some(list) if message.kind() == Kind::Response && !self.own => {
+                self.reader.filtered(message, list)
+            }
             _ => Ok(message),
         };
         let message = shown.inspect_err(|refusal| self.withheld(refusal))?;

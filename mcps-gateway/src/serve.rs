@@ -29,6 +29,7 @@ use tokio::time::{sleep, timeout};
 use crate::aggregate::{Aggregate, Ways};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
+use crate::discovery::Finder;
 use crate::error::GatewayError;
 use crate::history::{Histories, Journal};
 use crate::judge::{Levels, PolicyJudge, Sets};
@@ -167,6 +168,7 @@ pub async fn run(
             random,
         },
         routes,
+        finder: Finder::default(),
     });
     let name = identity.passport().map_err(ClientError::from)?;
     tracing::info!(

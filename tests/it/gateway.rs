@@ -3,9 +3,11 @@
 
 mod adversaries;
 mod commands;
+mod discovery;
 mod levels;
 mod passing;
 mod policies;
+mod recall;
 mod server;
 mod together;
 

@@ -14,6 +14,7 @@ use super::Gateway;
 use crate::aggregate::subject;
 use crate::call::{Call, Caller, Definition, Pinned, Principal, SessionKey, Target};
 use crate::catalogue::Inquiry;
+use crate::discovery::FIND_TOOLS;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
 use crate::record::RecordError;
@@ -30,8 +31,8 @@ pub(super) struct Trusted(Identified);
 
 /// One in its session.
 pub(super) struct Seated {
-    entered: Entered,
-    call: Call,
+    pub(super) entered: Entered,
+    pub(super) call: Call,
 }
 
 /// One whose target is known, and that has the level that the target asks for.
@@ -307,28 +308,45 @@ impl Gateway {
         self: &Arc<Self>,
         route: &Route,
         cleared: Cleared,
-        post: Post,
+        mut post: Post,
     ) -> Result<Reply, Box<Reply>> {
         let Cleared {
             entered,
             call,
             caller,
         } = cleared;
-        let watch = call.zip(entered.passage()).map(|(call, passage)| {
+        let answering = call.clone().zip(entered.passage()).map(|(call, passage)| {
             let reader = Reader {
                 gateway: Arc::clone(self),
                 caller,
                 server: route.server.clone(),
                 reach: Arc::clone(passage.reach()),
             };
-            let answering = Answering {
+            Answering {
                 reader,
                 call,
                 written: false,
-            };
-            Box::new(answering) as _
+                own: false,
+            }
         });
-        route.hub.hand_on(entered, post, watch).await
+        if let (Some(call), Some(answering)) = (&call, answering) {
+            return match self.own(route, call) {
+                Some(own) => {
+                    let answering = answering.of_ours();
+                    Ok(*self
+                        .answered(route, entered, (own, call), &post, answering)
+                        .await)
+                }
+                None => {
+                    if call.via.is_some() {
+                        super::discovery::headers(call, &mut post);
+                    }
+                    let watch = Box::new(answering);
+                    route.hub.hand_on(entered, post, Some(watch)).await
+                }
+            };
+        }
+        route.hub.hand_on(entered, post, None).await
     }
 
     /// Whoever listens to what a session's server says by itself: only as long as they may call it.
@@ -396,6 +414,7 @@ impl Gateway {
             message,
             definition: None,
             signed: admitted.signed(),
+            via: None,
         }
     }
 
@@ -408,7 +427,7 @@ impl Gateway {
             .deny_entered(entered, denial.code, &call.decision_id)
     }
 
-    async fn put(&self, call: &Call, denial: &Denial) {
+    pub(super) async fn put(&self, call: &Call, denial: &Denial) {
         let code = denial.code;
         tracing::warn!(
             code = code.id(),
@@ -462,6 +481,9 @@ fn asks(seated: &Seated) -> bool {
 /// What a request is about: the server of its path, else the one that offers what it names. `None`
 /// for what nobody offers.
 fn target(route: &Route, seated: &Seated) -> Option<Target> {
+    if seated.call.via == Some(FIND_TOOLS) {
+        return Some(Target::default());
+    }
     let named = subject(&seated.call.message);
     let named = named.and_then(|(kind, value)| Some((kind, value.as_str()?.into_owned())));
     let (server, name) = match (&route.server, named) {
