@@ -3,11 +3,13 @@
 
 mod discovery;
 mod level;
+mod rules;
 mod server;
 mod tenant;
 
 pub use discovery::Discovery;
 pub use level::Level;
+pub use rules::{Admission, LookAlikes, Rules};
 pub use server::{Server, Tool};
 pub use tenant::Tenant;
 
@@ -49,6 +51,9 @@ pub struct Config {
     /// How callers at the endpoint of all servers find tools, unless their tenant says otherwise.
     #[serde(default)]
     pub discovery: Discovery,
+    /// What is held back until an operator has looked at it.
+    #[serde(default)]
+    pub quarantine: Rules,
     /// Who there is.
     #[serde(default)]
     pub tenant: BTreeMap<String, Tenant>,

@@ -3,6 +3,7 @@
 
 mod discovery;
 mod stages;
+mod target;
 
 use std::sync::Arc;
 

@@ -134,7 +134,11 @@ pub async fn run(
     let (journal, found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
     let histories = Histories::new(journal, found, Arc::clone(&clock));
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let catalogue = Arc::new(Catalogue::load(home, Arc::clone(&clock))?);
+    let catalogue = Arc::new(Catalogue::load(
+        home,
+        Arc::clone(&clock),
+        Arc::clone(&config),
+    )?);
     let ways = Arc::<Ways>::default();
     let together = Aggregate {
         config: Arc::clone(&config),

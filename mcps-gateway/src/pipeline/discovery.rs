@@ -125,6 +125,7 @@ impl Gateway {
         post: &Post,
     ) -> Vec<Found> {
         self.ask_all(passage, call, post).await;
+        self.catalogue().refresh();
         let caller = &call.caller;
         let sees = |tool: &Stocked| self.sees(caller, &tool.server, &tool.name);
         let ground = Ground {

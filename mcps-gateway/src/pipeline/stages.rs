@@ -11,12 +11,12 @@ use mcps_core::message::{self, Kind};
 use mcps_transport::http::server::{Post, Reply};
 
 use super::Gateway;
-use crate::aggregate::subject;
+use super::target::target;
 use crate::call::{Call, Caller, Definition, Pinned, Principal, SessionKey, Target};
 use crate::catalogue::Inquiry;
-use crate::discovery::FIND_TOOLS;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
+use crate::quarantine::Reason;
 use crate::record::RecordError;
 use crate::routes::Route;
 
@@ -210,6 +210,7 @@ impl Gateway {
         else {
             return Ok(Intact(seated));
         };
+        self.catalogue().refresh();
         let mut definition = self.catalogue().definition(&server, &tool);
         if let (None, Some(passage)) = (&definition, seated.entered.passage()) {
             let inquiry = Inquiry {
@@ -220,26 +221,18 @@ impl Gateway {
             self.catalogue().inquire(&server, &inquiry).await;
             definition = self.catalogue().definition(&server, &tool);
         }
-        let mut definition = definition.unwrap_or(Definition {
+        let definition = definition.unwrap_or(Definition {
             pinned: Pinned::Unknown,
             text: None,
             hash: None,
         });
-        if definition.pinned == Pinned::Changed && self.catalogue().is_approved(&server, &tool) {
-            definition.pinned = Pinned::Same;
-        }
         let pinned = definition.pinned;
         seated.call.definition = Some(definition);
         let denial = match pinned {
             Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
             Pinned::Unlisted if self.passes_unlisted(&server) => return Ok(Intact(seated)),
-            Pinned::Changed => Denial::new(
-                Code::Quarantined,
-                "definition.changed",
-                format!(
-                    "the definition of {server}'s tool {tool} has changed and nobody has approved it"
-                ),
-            ),
+            Pinned::Changed => Denial::quarantined(&server, &tool, Reason::Changed),
+            Pinned::Held(reason) => Denial::quarantined(&server, &tool, reason),
             Pinned::Unlisted => Denial::new(
                 Code::ToolIntegrity,
                 "definition.unlisted",
@@ -476,24 +469,4 @@ impl Gateway {
 /// Whether somebody waits for an answer.
 fn asks(seated: &Seated) -> bool {
     seated.call.message.kind() == Kind::Request
-}
-
-/// What a request is about: the server of its path, else the one that offers what it names. `None`
-/// for what nobody offers.
-fn target(route: &Route, seated: &Seated) -> Option<Target> {
-    if seated.call.via == Some(FIND_TOOLS) {
-        return Some(Target::default());
-    }
-    let named = subject(&seated.call.message);
-    let named = named.and_then(|(kind, value)| Some((kind, value.as_str()?.into_owned())));
-    let (server, name) = match (&route.server, named) {
-        (Some(server), named) => (Some(server.clone()), named.map(|(_, name)| name)),
-        (None, None) => (None, None),
-        (None, Some((kind, name))) => {
-            let passage = seated.entered.passage()?;
-            let (server, name) = passage.reach().leads(kind, &name)?;
-            (Some(server), Some(name))
-        }
-    };
-    Some(Target { server, name })
 }
