@@ -8,6 +8,7 @@ mod dev;
 mod envelope;
 mod error;
 mod feed;
+mod gateway;
 mod input;
 mod judge;
 mod keygen;
@@ -90,6 +91,10 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     /// Validate, test and explain policies, and try them on what was recorded.
     Policy(policy::Policy),
+    /// List tools that a gateway holds back, and promote, reject or block them.
+    Quarantine(gateway::Passed),
+    /// Say why a gateway hides a tool from an agent, or refuses it.
+    Why(gateway::Passed),
     /// List the codes with which calls are refused.
     Codes(codes::Codes),
     /// Start everything on this machine and show it at work.
@@ -148,6 +153,8 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Audit(audit) => audit.run(machine).await?,
         Command::Policy(policy) => return policy.run(),
+        Command::Quarantine(passed) => return passed.run("quarantine", machine),
+        Command::Why(passed) => return passed.run("why", machine),
         Command::Codes(codes) => codes.run()?,
         Command::Dev(_) | Command::DevSwap(_) => {}
     }

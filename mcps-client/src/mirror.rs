@@ -53,17 +53,7 @@ impl Mirrors {
         let Some(mirrors) = name.and_then(|name| known.get(name.as_ref())) else {
             return;
         };
-        for mirror in mirrors {
-            let start = params.get("arguments");
-            let argument = mirror
-                .path
-                .iter()
-                .try_fold(start, |at, name| Some(at?.get(name)))
-                .flatten();
-            if let Some(text) = argument.and_then(text) {
-                headers.insert(mirror.header.clone(), text);
-            }
-        }
+        put(mirrors, params.get("arguments"), headers);
     }
 
     /// Holds the headers of a call against its arguments.
@@ -91,6 +81,24 @@ impl Mirrors {
             }
         }
         Ok(())
+    }
+}
+
+/// Adds the headers of a call of this tool with these arguments. What is absent or `null` has none.
+pub fn headers_of(tool: Value<'_>, arguments: Option<Value<'_>>, headers: &mut HeaderMap) {
+    put(&mirrors(tool), arguments, headers);
+}
+
+fn put(mirrors: &[Mirror], arguments: Option<Value<'_>>, headers: &mut HeaderMap) {
+    for mirror in mirrors {
+        let argument = mirror
+            .path
+            .iter()
+            .try_fold(arguments, |at, name| Some(at?.get(name)))
+            .flatten();
+        if let Some(text) = argument.and_then(text) {
+            headers.insert(mirror.header.clone(), text);
+        }
     }
 }
 

@@ -170,6 +170,20 @@ impl Verifier {
         require(trust, live.is_some(), need)
     }
 
+    /// What a passport is worth here and now to whoever signs with its key, and whether an authority
+    /// that is believed here vouches for it. Nothing of theirs is verified by that.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`] for a message of theirs, as far as it is about their passport.
+    pub async fn assess(&self, passport: &Passport) -> Result<(Effective, bool), Refusal> {
+        let (passport, standing) = self.trust.passport(passport.id(), Some(passport))?;
+        let live = self.revocation(&passport, standing).await?;
+        Ok((
+            effective(true, &passport, standing, live),
+            standing.recognised,
+        ))
+    }
+
     /// Who signed a message that [`Verifier::verify`] refused, as far as an authority that is
     /// believed here vouches for them; `None` when anybody may have made it.
     #[must_use]

@@ -8,7 +8,9 @@ use mcps_core::digest::Digest;
 use mcps_core::json::Value;
 use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::Message;
-use mcps_core::passport::Kind;
+use mcps_core::passport::{Kind, Passport};
+
+use crate::quarantine::Reason;
 
 /// Who asks, as their passport says it; of what comes without a signature nobody knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +31,12 @@ impl Principal {
     /// Who has proven to be the other end of a link.
     #[must_use]
     pub fn of(peer: &Peer) -> Self {
-        let passport = &peer.passport;
+        Self::named(&peer.passport)
+    }
+
+    /// Whom a passport names.
+    #[must_use]
+    pub fn named(passport: &Passport) -> Self {
         let ext = passport.ext();
         Self {
             name: passport.agent_name().to_owned(),
@@ -82,10 +89,24 @@ pub enum Pinned {
     Same,
     /// Another, and nobody has approved it.
     Changed,
+    /// It is held back.
+    Held(Reason),
     /// Its server lists no such tool.
     Unlisted,
     /// Its server lists no tools at all.
     Unknown,
+}
+
+impl Pinned {
+    /// Why nobody may call it, if it is in quarantine.
+    #[must_use]
+    pub const fn held(self) -> Option<Reason> {
+        match self {
+            Self::Changed => Some(Reason::Changed),
+            Self::Held(reason) => Some(reason),
+            Self::Same | Self::Unlisted | Self::Unknown => None,
+        }
+    }
 }
 
 /// A tool's definition.
@@ -129,6 +150,9 @@ pub struct Call {
     pub definition: Option<Definition>,
     /// Which signed object of the caller's it is.
     pub signed: Option<Digest>,
+    /// The tool of ours by which it came, `call_tool` or `find_tools`: what the caller signed names
+    /// that one.
+    pub via: Option<&'static str>,
 }
 
 impl Call {

@@ -1,35 +1,56 @@
-//! Which tools there are, and whether each is still the one that was seen first. A definition that
-//! has changed is quarantined: not shown, not callable, until an operator has looked at it.
+//! Which tools there are, and whether each is as it was approved. What is not is in quarantine: not
+//! shown, not callable, until an operator has looked at it.
 
 mod inquiry;
 
 pub use inquiry::Inquiry;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
-use mcps_client::tools;
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::digest::Digest;
 use mcps_core::json::Value;
-use mcps_core::pin::Server;
-use mcps_core::refusal::Refusal;
 use mcps_core::tool;
 
 use crate::call::{Definition, Pinned};
+use crate::config::Config;
+use crate::quarantine::{Reason, Stamp, Store, Tool};
 
 /// How long a server that says again and again that its tools have changed is not asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long one that did not say what it has is left alone by those who look for tools of any server.
+const REST: Duration = Duration::from_secs(5);
 
 /// The tools of all servers.
 #[derive(Debug)]
 pub struct Catalogue {
-    home: Home,
+    store: Store,
+    /// How its files were when they were last read.
+    stamp: Mutex<Stamp>,
+    /// What an operator has blocked, whether it is listed or not; absent where that cannot be read.
+    blocked: Mutex<Option<HashSet<(String, String)>>>,
+    config: Arc<ArcSwap<Config>>,
     clock: Arc<dyn Clock>,
     shelves: Mutex<HashMap<String, Shelf>>,
+    /// How often anything in them has changed.
+    generation: AtomicU64,
+}
+
+/// A tool that is as it was pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stocked {
+    /// Its server.
+    pub server: String,
+    /// Its own name.
+    pub name: String,
+    /// Its definition, as its server wrote it.
+    pub text: Arc<str>,
 }
 
 /// The tools of one.
@@ -42,49 +63,59 @@ struct Shelf {
     stale: bool,
     /// It lists none at all.
     listless: bool,
+    /// When it was last asked and did not say.
+    silent: Option<Timestamp>,
+    /// That it was listed is written down.
+    told: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Known {
     hash: Digest,
     text: Arc<str>,
-    same: bool,
+    standing: Pinned,
 }
 
 impl Known {
     fn definition(&self) -> Definition {
         Definition {
-            pinned: if self.same {
-                Pinned::Same
-            } else {
-                Pinned::Changed
-            },
+            pinned: self.standing,
             text: Some(Arc::clone(&self.text)),
             hash: Some(self.hash),
         }
     }
 }
 
-/// The definition of what is not listed.
-fn absent(pinned: Pinned) -> Definition {
-    Definition {
-        pinned,
-        text: None,
-        hash: None,
-    }
+fn read(value: Value<'_>) -> Option<Tool> {
+    let name = value.get("name").and_then(Value::as_str)?;
+    Some(Tool {
+        name: name.into_owned(),
+        hash: tool::hash(value),
+        text: value.raw().to_owned(),
+    })
 }
 
 impl Catalogue {
-    /// With the pins of this home.
+    /// With the pins and the quarantine of this home, held back by the rules of this configuration.
     ///
     /// # Errors
-    /// Pins that cannot be read: forgetting them would pin whatever comes next.
-    pub fn load(home: &Home, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
-        tools::load_pins(home)?;
+    /// Files that cannot be read: forgetting pins would pin whatever comes next.
+    pub fn load(
+        home: &Home,
+        clock: Arc<dyn Clock>,
+        config: Arc<ArcSwap<Config>>,
+    ) -> Result<Self, ClientError> {
+        let store = Store::new(home);
+        let stamp = store.stamp();
+        let (_, book) = store.read()?;
         Ok(Self {
-            home: home.clone(),
+            stamp: Mutex::new(stamp),
+            blocked: Mutex::new(Some(book.blocked())),
+            store,
             clock,
+            config,
             shelves: Mutex::default(),
+            generation: AtomicU64::default(),
         })
     }
 
@@ -98,90 +129,123 @@ impl Catalogue {
         let shelves = self.shelves();
         let shelf = shelves.get(server)?;
         if shelf.listless {
-            return Some(absent(Pinned::Unknown));
+            return Some(self.absent(server, tool, Pinned::Unknown));
         }
         let complete = shelf.complete?;
         if shelf.stale && self.clock.now() >= complete.plus(PAUSE) {
             return None;
         }
         let known = shelf.tools.get(tool).map(Known::definition);
-        Some(known.unwrap_or_else(|| absent(Pinned::Unlisted)))
+        Some(known.unwrap_or_else(|| self.absent(server, tool, Pinned::Unlisted)))
     }
 
-    /// Takes note of a tool as its server defines it now. Whether it is as it was first seen.
-    pub fn learn(&self, server: &str, value: Value<'_>) -> bool {
-        let name = value.get("name").and_then(Value::as_str);
-        let Some(name) = name else {
-            // Nobody can call what has no name.
-            return true;
+    /// The definition of what is not listed, which an operator may have blocked all the same.
+    fn absent(&self, server: &str, tool: &str, pinned: Pinned) -> Definition {
+        let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (server.to_owned(), tool.to_owned());
+        let pinned = match blocked.as_ref() {
+            Some(blocked) if !blocked.contains(&key) => pinned,
+            Some(_) => Pinned::Held(Reason::Blocked),
+            None => Pinned::Held(Reason::Unreadable),
         };
-        let hash = tool::hash(value);
-        let settled = |known: &Known| known.same && known.hash == hash;
-        {
-            let shelves = self.shelves();
-            let known = shelves
-                .get(server)
-                .and_then(|shelf| shelf.tools.get(name.as_ref()));
-            if known.is_some_and(settled) {
-                return true;
-            }
+        Definition {
+            pinned,
+            text: None,
+            hash: None,
         }
-        let same = match self.held(server, &name, &hash) {
-            Ok(()) => true,
-            Err(reason) => {
-                tracing::error!(
-                    server,
-                    tool = name.as_ref(),
-                    reason,
-                    "{server}'s tool {name} is in quarantine: {reason}"
-                );
-                false
-            }
+    }
+
+    /// Takes note of tools as their server defines them now, and says which of them are as they were
+    /// approved. Nobody can call what has no name.
+    pub fn learn(&self, server: &str, values: &[Value<'_>]) -> Vec<bool> {
+        self.refresh();
+        let seen: Vec<Option<Tool>> = values.iter().map(|value| read(*value)).collect();
+        let new: Vec<Tool> = {
+            let shelves = self.shelves();
+            let shelf = shelves.get(server);
+            let settled = |tool: &Tool| {
+                let known = shelf.and_then(|shelf| shelf.tools.get(&tool.name));
+                known.is_some_and(|known| known.standing == Pinned::Same && known.hash == tool.hash)
+            };
+            let new = seen.iter().flatten().filter(|tool| !settled(tool));
+            new.cloned().collect()
         };
-        let known = Known {
-            hash,
-            text: value.raw().into(),
-            same,
+        if !new.is_empty() {
+            self.take(server, new);
+        }
+        let shelves = self.shelves();
+        let shelf = shelves.get(server);
+        let intact = |tool: &Tool| {
+            let known = shelf.and_then(|shelf| shelf.tools.get(&tool.name));
+            known.is_some_and(|known| known.standing == Pinned::Same && known.hash == tool.hash)
         };
+        seen.iter()
+            .map(|tool| tool.as_ref().is_none_or(intact))
+            .collect()
+    }
+
+    /// Holds what is not known yet to its pins.
+    fn take(&self, server: &str, new: Vec<Tool>) {
+        let rules = self.config.load().quarantine;
+        let looked = self.store.look(server, &new, rules, self.clock.now());
+        let standings = looked.unwrap_or_else(|error| {
+            tracing::error!(server, error = %error, "the tools of {server} are held back: {error}");
+            vec![Pinned::Held(Reason::Unreadable); new.len()]
+        });
         let mut shelves = self.shelves();
         let shelf = shelves.entry(server.to_owned()).or_default();
         shelf.listless = false;
-        shelf.tools.insert(name.into_owned(), known);
-        same
-    }
-
-    /// Holds a definition to its pin, or pins what is new.
-    fn held(&self, server: &str, name: &str, hash: &Digest) -> Result<(), String> {
-        let owner = Server::Origin(format!("gateway:{server}"));
-        let now = self.clock.now();
-        let held = tools::change_pins(&self.home, |pins| {
-            // What was refused is noted too: an operator sees it and can approve it.
-            Ok::<Result<_, Refusal>, ClientError>(pins.look(&owner, name, hash, now))
-        });
-        match held {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(refusal)) => Err(refusal.to_string()),
-            Err(error) => Err(error.to_string()),
+        for (tool, standing) in new.into_iter().zip(standings) {
+            let Tool { name, hash, text } = tool;
+            let known = Known {
+                hash,
+                text: text.into(),
+                standing,
+            };
+            let before = shelf
+                .tools
+                .get(&name)
+                .map(|before| (before.hash, before.standing));
+            if let Some(reason) = standing.held().filter(|_| before != Some((hash, standing))) {
+                tracing::error!(
+                    server,
+                    tool = name,
+                    reason = reason.as_str(),
+                    "{server}'s tool {name} is in quarantine: {}",
+                    reason.sentence()
+                );
+            }
+            shelf.tools.insert(name, known);
         }
+        self.turn();
     }
 
-    /// Whether an operator has approved a tool since it was found changed.
-    #[must_use]
-    pub fn is_approved(&self, server: &str, tool: &str) -> bool {
-        let known = {
-            let shelves = self.shelves();
-            let shelf = shelves.get(server);
-            shelf.and_then(|shelf| shelf.tools.get(tool)).cloned()
-        };
-        let Some(known) = known else { return false };
-        let approved = known.same || self.held(server, tool, &known.hash).is_ok();
-        if approved
-            && let Some(shelf) = self.shelves().get_mut(server)
-            && let Some(now) = shelf.tools.get_mut(tool)
+    /// Takes up what an operator has done since. Where it cannot be read nothing may be called.
+    pub fn refresh(&self) {
+        let now = self.store.stamp();
         {
-            now.same |= now.hash == known.hash;
+            let mut held = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+            if *held == now {
+                return;
+            }
+            *held = now;
         }
-        approved
+        let read = self.store.read();
+        if let Err(error) = &read {
+            tracing::error!(error = %error, "everything is held back: {error}");
+        }
+        let blocked = read.as_ref().ok().map(|(_, book)| book.blocked());
+        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = blocked;
+        let mut shelves = self.shelves();
+        for (server, shelf) in shelves.iter_mut() {
+            for (name, known) in &mut shelf.tools {
+                known.standing = match &read {
+                    Ok((pins, book)) => book.standing(pins, server, name, &known.hash),
+                    Err(_) => Pinned::Held(Reason::Unreadable),
+                };
+            }
+        }
+        self.turn();
     }
 
     /// All tools of a server were asked for: these are the names of those that there are, or it has
@@ -193,9 +257,82 @@ impl Catalogue {
         shelf.listless = names.is_none();
         shelf.stale = false;
         shelf.complete = Some(now);
+        shelf.silent = None;
+        let first = names.is_some() && !std::mem::replace(&mut shelf.told, true);
         if let Some(names) = names {
+            let (names, before): (HashSet<&String>, usize) =
+                (names.iter().collect(), shelf.tools.len());
             shelf.tools.retain(|known, _| names.contains(known));
+            if shelf.tools.len() != before {
+                self.turn();
+            }
         }
+        drop(shelves);
+        if first && let Err(error) = self.store.listed(server) {
+            tracing::error!(server, error = %error, "that {server} was listed is not written down: {error}");
+        }
+    }
+
+    fn turn(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often anything has changed.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// All tools that are as they were pinned, by server and name, and as of which generation.
+    #[must_use]
+    pub fn stock(&self) -> (u64, Vec<Stocked>) {
+        let shelves = self.shelves();
+        let generation = self.generation();
+        let tools = shelves.iter().flat_map(|(server, shelf)| {
+            let intact = shelf
+                .tools
+                .iter()
+                .filter(|(_, known)| known.standing == Pinned::Same);
+            intact.map(|(name, known)| Stocked {
+                server: server.clone(),
+                name: name.clone(),
+                text: Arc::clone(&known.text),
+            })
+        });
+        let mut tools: Vec<Stocked> = tools.collect();
+        tools.sort_by(|one, other| (&one.server, &one.name).cmp(&(&other.server, &other.name)));
+        (generation, tools)
+    }
+
+    /// Whether a tool is there and as it was pinned.
+    #[must_use]
+    pub fn is_intact(&self, server: &str, tool: &str) -> bool {
+        let shelves = self.shelves();
+        let known = shelves.get(server).and_then(|shelf| shelf.tools.get(tool));
+        known.is_some_and(|known| known.standing == Pinned::Same)
+    }
+
+    /// Whether a server is to be asked for its tools before some are looked for.
+    #[must_use]
+    pub fn wants(&self, server: &str) -> bool {
+        let now = self.clock.now();
+        let shelves = self.shelves();
+        let Some(shelf) = shelves.get(server) else {
+            return true;
+        };
+        let known = shelf
+            .complete
+            .is_some_and(|since| !shelf.stale || now < since.plus(PAUSE));
+        let rests = shelf.silent.is_some_and(|since| now < since.plus(REST));
+        !known && !shelf.listless && !rests
+    }
+
+    /// A server was asked for its tools; whether it has said them is known by now.
+    pub fn asked(&self, server: &str) {
+        let now = self.clock.now();
+        let mut shelves = self.shelves();
+        let shelf = shelves.entry(server.to_owned()).or_default();
+        let said = shelf.complete.is_some() && !shelf.stale;
+        shelf.silent = (!said).then_some(now);
     }
 
     /// A server says that its tools have changed, or it is another server now.

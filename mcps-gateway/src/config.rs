@@ -1,11 +1,15 @@
 //! The configuration file: TOML, read strictly. A key that is unknown stops the start, since it
 //! may be a rule that somebody believes is in force.
 
+mod discovery;
 mod level;
+mod rules;
 mod server;
 mod tenant;
 
+pub use discovery::Discovery;
 pub use level::Level;
+pub use rules::{Admission, LookAlikes, Rules};
 pub use server::{Server, Tool};
 pub use tenant::Tenant;
 
@@ -44,6 +48,12 @@ pub struct Config {
     pub max_sessions: Option<usize>,
     /// The most of them of one caller that signs [default: 256].
     pub max_sessions_per_caller: Option<usize>,
+    /// How callers at the endpoint of all servers find tools, unless their tenant says otherwise.
+    #[serde(default)]
+    pub discovery: Discovery,
+    /// What is held back until an operator has looked at it.
+    #[serde(default)]
+    pub quarantine: Rules,
     /// Who there is.
     #[serde(default)]
     pub tenant: BTreeMap<String, Tenant>,
@@ -103,6 +113,13 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// How callers of a tenant find tools.
+    #[must_use]
+    pub fn discovery(&self, tenant: &str) -> Discovery {
+        let own = self.tenant.get(tenant).and_then(|known| known.discovery);
+        own.unwrap_or(self.discovery)
     }
 
     /// The tenants whose callers need not say who they are.

@@ -4,13 +4,14 @@ mod levels;
 mod policies;
 
 pub use levels::Levels;
-pub use policies::{PolicyJudge, Sets};
+pub use policies::{PolicyJudge, Sets, weigh};
 
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::message::Message;
 
 use crate::call::{Call, Caller};
+use crate::quarantine::Reason;
 
 /// Why a request goes no further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,14 @@ impl Denial {
             reason,
             grounds: Box::default(),
         }
+    }
+
+    /// That a tool is in quarantine.
+    #[must_use]
+    pub fn quarantined(server: &str, tool: &str, reason: Reason) -> Self {
+        let sentence = reason.sentence();
+        let why = format!("{server}'s tool {tool} is in quarantine: {sentence}");
+        Self::new(Code::Quarantined, reason.rule(), why)
     }
 }
 

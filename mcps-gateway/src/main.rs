@@ -13,13 +13,18 @@ use mcps_client::exit::{self, Exit};
 use mcps_client::home::Home;
 use mcps_client::options::{HomeOptions, LinkOptions, LogOptions};
 use mcps_client::terminal::printable;
-use mcps_core::clock::SystemClock;
+use mcps_client::trust_source::{Freshness, TrustSource};
+use mcps_client::verify::{Verifier, Window};
+use mcps_core::clock::{Clock as _, SystemClock};
 use mcps_core::random::SystemRandom;
+use mcps_core::replay::ReplayGuard;
 use mcps_gateway::config::Config;
 use mcps_gateway::error::GatewayError;
 use mcps_gateway::judge::Sets;
 use mcps_gateway::policy::{self, cli::PolicyArgs};
+use mcps_gateway::quarantine::cli::{self as quarantine, QuarantineArgs, QuarantineError};
 use mcps_gateway::serve::{self, Options};
+use mcps_gateway::why::WhyArgs;
 
 /// Stands between agents and MCP servers: verifies, judges and records every call.
 #[derive(Debug, Parser)]
@@ -45,6 +50,10 @@ enum Command {
     },
     /// Validates, tests and explains policies, and tries them on what was recorded.
     Policy(PolicyArgs),
+    /// Lists tools that nobody may call until somebody has looked at them, and decides about them.
+    Quarantine(QuarantineArgs),
+    /// Says why an agent is not shown a tool, or may not call it.
+    Why(WhyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -86,9 +95,10 @@ async fn main() -> ExitCode {
                     _ => None,
                 }
             });
-            let (message, exit) = match client {
-                Some(error) => (exit::explain(error), Exit::of(error)),
-                None => (format!("{error:#}"), Exit::Usage),
+            let (message, exit) = match (client, error.downcast_ref::<QuarantineError>()) {
+                (Some(error), _) => (exit::explain(error), Exit::of(error)),
+                (None, Some(error)) => (error.to_string(), error.exit()),
+                (None, None) => (format!("{error:#}"), Exit::Usage),
             };
             for line in message.lines() {
                 // Whoever closed our standard error does not want to know.
@@ -101,8 +111,19 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     cli.log.start("info");
+    let home = home(&cli.home);
     let serve = match cli.command {
         Command::Serve(serve) => serve,
+        Command::Quarantine(args) => {
+            quarantine::run(&args, &home?, &SystemClock, &mut io::stdout())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Why(args) => {
+            let home = home?;
+            args.run(&home, &verifier(&home)?, &SystemClock, &mut io::stdout())
+                .await?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Policy(args) => {
             let (mut out, mut errors) = (io::stdout(), io::stderr());
             return Ok(policy::cli::run(&args, &mut out, &mut errors).into());
@@ -119,13 +140,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let dir = cli.home.dir(
-        environment("XDG_CONFIG_HOME").map(Into::into),
-        environment("HOME").map(Into::into),
-    );
-    let home = Home::new(
-        dir.context("there is no home directory to find a key in; name one with --home DIR")?,
-    );
     let options = Options {
         window: serve.link.window(),
         freshness: serve.link.freshness(),
@@ -141,8 +155,32 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         // For whoever started us; the log says the same.
         let _ = writeln!(io::stdout(), "listening on {url}");
     };
-    let cause = serve::run(&home, options, clock, random, ready).await?;
+    let cause = serve::run(&home?, options, clock, random, ready).await?;
     Ok(cause.exit_code().into())
+}
+
+/// Whom the gateway of a home believes.
+fn verifier(home: &Home) -> Result<Verifier, ClientError> {
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let window = Window::default();
+    let replay = ReplayGuard::since(window.replay_limits(), clock.now());
+    let trust = TrustSource::load(home, Freshness::default(), clock.clone(), random)?;
+    Ok(Verifier {
+        trust: Arc::new(trust),
+        replay: Arc::new(replay),
+        clock,
+        window,
+    })
+}
+
+fn home(options: &HomeOptions) -> anyhow::Result<Home> {
+    let dir = options.dir(
+        environment("XDG_CONFIG_HOME").map(Into::into),
+        environment("HOME").map(Into::into),
+    );
+    Ok(Home::new(dir.context(
+        "there is no home directory to find a key in; name one with --home DIR",
+    )?))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is `main`")]

@@ -46,9 +46,17 @@ pub(crate) struct Answering {
     pub(crate) reader: Reader,
     pub(crate) call: Arc<Call>,
     pub(crate) written: bool,
+    /// It is of the gateway itself and no server's, so that nothing in it is to be taken out.
+    pub(crate) own: bool,
 }
 
 impl Answering {
+    /// The same for an answer of the gateway's own.
+    pub(crate) fn of_ours(mut self) -> Self {
+        self.own = true;
+        self
+    }
+
     fn write(&mut self, outcome: &Outcome) {
         self.written = true;
         let gateway = &self.reader.gateway;
@@ -68,7 +76,9 @@ impl Watch for Answering {
     fn answer(&mut self, asked: &Asked, message: Message) -> Result<Message, Refusal> {
         let listed = LISTS.iter().find(|(method, ..)| *method == asked.method);
         let shown = match listed {
-            Some(list) if message.kind() == Kind::Response => self.reader.filtered(message, list),
+            Some(list) if message.kind() == Kind::Response && !self.own => {
+                self.reader.filtered(message, list)
+            }
             _ => Ok(message),
         };
         let message = shown.inspect_err(|refusal| self.withheld(refusal))?;
@@ -154,15 +164,20 @@ impl Reader {
         let Some(list) = list.filter(|list| list.as_array().is_some()) else {
             return Ok(message);
         };
-        let (mut all, mut kept) = (0_usize, Vec::new());
-        for value in list.as_array().into_iter().flatten() {
-            all += 1;
+        let all: Vec<Value<'_>> = list.as_array().into_iter().flatten().collect();
+        let intact = match &self.server {
+            // Where all are one, their definitions were held to their pins as they were gathered.
+            Some(server) if *method == "tools/list" => self.gateway.catalogue().learn(server, &all),
+            _ => vec![true; all.len()],
+        };
+        let mut kept = Vec::new();
+        for (value, intact) in all.iter().zip(intact) {
             let named = value.get(name).and_then(Value::as_str).unwrap_or_default();
-            if self.shows(kind, &named, value, *method == "tools/list") {
+            if intact && self.shows(kind, &named) {
                 kept.push(value.raw());
             }
         }
-        if kept.len() == all {
+        if kept.len() == all.len() {
             return Ok(message);
         }
         let mut text = message.text().to_owned();
@@ -170,7 +185,7 @@ impl Reader {
         Message::parse(text)
     }
 
-    fn shows(&self, kind: &'static str, named: &str, value: Value<'_>, tool: bool) -> bool {
+    fn shows(&self, kind: &'static str, named: &str) -> bool {
         let (server, name) = match &self.server {
             Some(server) => (server.clone(), named.to_owned()),
             // Where all servers are one, what nobody offers is shown to nobody.
@@ -179,12 +194,9 @@ impl Reader {
                 None => return false,
             },
         };
-        // Where all are one, their definitions were held to their pins as they were gathered.
-        let intact =
-            !tool || self.server.is_none() || self.gateway.catalogue().learn(&server, value);
         let (server, name) = (server.as_str(), name.as_str());
-        let intact = intact && self.gateway.reaches(&self.caller.tenant, server);
         let listed = Listed { server, kind, name };
-        intact && self.gateway.judge().shows(&self.caller, listed)
+        self.gateway.reaches(&self.caller.tenant, server)
+            && self.gateway.judge().shows(&self.caller, listed)
     }
 }

@@ -1,7 +1,9 @@
 //! The life of one request, one line a stage. Each stage hands the next what it alone can make, and
 //! only what the last has cleared is ever forwarded.
 
+mod discovery;
 mod stages;
+mod target;
 
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
 use crate::catalogue::Catalogue;
 use crate::config::Config;
+use crate::discovery::Finder;
 use crate::judge::{Judge, Levels, Sets};
 use crate::record::Recorder;
 use crate::routes::Routes;
@@ -20,6 +23,7 @@ use crate::routes::Routes;
 pub struct Gateway {
     pub(crate) parts: Parts,
     pub(crate) routes: Routes,
+    pub(crate) finder: Finder,
 }
 
 /// What it decides and remembers by.
@@ -101,7 +105,8 @@ impl Front {
         let identified = self.0.authenticate(&route, verified)?;
         let trusted = self.0.trust(&route, identified).await?;
         let entered = self.0.enter(&route, trusted)?;
-        let placed = self.0.place(&route, entered).await?;
+        let meant = self.0.meant(&route, entered).await?;
+        let placed = self.0.place(&route, meant).await?;
         let intact = self.0.integrity(&route, placed, &post).await?;
         let judged = self.0.judged(&route, intact).await?;
         let cleared = self.0.recorded(&route, judged).await?;

@@ -267,6 +267,7 @@ fn described(event: &str, call: &Call) -> Map<String, Value> {
         "method": call.method,
         "server": call.target.server,
         "name": call.target.name,
+        "via": call.via,
         "signed_hash": call.signed.map(|hash| hash.to_string()),
         "arguments_hash": arguments.map(|arguments| Digest::of(arguments.raw().as_bytes()).to_string()),
         "definition_hash": definition.and_then(|known| known.hash).map(|hash| hash.to_string()),

@@ -29,6 +29,7 @@ use tokio::time::{sleep, timeout};
 use crate::aggregate::{Aggregate, Ways};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
+use crate::discovery::Finder;
 use crate::error::GatewayError;
 use crate::history::{Histories, Journal};
 use crate::judge::{Levels, PolicyJudge, Sets};
@@ -133,7 +134,11 @@ pub async fn run(
     let (journal, found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
     let histories = Histories::new(journal, found, Arc::clone(&clock));
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let catalogue = Arc::new(Catalogue::load(home, Arc::clone(&clock))?);
+    let catalogue = Arc::new(Catalogue::load(
+        home,
+        Arc::clone(&clock),
+        Arc::clone(&config),
+    )?);
     let ways = Arc::<Ways>::default();
     let together = Aggregate {
         config: Arc::clone(&config),
@@ -167,6 +172,7 @@ pub async fn run(
             random,
         },
         routes,
+        finder: Finder::default(),
     });
     let name = identity.passport().map_err(ClientError::from)?;
     tracing::info!(

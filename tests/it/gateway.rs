@@ -3,11 +3,15 @@
 
 mod adversaries;
 mod commands;
+mod discovery;
 mod levels;
 mod passing;
 mod policies;
+mod quarantine;
+mod recall;
 mod server;
 mod together;
+mod why;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -32,6 +32,7 @@ use crate::world::World;
 use driver::Driver;
 use path::Path as Signed;
 use plan::Plan;
+pub(crate) use plan::installed;
 use turn::Turn;
 
 /// One client with one plan.

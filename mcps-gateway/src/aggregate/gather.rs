@@ -108,14 +108,19 @@ impl All {
             let listed = page.result()?.get(list.kind)?;
             listed.as_array()
         });
-        for value in all.flatten() {
+        let all: Vec<Value<'_>> = all.flatten().collect();
+        let intact = match list.kind {
+            "tools" => self.catalogue.learn(server, &all),
+            _ => vec![true; all.len()],
+        };
+        for (value, intact) in all.into_iter().zip(intact) {
             let key = value.get(list.key);
             let Some((key, name)) = key.and_then(|key| Some((key, key.as_str()?))) else {
                 continue;
             };
             names.push(name.clone().into_owned());
             let shown = match list.kind {
-                "tools" => self.catalogue.learn(server, value),
+                "tools" => intact,
                 "resources" => self.offer(server, &name),
                 "resourceTemplates" => self.offer_template(server, &name),
                 _ => true,

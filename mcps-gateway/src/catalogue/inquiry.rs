@@ -89,11 +89,12 @@ impl Catalogue {
                 return;
             };
             let listed = result.get("tools").and_then(Value::as_array);
-            for tool in listed.into_iter().flatten() {
+            let listed: Vec<Value<'_>> = listed.into_iter().flatten().collect();
+            for tool in &listed {
                 let name = tool.get("name").and_then(Value::as_str);
                 names.extend(name.map(std::borrow::Cow::into_owned));
-                self.learn(server, tool);
             }
+            self.learn(server, &listed);
             let next = result.get("nextCursor").and_then(Value::as_str);
             cursor = next.map(std::borrow::Cow::into_owned);
             if cursor.is_none() || names.len() > MAX_TOOLS {

@@ -7,10 +7,15 @@ use mcps_core::json::Document;
 
 use super::Catalogue;
 use crate::call::Pinned;
+use crate::quarantine::{Order, Reason, Store, Verb};
+
+fn load(home: &Home, clock: Arc<dyn Clock>) -> Catalogue {
+    Catalogue::load(home, clock, Arc::default()).unwrap()
+}
 
 fn learn(catalogue: &Catalogue, text: &str) -> bool {
     let document = Document::parse(text.to_owned()).unwrap();
-    catalogue.learn("files", document.root())
+    catalogue.learn("files", &[document.root()]) == [true]
 }
 
 fn pinned(catalogue: &Catalogue, tool: &str) -> Option<Pinned> {
@@ -25,7 +30,7 @@ fn a_tool_is_unlisted_only_once_all_of_them_are_known() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_262_400_000)));
     let known: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-    let catalogue = Catalogue::load(&Home::new(dir.path()), known).unwrap();
+    let catalogue = load(&Home::new(dir.path()), known);
     assert_eq!(pinned(&catalogue, "look"), None);
     assert!(learn(&catalogue, LOOK));
     assert_eq!(
@@ -48,7 +53,7 @@ fn a_change_lasts_until_it_is_approved_and_a_storm_of_them_is_asked_about_once_a
     let home = Home::new(dir.path());
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_262_400_000)));
     let known: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-    let catalogue = Catalogue::load(&home, known).unwrap();
+    let catalogue = load(&home, known);
     let names = ["look".to_owned()];
     assert!(learn(&catalogue, LOOK));
     catalogue.complete("files", Some(&names));
@@ -66,7 +71,7 @@ fn a_change_lasts_until_it_is_approved_and_a_storm_of_them_is_asked_about_once_a
         !learn(&catalogue, &changed),
         "looking twice changes nothing"
     );
-    assert!(!catalogue.is_approved("files", "look"));
+    assert_eq!(pinned(&catalogue, "look"), Some(Pinned::Changed));
     assert!(!learn(&catalogue, LOOK), "nor does changing it back");
     let owner = mcps_core::pin::Server::Origin("gateway:files".to_owned());
     let hash = mcps_core::tool::hash(Document::parse(LOOK.to_owned()).unwrap().root());
@@ -75,6 +80,34 @@ fn a_change_lasts_until_it_is_approved_and_a_storm_of_them_is_asked_about_once_a
         Ok::<_, mcps_client::error::ClientError>(())
     })
     .unwrap();
-    assert!(catalogue.is_approved("files", "look"));
+    catalogue.refresh();
     assert_eq!(pinned(&catalogue, "look"), Some(Pinned::Same));
+}
+
+#[test]
+fn what_is_blocked_stays_so_though_its_server_lists_it_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new(dir.path());
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_262_400_000)));
+    let known: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    let catalogue = load(&home, Arc::clone(&known));
+    assert!(learn(&catalogue, LOOK));
+    let order = Order {
+        verb: Verb::Block,
+        server: "files".to_owned(),
+        tool: "look".to_owned(),
+        by: "ann".to_owned(),
+        why: None,
+        dry_run: false,
+    };
+    order.carry_out(&Store::new(&home), clock.now()).unwrap();
+    catalogue.refresh();
+    let blocked = Some(Pinned::Held(Reason::Blocked));
+    for names in [Some(["look".to_owned()].as_slice()), Some(&[]), None] {
+        catalogue.complete("files", names);
+        assert_eq!(pinned(&catalogue, "look"), blocked, "{names:?}");
+    }
+    let anew = load(&home, known);
+    anew.complete("files", None);
+    assert_eq!(pinned(&anew, "look"), blocked);
 }

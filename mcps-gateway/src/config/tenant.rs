@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Level, is_name};
+use super::{Discovery, Level, is_name};
 
 /// One tenant. Its name is what its members' passports say (`ext.tenant`).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -16,6 +16,8 @@ pub struct Tenant {
     /// Whether callers that do not sign are taken for its own, at L0. Nobody knows who they are.
     #[serde(default)]
     pub anonymous: bool,
+    /// How its callers find tools, where that is not as for all others.
+    pub discovery: Option<Discovery>,
     /// Files of its policies, beside the configuration's unless the path is absolute.
     #[serde(default)]
     pub policy: Vec<PathBuf>,
@@ -33,6 +35,7 @@ impl Default for Tenant {
         Self {
             min_level: Level::default(),
             anonymous: false,
+            discovery: None,
             policy: Vec::new(),
             default_policy: true,
         }

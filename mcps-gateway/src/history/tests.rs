@@ -142,6 +142,7 @@ fn call(session: &str, arguments: &str) -> Call {
         message: Message::parse(text).unwrap(),
         definition: None,
         signed: None,
+        via: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use mcps_core::clock::Timestamp;
 use mcps_core::code::Code;
 use mcps_core::json::{Document, Value};
 use mcps_core::level::TrustLevel;
@@ -201,28 +202,14 @@ impl Judge for PolicyJudge {
             return false;
         }
         let (config, sets) = (self.config.load(), self.sets.load());
-        let set = sets.of(&caller.tenant);
-        let action = match listed.kind {
-            "tools" => Action::SeeTool,
-            "prompts" => Action::SeePrompt,
-            _ => Action::SeeResource,
-        };
-        let subject = Subject {
-            action,
-            caller,
-            server: listed.server,
-            server_tenant: server_tenant(&config, listed.server, &caller.tenant),
-            name: listed.name,
-            class: class(&config, listed.server, listed.name, action),
-            definition: None,
-            pinned: None,
-        };
-        let question = subject.asked(None, self.histories.now());
-        let policies = &set.policies;
-        let facts = policies.classify(&question);
-        policies
-            .decide(&question, &facts, &set.nothing())
-            .is_allowed()
+        weigh(
+            &sets,
+            &config,
+            (caller, listed),
+            seeing(listed.kind),
+            self.histories.now(),
+        )
+        .is_allowed()
     }
 
     fn answered(&self, call: &Call, answer: &Message) -> Result<(), Denial> {
@@ -265,6 +252,42 @@ impl Judge for PolicyJudge {
             ..Denial::new(Code::Denied, rule, reason.to_owned())
         })
     }
+}
+
+/// What it is to be shown one of a list.
+fn seeing(kind: &str) -> Action<'static> {
+    match kind {
+        "tools" => Action::SeeTool,
+        "prompts" => Action::SeePrompt,
+        _ => Action::SeeResource,
+    }
+}
+
+/// How the policies in force decide about one thing of a list where nothing was done before, and
+/// without arguments.
+#[must_use]
+pub fn weigh(
+    sets: &Sets,
+    config: &Config,
+    (caller, listed): (&Caller, Listed<'_>),
+    action: Action<'_>,
+    now: Timestamp,
+) -> Decision {
+    let set = sets.of(&caller.tenant);
+    let subject = Subject {
+        action,
+        caller,
+        server: listed.server,
+        server_tenant: server_tenant(config, listed.server, &caller.tenant),
+        name: listed.name,
+        class: class(config, listed.server, listed.name, action),
+        definition: None,
+        pinned: None,
+    };
+    let question = subject.asked(None, now);
+    let policies = &set.policies;
+    let facts = policies.classify(&question);
+    policies.decide(&question, &facts, &set.nothing())
 }
 
 /// Says what a sequence asks for beside a refusal.
@@ -357,11 +380,7 @@ impl<'a> Subject<'a> {
         self.asked(call.arguments(), call.at)
     }
 
-    fn asked<'b>(
-        &'b self,
-        arguments: Option<Value<'b>>,
-        now: mcps_core::clock::Timestamp,
-    ) -> Question<'b> {
+    fn asked<'b>(&'b self, arguments: Option<Value<'b>>, now: Timestamp) -> Question<'b> {
         let principal = self.caller.principal.as_ref();
         let trust = self.caller.trust;
         let level =

@@ -11,11 +11,12 @@ use mcps_core::message::{self, Kind};
 use mcps_transport::http::server::{Post, Reply};
 
 use super::Gateway;
-use crate::aggregate::subject;
+use super::target::target;
 use crate::call::{Call, Caller, Definition, Pinned, Principal, SessionKey, Target};
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
+use crate::quarantine::Reason;
 use crate::record::RecordError;
 use crate::routes::Route;
 
@@ -30,8 +31,8 @@ pub(super) struct Trusted(Identified);
 
 /// One in its session.
 pub(super) struct Seated {
-    entered: Entered,
-    call: Call,
+    pub(super) entered: Entered,
+    pub(super) call: Call,
 }
 
 /// One whose target is known, and that has the level that the target asks for.
@@ -209,6 +210,7 @@ impl Gateway {
         else {
             return Ok(Intact(seated));
         };
+        self.catalogue().refresh();
         let mut definition = self.catalogue().definition(&server, &tool);
         if let (None, Some(passage)) = (&definition, seated.entered.passage()) {
             let inquiry = Inquiry {
@@ -219,26 +221,18 @@ impl Gateway {
             self.catalogue().inquire(&server, &inquiry).await;
             definition = self.catalogue().definition(&server, &tool);
         }
-        let mut definition = definition.unwrap_or(Definition {
+        let definition = definition.unwrap_or(Definition {
             pinned: Pinned::Unknown,
             text: None,
             hash: None,
         });
-        if definition.pinned == Pinned::Changed && self.catalogue().is_approved(&server, &tool) {
-            definition.pinned = Pinned::Same;
-        }
         let pinned = definition.pinned;
         seated.call.definition = Some(definition);
         let denial = match pinned {
             Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
             Pinned::Unlisted if self.passes_unlisted(&server) => return Ok(Intact(seated)),
-            Pinned::Changed => Denial::new(
-                Code::Quarantined,
-                "definition.changed",
-                format!(
-                    "the definition of {server}'s tool {tool} has changed and nobody has approved it"
-                ),
-            ),
+            Pinned::Changed => Denial::quarantined(&server, &tool, Reason::Changed),
+            Pinned::Held(reason) => Denial::quarantined(&server, &tool, reason),
             Pinned::Unlisted => Denial::new(
                 Code::ToolIntegrity,
                 "definition.unlisted",
@@ -307,28 +301,45 @@ impl Gateway {
         self: &Arc<Self>,
         route: &Route,
         cleared: Cleared,
-        post: Post,
+        mut post: Post,
     ) -> Result<Reply, Box<Reply>> {
         let Cleared {
             entered,
             call,
             caller,
         } = cleared;
-        let watch = call.zip(entered.passage()).map(|(call, passage)| {
+        let answering = call.clone().zip(entered.passage()).map(|(call, passage)| {
             let reader = Reader {
                 gateway: Arc::clone(self),
                 caller,
                 server: route.server.clone(),
                 reach: Arc::clone(passage.reach()),
             };
-            let answering = Answering {
+            Answering {
                 reader,
                 call,
                 written: false,
-            };
-            Box::new(answering) as _
+                own: false,
+            }
         });
-        route.hub.hand_on(entered, post, watch).await
+        if let (Some(call), Some(answering)) = (&call, answering) {
+            return match self.own(route, call) {
+                Some(own) => {
+                    let answering = answering.of_ours();
+                    Ok(*self
+                        .answered(route, entered, (own, call), &post, answering)
+                        .await)
+                }
+                None => {
+                    if call.via.is_some() {
+                        super::discovery::headers(call, &mut post);
+                    }
+                    let watch = Box::new(answering);
+                    route.hub.hand_on(entered, post, Some(watch)).await
+                }
+            };
+        }
+        route.hub.hand_on(entered, post, None).await
     }
 
     /// Whoever listens to what a session's server says by itself: only as long as they may call it.
@@ -396,6 +407,7 @@ impl Gateway {
             message,
             definition: None,
             signed: admitted.signed(),
+            via: None,
         }
     }
 
@@ -408,7 +420,7 @@ impl Gateway {
             .deny_entered(entered, denial.code, &call.decision_id)
     }
 
-    async fn put(&self, call: &Call, denial: &Denial) {
+    pub(super) async fn put(&self, call: &Call, denial: &Denial) {
         let code = denial.code;
         tracing::warn!(
             code = code.id(),
@@ -457,21 +469,4 @@ impl Gateway {
 /// Whether somebody waits for an answer.
 fn asks(seated: &Seated) -> bool {
     seated.call.message.kind() == Kind::Request
-}
-
-/// What a request is about: the server of its path, else the one that offers what it names. `None`
-/// for what nobody offers.
-fn target(route: &Route, seated: &Seated) -> Option<Target> {
-    let named = subject(&seated.call.message);
-    let named = named.and_then(|(kind, value)| Some((kind, value.as_str()?.into_owned())));
-    let (server, name) = match (&route.server, named) {
-        (Some(server), named) => (Some(server.clone()), named.map(|(_, name)| name)),
-        (None, None) => (None, None),
-        (None, Some((kind, name))) => {
-            let passage = seated.entered.passage()?;
-            let (server, name) = passage.reach().leads(kind, &name)?;
-            (Some(server), Some(name))
-        }
-    };
-    Some(Target { server, name })
 }

@@ -16,7 +16,7 @@ use crate::world::run;
     clippy::disallowed_methods,
     reason = "a test's environment says where the peers are"
 )]
-pub(super) fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     let peers = std::env::var_os("MCPS_TEST_PEERS").map(PathBuf::from);
     let peers = peers.expect("MCPS_TEST_PEERS is not set; run this with: make test");
     assert!(

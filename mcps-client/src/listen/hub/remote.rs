@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::Hub;
 use super::reply::{bad_request, empty, json, status_of, unavailable};
+use super::stages::Entered;
 use crate::exit;
 use crate::link::Body;
 use crate::listen::mirror::Era;
@@ -62,6 +63,35 @@ impl Answered {
 }
 
 impl Hub {
+    /// Answers a request with a result of ours, of which its server never hears. `watch` looks at
+    /// it as at any other.
+    #[must_use]
+    pub fn answer(
+        &self,
+        entered: Entered,
+        result: &str,
+        watch: Option<Box<dyn Watch>>,
+    ) -> Box<Reply> {
+        let Entered {
+            session,
+            opened,
+            headers,
+            ..
+        } = entered;
+        let _busy = session.presence.enter();
+        let Some(id) = opened.message.id().cloned() else {
+            return empty(StatusCode::ACCEPTED);
+        };
+        let body = session.link.respond(&opened);
+        let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+        let (link, desk) = (Arc::clone(&session.link), session.desk.clone());
+        let mut signing = Signing::new(link, desk, body, Some(id), watch);
+        match signing.sign(text.into_bytes()) {
+            Signed::Last(text) => json(StatusCode::OK, headers, text),
+            Signed::Next(_) | Signed::Dropped => unavailable(),
+        }
+    }
+
     /// Passes a request on, and its answer back, with further headers of ours.
     pub(super) async fn request(
         &self,

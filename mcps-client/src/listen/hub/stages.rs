@@ -109,6 +109,18 @@ impl Entered {
     }
 }
 
+impl Entered {
+    /// The same request as whoever judges it understands it: what its server is to have in place of
+    /// what its caller wrote. It is answered to the caller's own.
+    #[must_use]
+    pub fn meaning(mut self, message: Message) -> Self {
+        if message.id() == self.opened.message.id() {
+            self.opened.message = message;
+        }
+        self
+    }
+}
+
 impl Fetched {
     /// The session's way to the server, where that is no process of ours.
     #[must_use]

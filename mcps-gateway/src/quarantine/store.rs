@@ -1,0 +1,280 @@
+//! The files of a home: what is held back, definitions, and what operators did.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+
+use mcps_client::error::ClientError;
+use mcps_client::home::Home;
+use mcps_client::tools;
+use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
+use mcps_core::pin::PinStore;
+
+use super::{Book, Entry, Name, Reason, State, is_like, of_owner, owner};
+use crate::call::Pinned;
+use crate::config::{Admission, LookAlikes, Rules};
+
+const BOOK: &str = "quarantine.json";
+const LOG: &str = "quarantine.log";
+const DEFINITIONS: &str = "definitions";
+
+/// What of a tool is looked at.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// Its own name.
+    pub name: String,
+    /// Hash of its definition.
+    pub hash: Digest,
+    /// Its definition.
+    pub text: String,
+}
+
+/// The quarantine of a home.
+#[derive(Clone, Debug)]
+pub struct Store {
+    home: Home,
+}
+
+/// By which it is seen whether another process has changed anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp([Option<(u64, i64, i64, u64)>; 2]);
+
+impl Store {
+    /// Of this home.
+    #[must_use]
+    pub fn new(home: &Home) -> Self {
+        Self { home: home.clone() }
+    }
+
+    /// The time and place of the files.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let of = |name: &str| {
+            let data = fs::metadata(self.home.path(name)).ok()?;
+            Some((data.ino(), data.mtime(), data.mtime_nsec(), data.size()))
+        };
+        Stamp([of("pins.json"), of(BOOK)])
+    }
+
+    /// What is held back. No file is nothing.
+    ///
+    /// # Errors
+    /// A file that cannot be read: to take it for nothing would set free what an operator blocked.
+    pub fn book(&self) -> Result<Book, ClientError> {
+        let Some(text) = self.home.read(BOOK)? else {
+            return Ok(Book::default());
+        };
+        serde_json::from_str(&text).map_err(|error| ClientError::Content {
+            path: self.home.path(BOOK),
+            why: error.to_string(),
+        })
+    }
+
+    /// Pins and what is held back.
+    ///
+    /// # Errors
+    /// As [`Self::book`].
+    pub fn read(&self) -> Result<(PinStore, Book), ClientError> {
+        Ok((tools::load_pins(&self.home)?, self.book()?))
+    }
+
+    /// Changes both, while nobody else does.
+    ///
+    /// # Errors
+    /// What `change` fails with, and nothing is changed then; files that cannot be read or written.
+    pub fn change<T, E: From<ClientError>>(
+        &self,
+        change: impl FnOnce(&mut PinStore, &mut Book) -> Result<T, E>,
+    ) -> Result<T, E> {
+        tools::change_pins(&self.home, |pins| {
+            let before = self.book()?;
+            let mut book = before.clone();
+            let done = change(pins, &mut book)?;
+            if book != before {
+                let text = serde_json::to_string_pretty(&book).unwrap_or_default();
+                self.home.write(BOOK, &text)?;
+            }
+            Ok(done)
+        })
+    }
+
+    /// Holds what a server lists to its pins. What is new is pinned or held back, as `rules` say.
+    ///
+    /// # Errors
+    /// Files that cannot be read or written.
+    pub fn look(
+        &self,
+        server: &str,
+        seen: &[Tool],
+        rules: Rules,
+        now: Timestamp,
+    ) -> Result<Vec<Pinned>, ClientError> {
+        self.change(|pins, book| {
+            let owner = owner(server);
+            let mut others = None;
+            for tool in seen {
+                self.keep(tool);
+                if let Some(pin) = pins.pin(&owner, &tool.name) {
+                    let before = pin.change.map(|change| change.hash);
+                    if pin.hash == tool.hash && before.is_none() {
+                        continue;
+                    }
+                    // Whether it is refused is asked below.
+                    drop(pins.look(&owner, &tool.name, &tool.hash, now));
+                    self.drop_definition(pins, book, before);
+                    continue;
+                }
+                if let Some(entry) = book.entry(server, &tool.name).cloned() {
+                    let hash = tool.hash.to_string();
+                    if entry.hash != hash && entry.state != State::Flagged {
+                        let state = match entry.state {
+                            // That was about another definition.
+                            State::Rejected => State::Held,
+                            state => state,
+                        };
+                        let before = Digest::from_hex(&entry.hash);
+                        book.put(Entry {
+                            hash,
+                            state,
+                            ..entry
+                        });
+                        self.drop_definition(pins, book, before);
+                    }
+                    continue;
+                }
+                let others = others.get_or_insert_with(|| names(pins, server));
+                let name = Name::new(server, &tool.name);
+                let like = others.iter().find(|other| is_like(&name, other));
+                let like = like.map(Name::whole);
+                if let Some(like) = &like {
+                    let name = &tool.name;
+                    tracing::warn!(
+                        server,
+                        tool = name,
+                        like,
+                        "{server}'s new tool {name} looks like {like}"
+                    );
+                }
+                let reason = match book.listed.contains(server) {
+                    false => (rules.new_servers == Admission::Hold).then_some(Reason::NewServer),
+                    true => (rules.new_tools == Admission::Hold).then_some(Reason::NewTool),
+                };
+                let reason = match (&like, rules.look_alikes) {
+                    (Some(_), LookAlikes::Hold) => Some(Reason::LookAlike),
+                    _ => reason,
+                };
+                let found = Entry {
+                    like: like.clone(),
+                    ..Entry::found(
+                        server,
+                        &tool.name,
+                        reason.unwrap_or(Reason::LookAlike),
+                        &tool.hash,
+                        now,
+                    )
+                };
+                match reason {
+                    Some(_) => book.put(found),
+                    None => {
+                        // Without room it is not pinned, and so held back.
+                        drop(pins.look(&owner, &tool.name, &tool.hash, now));
+                        if like.is_some() {
+                            let state = State::Flagged;
+                            book.put(Entry { state, ..found });
+                        }
+                    }
+                }
+            }
+            let standing = |tool: &Tool| book.standing(pins, server, &tool.name, &tool.hash);
+            Ok(seen.iter().map(standing).collect())
+        })
+    }
+
+    /// All tools of a server were listed: what comes later is new.
+    ///
+    /// # Errors
+    /// Files that cannot be read or written.
+    pub fn listed(&self, server: &str) -> Result<(), ClientError> {
+        self.change(|_, book| {
+            book.listed.insert(server.to_owned());
+            Ok(())
+        })
+    }
+
+    /// The definition with this hash, if it was kept.
+    #[must_use]
+    pub fn definition(&self, hash: &str) -> Option<String> {
+        let known = Digest::from_hex(hash)?;
+        fs::read_to_string(self.definition_file(&known)).ok()
+    }
+
+    fn definition_file(&self, hash: &Digest) -> PathBuf {
+        self.home.path(DEFINITIONS).join(format!("{hash}.json"))
+    }
+
+    /// Keeps a definition for those who compare it. Without it they see hashes alone, so that a
+    /// disk that is full holds nobody up.
+    fn keep(&self, tool: &Tool) {
+        let file = self.definition_file(&tool.hash);
+        if file.exists() {
+            return;
+        }
+        let beside = file.with_extension(format!("{}", std::process::id()));
+        let written = (|| {
+            let mut folder = fs::DirBuilder::new();
+            folder.recursive(true).mode(0o700);
+            folder.create(self.home.path(DEFINITIONS))?;
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            options.open(&beside)?.write_all(tool.text.as_bytes())?;
+            fs::rename(&beside, &file)
+        })();
+        if let Err(error) = written {
+            let name = &tool.name;
+            tracing::warn!(tool = name, error = %error, "the definition of {name} is not kept: {error}");
+        }
+    }
+
+    /// A definition that nothing refers to any more: a server that changes its tools again and again
+    /// fills no disk.
+    fn drop_definition(&self, pins: &PinStore, book: &Book, hash: Option<Digest>) {
+        let Some(hash) = hash else { return };
+        let pinned = pins.iter().any(|(_, _, pin)| {
+            pin.hash == hash || pin.change.is_some_and(|change| change.hash == hash)
+        });
+        let text = hash.to_string();
+        if !pinned && !book.entries.values().any(|entry| entry.hash == text) {
+            drop(fs::remove_file(self.definition_file(&hash)));
+        }
+    }
+
+    /// Adds what an operator does to the log, before it is done.
+    ///
+    /// # Errors
+    /// [`ClientError::File`].
+    pub fn note(&self, line: &serde_json::Value) -> Result<(), ClientError> {
+        let path = self.home.path(LOG);
+        let noted = (|| {
+            let mut options = OpenOptions::new();
+            let mut file = options.create(true).append(true).mode(0o600).open(&path)?;
+            file.write_all(format!("{line}\n").as_bytes())?;
+            file.sync_all()
+        })();
+        noted.map_err(|source| ClientError::File {
+            action: "write",
+            path,
+            source,
+        })
+    }
+}
+
+/// The names of all approved tools but those of one server.
+fn names(pins: &PinStore, server: &str) -> Vec<Name> {
+    let all = pins
+        .iter()
+        .filter_map(|(owner, tool, _)| Some((of_owner(owner)?, tool)));
+    let others = all.filter(|(other, _)| *other != server);
+    others.map(|(other, tool)| Name::new(other, tool)).collect()
+}
