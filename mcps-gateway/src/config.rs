@@ -2,10 +2,12 @@
 //! may be a rule that somebody believes is in force.
 
 mod level;
+mod policy;
 mod server;
 mod tenant;
 
 pub use level::Level;
+pub use policy::PolicyFrom;
 pub use server::{Server, Tool};
 pub use tenant::Tenant;
 

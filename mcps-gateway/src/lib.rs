@@ -17,4 +17,5 @@ pub mod policy;
 pub mod record;
 mod routes;
 pub mod serve;
+pub mod tenants;
 pub mod upstream;

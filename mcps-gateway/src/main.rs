@@ -20,6 +20,7 @@ use mcps_gateway::error::GatewayError;
 use mcps_gateway::judge::Sets;
 use mcps_gateway::policy::{self, cli::PolicyArgs};
 use mcps_gateway::serve::{self, Options};
+use mcps_gateway::tenants::Told;
 
 /// Stands between agents and MCP servers: verifies, judges and records every call.
 #[derive(Debug, Parser)]
@@ -109,7 +110,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check { config } => {
             let read = Config::load(&config)?;
-            Sets::load(&read, serve::beside(&config))?;
+            Sets::load(&read, serve::beside(&config), Told::none())?;
             let (servers, tenants) = (read.server.len(), read.tenant.len());
             let _ = writeln!(
                 io::stdout(),

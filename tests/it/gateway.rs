@@ -7,6 +7,7 @@ mod levels;
 mod passing;
 mod policies;
 mod server;
+mod tenants;
 mod together;
 
 use std::fs;
