@@ -128,12 +128,12 @@ impl Told {
         };
         // One that does not load is no reason to do without the one before.
         let newest = set.digest == wanted || news.is_some_and(|news| news.bad);
-        let age = match (newest, news) {
-            (true, _) => freshness.age,
-            (false, Some(news)) => Duration::from_millis(now.since(news.since).unsigned_abs()),
-            // The event has just come.
-            (false, None) => Duration::ZERO,
-        };
+        // Whichever came since, it is known that there is a newer one.
+        let outdated = standing
+            .and_then(|standing| standing.news)
+            .filter(|news| !newest && !news.bad);
+        let outdated = outdated.map_or(0, |news| now.since(news.since).unsigned_abs());
+        let age = freshness.age.max(Duration::from_millis(outdated));
         let level = have.max(TrustLevel::L1);
         if level.status_bound().is_some_and(|bound| age <= bound) {
             return Ok(Arc::clone(set));

@@ -1,6 +1,7 @@
 //! `mcps policy`: what tenants decide at gateways. What a policy says, `mcps-gateway policy …` alone
 //! knows; which of them is in force, the authority says.
 
+mod document;
 mod forward;
 mod history;
 mod push;

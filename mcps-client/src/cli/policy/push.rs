@@ -6,16 +6,15 @@ use std::path::PathBuf;
 use clap::Args;
 use mcps_client::authority::{AuthorityClient, PolicyPush};
 use mcps_client::error::ClientError;
-use mcps_client::terminal::printable;
-use mcps_core::json::{Document, Value};
+use mcps_core::json::Value;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::hex16;
 use mcps_core::tenant::{MAX_DOCUMENT_BYTES, PolicyText, TenantPolicy};
 
-use super::super::output::{self, OutputOptions, items, print_json, text_at};
+use super::super::output::{self, OutputOptions, print_json, text_at};
 use super::super::server::Asking;
 use super::super::{CliError, Machine, input};
-use super::{forward, tenant};
+use super::{document, forward, tenant};
 
 /// What `mcps policy push` can be told.
 #[derive(Args, Debug)]
@@ -187,39 +186,6 @@ async fn shown(
     let number = text_at(answer.root(), &["version", "version"]);
     Ok(Some(Shown {
         number: number.parse().unwrap_or_default(),
-        policy: read(&answer)?,
+        policy: document::read(&answer)?,
     }))
-}
-
-/// The document of an answer.
-fn read(answer: &Document) -> Result<TenantPolicy, CliError> {
-    let document = answer.root().get("document");
-    let document = document.map_or("", |document| document.raw());
-    TenantPolicy::parse(document.as_bytes()).map_err(CliError::NoPolicy)
-}
-
-/// The texts of an answer, for people: nothing in them speaks to a terminal.
-pub(super) fn texts(answer: &Document) -> Vec<(String, String)> {
-    let document = answer.root().get("document");
-    let texts = document.into_iter().flat_map(|it| items(it, "policy"));
-    let lines = |text: String| text.lines().map(printable).collect::<Vec<_>>().join("\n");
-    texts
-        .map(|text| (text_at(text, &["name"]), lines(text_at(text, &["text"]))))
-        .collect()
-}
-
-/// Writes the texts of an answer into a folder, over none that is there.
-pub(super) fn save(answer: &Document, folder: &std::path::Path) -> Result<(), CliError> {
-    let policy = read(answer)?;
-    for text in &policy.texts {
-        let path = folder.join(&text.name);
-        let failed = |source| CliError::NotSaved {
-            path: path.display().to_string(),
-            source,
-        };
-        fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = fs::File::create_new(&path).map_err(failed)?;
-        std::io::Write::write_all(&mut file, text.text.as_bytes()).map_err(failed)?;
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::super::output::{self, OutputOptions, print_json, text_at};
 use super::super::server::Asking;
 use super::super::{CliError, Machine};
-use super::{push, tenant};
+use super::{document, tenant};
 
 /// What `mcps policy show` can be told.
 #[derive(Args, Debug)]
@@ -34,7 +34,7 @@ impl Show {
             .policy(&operator, &self.tenant, self.version)
             .await?;
         if let Some(folder) = &self.save {
-            push::save(&answer, folder)?;
+            document::save(&answer, folder)?;
         }
         if self.output.is_json() {
             return print_json(answer.text());
@@ -55,7 +55,7 @@ impl Show {
                 text_at(root, &["document", "default_policy"]),
             ),
         ]);
-        for (name, lines) in push::texts(&answer) {
+        for (name, lines) in document::texts(&answer) {
             match &self.save {
                 Some(_) => text.push_str(&format!("saved          {name}\n")),
                 None => text.push_str(&format!("\n== {name} ==\n{lines}\n")),
