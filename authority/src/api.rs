@@ -23,6 +23,7 @@ mod metrics;
 mod orders;
 mod page;
 mod passports;
+mod policies;
 mod revoke;
 mod rotate;
 mod servers;
@@ -94,6 +95,9 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(manifests::show))
         .routes(routes!(manifests::by_digest))
         .routes(routes!(manifests::diff))
+        .routes(routes!(policies::push, policies::show))
+        .routes(routes!(policies::versions))
+        .routes(routes!(policies::by_digest))
         .routes(routes!(trust::explain))
         .routes(routes!(trust::challenge))
         .routes(routes!(trust::check))

@@ -30,7 +30,7 @@ use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::status_lists::{Listed, StatusLists};
-use crate::store::{Db, Done, Record, Revocation, Revoked, Told};
+use crate::store::{Db, Done, NewPolicy, Pushed, Record, Revocation, Revoked, Told};
 
 /// What every handler works with; cheap to share.
 #[derive(Debug)]
@@ -187,6 +187,26 @@ impl Authority {
             tracing::info!(position, level, "a level has changed");
             self.announced("trust_change");
         }
+    }
+
+    /// Puts a tenant's policy in force; whoever follows the feed hears of it at once.
+    ///
+    /// # Errors
+    /// As [`Db::push_policy`].
+    pub async fn push_policy(&self, new: &NewPolicy) -> Result<Pushed, Error> {
+        let pushed = self.db.push_policy(new).await?;
+        if pushed.changed && !new.dry_run {
+            let (tenant, version) = (&new.tenant, pushed.version.version);
+            tracing::info!(
+                tenant,
+                version,
+                digest = pushed.version.digest,
+                position = pushed.version.told_at,
+                "tenant {tenant} decides by version {version} of its policy"
+            );
+            self.announced("policy_change");
+        }
+        Ok(pushed)
     }
 
     /// The level of a passport now: what it states, and no more than what was told of its subject.

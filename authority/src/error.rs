@@ -162,10 +162,10 @@ pub enum Error {
         holder: String,
     },
     /// A change without the revision that it is meant for.
-    #[error("say which revision is changed: send the `etag` of the server as `if-match`")]
+    #[error("say which revision is changed: send its `etag` as `if-match`")]
     NoRevision,
     /// `If-Match` is not of its form.
-    #[error("`if-match` is one `etag` of the server as it was sent, or `*`")]
+    #[error("`if-match` is one `etag` as it was sent, or `*`")]
     Revision,
     /// It was changed since it was read.
     #[error("it was changed since you read it; look at it again")]
@@ -201,6 +201,19 @@ pub enum Error {
     /// No such version.
     #[error("no such manifest was published")]
     ManifestNotFound,
+    /// The path names no tenant.
+    #[error(
+        "a tenant is 1 to 63 lower-case letters, digits or `-`, and begins with a letter or digit"
+    )]
+    TenantPath,
+    /// A tenant's policy is not of its form.
+    #[error("the policy: {0}")]
+    PolicyForm(#[from] mcps_core::tenant::TenantPolicyError),
+    /// No such policy.
+    #[error(
+        "no such policy of that tenant was pushed here; push one: mcps policy push TENANT FILES"
+    )]
+    PolicyNotFound,
     /// The path names no subject.
     #[error("a subject is KIND/TENANT/NAME in the path, as agent/default/crawler")]
     SubjectPath,

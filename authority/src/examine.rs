@@ -1,6 +1,7 @@
 //! Reads everything again that was ever recorded, issued and told, and says what does not fit. Whoever
 //! had the database could change any of it; none of it can be changed unseen without the keys.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use mcps_core::audit::{Examined, Examiner, Fault, LANES};
@@ -35,6 +36,15 @@ pub enum Finding {
         /// What is wrong.
         why: &'static str,
     },
+    /// A version of a tenant's policy is not what was pushed.
+    Policy {
+        /// The tenant.
+        tenant: String,
+        /// Which version.
+        version: i64,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// Between trail and tables.
     Disagreement(Disagreement),
     /// An event of the feed does not continue the one before.
@@ -58,6 +68,11 @@ impl fmt::Display for Finding {
                 )
             }
             Self::Passport { id, why } => write!(f, "passport {id}: {why}"),
+            Self::Policy {
+                tenant,
+                version,
+                why,
+            } => write!(f, "policy {version} of tenant {tenant}: {why}"),
             Self::Disagreement(PassportGone(id)) => {
                 write!(f, "passport {id}: was issued, and is gone")
             }
@@ -107,13 +122,20 @@ impl Report {
 /// [`Error::Database`]; what does not fit is no error but in the report.
 pub async fn examine(db: &Db, bundle: &TrustBundle) -> Result<Report, Error> {
     let mut report = Report::default();
-    let Trail { begun, blocked } = trail(db, bundle, &mut report).await?;
+    // Before the trail: what is pushed meanwhile has its record there, and need not have its row here.
+    let versions = db.all_policies().await?;
+    let Trail {
+        begun,
+        blocked,
+        pushed,
+    } = trail(db, bundle, &mut report).await?;
     passports(db, bundle, begun, &mut report).await?;
     for key in blocked {
         if !db.is_blocked(&key).await? {
             report.add(Finding::Disagreement(Disagreement::Unblocked(key)));
         }
     }
+    policies(db, versions, pushed, &mut report).await?;
     for disagreement in db.disagreements(begun).await? {
         report.add(Finding::Disagreement(disagreement));
     }
@@ -127,10 +149,13 @@ struct Trail {
     begun: i64,
     /// Keys that were blocked together with a passport.
     blocked: Vec<String>,
+    /// Versions of policies, and their digests.
+    pushed: BTreeMap<(String, i64), String>,
 }
 
 async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Trail, Error> {
     let (mut begun, mut blocked) = (i64::MAX, Vec::new());
+    let mut pushed = BTreeMap::new();
     let mut examiner = Examiner::new(bundle);
     let mut last = 0;
     loop {
@@ -163,6 +188,12 @@ async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Tra
                     begun = begun.min(record.at.as_millis());
                 }
                 blocked.extend(record.detail("key_blocked").map(str::to_owned));
+                if record.action == "policy.push" {
+                    let version = record.detail("version").and_then(|text| text.parse().ok());
+                    let digest = record.detail("digest").unwrap_or_default();
+                    let name = (record.subject.clone(), version.unwrap_or_default());
+                    pushed.insert(name, digest.to_owned());
+                }
                 let AuditRow { lane, seq, .. } = *row;
                 if record.action != row.action || record.subject != row.subject {
                     report.add(Finding::Columns { lane, seq });
@@ -182,7 +213,52 @@ async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Tra
     let room = MAX_FINDINGS.saturating_sub(report.findings.len());
     let faults = faults.into_iter().take(room);
     report.findings.extend(faults.map(Finding::Trail));
-    Ok(Trail { begun, blocked })
+    Ok(Trail {
+        begun,
+        blocked,
+        pushed,
+    })
+}
+
+/// Every version says what its record says, and there are no others.
+async fn policies(
+    db: &Db,
+    versions: Vec<(String, i64)>,
+    mut pushed: BTreeMap<(String, i64), String>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    for (tenant, version) in versions {
+        let recorded = pushed.remove(&(tenant.clone(), version));
+        let stored = db.policy(&tenant, Some(version)).await?;
+        let same = stored
+            .zip(recorded.as_ref())
+            .is_some_and(|(stored, recorded)| {
+                let (row, document) = stored;
+                row.digest == *recorded && Digest::of(document.as_bytes()).to_string() == *recorded
+            });
+        let why = match recorded {
+            Some(_) if same => continue,
+            Some(_) => "not what its record says was pushed",
+            None => "there is no record of its push",
+        };
+        report.add(Finding::Policy {
+            tenant,
+            version,
+            why,
+        });
+    }
+    for (tenant, version) in pushed.into_keys() {
+        if db.policy(&tenant, Some(version)).await?.is_some() {
+            continue;
+        }
+        let why = "was pushed, and is gone";
+        report.add(Finding::Policy {
+            tenant,
+            version,
+            why,
+        });
+    }
+    Ok(())
 }
 
 async fn passports(

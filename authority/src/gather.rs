@@ -23,6 +23,15 @@ const AT_ONCE: usize = 2;
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What became of one of several.
+#[derive(Debug)]
+pub enum Done<A, R> {
+    /// It is answered.
+    Answered(A),
+    /// Nothing was done for it, and it has to be done by itself, which says what stands against it.
+    Alone(R),
+}
+
 /// What is asked often enough to be done for several at once.
 pub trait Job: Clone + Debug + Send + Sync + 'static {
     /// What is asked.
@@ -35,12 +44,11 @@ pub trait Job: Clone + Debug + Send + Sync + 'static {
         false
     }
 
-    /// An answer for each of them, in their order, or the request again where nothing was done for it
-    /// and it has to be done by itself, which says what stands against it.
+    /// All of them, in their order.
     fn together(
         &self,
         requests: Vec<Self::Request>,
-    ) -> impl Future<Output = Vec<Result<Self::Answer, Self::Request>>> + Send;
+    ) -> impl Future<Output = Vec<Done<Self::Answer, Self::Request>>> + Send;
 
     /// One of them.
     fn alone(&self, request: Self::Request) -> impl Future<Output = Self::Answer> + Send;
@@ -175,8 +183,8 @@ impl<J: Job> Shift<J> {
             lot.into_iter().map(|one| (one.request, one.tell)).unzip();
         for (answer, tell) in job.together(requests).await.into_iter().zip(tells) {
             match answer {
-                Ok(answer) => drop(tell.send(answer)),
-                Err(request) => {
+                Done::Answered(answer) => drop(tell.send(answer)),
+                Done::Alone(request) => {
                     let job = job.clone();
                     let alone = async move { drop(tell.send(job.alone(request).await)) };
                     self.gather.spawn(alone);

@@ -49,7 +49,7 @@ pub struct Problem {
 const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
     match error {
         Error::Json(_) => (StatusCode::BAD_REQUEST, "malformed-json", "Malformed JSON"),
-        Error::Body(_) | Error::Invalid { .. } => (
+        Error::Body(_) | Error::Invalid { .. } | Error::PolicyForm(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid-request",
             "Invalid request",
@@ -188,6 +188,12 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             StatusCode::NOT_FOUND,
             "manifest-not-found",
             "Manifest not found",
+        ),
+        Error::TenantPath => (StatusCode::BAD_REQUEST, "bad-tenant", "Not a tenant"),
+        Error::PolicyNotFound => (
+            StatusCode::NOT_FOUND,
+            "policy-not-found",
+            "Policy not found",
         ),
         Error::SubjectPath => (StatusCode::BAD_REQUEST, "bad-subject", "Not a subject"),
         Error::SubjectNotFound => (

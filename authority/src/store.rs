@@ -22,6 +22,7 @@ mod manifests;
 mod operators;
 mod origins;
 mod passports;
+mod policies;
 mod reach;
 mod restrictions;
 mod revocations;
@@ -45,6 +46,7 @@ pub use keys::{Handover, KeyChange};
 pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
+pub use policies::{NewPolicy, PolicyVersion, Pushed};
 pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
@@ -74,7 +76,7 @@ const STATEMENTS: usize = 400;
 const LIGHT: u32 = 4;
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (
         1,
         "passports",
@@ -108,6 +110,11 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
         11,
         "status lists",
         include_str!("../../migrations/0011_status_lists.sql"),
+    ),
+    (
+        12,
+        "tenants",
+        include_str!("../../migrations/0012_tenants.sql"),
     ),
 ];
 

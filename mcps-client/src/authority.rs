@@ -4,11 +4,13 @@ mod audit;
 mod enforcement;
 mod feed;
 mod operator;
+mod policies;
 mod registry;
 mod trust;
 
 pub use feed::FrameStream;
 pub use operator::Operator;
+pub use policies::PolicyPush;
 pub use registry::{ServerChange, ServerQuery, ServerRequest};
 pub use trust::{EvidenceRequest, SubjectRef};
 

@@ -89,7 +89,8 @@ pub(crate) enum Command {
     /// See what was changed at the authority, and prove that the record of it is whole.
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Validate, test and explain policies, and try them on what was recorded.
+    /// Validate, test and explain policies, put a tenant's in force, and see who changed it.
+    #[command(subcommand)]
     Policy(policy::Policy),
     /// List tools that a gateway holds back, and promote, reject or block them.
     Quarantine(gateway::Passed),
@@ -152,7 +153,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Trust(trust) => trust.run(machine).await?,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Audit(audit) => audit.run(machine).await?,
-        Command::Policy(policy) => return policy.run(),
+        Command::Policy(policy) => return policy.run(machine).await,
         Command::Quarantine(passed) => return passed.run("quarantine", machine),
         Command::Why(passed) => return passed.run("why", machine),
         Command::Codes(codes) => codes.run()?,

@@ -31,6 +31,7 @@ pub mod statement;
 pub mod status;
 pub mod status_list;
 pub mod stream;
+pub mod tenant;
 pub mod terminal;
 pub mod tool;
 pub mod trust;

@@ -3,12 +3,14 @@
 
 mod discovery;
 mod level;
+mod policy;
 mod rules;
 mod server;
 mod tenant;
 
 pub use discovery::Discovery;
 pub use level::Level;
+pub use policy::PolicyFrom;
 pub use rules::{Admission, LookAlikes, Rules};
 pub use server::{Server, Tool};
 pub use tenant::Tenant;

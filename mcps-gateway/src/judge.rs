@@ -2,9 +2,12 @@
 
 mod levels;
 mod policies;
+mod sets;
 
 pub use levels::Levels;
-pub use policies::{PolicyJudge, Sets, weigh};
+pub use policies::{PolicyJudge, weigh};
+pub(crate) use sets::Set;
+pub use sets::Sets;
 
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;

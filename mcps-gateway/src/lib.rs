@@ -19,5 +19,6 @@ pub mod quarantine;
 pub mod record;
 mod routes;
 pub mod serve;
+pub mod tenants;
 pub mod upstream;
 pub mod why;

@@ -24,6 +24,7 @@ use mcps_gateway::judge::Sets;
 use mcps_gateway::policy::{self, cli::PolicyArgs};
 use mcps_gateway::quarantine::cli::{self as quarantine, QuarantineArgs, QuarantineError};
 use mcps_gateway::serve::{self, Options};
+use mcps_gateway::tenants::Told;
 use mcps_gateway::why::WhyArgs;
 
 /// Stands between agents and MCP servers: verifies, judges and records every call.
@@ -120,7 +121,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Why(args) => {
             let home = home?;
-            args.run(&home, &verifier(&home)?, &SystemClock, &mut io::stdout())
+            let clock = Arc::new(SystemClock);
+            args.run(&home, &verifier(&home)?, clock, &mut io::stdout())
                 .await?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -130,7 +132,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check { config } => {
             let read = Config::load(&config)?;
-            Sets::load(&read, serve::beside(&config))?;
+            Sets::load(&read, serve::beside(&config), Told::none())?;
             let (servers, tenants) = (read.server.len(), read.tenant.len());
             let _ = writeln!(
                 io::stdout(),

@@ -36,6 +36,7 @@ use crate::judge::{Levels, PolicyJudge, Sets};
 use crate::pipeline::{Front, Gateway, Parts};
 use crate::record::Recorder;
 use crate::routes::{Maker, Routes};
+use crate::tenants::Told;
 use crate::upstream::Means;
 
 /// Where to listen unless it is said.
@@ -129,7 +130,9 @@ pub async fn run(
     let record = options.record.as_deref().or(config.record.as_deref());
     let recorder = Recorder::open(record)?;
     let servers = config.server.len();
-    let sets = Sets::load(&config, beside(&options.config))?;
+    let told = Told::new(trust.feed().cloned(), Arc::clone(&clock));
+    let sets = Sets::load(&config, beside(&options.config), Arc::clone(&told))?;
+    told.recall(home, sets.by_authority());
     let sets = Arc::new(ArcSwap::from_pointee(sets));
     let (journal, found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
     let histories = Histories::new(journal, found, Arc::clone(&clock));
@@ -142,7 +145,7 @@ pub async fn run(
     let ways = Arc::<Ways>::default();
     let together = Aggregate {
         config: Arc::clone(&config),
-        levels: Levels::new(Arc::clone(&config)),
+        levels: Levels::new(Arc::clone(&config), Arc::clone(&sets)),
         ways: Arc::clone(&ways),
         catalogue: Arc::clone(&catalogue),
         clock: Arc::clone(&clock),
@@ -158,13 +161,13 @@ pub async fn run(
     let routes = Routes::new(maker, &config.load())?;
     let gateway = Arc::new(Gateway {
         parts: Parts {
-            levels: Levels::new(Arc::clone(&config)),
+            levels: Levels::new(Arc::clone(&config), Arc::clone(&sets)),
             judge: Arc::new(PolicyJudge::new(
                 Arc::clone(&config),
                 Arc::clone(&sets),
                 histories,
             )),
-            sets,
+            sets: Arc::clone(&sets),
             catalogue,
             config,
             recorder,
@@ -218,6 +221,7 @@ pub async fn run(
             return Err(ClientError::from(Refusal::Passport("none is loaded")).into());
         }
         never = trust.follow(home, &identity) => match never {},
+        never = told.keep(&sets, home, trust.as_ref()) => match never {},
     }
     trust.store_feed(home);
     for route in gateway.routes.all() {
@@ -289,7 +293,8 @@ impl Gateway {
     /// Exchanges the configuration. What endpoints are no more is returned.
     fn reload(&self, file: &Path) -> Result<Vec<Arc<crate::routes::Route>>, GatewayError> {
         let config = Config::load(file)?;
-        let sets = Sets::load(&config, beside(file))?;
+        let told = Arc::clone(self.parts.sets.load().told());
+        let sets = Sets::load(&config, beside(file), told)?;
         let gone = self.routes.exchange(&config)?;
         for server in gone.iter().filter_map(|route| route.server.as_deref()) {
             self.catalogue().forget(server);

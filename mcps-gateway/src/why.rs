@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 use crate::call::{Caller, Principal, Target};
 use crate::config::{Config, SEPARATOR};
 use crate::error::GatewayError;
-use crate::judge::{Levels, Listed, Sets, weigh};
+use crate::judge::{Denial, Levels, Listed, Sets, weigh};
 use crate::policy::{Action, Decision, Verdict};
 use crate::quarantine::{Store, cli::Output, owner};
+use crate::tenants::Told;
 
 /// Say why an agent is not shown a tool, or may not call it.
 #[derive(Clone, Debug, Args)]
@@ -88,11 +89,18 @@ impl WhyArgs {
         &self,
         home: &Home,
         verifier: &Verifier,
-        clock: &dyn Clock,
+        clock: Arc<dyn Clock>,
         out: &mut impl Write,
     ) -> Result<(), GatewayError> {
         let config = Config::load(&self.config)?;
-        let sets = Sets::load(&config, crate::serve::beside(&self.config))?;
+        let told = Told::new(verifier.trust.feed().cloned(), Arc::clone(&clock));
+        let sets = Sets::load(
+            &config,
+            crate::serve::beside(&self.config),
+            Arc::clone(&told),
+        )?;
+        told.recall(home, sets.by_authority());
+        let sets = Arc::new(ArcSwap::from_pointee(sets));
         let passport = passport(&self.agent)?;
         let (server, tool) = self.tool.split_once(SEPARATOR).unwrap_or((&self.tool, ""));
         let mut said = Vec::new();
@@ -129,12 +137,13 @@ impl WhyArgs {
                 server: Some(server.to_owned()),
                 name: Some(tool.to_owned()),
             };
-            let levels = Levels::new(Arc::new(ArcSwap::from_pointee(config.clone())));
+            let current = Arc::new(ArcSwap::from_pointee(config.clone()));
+            let levels = Levels::new(current, Arc::clone(&sets));
             said.push(match levels.require(&caller, &target) {
                 Ok(()) => {
                     Said::permits("level", "min_level", format!("{} suffices", caller.level()))
                 }
-                Err(denial) => Said::refuses("level", denial.code, &denial.rule, denial.reason),
+                Err(denial) => denied("level", denial),
             });
             said.push(quarantine(&Store::new(home), server, tool)?);
             let kind = "tools";
@@ -145,8 +154,11 @@ impl WhyArgs {
             };
             let now = clock.now();
             for (stage, action) in [("list", Action::SeeTool), ("call", Action::CallTool)] {
-                let decision = weigh(&sets, &config, (&caller, listed), action, now);
-                said.push(policy(stage, &decision));
+                let asked = (&caller, listed);
+                said.push(match weigh(&sets.load(), &config, asked, action, now) {
+                    Ok(decision) => policy(stage, &decision),
+                    Err(denial) => denied(stage, denial),
+                });
             }
         }
         self.print(&said, all_permit(&said), out)
@@ -255,6 +267,10 @@ fn quarantine(store: &Store, server: &str, tool: &str) -> Result<Said, ClientErr
         }
         None => Said::permits("definition", "", "it is as it was approved"),
     })
+}
+
+fn denied(stage: &'static str, denial: Denial) -> Said {
+    Said::refuses(stage, denial.code, &denial.rule, denial.reason)
 }
 
 fn policy(stage: &'static str, decision: &Decision) -> Said {

@@ -37,6 +37,7 @@ mod orders;
 mod origins;
 mod outages;
 mod paging;
+mod policies;
 mod races;
 mod recorded;
 mod recorded_keys;

@@ -15,6 +15,7 @@ mod envelopes;
 mod founder;
 mod life;
 mod orders;
+mod policies;
 mod registry;
 mod roots;
 mod rotating;

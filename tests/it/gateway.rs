@@ -10,6 +10,7 @@ mod policies;
 mod quarantine;
 mod recall;
 mod server;
+mod tenants;
 mod together;
 mod why;
 

@@ -10,6 +10,7 @@ use axum::response::IntoResponse as _;
 use mcps_core::json::{Document, Limits};
 use mcps_core::key::KeyId;
 use mcps_core::passport::PassportId;
+use mcps_core::tenant::MAX_DOCUMENT_BYTES;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 
@@ -145,6 +146,24 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Definitions<T> {
     }
 }
 
+/// [`Strict`] for a tenant's policy, whose texts may be long. What makes more of it than gateways read
+/// is how JSON may be written.
+#[derive(Debug)]
+pub(super) struct Texts<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Texts<T> {
+    type Rejection = Error;
+
+    async fn from_request(mut request: Request, authority: &Shared) -> Result<Self, Error> {
+        let limits = Limits {
+            bytes: 2 * MAX_DOCUMENT_BYTES,
+            depth: DEPTH,
+        };
+        DefaultBodyLimit::max(limits.bytes).apply(&mut request);
+        strict(request, authority, limits).await.map(Self)
+    }
+}
+
 async fn strict<T: DeserializeOwned>(
     request: Request,
     authority: &Shared,
@@ -199,6 +218,27 @@ impl FromRequestParts<Shared> for Server {
         let path = Path::<String>::from_request_parts(parts, authority).await;
         let Path(text) = path.map_err(|_| Error::ServerId)?;
         ServerId::parse(&text).map(Self).ok_or(Error::ServerId)
+    }
+}
+
+/// `{tenant}` in the path, exactly as sent.
+#[derive(Debug)]
+pub(super) struct OfTenant(pub(super) String);
+
+impl FromRequestParts<Shared> for OfTenant {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
+        if parts.uri.path().contains('%') {
+            return Err(Error::TenantPath);
+        }
+        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, authority).await;
+        let Path(members) = path.map_err(|_| Error::TenantPath)?;
+        let mut members = members.into_iter();
+        let tenant = members.find(|(name, _)| name == "tenant");
+        let (_, tenant) = tenant.ok_or(Error::TenantPath)?;
+        let tenant = Tenant::try_from(tenant).map_err(|_| Error::TenantPath)?;
+        Ok(Self(tenant.into_string()))
     }
 }
 

@@ -5,7 +5,7 @@ use mcps_core::digest::Digest;
 use mcps_core::passport::PassportId;
 use mcps_core::signature::Signature;
 
-use super::{Gather, Job};
+use super::{Done, Gather, Job};
 use crate::error::Error;
 use crate::levels::{Policy, Subject};
 use crate::places::Places;
@@ -104,12 +104,15 @@ impl Job for Operators {
     type Request = Digest;
     type Answer = Result<Option<OperatorRecord>, sqlx::Error>;
 
-    async fn together(&self, hashes: Vec<Digest>) -> Vec<Result<Self::Answer, Digest>> {
+    async fn together(&self, hashes: Vec<Digest>) -> Vec<Done<Self::Answer, Digest>> {
         let Ok(found) = self.0.operators_by_key(&hashes).await else {
-            return hashes.into_iter().map(Err).collect();
+            return hashes.into_iter().map(Done::Alone).collect();
         };
         let of = |hash: &Digest| found.get(hash.as_bytes().as_slice()).cloned();
-        hashes.iter().map(|hash| Ok(Ok(of(hash)))).collect()
+        hashes
+            .iter()
+            .map(|hash| Done::Answered(Ok(of(hash))))
+            .collect()
     }
 
     async fn alone(&self, hash: Digest) -> Self::Answer {
@@ -131,7 +134,7 @@ impl Job for Challenges {
     type Request = Opening;
     type Answer = Result<bool, sqlx::Error>;
 
-    async fn together(&self, asked: Vec<Opening>) -> Vec<Result<Self::Answer, Opening>> {
+    async fn together(&self, asked: Vec<Opening>) -> Vec<Done<Self::Answer, Opening>> {
         let now = asked.iter().map(|one| one.now).max();
         let cap = asked.iter().map(|one| one.cap).min();
         let challenges: Vec<&Challenge> = asked.iter().map(|one| &one.challenge).collect();
@@ -139,8 +142,8 @@ impl Job for Challenges {
             return Vec::new();
         };
         match self.0.open_challenges(&challenges, now, cap).await {
-            Ok(true) => asked.iter().map(|_| Ok(Ok(true))).collect(),
-            _ => asked.into_iter().map(Err).collect(),
+            Ok(true) => asked.iter().map(|_| Done::Answered(Ok(true))).collect(),
+            _ => asked.into_iter().map(Done::Alone).collect(),
         }
     }
 
@@ -158,16 +161,16 @@ impl Job for Evidence {
     type Request = Subject;
     type Answer = Result<bool, sqlx::Error>;
 
-    async fn together(&self, subjects: Vec<Subject>) -> Vec<Result<Self::Answer, Subject>> {
+    async fn together(&self, subjects: Vec<Subject>) -> Vec<Done<Self::Answer, Subject>> {
         let Ok(found) = self.0.with_evidence(&subjects).await else {
-            return subjects.into_iter().map(Err).collect();
+            return subjects.into_iter().map(Done::Alone).collect();
         };
         let answers = subjects.iter().map(|subject| {
             let subject = (&subject.tenant, subject.kind.as_str(), &subject.name);
             let has = |(tenant, kind, name): &(String, String, String)| {
                 (tenant, kind.as_str(), name) == subject
             };
-            Ok(Ok(found.iter().any(has)))
+            Done::Answered(Ok(found.iter().any(has)))
         });
         answers.collect()
     }
@@ -192,12 +195,14 @@ impl Job for Preparing {
         one.meets(other)
     }
 
-    async fn together(&self, requests: Vec<Request>) -> Vec<Result<Self::Answer, Request>> {
+    async fn together(&self, requests: Vec<Request>) -> Vec<Done<Self::Answer, Request>> {
         if let Ok(true) = self.db.prepare_all(&requests).await {
             let prepared = requests.into_iter();
-            return prepared.map(|one| Ok(Ok((one, Told::default())))).collect();
+            return prepared
+                .map(|one| Done::Answered(Ok((one, Told::default()))))
+                .collect();
         }
-        requests.into_iter().map(Err).collect()
+        requests.into_iter().map(Done::Alone).collect()
     }
 
     async fn alone(&self, request: Request) -> Self::Answer {
@@ -223,14 +228,11 @@ impl Job for Completing {
     type Request = (PassportId, Signature);
     type Answer = Result<bool, sqlx::Error>;
 
-    async fn together(
-        &self,
-        signed: Vec<Self::Request>,
-    ) -> Vec<Result<Self::Answer, Self::Request>> {
+    async fn together(&self, signed: Vec<Self::Request>) -> Vec<Done<Self::Answer, Self::Request>> {
         let done = self.0.complete_all(&signed).await.unwrap_or_default();
         let answer = |one: Self::Request| match done.contains(one.0.as_str()) {
-            true => Ok(Ok(true)),
-            false => Err(one),
+            true => Done::Answered(Ok(true)),
+            false => Done::Alone(one),
         };
         signed.into_iter().map(answer).collect()
     }

@@ -31,10 +31,13 @@ impl Job for Doubling {
         one == other
     }
 
-    async fn together(&self, requests: Vec<usize>) -> Vec<Result<usize, usize>> {
+    async fn together(&self, requests: Vec<usize>) -> Vec<Done<usize, usize>> {
         let _place = self.go.acquire().await.unwrap();
         self.lots.lock().unwrap().push(requests.clone());
-        let answer = |n: usize| if n % 2 == 0 { Ok(2 * n) } else { Err(n) };
+        let answer = |n: usize| match n % 2 {
+            0 => Done::Answered(2 * n),
+            _ => Done::Alone(n),
+        };
         requests.into_iter().map(answer).collect()
     }
 

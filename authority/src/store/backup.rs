@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not; nor is what followers say of themselves, which they say again.
-pub const TABLES: [&str; 25] = [
+pub const TABLES: [&str; 27] = [
     "authority",
     "authority_keys",
     "operators",
@@ -34,6 +34,8 @@ pub const TABLES: [&str; 25] = [
     "evidence_approvals",
     "origin_challenges",
     "trust",
+    "tenants",
+    "tenant_policies",
     "audit_lanes",
     "audit_records",
     "audit_checkpoints",

@@ -59,7 +59,7 @@ pub(super) fn read(held: &str, until: Option<i64>) -> Held {
 
 const fn grave(held: Held) -> u8 {
     match held {
-        Held::Level(_) | Held::Unclear => 0,
+        Held::Level(_) | Held::Policy(_) | Held::Unclear => 0,
         Held::Quarantined => 1,
         Held::Suspended(_) => 2,
         Held::Stopped => 3,
@@ -323,6 +323,7 @@ impl Db {
             }
         }
         entries.extend(self.told_levels().await?);
+        entries.extend(self.policies_in_force().await?);
         for (id,) in passports {
             entries.push(revoked(Target::Passport(passport_id(&id)?)));
         }

@@ -9,6 +9,7 @@ use mcps_client::feed::Flaw;
 use mcps_core::audit::AuditError;
 use mcps_core::pin::ApprovalError;
 use mcps_core::refusal::Refusal;
+use mcps_core::tenant::TenantPolicyError;
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,29 @@ pub(crate) enum CliError {
     /// The program that knows policies is not there.
     #[error("mcps-gateway does not start: {0}; put it beside mcps, or into a folder of PATH")]
     NoGateway(std::io::Error),
+    /// What was pushed is no policy of a tenant.
+    #[error("it cannot be pushed: {0}; see docs/policy.md")]
+    NoPolicy(#[source] TenantPolicyError),
+    /// What was to be pushed does not load.
+    #[error("it was not pushed, since no gateway would decide by it; correct what is said above")]
+    PolicyRefused,
+    /// There is no such version.
+    #[error("there is no such version; list them with: mcps policy history TENANT")]
+    NoSuchVersion,
+    /// A text is not UTF-8.
+    #[error("{0} is not UTF-8 text; give it the right file")]
+    NotText(String),
+    /// What is to be checked cannot be put anywhere.
+    #[error("no scratch folder to check it in: {0}; name one that can be written to in TMPDIR")]
+    Scratch(#[source] io::Error),
+    /// A text cannot be saved.
+    #[error("cannot write {path}: {source}; name an empty folder with --save DIR")]
+    NotSaved {
+        /// Where to.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
     /// Neither `--home` nor a home directory of the user.
     #[error("there is no home directory to keep a key in; name one with --home DIR")]
     NoHome,
@@ -167,8 +191,11 @@ impl CliError {
             | Self::Recording(_)
             | Self::Trail { .. }
             | Self::NoExport(_)
+            | Self::PolicyRefused
             | Self::Kept(_) => Exit::Refused,
             Self::NoGateway(_)
+            | Self::NoPolicy(_)
+            | Self::NotText(_)
             | Self::NoHome
             | Self::NoOperatorKey
             | Self::NoCredential
@@ -185,11 +212,15 @@ impl CliError {
             Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Exit::NotFound
             }
-            Self::UnknownServer(_) | Self::Approval(ApprovalError::Unknown) => Exit::NotFound,
+            Self::UnknownServer(_)
+            | Self::NoSuchVersion
+            | Self::Approval(ApprovalError::Unknown) => Exit::NotFound,
             Self::Approval(ApprovalError::ChangedAgain) => Exit::Refused,
             Self::Approval(ApprovalError::NotQuarantined)
             | Self::Input { .. }
             | Self::TooLong { .. }
+            | Self::Scratch(_)
+            | Self::NotSaved { .. }
             | Self::Output(_) => Exit::Other,
         }
     }

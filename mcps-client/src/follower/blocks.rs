@@ -8,6 +8,7 @@ pub use query::Block;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
 use mcps_core::feed::{Action, Event, Lifts, Target};
 use mcps_core::key::KeyId;
 use mcps_core::level::TrustLevel;
@@ -28,6 +29,8 @@ pub struct Blocks {
     /// Named by events that were not understood.
     unclear: BTreeSet<Target>,
     levels: BTreeMap<Target, TrustLevel>,
+    /// By which policy a tenant decides, or all do that have none of their own.
+    policies: BTreeMap<Target, Digest>,
     overflow: bool,
 }
 
@@ -41,6 +44,7 @@ impl Blocks {
             + self.stopped.len()
             + self.unclear.len()
             + self.levels.len()
+            + self.policies.len()
     }
 
     /// Whether nothing is in force.
@@ -73,6 +77,13 @@ impl Blocks {
             },
             Some(Action::Suspend { target, until }) => self.suspend(target, *until),
             Some(Action::TrustChange { target, level }) => self.record(target, *level),
+            Some(Action::PolicyChange { tenant, policy }) => match tenant {
+                Some(tenant) => self.decide(&Target::Tenant(tenant.clone()), *policy),
+                None => {
+                    self.policies.clear();
+                    self.decide(&Target::All, *policy);
+                }
+            },
             _ => self.restrict(event),
         }
     }
@@ -126,6 +137,7 @@ impl Blocks {
         self.stopped.clear();
         self.unclear.clear();
         self.levels.clear();
+        self.policies.clear();
         self.overflow = false;
     }
 
@@ -170,6 +182,12 @@ impl Blocks {
     fn record(&mut self, target: &Target, level: TrustLevel) {
         if self.has_room() {
             self.levels.insert(target.clone(), level);
+        }
+    }
+
+    fn decide(&mut self, target: &Target, policy: Digest) {
+        if self.has_room() {
+            self.policies.insert(target.clone(), policy);
         }
     }
 

@@ -42,7 +42,9 @@ pub enum SavedError {
     ForeignAuthority,
 }
 
-const FORM: i64 = 1;
+/// The first form had no policies.
+const FORM: i64 = 2;
+const FIRST: i64 = 1;
 
 impl Follower {
     /// What to store now; `None` as long as there is no position.
@@ -99,7 +101,8 @@ impl Follower {
         let mut lines = text.lines();
         let head = Document::parse(lines.next().unwrap_or_default())?;
         let head = head.root().as_object().ok_or(SavedError::Member("form"))?;
-        if head.get("form").and_then(Value::as_i64) != Some(FORM) {
+        let form = head.get("form").and_then(Value::as_i64);
+        if form != Some(FORM) && form != Some(FIRST) {
             return Err(SavedError::Member("form"));
         }
         let named = head.get("authority").and_then(Value::as_str);
@@ -127,6 +130,8 @@ impl Follower {
             follower.blocks.overflow();
         }
         let resync = flag("resync").ok_or(SavedError::Member("resync"))?;
+        // An earlier version may have gone past what it did not keep.
+        let resync = resync || form == Some(FIRST);
         follower.wants = resync.then_some(Resync::Snapshot);
         for line in lines {
             follower.blocks.hold(&entry(line)?);

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use mcps_core::digest::Digest;
 use mcps_core::key::KeyId;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Passport, PassportId};
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{CutOff, Heard, Live, TrustSource};
 use crate::authority::AuthorityClient;
+use crate::error::ClientError;
 use crate::feed::{Feed, Keys, Log, Watcher, acknowledge, pursue};
 use crate::home::Home;
 use crate::identity::Identity;
@@ -108,6 +110,16 @@ impl TrustSource {
     #[must_use]
     pub const fn feed(&self) -> Option<&Arc<Feed>> {
         self.feed.as_ref()
+    }
+
+    /// A tenant's policy as the authority gives it. The caller compares its digest.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`], [`ClientError::Problem`], [`ClientError::Answer`].
+    pub async fn policy(&self, tenant: &str, digest: &Digest) -> Result<String, ClientError> {
+        let authority = self.authority.as_ref();
+        let authority = authority.ok_or(Refusal::AuthorityUnreachable)?;
+        authority.policy_document(tenant, digest).await
     }
 
     /// Follows the authority's keys and its feed for ever, stores how far it came, and tells the

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mcps_client::follower::{Alert, Follower, Progress, Resync, State};
 use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
 use mcps_core::feed::{Action, Entry, Epoch, Event, FeedError, Frame, Held, Lifts, Position};
 use mcps_core::feed::{Snapshot, Target, Unverified};
 use mcps_core::level::TrustLevel;
@@ -118,7 +119,13 @@ fn action(dice: &mut Dice, now: Timestamp) -> Action {
             target,
             level: TrustLevel::ALL[dice.roll(5) as usize],
         },
-        _ => Action::Stop(target),
+        _ => match target {
+            Target::Tenant(tenant) if dice.roll(2) == 0 => Action::PolicyChange {
+                policy: Digest::of(&[dice.roll(3) as u8]),
+                tenant: Some(tenant),
+            },
+            target => Action::Stop(target),
+        },
     }
 }
 
@@ -135,6 +142,10 @@ fn in_force(events: &[Event]) -> Vec<Entry> {
             Action::Stop(target) => drop(held.insert((3, target), Held::Stopped)),
             Action::TrustChange { target, level } => {
                 held.insert((5, target), Held::Level(level));
+            }
+            Action::PolicyChange { tenant, policy } => {
+                let tenant = Target::Tenant(tenant.unwrap());
+                held.insert((6, tenant), Held::Policy(policy));
             }
             other => unreachable!("{other:?}"),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcps_client::follower::{Block, Follower, SavedError, State};
+use mcps_client::follower::{Block, Follower, Resync, SavedError, State};
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::feed::{Action, Event, FeedError, Target};
@@ -117,6 +117,61 @@ fn an_overflow_outlives_a_restart() {
     assert!(again.save().unwrap().text.contains("\"overflow\":true"));
 }
 
+/// What each tenant decides by: told of one, of all, and of one again.
+fn deciding() -> (Authority, Follower) {
+    let mut authority = Authority::new(NAME, 1);
+    for (tenant, policy) in [
+        (Some("acme"), "1"),
+        (Some("other"), "2"),
+        (None, "3"),
+        (Some("acme"), "4"),
+    ] {
+        let tenant = tenant.map(str::to_owned);
+        let policy = Digest::of(policy.as_bytes());
+        authority.commit(&Action::PolicyChange { tenant, policy }, NOW);
+    }
+    let mut follower = Follower::new(NAME);
+    follower.start(1);
+    (authority, follower)
+}
+
+#[test]
+fn a_tenant_decides_by_what_was_told_of_it_last_and_that_is_stored() {
+    let (authority, mut follower) = deciding();
+    let told = |follower: &Follower, tenant| follower.blocks().policy(tenant);
+    let digest = |text: &str| Some(Digest::of(text.as_bytes()));
+    assert_eq!(told(&follower, "acme"), None);
+    for (to, acme, other) in [(2, "1", "2"), (3, "3", "3"), (4, "4", "3")] {
+        let frame = authority.frame(to - 1, to, NOW, LIFE);
+        // A frame that leaves a gap moves nothing, and changes no policy.
+        if to == 2 {
+            follower.receive(frame, &BUNDLE, NOW).unwrap_err();
+            assert_eq!(told(&follower, "other"), None);
+            follower = Follower::new(NAME);
+            follower.start(1);
+            let frame = authority.frame(0, 2, NOW, LIFE);
+            follower.receive(frame, &BUNDLE, NOW).unwrap();
+        } else {
+            follower.receive(frame, &BUNDLE, NOW).unwrap();
+        }
+        assert_eq!(told(&follower, "acme"), digest(acme), "at {to}");
+        assert_eq!(told(&follower, "other"), digest(other), "at {to}");
+        let again = Follower::restore(NAME, &follower.save().unwrap().text).unwrap();
+        assert_eq!(again.blocks(), follower.blocks());
+    }
+}
+
+#[test]
+fn what_a_version_without_policies_stored_asks_for_a_snapshot() {
+    let (_, follower) = followed();
+    let saved = follower.save().unwrap().text;
+    let before = saved.replacen("\"form\":2", "\"form\":1", 1);
+    let again = Follower::restore(NAME, &before).unwrap();
+    assert_eq!(again.blocks(), follower.blocks());
+    assert_eq!(again.wants(), Some(Resync::Snapshot));
+    assert_eq!(Follower::restore(NAME, &saved).unwrap().wants(), None);
+}
+
 #[test]
 fn what_was_cut_or_is_not_ours_is_refused() {
     let (_, follower) = followed();
@@ -129,7 +184,7 @@ fn what_was_cut_or_is_not_ours_is_refused() {
         refused(&lines[..lines.len() - 1].join("\n")),
         SavedError::Cut
     );
-    let form = saved.text.replacen("\"form\":1", "\"form\":2", 1);
+    let form = saved.text.replacen("\"form\":2", "\"form\":3", 1);
     assert_eq!(refused(&form), SavedError::Member("form"));
     let held = saved.text.replacen("\"revoked\"", "\"pardoned\"", 1);
     assert_eq!(refused(&held), SavedError::Entry(FeedError::Member("held")));

@@ -116,6 +116,8 @@ pub(super) const QUARANTINED: [TargetKind; 5] = [
     TargetKind::Gateway,
     TargetKind::Tool,
 ];
+/// Who has a policy; all, where one is for every tenant.
+pub(super) const DECIDING: [TargetKind; 2] = [TargetKind::All, TargetKind::Tenant];
 pub(super) const STOPPED: [TargetKind; 5] = [
     TargetKind::All,
     TargetKind::Tenant,

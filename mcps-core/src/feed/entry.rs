@@ -1,9 +1,10 @@
 //! One thing in force, as snapshots and stored positions list it.
 
-use super::action::{QUARANTINED, REACHES, STOPPED, SUBJECTS};
-use super::member::{only, text, time};
+use super::action::{DECIDING, QUARANTINED, REACHES, STOPPED, SUBJECTS};
+use super::member::{digest, only, text, time};
 use super::{FeedError, Target, TargetKind};
 use crate::clock::Timestamp;
+use crate::digest::Digest;
 use crate::json::Value;
 use crate::level::TrustLevel;
 
@@ -22,6 +23,8 @@ pub enum Held {
     Unclear,
     /// At this level now.
     Level(TrustLevel),
+    /// Decides by this policy, of which this is the SHA-256.
+    Policy(Digest),
 }
 
 impl Held {
@@ -35,6 +38,7 @@ impl Held {
             Self::Stopped => "stopped",
             Self::Unclear => "unclear",
             Self::Level(_) => "level",
+            Self::Policy(_) => "policy",
         }
     }
 
@@ -47,6 +51,7 @@ impl Held {
             Self::Stopped => STOPPED.contains(&kind),
             Self::Unclear => true,
             Self::Level(_) => SUBJECTS.contains(&kind),
+            Self::Policy(_) => DECIDING.contains(&kind),
         }
     }
 }
@@ -85,6 +90,10 @@ impl Entry {
                 let level = level.ok_or(FeedError::Member("level"))?;
                 (Held::Level(level), &["held", "level", "target"])
             }
+            "policy" => {
+                let held = Held::Policy(digest(object, "policy")?);
+                (held, &["held", "policy", "target"])
+            }
             _ => return Err(FeedError::Member("held")),
         };
         if !only(object, members) {
@@ -102,6 +111,9 @@ impl Entry {
         out.push('"');
         if let Held::Level(level) = self.held {
             out.push_str(&format!(r#","level":{}"#, level.number()));
+        }
+        if let Held::Policy(policy) = self.held {
+            out.push_str(&format!(r#","policy":"{policy}""#));
         }
         out.push_str(r#","target":"#);
         out.push_str(&self.target.to_json());

@@ -1,10 +1,8 @@
 //! `[tenant.NAME]`: who may call, and from which level on.
 
-use std::path::PathBuf;
-
 use serde::Deserialize;
 
-use super::{Discovery, Level, is_name};
+use super::{Discovery, Level, PolicyFrom, is_name};
 
 /// One tenant. Its name is what its members' passports say (`ext.tenant`).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -18,9 +16,9 @@ pub struct Tenant {
     pub anonymous: bool,
     /// How its callers find tools, where that is not as for all others.
     pub discovery: Option<Discovery>,
-    /// Files of its policies, beside the configuration's unless the path is absolute.
+    /// Where its policies come from.
     #[serde(default)]
-    pub policy: Vec<PathBuf>,
+    pub policy: PolicyFrom,
     /// Whether the default pack is in force beside them.
     #[serde(default = "yes")]
     pub default_policy: bool,
@@ -36,7 +34,7 @@ impl Default for Tenant {
             min_level: Level::default(),
             anonymous: false,
             discovery: None,
-            policy: Vec::new(),
+            policy: PolicyFrom::default(),
             default_policy: true,
         }
     }
@@ -52,6 +50,11 @@ impl Tenant {
         if self.anonymous && self.min_level > Level::default() {
             return Err(format!(
                 "[tenant.{name}]: callers without a signature have L0, so `anonymous = true` lets nobody in from `min_level` on; leave out one of the two, or demand the level at a server or tool"
+            ));
+        }
+        if self.policy == PolicyFrom::Authority && !self.default_policy {
+            return Err(format!(
+                "[tenant.{name}]: with `policy = \"authority\"` it is the authority that says whether the default pack is in force; leave out `default_policy`"
             ));
         }
         Ok(())

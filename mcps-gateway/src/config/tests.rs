@@ -1,6 +1,6 @@
 use mcps_core::level::TrustLevel;
 
-use super::Config;
+use super::{Config, PolicyFrom};
 
 const GOOD: &str = r#"
 listen = "127.0.0.1:8443"
@@ -105,5 +105,31 @@ fn what_contradicts_itself_is_refused_with_what_to_write() {
     ] {
         let why = Config::parse(&text).unwrap_err();
         assert!(why.contains(said), "{text}: {why}");
+    }
+}
+
+#[test]
+fn a_policy_is_of_files_or_of_the_authority() {
+    let of = |text: &str| Config::parse(&format!("[tenant.a]\n{text}\n"));
+    assert_eq!(
+        of("").unwrap().tenant["a"].policy,
+        PolicyFrom::Files(vec![])
+    );
+    let files = of("policy = [\"a.toml\", \"/b.cedar\"]").unwrap();
+    let named = vec!["a.toml".into(), "/b.cedar".into()];
+    assert_eq!(files.tenant["a"].policy, PolicyFrom::Files(named));
+    let told = of("policy = \"authority\"\nmin_level = 1").unwrap();
+    assert_eq!(told.tenant["a"].policy, PolicyFrom::Authority);
+    for (text, said) in [
+        ("policy = \"a.toml\"", "list of files"),
+        ("policy = true", "list of files"),
+        ("policy = [1]", "string"),
+        (
+            "policy = \"authority\"\ndefault_policy = false",
+            "leave out `default_policy`",
+        ),
+    ] {
+        let why = of(text).unwrap_err();
+        assert!(why.contains(said), "{why}");
     }
 }

@@ -7,7 +7,7 @@ use mcps_core::code::Code;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
 
-use super::{Denial, Judge, Listed, Permit};
+use super::{Denial, Judge, Listed, Permit, Sets};
 use crate::call::{Call, Caller, Target};
 use crate::config::Config;
 
@@ -15,17 +15,18 @@ use crate::config::Config;
 #[derive(Debug)]
 pub struct Levels {
     config: Arc<ArcSwap<Config>>,
+    sets: Arc<ArcSwap<Sets>>,
 }
 
 impl Levels {
-    /// By this configuration, whatever it is at the moment.
+    /// By this configuration and what tenants' policies say, whatever they are at the moment.
     #[must_use]
-    pub const fn new(config: Arc<ArcSwap<Config>>) -> Self {
-        Self { config }
+    pub const fn new(config: Arc<ArcSwap<Config>>, sets: Arc<ArcSwap<Sets>>) -> Self {
+        Self { config, sets }
     }
 
-    /// The level that a target asks for, and who asks for it.
-    fn need(&self, tenant: &str, target: &Target) -> (TrustLevel, String) {
+    /// The level that a target asks for, and who asks for it; `own` is what the tenant's policy does.
+    fn need(&self, tenant: &str, target: &Target, own: TrustLevel) -> (TrustLevel, String) {
         let config = self.config.load();
         let mut need = (TrustLevel::L0, "min_level".to_owned());
         let mut raise = |level: TrustLevel, rule: String| {
@@ -36,6 +37,7 @@ impl Levels {
         if let Some(known) = config.tenant.get(tenant) {
             raise(known.min_level.0, format!("tenant.{tenant}.min_level"));
         }
+        raise(own, format!("tenant.{tenant}.policy.min_level"));
         let server = target.server.as_deref();
         let server = server.and_then(|name| config.server.iter().find(|known| known.name == name));
         if let Some(server) = server {
@@ -63,9 +65,10 @@ impl Levels {
     /// Whether somebody of that tenant with that level has the level that a target asks for.
     ///
     /// # Errors
-    /// [`Code::TrustTooLow`].
+    /// [`Code::TrustTooLow`]; why there is no policy, where the authority should have told of one.
     pub fn admits(&self, tenant: &str, have: TrustLevel, target: &Target) -> Result<(), Denial> {
-        let (need, rule) = self.need(tenant, target);
+        let own = self.sets.load().of(tenant, have)?.min_level;
+        let (need, rule) = self.need(tenant, target, own);
         if have >= need {
             return Ok(());
         }

@@ -1,8 +1,6 @@
 //! Policies: facts of the call, what its session, caller and tenant did before, and the rules, all under
 //! the locks of those histories.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -12,82 +10,15 @@ use mcps_core::json::{Document, Value};
 use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
 
-use super::{Denial, Grounds, Judge, Levels, Listed, Permit};
+use super::sets::Set;
+use super::{Denial, Grounds, Judge, Levels, Listed, Permit, Sets};
 use crate::call::{Call, Caller, Pinned};
 use crate::config::Config;
-use crate::error::GatewayError;
 use crate::history::{Histories, HistoryError};
 use crate::policy::{
-    Action, Classes, Decision, Definition, History, Levels as Asked, Memory, Policies, Principal,
-    Question, ResultView, Scope, Sources, Then, ToolFacts, Verdict,
+    Action, Classes, Decision, Definition, Levels as Asked, Principal, Question, ResultView, Then,
+    ToolFacts, Verdict,
 };
-
-/// The sets in force, one for each tenant.
-#[derive(Debug)]
-pub struct Sets {
-    own: BTreeMap<String, Arc<Set>>,
-    /// Of whoever has none.
-    usual: Arc<Set>,
-}
-
-/// A set, and a history in which nothing happened.
-#[derive(Debug)]
-struct Set {
-    policies: Policies,
-    blank: [Memory; 3],
-}
-
-impl Set {
-    fn load(sources: &Sources) -> Result<Self, GatewayError> {
-        let policies = Policies::load(sources).map_err(GatewayError::Policy)?;
-        let zero = mcps_core::clock::Timestamp::from_millis(0);
-        let blank = [Scope::Session, Scope::Principal, Scope::Tenant]
-            .map(|scope| policies.fresh(scope, zero));
-        Ok(Self { policies, blank })
-    }
-
-    fn nothing(&self) -> History<'_> {
-        let [session, principal, tenant] = &self.blank;
-        History {
-            session,
-            principal,
-            tenant,
-        }
-    }
-}
-
-impl Sets {
-    /// The sets that a configuration names. Relative paths are beside it. All of them or none.
-    ///
-    /// # Errors
-    /// [`GatewayError::Unreadable`], [`GatewayError::Policy`] with every fault.
-    pub fn load(config: &Config, beside: &Path) -> Result<Self, GatewayError> {
-        let mut own = BTreeMap::new();
-        for (name, tenant) in &config.tenant {
-            if tenant.policy.is_empty() && tenant.default_policy {
-                continue;
-            }
-            let mut sources = match tenant.default_policy {
-                true => Sources::default_pack(),
-                false => Sources::new(),
-            };
-            for file in &tenant.policy {
-                let path = beside.join(file);
-                let text = std::fs::read_to_string(&path);
-                let text = text.map_err(|source| GatewayError::Unreadable { path, source })?;
-                let file = file.to_string_lossy();
-                sources = sources.with(file, text).map_err(GatewayError::Policy)?;
-            }
-            own.insert(name.clone(), Arc::new(Set::load(&sources)?));
-        }
-        let usual = Arc::new(Set::load(&Sources::default_pack())?);
-        Ok(Self { own, usual })
-    }
-
-    fn of(&self, tenant: &str) -> &Arc<Set> {
-        self.own.get(tenant).unwrap_or(&self.usual)
-    }
-}
 
 /// Decides by minimum levels and policies.
 #[derive(Debug)]
@@ -107,7 +38,7 @@ impl PolicyJudge {
         histories: Histories,
     ) -> Self {
         Self {
-            levels: Levels::new(Arc::clone(&config)),
+            levels: Levels::new(Arc::clone(&config), Arc::clone(&sets)),
             config,
             sets,
             histories,
@@ -138,7 +69,7 @@ impl PolicyJudge {
 
     fn grounds(set: &Set, decision: &Decision) -> Box<Grounds> {
         Box::new(Grounds {
-            policy: Some(*set.policies.digest()),
+            policy: Some(set.digest),
             rules: decision.because.iter().map(|it| it.rule.clone()).collect(),
             facts: decision.facts.clone(),
             fired: decision.fired.clone(),
@@ -151,10 +82,10 @@ impl Judge for PolicyJudge {
     fn decide(&self, call: &Call) -> Result<Permit, Denial> {
         self.levels.require(&call.caller, &call.target)?;
         let (config, sets) = (self.config.load(), self.sets.load());
-        let set = sets.of(&call.caller.tenant);
+        let set = sets.of(&call.caller.tenant, call.caller.level())?;
         let shown = Shown::of(call);
         let subject = Subject::of(&config, call, &shown);
-        let decision = match self.decided(call, set, &subject.question(call)) {
+        let decision = match self.decided(call, &set, &subject.question(call)) {
             Ok(decision) => decision,
             Err(error) => {
                 return Err(Denial::new(
@@ -164,7 +95,7 @@ impl Judge for PolicyJudge {
                 ));
             }
         };
-        let grounds = Self::grounds(set, &decision);
+        let grounds = Self::grounds(&set, &decision);
         warn(call, &decision.then, &decision.fired);
         if let Some(error) = &decision.error {
             tracing::error!(
@@ -202,19 +133,14 @@ impl Judge for PolicyJudge {
             return false;
         }
         let (config, sets) = (self.config.load(), self.sets.load());
-        weigh(
-            &sets,
-            &config,
-            (caller, listed),
-            seeing(listed.kind),
-            self.histories.now(),
-        )
-        .is_allowed()
+        let (action, now) = (seeing(listed.kind), self.histories.now());
+        let decision = weigh(&sets, &config, (caller, listed), action, now);
+        decision.is_ok_and(|decision| decision.is_allowed())
     }
 
     fn answered(&self, call: &Call, answer: &Message) -> Result<(), Denial> {
         let (config, sets) = (self.config.load(), self.sets.load());
-        let set = sets.of(&call.caller.tenant);
+        let set = sets.of(&call.caller.tenant, call.caller.level())?;
         let shown = Shown::of(call);
         let subject = Subject::of(&config, call, &shown);
         let question = subject.asked(call.arguments(), self.histories.now());
@@ -244,7 +170,7 @@ impl Judge for PolicyJudge {
         let reason = because.map_or("", |because| because.reason.as_str());
         Err(Denial {
             grounds: Box::new(Grounds {
-                policy: Some(*policies.digest()),
+                policy: Some(set.digest),
                 rules: fired,
                 facts: release.facts,
                 ..Grounds::default()
@@ -265,15 +191,17 @@ fn seeing(kind: &str) -> Action<'static> {
 
 /// How the policies in force decide about one thing of a list where nothing was done before, and
 /// without arguments.
-#[must_use]
+///
+/// # Errors
+/// Why there are none in force.
 pub fn weigh(
     sets: &Sets,
     config: &Config,
     (caller, listed): (&Caller, Listed<'_>),
     action: Action<'_>,
     now: Timestamp,
-) -> Decision {
-    let set = sets.of(&caller.tenant);
+) -> Result<Decision, Denial> {
+    let set = sets.of(&caller.tenant, caller.level())?;
     let subject = Subject {
         action,
         caller,
@@ -287,7 +215,7 @@ pub fn weigh(
     let question = subject.asked(None, now);
     let policies = &set.policies;
     let facts = policies.classify(&question);
-    policies.decide(&question, &facts, &set.nothing())
+    Ok(policies.decide(&question, &facts, &set.nothing()))
 }
 
 /// Says what a sequence asks for beside a refusal.

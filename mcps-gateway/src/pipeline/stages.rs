@@ -143,6 +143,8 @@ impl Gateway {
             server: route.server.clone(),
             name: None,
         };
+        let sets = self.parts.sets.load_full();
+        sets.settled(&identified.caller.tenant).await;
         let required = self.parts.levels.require(&identified.caller, &target);
         let Err(denial) = required else {
             return Ok(Trusted(identified));

@@ -15,7 +15,7 @@ pub(super) async fn examined(world: &World) -> Report {
     examine(&db, &bundle).await.unwrap()
 }
 
-async fn findings(world: &World) -> Vec<String> {
+pub(super) async fn findings(world: &World) -> Vec<String> {
     let report = examined(world).await;
     report.findings.iter().map(ToString::to_string).collect()
 }

@@ -169,7 +169,7 @@ async fn signatures_are_stored_together_and_no_row_that_another_holds_is_waited_
         assert_eq!(db.complete_all(&signed).await.unwrap(), ids(&[]));
         for (at, (id, signature)) in signed.iter().enumerate() {
             let record = db.passport(id).await.unwrap();
-            let stored = record.map(|record| record.passport().unwrap().signature().clone());
+            let stored = record.map(|record| *record.passport().unwrap().signature());
             assert_eq!(stored.as_ref() == Some(signature), at != 2, "{at}");
         }
     }

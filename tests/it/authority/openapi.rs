@@ -50,6 +50,8 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "get /v1/servers/{id}/manifests",
             "get /v1/servers/{id}/manifests/{version}",
             "get /v1/subjects/{kind}/{tenant}/{name}/trust",
+            "get /v1/tenants/{tenant}/policy",
+            "get /v1/tenants/{tenant}/policy/versions",
             "patch /v1/servers/{id}",
             "post /v1/actions/{id}/undo",
             "post /v1/authority-keys",
@@ -69,6 +71,7 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "post /v1/subjects/{kind}/{tenant}/{name}/origin-challenges",
             "post /v1/subjects/{kind}/{tenant}/{name}/origin-checks",
             "post /v1/suspensions",
+            "put /v1/tenants/{tenant}/policy",
         ]
     );
 }

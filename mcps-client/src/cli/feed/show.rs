@@ -43,6 +43,7 @@ impl Show {
             "stopped",
             "unclear",
             "level",
+            "policy",
         ];
         let mut counts = kinds.map(|kind| (kind, 0_u64));
         for entry in follower.blocks().entries() {

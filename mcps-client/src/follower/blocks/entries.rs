@@ -15,12 +15,14 @@ impl Blocks {
         }
         let suspended = self.suspended.iter();
         let levels = self.levels.iter();
+        let policies = self.policies.iter();
         all(&self.revoked, Held::Revoked)
             .chain(suspended.map(|(target, until)| (target, Held::Suspended(*until))))
             .chain(all(&self.quarantined, Held::Quarantined))
             .chain(all(&self.stopped, Held::Stopped))
             .chain(all(&self.unclear, Held::Unclear))
             .chain(levels.map(|(target, level)| (target, Held::Level(*level))))
+            .chain(policies.map(|(target, policy)| (target, Held::Policy(*policy))))
             .map(|(target, held)| Entry {
                 target: target.clone(),
                 held,
@@ -34,6 +36,7 @@ impl Blocks {
             Held::Revoked => self.revoke(target),
             Held::Suspended(until) => self.suspend(target, until),
             Held::Level(level) => self.record(target, level),
+            Held::Policy(policy) => self.decide(target, policy),
             Held::Quarantined => self.quarantine(target),
             Held::Stopped => self.stop(target),
             Held::Unclear => self.suspect(target),

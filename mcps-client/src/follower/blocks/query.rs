@@ -103,6 +103,13 @@ impl Blocks {
             .max()
     }
 
+    /// SHA-256 of the policy by which a tenant decides; `None` where nobody told of one.
+    #[must_use]
+    pub fn policy(&self, tenant: &str) -> Option<Digest> {
+        let own = self.policies.get(&Target::Tenant(tenant.to_owned()));
+        own.or_else(|| self.policies.get(&Target::All)).copied()
+    }
+
     /// The lowest level that is recorded for a passport and for its subject.
     pub(in crate::follower) fn level(&self, passport: &Passport) -> Option<TrustLevel> {
         targets(passport)

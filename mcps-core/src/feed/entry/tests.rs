@@ -63,6 +63,11 @@ fn reads_what_is_written_down() {
             Held::Level(TrustLevel::L2),
             crawler(),
         ),
+        (
+            format!(r#"{{"held":"policy","target":{{"kind":"tenant","tenant":"acme"}},"policy":"{}"}}"#, Digest::of(b"policy")),
+            Held::Policy(Digest::of(b"policy")),
+            tenant(),
+        ),
     ] {
         assert_eq!(read(&text), Ok(Entry { target, held }), "{text}");
     }
@@ -86,6 +91,7 @@ fn what_is_written_is_canonical_and_read_again() {
         (Held::Stopped, Target::All),
         (Held::Unclear, tool),
         (Held::Level(TrustLevel::L0), crawler()),
+        (Held::Policy(Digest::of(b"policy")), Target::All),
     ] {
         let entry = Entry { target, held };
         let text = written(&entry);
@@ -115,6 +121,22 @@ fn refuses_what_no_event_holds_so() {
     }
     let level = r#"{"held":"level","target":{"kind":"tenant","tenant":"acme"},"level":2}"#;
     assert_eq!(read(level), Err(FeedError::Member("target")));
+    let digest = Digest::of(b"policy");
+    for (policy, target, member) in [
+        (
+            digest.to_string(),
+            r#"{"kind":"agent","tenant":"acme","name":"a"}"#,
+            "target",
+        ),
+        (
+            digest.to_string().to_uppercase(),
+            r#"{"kind":"all"}"#,
+            "policy",
+        ),
+    ] {
+        let text = format!(r#"{{"held":"policy","policy":"{policy}","target":{target}}}"#);
+        assert_eq!(read(&text), Err(FeedError::Member(member)), "{text}");
+    }
 }
 
 #[test]

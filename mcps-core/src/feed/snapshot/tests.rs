@@ -59,6 +59,10 @@ fn snapshot() -> Snapshot {
         (subject(), Held::Quarantined),
         (Target::All, Held::Stopped),
         (subject(), Held::Level(TrustLevel::L2)),
+        (
+            Target::Tenant("other".to_owned()),
+            Held::Policy(Digest::of(b"policy")),
+        ),
         (passport(1), Held::Revoked),
         (passport(2), Held::Revoked),
     ]

@@ -1,12 +1,14 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use mcps_core::code::Code;
 use mcps_core::level::TrustLevel;
 
-use super::Levels;
+use super::{Levels, Sets};
 use crate::call::Target;
 use crate::config::Config;
+use crate::tenants::Told;
 
 const CONFIG: &str = r#"
 [tenant.strict]
@@ -20,6 +22,11 @@ command = ["files"]
 min_level = 3
 "#;
 
+fn levels(config: &Arc<ArcSwap<Config>>) -> Levels {
+    let sets = Sets::load(&config.load(), Path::new(""), Told::none()).unwrap();
+    Levels::new(Arc::clone(config), Arc::new(ArcSwap::from_pointee(sets)))
+}
+
 fn target(tool: Option<&str>) -> Target {
     Target {
         server: Some("files".to_owned()),
@@ -30,7 +37,7 @@ fn target(tool: Option<&str>) -> Target {
 #[test]
 fn one_tenant_demands_of_a_server_what_another_does_not() {
     let config = Config::parse(CONFIG).unwrap();
-    let levels = Levels::new(Arc::new(ArcSwap::from_pointee(config)));
+    let levels = levels(&Arc::new(ArcSwap::from_pointee(config)));
     for (tenant, tool, need) in [
         ("strict", None, TrustLevel::L4),
         ("strict", Some("delete"), TrustLevel::L4),
@@ -51,7 +58,7 @@ fn one_tenant_demands_of_a_server_what_another_does_not() {
 #[test]
 fn a_level_counts_from_the_moment_it_is_demanded() {
     let config = Arc::new(ArcSwap::from_pointee(Config::parse(CONFIG).unwrap()));
-    let levels = Levels::new(Arc::clone(&config));
+    let levels = levels(&config);
     let admits = |levels: &Levels| levels.admits("lax", TrustLevel::L2, &target(None)).is_ok();
     assert!(admits(&levels));
     let stricter = CONFIG.replace("min_level = 2", "min_level = 3");
