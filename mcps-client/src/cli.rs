@@ -8,6 +8,7 @@ mod dev;
 mod envelope;
 mod error;
 mod feed;
+mod gateway;
 mod input;
 mod judge;
 mod keygen;
@@ -17,7 +18,6 @@ mod order;
 mod output;
 mod page;
 mod passport;
-mod policy;
 mod reason;
 mod secret_file;
 mod server;
@@ -89,7 +89,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Validate, test and explain policies, and try them on what was recorded.
-    Policy(policy::Policy),
+    Policy(gateway::Passed),
+    /// Print, find and prove what a gateway has recorded, in its home.
+    Events(gateway::Passed),
     /// List the codes with which calls are refused.
     Codes(codes::Codes),
     /// Start everything on this machine and show it at work.
@@ -147,7 +149,8 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Trust(trust) => trust.run(machine).await?,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Audit(audit) => audit.run(machine).await?,
-        Command::Policy(policy) => return policy.run(),
+        Command::Policy(passed) => return passed.run("policy", machine),
+        Command::Events(passed) => return passed.run("events", machine),
         Command::Codes(codes) => codes.run()?,
         Command::Dev(_) | Command::DevSwap(_) => {}
     }

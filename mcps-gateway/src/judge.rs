@@ -4,6 +4,7 @@ mod levels;
 mod policies;
 
 pub use levels::Levels;
+pub(crate) use policies::class_of;
 pub use policies::{PolicyJudge, Sets};
 
 use mcps_core::code::Code;
@@ -11,6 +12,7 @@ use mcps_core::digest::Digest;
 use mcps_core::message::Message;
 
 use crate::call::{Call, Caller};
+use crate::policy::Class;
 
 /// Why a request goes no further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,10 @@ pub struct Grounds {
     pub fired: Vec<String>,
     /// What would have refused it and is only tried.
     pub observed: Vec<String>,
+    /// What the operator says that the tool does.
+    pub class: Vec<Class>,
+    /// The tenant of the server, where it is not the caller's.
+    pub server_tenant: Option<String>,
 }
 
 impl Denial {
@@ -86,9 +92,10 @@ pub trait Judge: Send + Sync {
     /// arguments hides nothing.
     fn shows(&self, caller: &Caller, listed: Listed<'_>) -> bool;
 
-    /// The server has answered a request that went on; its caller does not have the answer yet.
+    /// The server has answered a request that went on; its caller does not have the answer yet. What is
+    /// made of it, for the record.
     ///
     /// # Errors
     /// Why the caller is not to have it.
-    fn answered(&self, call: &Call, answer: &Message) -> Result<(), Denial>;
+    fn answered(&self, call: &Call, answer: &Message) -> Result<Box<Grounds>, Denial>;
 }

@@ -17,6 +17,7 @@ use mcps_core::clock::SystemClock;
 use mcps_core::random::SystemRandom;
 use mcps_gateway::config::Config;
 use mcps_gateway::error::GatewayError;
+use mcps_gateway::events::{self, EventsArgs};
 use mcps_gateway::judge::Sets;
 use mcps_gateway::policy::{self, cli::PolicyArgs};
 use mcps_gateway::serve::{self, Options};
@@ -45,6 +46,8 @@ enum Command {
     },
     /// Validates, tests and explains policies, and tries them on what was recorded.
     Policy(PolicyArgs),
+    /// Prints, finds and proves what was recorded.
+    Events(EventsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -70,7 +73,7 @@ struct Serve {
     /// The private key of the certificate, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Write records to the end of this file instead of standard output.
+    /// Write lines of records to the end of this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
@@ -101,11 +104,23 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     cli.log.start("info");
+    let home = || {
+        let dir = cli.home.dir(
+            environment("XDG_CONFIG_HOME").map(Into::into),
+            environment("HOME").map(Into::into),
+        );
+        let none = "there is no home directory to find a key in; name one with --home DIR";
+        Ok::<_, anyhow::Error>(Home::new(dir.context(none)?))
+    };
     let serve = match cli.command {
         Command::Serve(serve) => serve,
         Command::Policy(args) => {
             let (mut out, mut errors) = (io::stdout(), io::stderr());
             return Ok(policy::cli::run(&args, &mut out, &mut errors).into());
+        }
+        Command::Events(args) => {
+            let (mut out, mut errors) = (io::stdout().lock(), io::stderr());
+            return Ok(events::run(&args, &home()?, &SystemClock, &mut out, &mut errors).into());
         }
         Command::Check { config } => {
             let read = Config::load(&config)?;
@@ -119,13 +134,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let dir = cli.home.dir(
-        environment("XDG_CONFIG_HOME").map(Into::into),
-        environment("HOME").map(Into::into),
-    );
-    let home = Home::new(
-        dir.context("there is no home directory to find a key in; name one with --home DIR")?,
-    );
+    let home = home()?;
     let options = Options {
         window: serve.link.window(),
         freshness: serve.link.freshness(),

@@ -2,6 +2,7 @@
 //! only what the last has cleared is ever forwarded.
 
 mod stages;
+mod weight;
 
 use std::sync::Arc;
 
@@ -98,7 +99,7 @@ impl Front {
         let route = self.0.route(&post.path)?;
         let arrived = route.hub.arrive(&post)?;
         let verified = route.hub.verify(arrived, &post).await?;
-        let identified = self.0.authenticate(&route, verified)?;
+        let identified = self.0.authenticate(&route, verified).await?;
         let trusted = self.0.trust(&route, identified).await?;
         let entered = self.0.enter(&route, trusted)?;
         let placed = self.0.place(&route, entered).await?;

@@ -35,6 +35,7 @@ use crate::judge::{Levels, PolicyJudge, Sets};
 use crate::pipeline::{Front, Gateway, Parts};
 use crate::record::Recorder;
 use crate::routes::{Maker, Routes};
+use crate::segment;
 use crate::upstream::Means;
 
 /// Where to listen unless it is said.
@@ -126,7 +127,13 @@ pub async fn run(
     let idle_s = config.session_idle_s.unwrap_or(IDLE_S);
     let idle_ms = i64::try_from(idle_s.saturating_mul(1000)).unwrap_or(i64::MAX);
     let record = options.record.as_deref().or(config.record.as_deref());
-    let recorder = Recorder::open(record)?;
+    let recorder = Recorder::open(
+        &home.path(segment::FOLDER),
+        config.segments.keep(),
+        record,
+        Some(identity.shared_signer()),
+        Arc::clone(&clock),
+    )?;
     let servers = config.server.len();
     let sets = Sets::load(&config, beside(&options.config))?;
     let sets = Arc::new(ArcSwap::from_pointee(sets));
@@ -310,6 +317,7 @@ impl Gateway {
             for route in self.routes.all() {
                 route.hub.sweep(idle_ms);
             }
+            self.recorder().prune();
         }
     }
 }

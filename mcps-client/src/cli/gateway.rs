@@ -1,4 +1,4 @@
-//! `mcps policy …`: what `mcps-gateway policy …` does, which alone knows policies.
+//! `mcps policy …` and `mcps events …`: what `mcps-gateway` does, which alone knows policies and records.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -7,15 +7,15 @@ use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-use super::CliError;
+use super::{CliError, Machine};
 
 /// The program beside ours, else one in the search path.
 const GATEWAY: &str = "mcps-gateway";
 
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
-pub(crate) struct Policy {
-    /// What to do and with what: see `mcps policy --help`.
+pub(crate) struct Passed {
+    /// What to do and with what; --help says more.
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -24,20 +24,23 @@ pub(crate) struct Policy {
     arguments: Vec<OsString>,
 }
 
-impl Policy {
-    /// Becomes that program.
+impl Passed {
+    /// Becomes that program, asked for this.
     ///
     /// # Errors
     /// [`CliError::NoGateway`].
-    pub(super) fn run(self) -> Result<ExitCode, CliError> {
+    pub(super) fn run(self, noun: &str, machine: &Machine) -> Result<ExitCode, CliError> {
         let beside = std::env::current_exe().ok();
         let beside = beside.and_then(|own| own.parent().map(|folder| folder.join(GATEWAY)));
         let program = beside.filter(|program| program.exists());
         let program = program.as_deref().unwrap_or(Path::new(GATEWAY));
-        let failed = Command::new(program)
-            .arg("policy")
-            .args(self.arguments)
-            .exec();
+        let mut command = Command::new(program);
+        command.arg(noun).args(self.arguments);
+        if let Some(home) = &machine.home {
+            // As a default: what is among the arguments counts more.
+            command.env("MCPS_HOME", home);
+        }
+        let failed = command.exec();
         Err(CliError::NoGateway(failed))
     }
 }

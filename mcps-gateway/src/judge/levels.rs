@@ -7,7 +7,7 @@ use mcps_core::code::Code;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
 
-use super::{Denial, Judge, Listed, Permit};
+use super::{Denial, Grounds, Judge, Listed, Permit};
 use crate::call::{Call, Caller, Target};
 use crate::config::Config;
 
@@ -52,6 +52,12 @@ impl Levels {
         need
     }
 
+    /// The level that a target asks for.
+    #[must_use]
+    pub fn demanded(&self, tenant: &str, target: &Target) -> TrustLevel {
+        self.need(tenant, target).0
+    }
+
     /// Whether a caller has the level that a target asks for.
     ///
     /// # Errors
@@ -92,8 +98,8 @@ impl Judge for Levels {
         self.require(caller, &target).is_ok()
     }
 
-    fn answered(&self, _: &Call, _: &Message) -> Result<(), Denial> {
-        Ok(())
+    fn answered(&self, _: &Call, _: &Message) -> Result<Box<Grounds>, Denial> {
+        Ok(Box::default())
     }
 }
 
