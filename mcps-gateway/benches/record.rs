@@ -66,21 +66,8 @@ fn call(clock: &dyn Clock) -> Call {
 
 fn report(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
-    let at = |part: f64| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a place in a list"
-        )]
-        let place = ((times.len() - 1) as f64 * part) as usize;
-        times[place].as_secs_f64() * 1e6
-    };
-    println!(
-        "{what:<44} p50 {:>8.1} µs  p99 {:>8.1} µs",
-        at(0.5),
-        at(0.99)
-    );
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e6;
+    println!("{what:<44} p50 {:>8.1} µs  p99 {:>8.1} µs", at(50), at(99));
 }
 
 fn opened(folder: &Path) -> Recorder {

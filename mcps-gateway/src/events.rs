@@ -47,7 +47,7 @@ pub enum EventsCommand {
         last: usize,
     },
     /// Find calls, each with what was decided and what came of it.
-    Query(Filter),
+    Query(Box<Filter>),
     /// Prove that no record was changed, cut, inserted or re-ordered.
     Verify {
         /// A key that the gateway had before, by its id; may be given again.

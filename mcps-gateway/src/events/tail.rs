@@ -59,7 +59,10 @@ pub(super) fn run(
     for record in kept {
         print(source, &record, out)?;
     }
-    while follow {
+    if !follow {
+        return Ok(exit);
+    }
+    loop {
         out.flush()?;
         sleep(GLANCE);
         let mut take = |found| -> Result<(), Failure> {
@@ -78,7 +81,6 @@ pub(super) fn run(
         };
         while place.read(&mut take)? {}
     }
-    Ok(exit)
 }
 
 fn print(source: &Source<'_>, record: &Record, out: &mut dyn Write) -> Result<(), Failure> {
