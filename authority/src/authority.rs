@@ -6,7 +6,6 @@ pub use standing::{Judged, STATUS_LIFE};
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::feed::{Action, Cursor, Target};
@@ -17,23 +16,21 @@ use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer;
 use mcps_core::trust::KeyUse;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::acks::{AckWriter, Acks, Enforcement, NAMED, enforcement};
 use crate::budget::{Budget, Quota};
 use crate::error::Error;
 use crate::feed::Feed;
-use crate::issue::Press;
+use crate::gather::Gathered;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
 use crate::kill::{self, Point};
 use crate::levels::Policy;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
+use crate::places::Places;
 use crate::status_lists::{Listed, StatusLists};
 use crate::store::{Db, Done, Record, Revocation, Revoked, Told};
-
-/// How long whoever issues waits for a place.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every handler works with; cheap to share.
 #[derive(Debug)]
@@ -49,8 +46,8 @@ pub struct Authority {
     policy: Policy,
     outbound: Outbound,
     budgets: Budgets,
-    issuing: Arc<Semaphore>,
-    press: Press,
+    issuing: Places,
+    gathered: Gathered,
 }
 
 /// What each caller may do.
@@ -82,9 +79,10 @@ impl Authority {
         outbound: Outbound,
     ) -> Self {
         let policy = Policy::default();
+        let issuing = Places::new(db.issuing());
         Self {
-            issuing: Arc::new(Semaphore::new(db.issuing())),
-            press: Press::new(db.clone(), policy.clone()),
+            gathered: Gathered::new(&db, &policy, &issuing),
+            issuing,
             budgets: Budgets::new(Quota::USUAL, Quota::USUAL),
             db,
             policy,
@@ -143,15 +141,13 @@ impl Authority {
     /// # Errors
     /// [`Error::Busy`] after five seconds.
     pub async fn issuing(&self) -> Result<OwnedSemaphorePermit, Error> {
-        let place = Arc::clone(&self.issuing).acquire_owned();
-        let place = tokio::time::timeout(PATIENCE, place).await;
-        place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)
+        self.issuing.take().await
     }
 
-    /// Who prepares passports.
+    /// Where the steps of issuing are asked for that are done for several at once.
     #[must_use]
-    pub const fn press(&self) -> &Press {
-        &self.press
+    pub const fn gathered(&self) -> &Gathered {
+        &self.gathered
     }
 
     /// The issuer's name on every passport.

@@ -1,10 +1,6 @@
 //! Issuing in two phases. [`Prepared`] is stored, may be signed at most once because signing
 //! consumes it, and never leaves before the other crypto library has verified it.
 
-mod press;
-
-pub use press::Press;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,6 +148,13 @@ struct Replaced {
 }
 
 impl Order {
+    /// Whether it rests on nothing but the proof and the word of who asks, as far as the order says.
+    const fn is_plain(&self) -> bool {
+        let by_word = !matches!(&self.level, AskedLevel::Exactly(level) if level.number() > 1);
+        let follows = self.renews.is_some() || self.rotation.is_some() || self.token.is_some();
+        by_word && !follows
+    }
+
     /// The same subject again, for the holder of the passport's key.
     ///
     /// # Errors
@@ -243,12 +246,15 @@ async fn stated(
     authority: &Authority,
     order: &Order,
     subject: Subject,
+    has_evidence: bool,
     now: Timestamp,
 ) -> Result<Stated, Error> {
     let policy = authority.policy();
     let origin = order.origin.as_deref();
-    let found = authority.db().standing(&subject, origin, policy, now);
-    let found = found.await?;
+    let standing = authority
+        .db()
+        .standing(&subject, has_evidence, origin, policy, now);
+    let found = standing.await?;
     if found.level == TrustLevel::L0 {
         return Err(Error::NotAccountable);
     }
@@ -293,8 +299,8 @@ pub struct Prepared {
     expires_at: Timestamp,
     replaced: Option<Replaced>,
     signer: Arc<dyn Signer>,
-    /// Held until it is signed.
-    _place: OwnedSemaphorePermit,
+    /// Held until it is signed, where it was prepared by itself.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Prepared {
@@ -303,7 +309,6 @@ impl Prepared {
     /// # Errors
     /// As [`crate::store::Db::prepare`]; [`Error::Invalid`] when the passport would be too large.
     pub async fn new(authority: &Authority, order: Order, proven: Proven) -> Result<Self, Error> {
-        let place = authority.issuing().await?;
         let now = authority.now();
         let signer = authority.passport_signer()?;
         let (status_index, status) = authority.place().await?;
@@ -312,7 +317,15 @@ impl Prepared {
             kind: order.kind,
             name: proven.binding().subject.clone(),
         };
-        let stated = stated(authority, &order, subject, now).await?;
+        // What a server's level rests on is read in any case.
+        let has_evidence = order.kind == Kind::Server
+            || authority.gathered().has_evidence(subject.clone()).await?;
+        let place = if has_evidence || !order.is_plain() {
+            Some(authority.issuing().await?)
+        } else {
+            None
+        };
+        let stated = stated(authority, &order, subject, has_evidence, now).await?;
         let ends = now.plus(order.life);
         let unsigned = Unsigned {
             id: PassportId::generate(authority.random())?,
@@ -371,7 +384,10 @@ impl Prepared {
             challenge: proven.challenge().to_owned(),
             binding: proven.binding().clone(),
         };
-        let (Request { new, .. }, told) = authority.press().prepare(request).await?;
+        let (Request { new, .. }, told) = match place {
+            Some(_) => authority.gathered().prepare_alone(request).await?,
+            None => authority.gathered().prepare(request).await?,
+        };
         kill::at(Point::Prepared);
         authority.told(&told);
         Ok(Self {
@@ -406,11 +422,11 @@ impl Prepared {
         passport
             .cross_check_signature(signer.public_key())
             .map_err(Error::CrossCheck)?;
-        let (db, id) = (authority.db(), &self.id);
         let stored = match &self.replaced {
-            None => db.complete(id, &signature).await?,
+            None => authority.gathered().complete(self.id, signature).await?,
             Some(old) => {
-                db.complete_rotation(id, &signature, &old.id, (authority.now(), old.at))
+                let (db, now) = (authority.db(), authority.now());
+                db.complete_rotation(&self.id, &signature, &old.id, (now, old.at))
                     .await?
             }
         };

@@ -25,6 +25,7 @@ pub mod error;
 pub mod examine;
 pub mod feed;
 pub mod founding;
+pub mod gather;
 pub mod hooks;
 pub mod issue;
 pub mod key_files;
@@ -45,6 +46,7 @@ pub mod subject;
 
 mod bearer;
 mod listener;
+mod places;
 mod serve;
 mod supersession;
 mod tls;

@@ -36,8 +36,8 @@ pub use actions::{ActionRecord, Deed, Done, Outcome};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use backup::{Cell, Part, TABLES};
 pub use batches::Request;
-pub use challenges::Binding;
 use challenges::Swept;
+pub use challenges::{Binding, Challenge};
 pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
@@ -68,6 +68,8 @@ use sqlx::{Connection as _, SqlSafeStr as _};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an idle connection is believed to be alive.
 const TRIED_AFTER: Duration = Duration::from_secs(1);
+/// Statements that a connection to PostgreSQL keeps prepared.
+const STATEMENTS: usize = 400;
 /// Connections to PostgreSQL for what may be lost.
 const LIGHT: u32 = 4;
 
@@ -228,7 +230,10 @@ impl Db {
     pub async fn open_postgres(url: &str) -> Result<Self, sqlx::Error> {
         // Nobody waits for ever for a row that a replica holds which has stopped.
         let patience = format!("{}ms", PATIENCE.as_millis());
-        let options = PgConnectOptions::from_str(url)?.options([("lock_timeout", patience)]);
+        let options = PgConnectOptions::from_str(url)?
+            .options([("lock_timeout", patience)])
+            // What is done for several at once has a statement for each number of them.
+            .statement_cache_capacity(STATEMENTS);
         let light = options.clone().options([("synchronous_commit", "off")]);
         let light = postgres_pool(LIGHT).connect_lazy_with(light);
         let pool = postgres_pool(16).connect_with(options).await?;

@@ -14,7 +14,7 @@ use super::extract::Strict;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::proof;
-use crate::store::Binding;
+use crate::store::{Binding, Challenge as Stored};
 use crate::subject::{Name, Tenant};
 
 /// How long a challenge may be answered.
@@ -91,10 +91,12 @@ pub(super) async fn open(
     let challenge = proof::new_challenge(authority.random())?;
     let now = authority.now();
     let expires_at = now.plus(LIFE);
-    let _place = authority.issuing().await?;
-    let stored = authority
-        .db()
-        .open_challenge(&challenge, &binding, now, expires_at, MOST_OPEN);
+    let opened = Stored {
+        challenge: challenge.clone(),
+        binding,
+        expires_at,
+    };
+    let stored = authority.gathered().open(opened, now, MOST_OPEN);
     if !stored.await? {
         return Err(Error::TooManyChallenges);
     }

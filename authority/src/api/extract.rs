@@ -40,7 +40,7 @@ impl Operator {
         let Some(key) = bearer(parts).and_then(OperatorKey::parse) else {
             return Ok(None);
         };
-        let found = authority.db().operator_by_key(&key.hash()).await?;
+        let found = authority.gathered().operator(key.hash()).await?;
         Ok(found.map(|operator| Self {
             id: operator.operator_id,
         }))

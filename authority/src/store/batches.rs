@@ -1,15 +1,21 @@
-//! Passports that are prepared together: what would be a statement for each is one for all of them.
+//! The steps of issuing for several passports: what would be a statement for each is one for all of them.
 
 use std::collections::{HashMap, HashSet};
 
+use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
 use mcps_core::feed::Target;
 use mcps_core::level::TrustLevel;
+use mcps_core::passport::PassportId;
+use mcps_core::signature::Signature;
 use sqlx::QueryBuilder;
 
 use super::audit::{Entry, audit_all};
+use super::challenges::OPEN_ALL;
 use super::restrictions::keeps_off;
-use super::{Binding, Db, NewPassport, transaction};
+use super::{Binding, Challenge, Db, NewPassport, OperatorRecord, Pool, on, transaction};
 use crate::error::Error;
+use crate::levels::Subject;
 
 /// A passport to be prepared, and the challenge that it takes.
 #[derive(Clone, Debug)]
@@ -65,6 +71,115 @@ fn redeems(request: &Request) -> Redeemed {
 }
 
 impl Db {
+    /// Whose API keys have these hashes, by hash: as [`Db::operator_by_key`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn operators_by_key(
+        &self,
+        hashes: &[Digest],
+    ) -> Result<HashMap<Vec<u8>, OperatorRecord>, sqlx::Error> {
+        let different: HashSet<&[u8]> = hashes.iter().map(|it| it.as_bytes().as_slice()).collect();
+        let found: Vec<(Vec<u8>, String, String)> = on!(self, pool => {
+            let mut query = QueryBuilder::new(
+                "SELECT key_hash, operator_id, name FROM operators \
+                 WHERE disabled_at IS NULL AND key_hash IN (",
+            );
+            let mut list = query.separated(", ");
+            for hash in &different {
+                list.push_bind(*hash);
+            }
+            list.push_unseparated(")");
+            query.build_query_as().fetch_all(pool).await?
+        });
+        let record = |(hash, operator_id, name)| (hash, OperatorRecord { operator_id, name });
+        Ok(found.into_iter().map(record).collect())
+    }
+
+    /// Stores them all; `false`, and nothing is stored, where there may be too many open already.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_challenges(
+        &self,
+        challenges: &[&Challenge],
+        now: Timestamp,
+        cap: i64,
+    ) -> Result<bool, sqlx::Error> {
+        self.sweep_challenges(now).await?;
+        if !self.swept.has_room(challenges.len(), cap) {
+            return Ok(false);
+        }
+        on!(self.light, pool => {
+            let mut query = QueryBuilder::new(OPEN_ALL);
+            query.push_values(challenges, |mut row, new| {
+                let binding = &new.binding;
+                row.push_bind(&new.challenge).push_bind(&binding.tenant);
+                row.push_bind(&binding.subject).push_bind(&binding.kid);
+                row.push_bind(&binding.audience).push_bind(new.expires_at.as_millis());
+                row.push_bind(binding.previous_kid.as_deref().unwrap_or_default());
+            });
+            query.build().execute(pool).await?;
+        });
+        Ok(true)
+    }
+
+    /// Those of them on whom there is evidence, as tenant, kind and name: as [`Db::has_evidence`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn with_evidence(
+        &self,
+        subjects: &[Subject],
+    ) -> Result<Vec<(String, String, String)>, sqlx::Error> {
+        Ok(on!(self, pool => {
+            let mut query = QueryBuilder::new(
+                "SELECT DISTINCT tenant, kind, name FROM evidence WHERE (tenant, kind, name) IN (",
+            );
+            query.push_values(subjects, |mut row, subject| {
+                row.push_bind(&subject.tenant).push_bind(subject.kind.as_str());
+                row.push_bind(&subject.name);
+            });
+            query.push(")");
+            query.build_query_as().fetch_all(pool).await?
+        }))
+    }
+
+    /// Stores the signatures: as [`Db::complete`], for several. Answers the ids of those that were
+    /// stored. Where another holds a row it is not waited for, for it may want the next one of these.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn complete_all(
+        &self,
+        signed: &[(PassportId, Signature)],
+    ) -> Result<HashSet<String>, sqlx::Error> {
+        let unheld = match self.pool() {
+            Pool::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+            Pool::Sqlite(_) => "",
+        };
+        let done: Vec<(String,)> = on!(self, pool => {
+            let mut query =
+                QueryBuilder::new("UPDATE passports SET signature = given.column2 FROM (");
+            query.push_values(signed, |mut row, (id, signature)| {
+                row.push_bind(id.as_str()).push_bind(signature.to_base64());
+            });
+            query.push(
+                ") AS given WHERE passport_id = given.column1 AND passport_id IN \
+                 (SELECT passport_id FROM passports WHERE signature IS NULL AND revoked_at IS NULL \
+                 AND passport_id IN (",
+            );
+            let mut list = query.separated(", ");
+            for (id, _) in signed {
+                list.push_bind(id.as_str());
+            }
+            list.push_unseparated(")");
+            query.push(unheld).push(") RETURNING passport_id");
+            query.build_query_as().fetch_all(pool).await?
+        });
+        Ok(done.into_iter().map(|(id,)| id).collect())
+    }
+
     /// Does for each of those what [`Db::prepare`] does, in one transaction; `false`, and nothing is changed,
     /// where anything stands against any of them. Then each has to be prepared by itself, which says what
     /// it is. They are usual ([`Request::is_usual`]) and no two of them meet.

@@ -22,6 +22,17 @@ pub struct Binding {
     pub audience: String,
 }
 
+/// A challenge to be stored.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// What is to be signed.
+    pub challenge: String,
+    /// For whom.
+    pub binding: Binding,
+    /// Until when it may be answered.
+    pub expires_at: Timestamp,
+}
+
 /// Stores a challenge; the rest says what and whether.
 macro_rules! open {
     ($rest:literal) => {
@@ -32,6 +43,9 @@ macro_rules! open {
         )
     };
 }
+
+/// Stores several: the rows follow.
+pub(super) const OPEN_ALL: &str = open!("");
 
 /// How long lapsed challenges may lie there, in ms.
 const SWEPT_EVERY: i64 = 1000;
@@ -55,8 +69,10 @@ impl Swept {
     }
 
     /// Whether there is so much room that nobody has to count.
-    fn has_room(&self, cap: i64) -> bool {
-        self.open.fetch_add(1, Ordering::Relaxed) < cap / 2
+    pub(super) fn has_room(&self, more: usize, cap: i64) -> bool {
+        let more = i64::try_from(more).unwrap_or(i64::MAX);
+        let before = self.open.fetch_add(more, Ordering::Relaxed);
+        before.saturating_add(more) <= cap / 2
     }
 
     /// Whether it is time, for one of those who ask. A clock that was set back makes it time too.
@@ -108,34 +124,39 @@ impl Db {
     /// When the database does not answer.
     pub async fn open_challenge(
         &self,
-        challenge: &str,
-        binding: &Binding,
+        new: &Challenge,
         now: Timestamp,
-        expires_at: Timestamp,
         cap: i64,
     ) -> Result<bool, sqlx::Error> {
-        if self.swept.is_due(now) {
-            let open = self.drop_lapsed_challenges(now).await?;
-            self.swept.open.store(open, Ordering::Relaxed);
-        }
-        let statement = if self.swept.has_room(cap) {
+        self.sweep_challenges(now).await?;
+        let statement = if self.swept.has_room(1, cap) {
             OPEN
         } else {
             OPEN_WITHIN_CAP
         };
+        let binding = &new.binding;
         let stored = on!(self.light, pool => {
             let query = sqlx::query(statement)
-                .bind(challenge)
+                .bind(&new.challenge)
                 .bind(&binding.tenant)
                 .bind(&binding.subject)
                 .bind(&binding.kid)
                 .bind(&binding.audience)
-                .bind(expires_at.as_millis())
+                .bind(new.expires_at.as_millis())
                 .bind(binding.previous_kid.as_deref().unwrap_or_default())
                 .bind(cap);
             query.execute(pool).await?.rows_affected()
         });
         Ok(stored == 1)
+    }
+
+    /// Drops the lapsed ones when it is time, and counts the others.
+    pub(super) async fn sweep_challenges(&self, now: Timestamp) -> Result<(), sqlx::Error> {
+        if self.swept.is_due(now) {
+            let open = self.drop_lapsed_challenges(now).await?;
+            self.swept.open.store(open, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// How many are left.

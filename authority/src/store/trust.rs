@@ -249,13 +249,15 @@ impl Db {
         }))
     }
 
-    /// Where a subject stands, for others.
+    /// Where a subject stands, for others. Nothing is read for one of which it is known that there is no
+    /// evidence.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn standing(
         &self,
         subject: &Subject,
+        has_evidence: bool,
         origin: Option<&str>,
         policy: &Policy,
         now: Timestamp,
@@ -263,7 +265,7 @@ impl Db {
         let inputs = match subject.kind {
             // Whether a server is disabled stands in the registry.
             Kind::Server => self.trust_inputs(subject).await?,
-            _ if self.has_evidence(subject).await? => self.trust_inputs(subject).await?,
+            _ if has_evidence => self.trust_inputs(subject).await?,
             kind => gathered(kind, None, None, None, Vec::new()),
         };
         let facts = Facts {
@@ -278,8 +280,11 @@ impl Db {
         Ok(assess(&facts, &inputs.evidence, policy, now))
     }
 
-    /// Most subjects have none, and are given passports often.
-    async fn has_evidence(&self, subject: &Subject) -> Result<bool, sqlx::Error> {
+    /// Whether there is evidence on a subject. Most have none, and are given passports often.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_evidence(&self, subject: &Subject) -> Result<bool, sqlx::Error> {
         let found: Option<(String,)> = on!(self, pool => {
             sqlx::query_as(
                 "SELECT name FROM evidence WHERE tenant = $1 AND kind = $2 AND name = $3 LIMIT 1",

@@ -13,9 +13,9 @@ use crate::subjects::{Subject, audience};
 use crate::table;
 
 /// Connections that ask.
-const HANDS: usize = 16;
+const HANDS: usize = 32;
 /// Passports that each asks for.
-const EACH: usize = 500;
+const EACH: usize = 400;
 /// How many are asked for at a hundred a second.
 const PACED: usize = 2000;
 

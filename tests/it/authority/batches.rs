@@ -1,17 +1,22 @@
 //! Passports that are prepared together: all or none of them, and what is refused is refused alone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use mcps_authority::store::{Db, NewPassport, Reason, Request};
+use mcps_authority::operator_key::OperatorKey;
+use mcps_authority::store::{Db, NewOperator, NewPassport, Pool, Reason, Request};
 use mcps_core::feed::{Action, Target};
 use mcps_core::key::SecretKey;
 use mcps_core::level::TrustLevel;
+use mcps_core::random::SystemRandom;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::engine::Engine;
-use super::store::{at, binding, new_passport, open_as, order, signature};
+use super::store::{at, binding, challenge_of, new_passport, open_as, order, signature};
 use super::world::{World, new_key};
+
+const DISABLE: &str = "UPDATE operators SET disabled_at = 1 WHERE name = 'bob'";
 
 /// An ordinary request, and its challenge opened.
 async fn request(db: &Db, name: &str, key: &SecretKey, owner: &str) -> Request {
@@ -119,6 +124,87 @@ async fn only_what_follows_from_proof_and_word_is_prepared_with_others() {
         let mut other = usual.clone();
         change(&mut other);
         assert!(!other.is_usual());
+    }
+}
+
+#[tokio::test]
+async fn signatures_are_stored_together_and_no_row_that_another_holds_is_waited_for() {
+    for engine in Engine::BOTH {
+        let (db, _folder) = engine.fresh_store().await;
+        let mut signed = Vec::new();
+        for name in ["free", "signed", "revoked", "held", "free too"] {
+            let key = new_key();
+            let request = request(&db, name, &key, "ann").await;
+            assert!(
+                db.prepare_all(std::slice::from_ref(&request))
+                    .await
+                    .unwrap()
+            );
+            let signature = signature(&request.new, &key);
+            signed.push((request.new.id, signature));
+        }
+        assert!(db.complete(&signed[1].0, &signed[1].1).await.unwrap());
+        db.revoke(&signed[2].0, &order(Reason::Policy, 0))
+            .await
+            .unwrap();
+        let ids = |at: &[usize]| -> HashSet<String> {
+            at.iter().map(|at| signed[*at].0.to_string()).collect()
+        };
+        match db.pool() {
+            Pool::Postgres(pool) => {
+                let mut other = pool.begin().await.unwrap();
+                sqlx::query("SELECT 1 FROM passports WHERE passport_id = $1 FOR UPDATE")
+                    .bind(signed[3].0.as_str())
+                    .execute(&mut *other)
+                    .await
+                    .unwrap();
+                assert_eq!(db.complete_all(&signed).await.unwrap(), ids(&[0, 4]));
+                other.rollback().await.unwrap();
+                assert_eq!(db.complete_all(&signed).await.unwrap(), ids(&[3]));
+            }
+            Pool::Sqlite(_) => {
+                assert_eq!(db.complete_all(&signed).await.unwrap(), ids(&[0, 3, 4]));
+            }
+        }
+        assert_eq!(db.complete_all(&signed).await.unwrap(), ids(&[]));
+        for (at, (id, signature)) in signed.iter().enumerate() {
+            let record = db.passport(id).await.unwrap();
+            let stored = record.map(|record| record.passport().unwrap().signature().clone());
+            assert_eq!(stored.as_ref() == Some(signature), at != 2, "{at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_looked_up_for_several_is_what_each_would_find() {
+    for engine in Engine::BOTH {
+        let (db, _folder) = engine.fresh_store().await;
+        let keys: Vec<OperatorKey> = (0..3)
+            .map(|_| OperatorKey::generate(&SystemRandom).unwrap())
+            .collect();
+        for (name, key) in ["ann", "bob"].into_iter().zip(&keys) {
+            let operator = NewOperator::new(name, key, &SystemRandom).unwrap();
+            db.add_operator(&operator, "test", at(0)).await.unwrap();
+        }
+        match db.pool() {
+            Pool::Postgres(pool) => drop(sqlx::query(DISABLE).execute(pool).await.unwrap()),
+            Pool::Sqlite(pool) => drop(sqlx::query(DISABLE).execute(pool).await.unwrap()),
+        }
+        let hashes: Vec<_> = keys.iter().chain(&keys).map(OperatorKey::hash).collect();
+        let found = db.operators_by_key(&hashes).await.unwrap();
+        for hash in &hashes {
+            let alone = db.operator_by_key(hash).await.unwrap();
+            assert_eq!(found.get(hash.as_bytes().as_slice()).cloned(), alone);
+        }
+        assert_eq!(found.len(), 1);
+
+        let new = |name: &str| challenge_of(name, &binding("a", &new_key()), at(0));
+        let several = [new("one"), new("two"), new("three")];
+        let several: Vec<_> = several.iter().collect();
+        assert!(!db.open_challenges(&several, at(0), 5).await.unwrap());
+        assert!(db.open_challenges(&several, at(1), 12).await.unwrap());
+        let again = db.open_challenges(&several[..1], at(1), 12).await;
+        again.unwrap_err();
     }
 }
 

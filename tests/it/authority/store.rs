@@ -6,7 +6,7 @@ use mcps_authority::error::Error;
 use mcps_authority::levels::{Content, EvidenceType, Policy, Subject, Verdict};
 use mcps_authority::operator_key::OperatorKey;
 use mcps_authority::store::{
-    Binding, Db, Deed, Filter, Founding, NewOperator, NewPassport, Reason, Revocation,
+    Binding, Challenge, Db, Deed, Filter, Founding, NewOperator, NewPassport, Reason, Revocation,
 };
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
@@ -108,10 +108,17 @@ pub(super) async fn open(db: &Db, binding: &Binding, now: Timestamp) {
     open_as(db, CHALLENGE, binding, now).await;
 }
 
+pub(super) fn challenge_of(challenge: &str, binding: &Binding, now: Timestamp) -> Challenge {
+    Challenge {
+        challenge: challenge.to_owned(),
+        binding: binding.clone(),
+        expires_at: now.plus(Duration::from_secs(60)),
+    }
+}
+
 pub(super) async fn open_as(db: &Db, challenge: &str, binding: &Binding, now: Timestamp) {
-    let until = now.plus(Duration::from_secs(60));
-    let opened = db.open_challenge(challenge, binding, now, until, 100).await;
-    assert!(opened.unwrap());
+    let new = challenge_of(challenge, binding, now);
+    assert!(db.open_challenge(&new, now, 100).await.unwrap());
 }
 
 /// A challenge and both steps.
@@ -213,9 +220,8 @@ async fn open_challenges_are_bounded_and_lapsed_ones_make_room() {
         let (db, _folder) = engine.fresh_store().await;
         let binding = binding("a", &new_key());
         let open = async |name: &str, second: i64| {
-            db.open_challenge(name, &binding, at(second), at(second + 60), 2)
-                .await
-                .unwrap()
+            let new = challenge_of(name, &binding, at(second));
+            db.open_challenge(&new, at(second), 2).await.unwrap()
         };
         assert!(open("one", 0).await);
         assert!(open("two", 30).await);
