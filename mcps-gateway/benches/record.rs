@@ -90,7 +90,8 @@ fn size(folder: &Path, recorder: &Recorder, call: &Call, runtime: &Runtime) -> u
             .sum()
     };
     let before = written();
-    let decision = recorder.decision(call, Ok(&Permit::default()), Need::Written);
+    let permit = Permit::default();
+    let decision = recorder.decision(call, Ok(&permit), Need::Written);
     runtime.block_on(decision).unwrap();
     usize::try_from(written() - before).unwrap()
 }
@@ -113,7 +114,8 @@ fn main() {
         for (need, times) in [(Need::Written, &mut written), (Need::Durable, &mut durable)] {
             for _ in 0..EACH {
                 let begun = Instant::now();
-                let decision = recorder.decision(&call, Ok(&Permit::default()), need);
+                let permit = Permit::default();
+                let decision = recorder.decision(&call, Ok(&permit), need);
                 runtime.block_on(decision).unwrap();
                 times.push(begun.elapsed());
             }
