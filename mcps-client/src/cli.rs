@@ -18,7 +18,6 @@ mod order;
 mod output;
 mod page;
 mod passport;
-mod policy;
 mod reason;
 mod secret_file;
 mod server;
@@ -96,6 +95,8 @@ pub(crate) enum Command {
     Quarantine(gateway::Passed),
     /// Say why a gateway hides a tool from an agent, or refuses it.
     Why(gateway::Passed),
+    /// Print, find and prove what a gateway has recorded, in its home.
+    Events(gateway::Passed),
     /// List the codes with which calls are refused.
     Codes(codes::Codes),
     /// Start everything on this machine and show it at work.
@@ -156,6 +157,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Policy(policy) => return policy.run(machine).await,
         Command::Quarantine(passed) => return passed.run("quarantine", machine),
         Command::Why(passed) => return passed.run("why", machine),
+        Command::Events(passed) => return passed.run("events", machine),
         Command::Codes(codes) => codes.run()?,
         Command::Dev(_) | Command::DevSwap(_) => {}
     }

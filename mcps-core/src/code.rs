@@ -175,13 +175,13 @@ impl Code {
         self.row().http
     }
 
-    /// The constant title: all that a peer is told.
+    /// The constant title. With the advice it is all that a peer is told.
     #[must_use]
     pub const fn title(self) -> &'static str {
         self.row().title
     }
 
-    /// What to do about it, for people.
+    /// What to do about it, for people: one constant sentence, in which no quotation mark needs an escape.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         self.row().advice

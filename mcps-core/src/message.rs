@@ -229,7 +229,7 @@ impl Message {
     }
 }
 
-/// The JSON-RPC error a peer is given: number, title, code, and nothing of the reason.
+/// The JSON-RPC error a peer is given: number, title, code, what to do, and nothing of the reason.
 /// `extra` is further members of `data`, as JSON starting with a comma, or empty.
 #[must_use]
 pub fn error_text(id: Option<&Id>, code: Code, decision_id: &str, extra: &str) -> String {
@@ -237,10 +237,11 @@ pub fn error_text(id: Option<&Id>, code: Code, decision_id: &str, extra: &str) -
     let mut decision = String::new();
     quote(decision_id, &mut decision);
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{},"message":"{}","data":{{"code":"{}","decision_id":{decision}{extra}}}}}}}"#,
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{},"message":"{}","data":{{"code":"{}","advice":"{}","decision_id":{decision}{extra}}}}}}}"#,
         code.jsonrpc(),
         code.title(),
         code.id(),
+        code.advice(),
     )
 }
 

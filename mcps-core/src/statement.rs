@@ -33,6 +33,8 @@ pub const ACK: &str = "mcps-ack-v1";
 pub const AUDIT: &str = "mcps-audit-v1";
 /// How far the records go, at an instant.
 pub const CHECKPOINT: &str = "mcps-checkpoint-v1";
+/// How far a gateway's records of calls go.
+pub const RECORDS: &str = "mcps-records-v1";
 /// Proof of possession of a key.
 pub const PROOF: &str = "mcps-pop-v1";
 /// The exchange of a key for another, which both sign.

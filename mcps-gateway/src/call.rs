@@ -1,5 +1,8 @@
 //! One request as the gateway judges it: who asks, for what, of which server.
 
+#[cfg(test)]
+pub(crate) mod sample;
+
 use std::sync::Arc;
 
 use mcps_client::link::Peer;

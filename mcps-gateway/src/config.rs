@@ -5,6 +5,7 @@ mod discovery;
 mod level;
 mod policy;
 mod rules;
+mod segments;
 mod server;
 mod tenant;
 
@@ -12,8 +13,9 @@ pub use discovery::Discovery;
 pub use level::Level;
 pub use policy::PolicyFrom;
 pub use rules::{Admission, LookAlikes, Rules};
+pub use segments::Segments;
 pub use server::{Server, Tool};
-pub use tenant::Tenant;
+pub use tenant::{Tenant, Unrecorded};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -42,8 +44,11 @@ pub struct Config {
     pub tls_cert: Option<PathBuf>,
     /// The key of it, PEM.
     pub tls_key: Option<PathBuf>,
-    /// Where records go; standard output unless given.
+    /// Where lines of records go; standard output unless given.
     pub record: Option<PathBuf>,
+    /// How many records are kept.
+    #[serde(default)]
+    pub segments: Segments,
     /// After how many seconds without use a session ends [default: 1800].
     pub session_idle_s: Option<u64>,
     /// The most sessions at a time, of each server and of all together [default: 1024].
@@ -95,6 +100,7 @@ impl Config {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err("`tls_cert` and `tls_key` go together; write both or neither".to_owned());
         }
+        self.segments.check()?;
         for (name, tenant) in &self.tenant {
             tenant.check(name)?;
         }

@@ -32,8 +32,16 @@ pub enum GatewayError {
     /// What happened before cannot be kept.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// Records cannot be written.
-    #[error("cannot open {} for records: {source}; name another file with --record FILE", path.display())]
+    /// There is no place for records.
+    #[error("records cannot be kept in {}: {source}; make it a folder that the gateway may write to", path.display())]
+    Segments {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Lines of records cannot be written.
+    #[error("cannot open {} for lines of records: {source}; name another file with --record FILE", path.display())]
     Record {
         /// Which file.
         path: PathBuf,

@@ -5,6 +5,7 @@ mod policies;
 mod sets;
 
 pub use levels::Levels;
+pub(crate) use policies::class_of;
 pub use policies::{PolicyJudge, weigh};
 pub(crate) use sets::Set;
 pub use sets::Sets;
@@ -14,6 +15,7 @@ use mcps_core::digest::Digest;
 use mcps_core::message::Message;
 
 use crate::call::{Call, Caller};
+use crate::policy::Class;
 use crate::quarantine::Reason;
 
 /// Why a request goes no further.
@@ -42,6 +44,10 @@ pub struct Grounds {
     pub fired: Vec<String>,
     /// What would have refused it and is only tried.
     pub observed: Vec<String>,
+    /// What the operator says that the tool does.
+    pub class: Vec<Class>,
+    /// The tenant of the server, where it is not the caller's.
+    pub server_tenant: Option<String>,
 }
 
 impl Denial {
@@ -98,9 +104,10 @@ pub trait Judge: Send + Sync {
     /// arguments hides nothing.
     fn shows(&self, caller: &Caller, listed: Listed<'_>) -> bool;
 
-    /// The server has answered a request that went on; its caller does not have the answer yet.
+    /// The server has answered a request that went on; its caller does not have the answer yet. What is
+    /// made of it, for the record.
     ///
     /// # Errors
     /// Why the caller is not to have it.
-    fn answered(&self, call: &Call, answer: &Message) -> Result<(), Denial>;
+    fn answered(&self, call: &Call, answer: &Message) -> Result<Box<Grounds>, Denial>;
 }

@@ -20,6 +20,7 @@ use mcps_core::random::SystemRandom;
 use mcps_core::replay::ReplayGuard;
 use mcps_gateway::config::Config;
 use mcps_gateway::error::GatewayError;
+use mcps_gateway::events::{self, EventsArgs};
 use mcps_gateway::judge::Sets;
 use mcps_gateway::policy::{self, cli::PolicyArgs};
 use mcps_gateway::quarantine::cli::{self as quarantine, QuarantineArgs, QuarantineError};
@@ -55,6 +56,8 @@ enum Command {
     Quarantine(QuarantineArgs),
     /// Says why an agent is not shown a tool, or may not call it.
     Why(WhyArgs),
+    /// Prints, finds and proves what was recorded.
+    Events(EventsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -80,7 +83,7 @@ struct Serve {
     /// The private key of the certificate, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Write records to the end of this file instead of standard output.
+    /// Write lines of records to the end of this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
@@ -130,6 +133,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let (mut out, mut errors) = (io::stdout(), io::stderr());
             return Ok(policy::cli::run(&args, &mut out, &mut errors).into());
         }
+        Command::Events(args) => {
+            let (mut out, mut errors) = (io::stdout().lock(), io::stderr());
+            return Ok(events::run(&args, &home?, &SystemClock, &mut out, &mut errors).into());
+        }
         Command::Check { config } => {
             let read = Config::load(&config)?;
             Sets::load(&read, serve::beside(&config), Told::none())?;
@@ -142,6 +149,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
+    let home = home?;
     let options = Options {
         window: serve.link.window(),
         freshness: serve.link.freshness(),
@@ -157,7 +165,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         // For whoever started us; the log says the same.
         let _ = writeln!(io::stdout(), "listening on {url}");
     };
-    let cause = serve::run(&home?, options, clock, random, ready).await?;
+    let cause = serve::run(&home, options, clock, random, ready).await?;
     Ok(cause.exit_code().into())
 }
 

@@ -14,7 +14,7 @@ use mcps_core::refusal::Refusal;
 use crate::call::{Call, Caller};
 use crate::judge::Listed;
 use crate::pipeline::Gateway;
-use crate::record::Outcome;
+use crate::record::{Answer, Outcome};
 
 /// Members of results that list something, and what tells one from another there.
 const LISTS: [(&str, &str, &str); 4] = [
@@ -59,15 +59,15 @@ impl Answering {
 
     fn write(&mut self, outcome: &Outcome) {
         self.written = true;
-        let gateway = &self.reader.gateway;
-        let took = gateway.clock().now().since(self.call.at);
-        gateway.recorder().outcome(&self.call, outcome, took);
+        self.reader.gateway.recorder().outcome(&self.call, outcome);
     }
 
     fn withheld(&mut self, refusal: &Refusal) {
         self.write(&Outcome::Withheld {
             code: refusal.code().id(),
             reason: refusal.to_string(),
+            grounds: Box::default(),
+            answer: None,
         });
     }
 }
@@ -82,27 +82,40 @@ impl Watch for Answering {
             _ => Ok(message),
         };
         let message = shown.inspect_err(|refusal| self.withheld(refusal))?;
-        if let Err(denial) = self.reader.gateway.judge().answered(&self.call, &message) {
-            tracing::warn!(
-                decision_id = self.call.decision_id,
-                code = denial.code.id(),
-                rule = denial.rule,
-                "an answer is kept back: {}",
-                denial.reason
-            );
-            self.write(&Outcome::Withheld {
-                code: denial.code.id(),
-                reason: denial.reason,
-            });
-            return denied(&self.call, denial.code);
-        }
-        let error = message.error().and_then(|error| error.get("code"));
-        let outcome = Outcome::Answered {
-            hash: Digest::of(message.text().as_bytes()),
-            error: error.and_then(Value::as_i64),
+        let answer = |grounds| {
+            let error = message.error().and_then(|error| error.get("code"));
+            let failed = message.result().and_then(|result| result.get("isError"));
+            let failed = failed.and_then(Value::as_bool).unwrap_or(false);
+            Answer {
+                hash: Digest::of(message.text().as_bytes()),
+                error: error.and_then(Value::as_i64),
+                failed: failed || message.error().is_some(),
+                bytes: u64::try_from(message.text().len()).unwrap_or(u64::MAX),
+                grounds,
+            }
         };
-        self.write(&outcome);
-        Ok(message)
+        match self.reader.gateway.judge().answered(&self.call, &message) {
+            Ok(grounds) => {
+                self.write(&Outcome::Answered(answer(grounds)));
+                Ok(message)
+            }
+            Err(denial) => {
+                tracing::warn!(
+                    decision_id = self.call.decision_id,
+                    code = denial.code.id(),
+                    rule = denial.rule,
+                    "an answer is kept back: {}",
+                    denial.reason
+                );
+                self.write(&Outcome::Withheld {
+                    code: denial.code.id(),
+                    reason: denial.reason,
+                    grounds: denial.grounds,
+                    answer: Some(answer(Box::default())),
+                });
+                denied(&self.call, denial.code)
+            }
+        }
     }
 
     fn say(&mut self, message: Message) -> Result<Message, Refusal> {

@@ -4,6 +4,7 @@
 mod discovery;
 mod stages;
 mod target;
+mod weight;
 
 use std::sync::Arc;
 
@@ -102,7 +103,7 @@ impl Front {
         let route = self.0.route(&post.path)?;
         let arrived = route.hub.arrive(&post)?;
         let verified = route.hub.verify(arrived, &post).await?;
-        let identified = self.0.authenticate(&route, verified)?;
+        let identified = self.0.authenticate(&route, verified).await?;
         let trusted = self.0.trust(&route, identified).await?;
         let entered = self.0.enter(&route, trusted)?;
         let meant = self.0.meant(&route, entered).await?;

@@ -1,91 +1,140 @@
-//! What is written down: a decision before a request is forwarded, and an outcome after it. One JSON
-//! object a line, without arguments, results or tokens.
+//! What is written down: a decision before a request is forwarded, and an outcome before its answer
+//! leaves. No arguments, results or tokens, only their digests.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+pub(crate) mod checkpoint;
+mod disk;
+mod lines;
+mod log;
+
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::Arc;
+use std::time::Duration;
 
+use mcps_core::clock::Clock;
+use mcps_core::code::Code;
 use mcps_core::digest::Digest;
+use mcps_core::signer::Signer;
 use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
 
-use crate::call::Call;
+use crate::call::{Call, Pinned};
 use crate::error::GatewayError;
 use crate::judge::{Denial, Grounds, Permit};
+use disk::Disk;
+use lines::Lines;
+use log::{Found, Log, object};
 
-/// Records that wait to be written; whoever has more to say is refused.
-const QUEUE: usize = 4096;
+/// The longest name of a tool or resource that is written out.
+const LONGEST: usize = 512;
 
 /// Why a record could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// Too many wait.
-    #[error("records come faster than they can be written")]
-    Full,
     /// It cannot be written.
-    #[error("records cannot be written any more")]
-    Failed,
+    #[error("the record cannot be written")]
+    Unwritable,
+    /// It was written, and may not be there after the machine has stopped.
+    #[error("the record cannot be brought to the disk")]
+    Unsynced,
 }
 
-/// One line, and who waits for it.
-struct Line {
-    text: String,
-    written: Option<oneshot::Sender<bool>>,
+/// How much is kept, and in which portions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// A segment of so many bytes is full.
+    pub segment_bytes: u64,
+    /// All segments together; the oldest go first.
+    pub bytes: u64,
+    /// How long after its end a segment stays.
+    pub age: Duration,
+}
+
+/// How well a decision must be on record before its call goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Written: a crash of this process loses nothing.
+    Written,
+    /// On the disk: a crash of the machine loses nothing either.
+    Durable,
 }
 
 /// Writes records, in the order in which they were made.
 #[derive(Debug)]
 pub struct Recorder {
-    lines: Option<SyncSender<Line>>,
-    writer: Option<JoinHandle<()>>,
+    disk: Disk,
+    lines: Lines,
+    clock: Arc<dyn Clock>,
 }
 
 impl Recorder {
-    /// To a file, at its end, or to standard output.
+    /// Into segments in a folder, and as lines to a file or to standard output. With a signer it is
+    /// signed every second how far they go.
     ///
     /// # Errors
-    /// [`GatewayError::Record`].
-    pub fn open(path: Option<&Path>) -> Result<Self, GatewayError> {
-        let Some(path) = path else {
-            return Self::to(io::stdout());
-        };
-        let failed = |source| GatewayError::Record {
-            path: path.to_owned(),
+    /// [`GatewayError::Record`], [`GatewayError::Segments`].
+    pub fn open(
+        folder: &Path,
+        keep: Keep,
+        lines: Option<&Path>,
+        signer: Option<Arc<dyn Signer>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, GatewayError> {
+        let failed = |source| GatewayError::Segments {
+            path: folder.to_owned(),
             source,
         };
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        Self::to(file.map_err(failed)?)
+        let (log, found) = Log::open(folder, keep, clock.now()).map_err(failed)?;
+        let lines = Lines::open(lines).map_err(|source| GatewayError::Record {
+            path: lines
+                .unwrap_or_else(|| Path::new("standard output"))
+                .to_owned(),
+            source,
+        })?;
+        let disk = Disk::new(log, signer, Arc::clone(&clock)).map_err(failed)?;
+        let recorder = Self { disk, lines, clock };
+        recorder.begin(&found);
+        Ok(recorder)
     }
 
-    /// To anything that can be written to.
-    ///
-    /// # Errors
-    /// [`GatewayError::Record`] when the system has no thread for it.
-    pub fn to(out: impl Write + Send + 'static) -> Result<Self, GatewayError> {
-        let (lines, queue) = mpsc::sync_channel(QUEUE);
-        let writer = Builder::new()
-            .name("records".to_owned())
-            .spawn(move || write(&queue, out))
-            .map_err(|source| GatewayError::Record {
-                path: "a thread".into(),
-                source,
-            })?;
-        Ok(Self {
-            lines: Some(lines),
-            writer: Some(writer),
-        })
+    /// Says that another run begins, and what the last one left.
+    fn begin(&self, found: &Found) {
+        let mut body = self.event("started");
+        if let Some((bytes, aside)) = &found.torn {
+            tracing::warn!(
+                bytes, aside = %aside.display(),
+                "the last record was not written to its end; its {bytes} bytes are in {}", aside.display()
+            );
+            body.insert("torn_bytes".to_owned(), (*bytes).into());
+        }
+        if !found.damaged.is_empty() {
+            tracing::error!(
+                "the last segment of records is damaged at bytes {:?}; see `mcps events verify`",
+                found.damaged
+            );
+            body.insert("damaged_at".to_owned(), json!(found.damaged));
+        }
+        // Whoever cannot write is told so at the first call.
+        let _ = self.put(&body);
     }
 
-    /// Writes a decision and waits until that is done: nothing is forwarded without.
+    fn event(&self, event: &str) -> Map<String, Value> {
+        object(json!({"event": event, "at": self.clock.now().to_string()}))
+    }
+
+    fn put(&self, body: &Map<String, Value>) -> Result<u64, RecordError> {
+        let (seq, text) = self.disk.write(body)?;
+        self.lines.put(text);
+        Ok(seq)
+    }
+
+    /// Writes a decision; nothing is forwarded before that is done.
     ///
     /// # Errors
-    /// [`RecordError`], and the request must not go on.
+    /// [`RecordError`], and the request must not go on unless somebody has said that it may.
     pub async fn decision(
         &self,
         call: &Call,
         decided: Result<&Permit, &Denial>,
+        need: Need,
     ) -> Result<(), RecordError> {
         let mut record = described("decision", call);
         match decided {
@@ -102,87 +151,63 @@ impl Recorder {
         }
         let grounds = decided.map_or_else(|denial| &denial.grounds, |permit| &permit.grounds);
         record.extend(grounded(grounds));
-        let (written, done) = oneshot::channel();
-        self.put(record, Some(written))?;
-        match done.await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(RecordError::Failed),
+        let now = self.clock.now();
+        record.insert("decided_ms".to_owned(), now.since(call.at).into());
+        let seq = self.put(&record)?;
+        match need {
+            Need::Written => Ok(()),
+            Need::Durable => {
+                let synced = self.disk.synced(seq).await;
+                if synced.is_err() {
+                    // It was permitted, and does not go on.
+                    let code = Code::RecordUnavailable.id();
+                    self.outcome(call, &Outcome::Failed { code });
+                }
+                synced
+            }
         }
     }
 
-    /// Writes what came of a request that was forwarded.
-    pub fn outcome(&self, call: &Call, outcome: &Outcome, took_ms: i64) {
-        let mut record = Map::new();
-        record.insert("event".to_owned(), "outcome".into());
+    /// Writes what came of a request that was forwarded, before its caller has it.
+    pub fn outcome(&self, call: &Call, outcome: &Outcome) {
+        let mut record = self.event("outcome");
         record.insert("decision_id".to_owned(), call.decision_id.as_str().into());
+        let took_ms = self.clock.now().since(call.at);
         record.insert("took_ms".to_owned(), took_ms.into());
         outcome.describe(&mut record);
-        if let Err(error) = self.put(record, None) {
+        if let Err(error) = self.put(&record) {
             tracing::error!(decision_id = call.decision_id, error = %error, "an outcome is not on record: {error}");
         }
     }
 
-    fn put(
-        &self,
-        record: Map<String, Value>,
-        written: Option<oneshot::Sender<bool>>,
-    ) -> Result<(), RecordError> {
-        let text = format!("{}\n", Value::Object(record));
-        let lines = self.lines.as_ref().ok_or(RecordError::Failed)?;
-        lines
-            .try_send(Line { text, written })
-            .map_err(|error| match error {
-                TrySendError::Full(_) => RecordError::Full,
-                TrySendError::Disconnected(_) => RecordError::Failed,
-            })
+    /// Removes what is older than is kept.
+    pub fn prune(&self) {
+        self.disk.prune();
     }
 }
 
-/// What was put before it is written.
+/// That the end is the end: nothing was cut off behind it.
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.lines = None;
-        if let Some(writer) = self.writer.take() {
-            drop(writer.join());
-        }
-    }
-}
-
-/// Writes what there is in one go, and then tells whoever waited.
-fn write(lines: &Receiver<Line>, mut out: impl Write) {
-    while let Ok(first) = lines.recv() {
-        let mut batch = vec![first];
-        batch.extend(lines.try_iter().take(QUEUE));
-        let text: String = batch.iter().map(|line| line.text.as_str()).collect();
-        let wrote = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        if let Err(error) = &wrote {
-            tracing::error!(error = %error, "records cannot be written: {error}");
-        }
-        for line in batch {
-            if let Some(written) = line.written {
-                // Whoever waited may have left.
-                let _ = written.send(wrote.is_ok());
-            }
-        }
+        let _ = self.put(&self.event("stopped"));
     }
 }
 
 /// What came of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// An answer, of this hash; an error of the server's has a number.
-    Answered {
-        /// Of the answer as its caller has it.
-        hash: Digest,
-        /// The server's error, if it is one.
-        error: Option<i64>,
-    },
+    /// An answer.
+    Answered(Answer),
     /// The answer was kept back.
     Withheld {
         /// What the caller is told.
         code: &'static str,
         /// Why.
         reason: String,
+        /// What that rests on.
+        grounds: Box<Grounds>,
+        /// The answer.
+        answer: Option<Answer>,
     },
     /// There was none.
     Failed {
@@ -193,21 +218,57 @@ pub enum Outcome {
     Left,
 }
 
+/// An answer of a server's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Digest of it as its caller has it.
+    pub hash: Digest,
+    /// The number of the server's error, if it is one.
+    pub error: Option<i64>,
+    /// Whether it is an error, or the result of a tool that says that it failed.
+    pub failed: bool,
+    /// Its size.
+    pub bytes: u64,
+    /// What policies made of it.
+    pub grounds: Box<Grounds>,
+}
+
+impl Answer {
+    fn describe(&self, record: &mut Map<String, Value>) {
+        let mut put = |name: &str, value: Value| record.insert(name.to_owned(), value);
+        put("result_hash", self.hash.to_string().into());
+        put("bytes", self.bytes.into());
+        if let Some(error) = self.error {
+            put("error", error.into());
+        }
+        if self.failed {
+            put("is_error", true.into());
+        }
+        record.extend(grounded(&self.grounds));
+    }
+}
+
 impl Outcome {
     fn describe(&self, record: &mut Map<String, Value>) {
         let mut put = |name: &str, value: Value| record.insert(name.to_owned(), value);
         match self {
-            Self::Answered { hash, error } => {
+            Self::Answered(answer) => {
                 put("outcome", "answered".into());
-                put("result_hash", hash.to_string().into());
-                if let Some(error) = error {
-                    put("error", (*error).into());
-                }
+                answer.describe(record);
             }
-            Self::Withheld { code, reason } => {
+            Self::Withheld {
+                code,
+                reason,
+                grounds,
+                answer,
+            } => {
                 put("outcome", "withheld".into());
                 put("code", (*code).into());
                 put("reason", reason.as_str().into());
+                if let Some(answer) = answer {
+                    answer.describe(record);
+                }
+                record.extend(grounded(grounds));
             }
             Self::Failed { code } => {
                 put("outcome", "failed".into());
@@ -222,6 +283,12 @@ impl Outcome {
 
 fn grounded(grounds: &Grounds) -> Map<String, Value> {
     let mut record = Map::new();
+    if let Some(tenant) = &grounds.server_tenant {
+        record.insert("server_tenant".to_owned(), tenant.as_str().into());
+    }
+    if !grounds.class.is_empty() {
+        record.insert("class".to_owned(), json!(grounds.class));
+    }
     if let Some(policy) = grounds.policy {
         record.insert("policy".to_owned(), policy.to_string().into());
     }
@@ -264,16 +331,33 @@ fn described(event: &str, call: &Call) -> Map<String, Value> {
         "level": levels,
         "route": call.session.route,
         "session": call.session.session.as_deref().map(|session| Digest::of(session.as_bytes()).to_string()),
-        "method": call.method,
+        "method": written(&call.method),
         "server": call.target.server,
-        "name": call.target.name,
+        "name": call.target.name.as_deref().map(written),
         "via": call.via,
         "signed_hash": call.signed.map(|hash| hash.to_string()),
         "arguments_hash": arguments.map(|arguments| Digest::of(arguments.raw().as_bytes()).to_string()),
         "definition_hash": definition.and_then(|known| known.hash).map(|hash| hash.to_string()),
+        "definition": definition.map(|known| match known.pinned {
+            Pinned::Same => "pinned",
+            Pinned::Changed => "changed",
+            Pinned::Held(_) => "held",
+            Pinned::Unlisted => "unlisted",
+            Pinned::Unknown => "unknown",
+        }),
     });
-    match record {
-        Value::Object(record) => record,
-        _ => Map::new(),
-    }
+    object(record)
 }
+
+/// A name as it is written: one that is too long is cut, and told from others by its digest.
+fn written(name: &str) -> String {
+    if name.len() <= LONGEST {
+        return name.to_owned();
+    }
+    let end = name.floor_char_boundary(LONGEST);
+    let beginning = name.get(..end).unwrap_or_default();
+    format!("{beginning}…#{}", Digest::of(name.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,7 @@ use crate::judge::{Levels, PolicyJudge, Sets};
 use crate::pipeline::{Front, Gateway, Parts};
 use crate::record::Recorder;
 use crate::routes::{Maker, Routes};
+use crate::segment;
 use crate::tenants::Told;
 use crate::upstream::Means;
 
@@ -128,7 +129,13 @@ pub async fn run(
     let idle_s = config.session_idle_s.unwrap_or(IDLE_S);
     let idle_ms = i64::try_from(idle_s.saturating_mul(1000)).unwrap_or(i64::MAX);
     let record = options.record.as_deref().or(config.record.as_deref());
-    let recorder = Recorder::open(record)?;
+    let recorder = Recorder::open(
+        &home.path(segment::FOLDER),
+        config.segments.keep(),
+        record,
+        Some(identity.shared_signer()),
+        Arc::clone(&clock),
+    )?;
     let servers = config.server.len();
     let told = Told::new(trust.feed().cloned(), Arc::clone(&clock));
     let sets = Sets::load(&config, beside(&options.config), Arc::clone(&told))?;
@@ -321,6 +328,7 @@ impl Gateway {
             for route in self.routes.all() {
                 route.hub.sweep(idle_ms);
             }
+            self.recorder().prune();
         }
     }
 }

@@ -9,6 +9,7 @@ mod passing;
 mod policies;
 mod quarantine;
 mod recall;
+mod records;
 mod server;
 mod tenants;
 mod together;
@@ -41,14 +42,9 @@ impl Gate {
 
     async fn open_on(stage: Stage, config: &str) -> Self {
         let records = stage.world.dir().join("records");
-        Self::open_with(stage, config, &records).await
-    }
-
-    /// The same with records elsewhere.
-    async fn open_with(stage: Stage, config: &str, records: &Path) -> Self {
         let home = stage.world.enrol("gateway", "gateway", 2);
         fs::write(stage.world.dir().join("gateway.toml"), config).unwrap();
-        let (process, url) = Self::start(&stage, &home, records).await;
+        let (process, url) = Self::start(&stage, &home, &records).await;
         Self {
             stage,
             process,
@@ -98,11 +94,12 @@ impl Gate {
         self.process.says(said).await;
     }
 
-    /// All records there are.
+    /// All records of calls there are.
     fn records(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.stage.world.dir().join("records")).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
+        let records = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        records
+            .filter(|record: &Value| record["decision_id"].is_string())
             .collect()
     }
 

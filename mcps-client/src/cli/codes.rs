@@ -71,7 +71,7 @@ fn markdown() -> String {
          Why a call was refused, as far as the caller is told. The reason itself stays in the log of whoever refused, \
          under the decision id that the caller got. Over JSON-RPC a refusal is\n\n\
          ```json\n\
-         {\"code\": -33009, \"message\": \"Insufficient trust level\", \"data\": {\"code\": \"MCPS-009\", \"decision_id\": \"…\"}}\n\
+         {\"code\": -33009, \"message\": \"Insufficient trust level\", \"data\": {\"code\": \"MCPS-009\", \"advice\": \"Raise the passport's level …\", \"decision_id\": \"…\"}}\n\
          ```\n\n\
          001–015 are those of draft-sharif-mcps-secure-mcp-00, 016 and up are ours. \
          This page is generated: `mcps codes -o markdown > docs/codes.md`.\n\n\

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::{Id, Kind, Message, Outline, error_text, insert_first, is_oversize, remove};
 use crate::code::Code;
 use crate::fixture;
-use crate::json::{Document, Limits};
+use crate::json::{Document, Limits, Value};
 use crate::refusal::Refusal;
 
 fn parse(text: &str) -> Result<Message, Refusal> {
@@ -156,16 +156,21 @@ fn says_when_a_message_is_too_large() {
 }
 
 #[test]
-fn the_error_a_peer_is_given_holds_code_and_title_only() {
+fn the_error_a_peer_is_given_holds_code_title_and_advice_only() {
     let id = Outline::of(br#"{"id":"a\"b"}"#).id.unwrap();
     let text = error_text(Some(&id), Code::Replayed, "d-\"1", r#","retry_after":3"#);
     assert_eq!(
         text,
-        r#"{"jsonrpc":"2.0","id":"a\"b","error":{"code":-33005,"message":"Replay detected","data":{"code":"MCPS-005","decision_id":"d-\"1","retry_after":3}}}"#
+        r#"{"jsonrpc":"2.0","id":"a\"b","error":{"code":-33005,"message":"Replay detected","data":{"code":"MCPS-005","advice":"Sign every message anew; a nonce is good once","decision_id":"d-\"1","retry_after":3}}}"#
     );
     for code in Code::ALL {
         let message = parse(&error_text(None, code, "d", "")).unwrap();
         assert_eq!((message.kind(), message.id()), (Kind::Error, None));
+        let data = message.error().and_then(|error| error.get("data")).unwrap();
+        assert_eq!(
+            data.get("advice").and_then(Value::as_str).as_deref(),
+            Some(code.advice())
+        );
     }
 }
 

@@ -22,6 +22,20 @@ pub struct Tenant {
     /// Whether the default pack is in force beside them.
     #[serde(default = "yes")]
     pub default_policy: bool,
+    /// What becomes of calls that only look while no record can be written.
+    #[serde(default)]
+    pub unrecorded: Unrecorded,
+}
+
+/// What becomes of calls that only look while no record can be written. All others are refused then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unrecorded {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They go on; the log says so.
+    Allow,
 }
 
 const fn yes() -> bool {
@@ -36,6 +50,7 @@ impl Default for Tenant {
             discovery: None,
             policy: PolicyFrom::default(),
             default_policy: true,
+            unrecorded: Unrecorded::default(),
         }
     }
 }

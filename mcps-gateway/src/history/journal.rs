@@ -11,14 +11,12 @@ use std::time::Duration;
 use mcps_core::clock::{Clock, Timestamp};
 
 use super::{HistoryError, Key};
+use crate::frame::{self, Frame, HEAD, number};
 
 /// Beyond so many bytes since it was written anew, it is written anew.
 const ANEW_AFTER: u64 = 64 * 1024 * 1024;
 /// Histories that nothing was added to for so long are not kept.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Length, checksum of what follows, and checksum of these two: a length that is wrong must not look like
-/// a write that did not end.
-const HEAD: usize = 12;
 /// Key, time and length of one history.
 const ENTRY: usize = 32 + 8 + 4;
 
@@ -120,12 +118,8 @@ fn record<'a>(entries: impl Iterator<Item = (&'a Key, Timestamp, &'a [u8])>) -> 
         body.extend_from_slice(&len.to_le_bytes());
         body.extend_from_slice(bytes);
     }
-    let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
     let mut record = Vec::with_capacity(HEAD + body.len());
-    record.extend_from_slice(&len.to_le_bytes());
-    record.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-    record.extend_from_slice(&crc32fast::hash(&record).to_le_bytes());
-    record.extend_from_slice(&body);
+    frame::put(&body, &mut record);
     record
 }
 
@@ -147,21 +141,15 @@ fn anew(path: &Path, kept: &Kept, now: Timestamp) -> io::Result<File> {
 fn read(bytes: &[u8]) -> (Kept, bool) {
     let mut kept = Kept::new();
     let mut rest = bytes;
-    while let Some((head, after)) = rest.split_at_checked(HEAD) {
-        let (says, of_head) = head.split_at(HEAD - 4);
-        if crc32fast::hash(says) != number(of_head) {
-            return (kept, true);
-        }
-        let (len, sum) = says.split_at(4);
-        let len = usize::try_from(number(len)).unwrap_or(usize::MAX);
-        let Some((body, after)) = after.split_at_checked(len) else {
+    while !rest.is_empty() {
+        match frame::first(rest) {
+            Frame::Sound(body) if take(body, &mut kept) => {
+                rest = rest.get(HEAD + body.len()..).unwrap_or_default();
+            }
             // The last write did not end.
-            return (kept, false);
-        };
-        if crc32fast::hash(body) != number(sum) || !take(body, &mut kept) {
-            return (kept, true);
+            Frame::Unfinished => return (kept, false),
+            Frame::Sound(_) | Frame::Changed | Frame::Unreadable => return (kept, true),
         }
-        rest = after;
     }
     (kept, false)
 }
@@ -185,10 +173,6 @@ fn take(mut body: &[u8], kept: &mut Kept) -> bool {
         body = after;
     }
     true
-}
-
-fn number(bytes: &[u8]) -> u32 {
-    bytes.try_into().map_or(0, u32::from_le_bytes)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use mcps_core::clock::{Clock, ManualClock, Timestamp};
 use mcps_core::message::Message;
 
 use super::{Histories, Journal};
-use crate::call::{Call, Caller, SessionKey, Target};
+use crate::call::sample::call;
 use crate::policy::{
     Action, Classes, Definition, Levels, Policies, Principal, Question, ResultView, Sources,
     ToolFacts,
@@ -116,33 +116,6 @@ impl Stand {
             decision.is_allowed()
         });
         decided.unwrap()
-    }
-}
-
-fn call(session: &str, arguments: &str) -> Call {
-    let text = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{arguments}}}}}"#
-    );
-    Call {
-        decision_id: String::new(),
-        caller: Caller {
-            tenant: "acme".to_owned(),
-            principal: None,
-            trust: None,
-        },
-        session: SessionKey {
-            tenant: "acme".to_owned(),
-            principal: Some(("a".to_owned(), "ta".to_owned())),
-            session: Some(session.to_owned()),
-            route: "files".to_owned(),
-        },
-        at: Timestamp::from_millis(0),
-        method: "tools/call".to_owned(),
-        target: Target::default(),
-        message: Message::parse(text).unwrap(),
-        definition: None,
-        signed: None,
-        via: None,
     }
 }
 

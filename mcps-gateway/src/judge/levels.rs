@@ -7,7 +7,7 @@ use mcps_core::code::Code;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
 
-use super::{Denial, Judge, Listed, Permit, Sets};
+use super::{Denial, Grounds, Judge, Listed, Permit, Sets};
 use crate::call::{Call, Caller, Target};
 use crate::config::Config;
 
@@ -54,6 +54,15 @@ impl Levels {
         need
     }
 
+    /// The level that a target asks for; the highest where nobody can say.
+    #[must_use]
+    pub fn demanded(&self, caller: &Caller, target: &Target) -> TrustLevel {
+        let set = self.sets.load().of(&caller.tenant, caller.level());
+        set.map_or(TrustLevel::L4, |set| {
+            self.need(&caller.tenant, target, set.min_level).0
+        })
+    }
+
     /// Whether a caller has the level that a target asks for.
     ///
     /// # Errors
@@ -95,8 +104,8 @@ impl Judge for Levels {
         self.require(caller, &target).is_ok()
     }
 
-    fn answered(&self, _: &Call, _: &Message) -> Result<(), Denial> {
-        Ok(())
+    fn answered(&self, _: &Call, _: &Message) -> Result<Box<Grounds>, Denial> {
+        Ok(Box::default())
     }
 }
 

@@ -67,8 +67,11 @@ impl PolicyJudge {
         })
     }
 
-    fn grounds(set: &Set, decision: &Decision) -> Box<Grounds> {
+    fn grounds(set: &Set, subject: &Subject<'_>, decision: &Decision) -> Box<Grounds> {
+        let foreign = subject.server_tenant != subject.caller.tenant;
         Box::new(Grounds {
+            class: subject.class.iter().collect(),
+            server_tenant: foreign.then(|| subject.server_tenant.to_owned()),
             policy: Some(set.digest),
             rules: decision.because.iter().map(|it| it.rule.clone()).collect(),
             facts: decision.facts.clone(),
@@ -95,7 +98,7 @@ impl Judge for PolicyJudge {
                 ));
             }
         };
-        let grounds = Self::grounds(&set, &decision);
+        let grounds = Self::grounds(&set, &subject, &decision);
         warn(call, &decision.then, &decision.fired);
         if let Some(error) = &decision.error {
             tracing::error!(
@@ -138,7 +141,7 @@ impl Judge for PolicyJudge {
         decision.is_ok_and(|decision| decision.is_allowed())
     }
 
-    fn answered(&self, call: &Call, answer: &Message) -> Result<(), Denial> {
+    fn answered(&self, call: &Call, answer: &Message) -> Result<Box<Grounds>, Denial> {
         let (config, sets) = (self.config.load(), self.sets.load());
         let set = sets.of(&call.caller.tenant, call.caller.level())?;
         let shown = Shown::of(call);
@@ -162,19 +165,21 @@ impl Judge for PolicyJudge {
             .map_err(|error| Denial::new(Code::RecordUnavailable, "history", error.to_string()))?;
         let fired: Vec<String> = release.because.iter().map(|it| it.rule.clone()).collect();
         warn(call, &release.then, &fired);
+        let grounds = Box::new(Grounds {
+            policy: Some(set.digest),
+            rules: fired,
+            facts: release.facts,
+            observed: release.observed,
+            ..Grounds::default()
+        });
         if release.allowed {
-            return Ok(());
+            return Ok(grounds);
         }
         let because = release.because.first();
         let rule = because.map_or("default", |because| because.rule.as_str());
         let reason = because.map_or("", |because| because.reason.as_str());
         Err(Denial {
-            grounds: Box::new(Grounds {
-                policy: Some(set.digest),
-                rules: fired,
-                facts: release.facts,
-                ..Grounds::default()
-            }),
+            grounds,
             ..Denial::new(Code::Denied, rule, reason.to_owned())
         })
     }
@@ -264,6 +269,13 @@ fn server_tenant<'a>(config: &'a Config, server: &str, caller: &'a str) -> &'a s
     let known = config.server.iter().find(|known| known.name == server);
     let own = known.and_then(|known| known.tenant.as_deref());
     own.unwrap_or(caller)
+}
+
+/// What the operator says that the subject of a call does.
+pub(crate) fn class_of(config: &Config, call: &Call) -> Classes {
+    let server = call.target.server.as_deref().unwrap_or_default();
+    let name = call.target.name.as_deref().unwrap_or_default();
+    class(config, server, name, Action::from_method(&call.method))
 }
 
 fn class(config: &Config, server: &str, name: &str, action: Action<'_>) -> Classes {

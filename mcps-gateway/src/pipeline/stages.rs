@@ -12,12 +12,13 @@ use mcps_transport::http::server::{Post, Reply};
 
 use super::Gateway;
 use super::target::target;
+use super::weight::Weight;
 use crate::call::{Call, Caller, Definition, Pinned, Principal, SessionKey, Target};
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
 use crate::quarantine::Reason;
-use crate::record::RecordError;
+use crate::record::Need;
 use crate::routes::Route;
 
 /// A request whose caller is known and belongs to a tenant that may reach the server.
@@ -75,7 +76,7 @@ impl Gateway {
 
     /// Whose a request is: of the tenant that the passport names, or of the one whose callers need
     /// not say who they are.
-    pub(super) fn authenticate(
+    pub(super) async fn authenticate(
         &self,
         route: &Route,
         admitted: Admitted,
@@ -103,7 +104,9 @@ impl Gateway {
             principal: peer.as_ref().map(Principal::of),
             trust: admitted.trust(),
         };
-        match known.filter(admits) {
+        let found = known.filter(admits);
+        drop(config);
+        match found {
             Some(tenant) => Ok(Identified {
                 caller: caller(tenant),
                 admitted,
@@ -126,8 +129,14 @@ impl Gateway {
                 };
                 let caller = caller(tenant.unwrap_or_default());
                 let denial = Denial::new(code, "tenant", reason);
-                let decision_id = self.refused(&caller, route, &denial);
-                Err(route.hub.deny(admitted, code, &decision_id))
+                if !peer.is_some_and(|peer| peer.recognised) {
+                    // What anybody can send is not to fill the record.
+                    let decision_id = self.refused(&caller, route, &denial);
+                    return Err(route.hub.deny(admitted, code, &decision_id));
+                }
+                let call = self.call(route, &admitted, caller);
+                self.put(&call, &denial).await;
+                Err(route.hub.deny(admitted, code, &call.decision_id))
             }
         }
     }
@@ -281,21 +290,24 @@ impl Gateway {
                 call: None,
             });
         };
-        match self.recorder().decision(&call, Ok(&permit)).await {
-            Ok(()) => Ok(Cleared {
-                entered,
-                caller: call.caller.clone(),
-                call: Some(Arc::new(call)),
-            }),
-            Err(error) => {
-                let code = match error {
-                    RecordError::Full => Code::RateLimited,
-                    RecordError::Failed => Code::RecordUnavailable,
-                };
-                tracing::error!(decision_id = call.decision_id, error = %error, "refused with {}: {error}", code.id());
-                Err(route.hub.deny_entered(entered, code, &call.decision_id))
+        let weight = Weight::of(&self.parts.config.load(), &self.parts.levels, &call);
+        let need = weight.need();
+        if let Err(error) = self.recorder().decision(&call, Ok(&permit), need).await {
+            let (id, code) = (&call.decision_id, Code::RecordUnavailable);
+            if !weight.is_optional() {
+                tracing::error!(
+                    decision_id = id, code = code.id(), error = %error,
+                    "refused with {}: {error}; {}", code.id(), code.advice()
+                );
+                return Err(route.hub.deny_entered(entered, code, id));
             }
+            tracing::error!(decision_id = id, error = %error, "goes on though {error}");
         }
+        Ok(Cleared {
+            entered,
+            caller: call.caller.clone(),
+            call: Some(Arc::new(call)),
+        })
     }
 
     /// Forwards it and answers with what comes back, as far as that may be told.
@@ -442,7 +454,11 @@ impl Gateway {
             denial.reason,
             code.advice()
         );
-        if let Err(error) = self.recorder().decision(call, Err(denial)).await {
+        if let Err(error) = self
+            .recorder()
+            .decision(call, Err(denial), Need::Written)
+            .await
+        {
             tracing::error!(decision_id = call.decision_id, error = %error, "a refusal is not on record: {error}");
         }
     }

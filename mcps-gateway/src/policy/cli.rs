@@ -5,6 +5,7 @@
 mod cases;
 mod check;
 mod explain;
+mod segments;
 mod simulate;
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ pub enum PolicyCommand {
         /// The set.
         #[command(flatten)]
         set: SetArgs,
-        /// Recorded calls, one JSON object a line; `-` is standard input.
+        /// Recorded calls: a gateway's home, or JSON objects, one a line; `-` is standard input.
         #[arg(long, value_name = "FILE")]
         events: PathBuf,
         /// The decision's id. Without it the last call is explained.
@@ -81,7 +82,7 @@ pub enum PolicyCommand {
         /// The new set.
         #[command(flatten)]
         set: SetArgs,
-        /// Recorded calls, one JSON object a line; `-` is standard input.
+        /// Recorded calls: a gateway's home, or JSON objects, one a line; `-` is standard input.
         #[arg(long, value_name = "FILE")]
         events: PathBuf,
         /// A file of the set to compare with. Without any, the recorded verdicts are compared with.
@@ -117,6 +118,8 @@ enum Failure {
         line: usize,
         reason: String,
     },
+    #[error("{0}: some records cannot be read; see `mcps events verify`")]
+    Damaged(String),
     #[error("there is no record {0}; look at the ids in the file")]
     NoRecord(String),
     #[error("cannot write: {0}")]
@@ -128,7 +131,7 @@ enum Failure {
 impl Failure {
     const fn code(&self) -> u8 {
         match self {
-            Self::Policies(_) => FAILED,
+            Self::Policies(_) | Self::Damaged(_) => FAILED,
             Self::NoRecord(_) => NOT_FOUND,
             Self::File { .. } | Self::Input { .. } | Self::Write(_) | Self::Json(_) => USAGE,
         }
@@ -204,6 +207,17 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 fn records(path: &Path) -> Result<Vec<Recorded>, Failure> {
+    if path.is_dir() {
+        let path_text = path.display().to_string();
+        let (calls, damaged) = segments::read(path).map_err(|source| Failure::File {
+            path: path_text.clone(),
+            source,
+        })?;
+        return match damaged {
+            true => Err(Failure::Damaged(path_text)),
+            false => Ok(calls),
+        };
+    }
     let text = read(path)?;
     let lines = text
         .lines()

@@ -8,7 +8,7 @@ use super::server::Server;
 use super::{Gate, over_http};
 use crate::listen::caller::messages;
 use crate::listen::modern;
-use crate::wire::{INITIALIZE, Stage, code_of};
+use crate::wire::{INITIALIZE, code_of};
 
 const OPEN: &str = "[tenant.default]\nanonymous = true\n";
 const CLOSED: &str = "[tenant.default]\n";
@@ -203,17 +203,6 @@ async fn a_configuration_that_is_wrong_leaves_the_last_one_in_force() {
     })
     .await;
     assert_eq!(refused, Code::TrustTooLow);
-}
-
-#[tokio::test]
-async fn nothing_is_forwarded_whose_decision_cannot_be_put_on_record() {
-    let server = Server::with(&["look"]).await;
-    let config = format!("{CLOSED}{}", over_http("files", &server));
-    let full = std::path::Path::new("/dev/full");
-    let gate = Gate::open_with(Stage::set(), &config, full).await;
-    let (_, code) = gate.caller("files").refused(INITIALIZE).await;
-    assert_eq!(code, Some(Code::RecordUnavailable));
-    assert!(server.is_untouched());
 }
 
 #[tokio::test]

@@ -89,8 +89,8 @@ fn caused(code: Code) -> Caused {
             "a_path_that_no_server_is_registered_at_is_refused_by_its_code",
         ),
         Code::RecordUnavailable => By(
-            "gateway/passing.rs",
-            "nothing_is_forwarded_whose_decision_cannot_be_put_on_record",
+            "gateway/records.rs",
+            "while_no_record_can_be_written_nothing_goes_on_and_then_it_does",
         ),
     }
 }

@@ -128,6 +128,20 @@ impl Caller {
         texts
     }
 
+    /// Posts a request to somebody who may be gone; `None` when nothing came back.
+    pub(crate) async fn try_ask(&self, text: &str) -> Option<()> {
+        let message = Message::parse(text).unwrap();
+        let (text, _) = self.link.seal_post(message, self.ath()).unwrap();
+        let mut request = self.http.post(&self.url).body(text);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream");
+        request.send().await.ok()?.bytes().await.ok().map(drop)
+    }
+
     /// Posts a request that is refused: status and code of the signed refusal.
     pub(crate) async fn refused(&self, text: &str) -> (StatusCode, Option<Code>) {
         let (response, mut body) = self.tell(text).await;

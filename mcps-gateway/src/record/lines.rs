@@ -1,0 +1,69 @@
+//! Records as lines for whoever gathers them: what was written, in its order, and never waited for.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::thread::{Builder, JoinHandle};
+
+/// Lines that wait to be written. What comes beyond is left out; it is in the segments.
+const QUEUE: usize = 4096;
+
+/// Writes lines to a file or to standard output.
+#[derive(Debug)]
+pub(super) struct Lines {
+    lines: Option<SyncSender<String>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Lines {
+    /// To a file, at its end, or to standard output.
+    pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
+        match path {
+            None => Self::to(io::stdout()),
+            Some(path) => Self::to(OpenOptions::new().create(true).append(true).open(path)?),
+        }
+    }
+
+    fn to(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (lines, queue) = mpsc::sync_channel(QUEUE);
+        let writer = Builder::new()
+            .name("lines".to_owned())
+            .spawn(move || write(&queue, out))?;
+        Ok(Self {
+            lines: Some(lines),
+            writer: Some(writer),
+        })
+    }
+
+    pub(super) fn put(&self, line: String) {
+        let sent = self.lines.as_ref().map(|lines| lines.try_send(line));
+        if let Some(Err(TrySendError::Full(_))) = sent {
+            tracing::error!("records come faster than their lines can be written; one is left out");
+        }
+    }
+}
+
+/// What was put before it is written.
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.lines = None;
+        if let Some(writer) = self.writer.take() {
+            drop(writer.join());
+        }
+    }
+}
+
+fn write(lines: &Receiver<String>, mut out: impl Write) {
+    while let Ok(first) = lines.recv() {
+        let mut text = first + "\n";
+        for line in lines.try_iter().take(QUEUE) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let wrote = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if let Err(error) = wrote {
+            tracing::error!(error = %error, "lines of records cannot be written; the records themselves are in the segments: {error}");
+        }
+    }
+}
