@@ -18,6 +18,7 @@ mod order;
 mod output;
 mod page;
 mod passport;
+mod policy;
 mod reason;
 mod secret_file;
 mod server;
