@@ -22,6 +22,7 @@ use serde_json::Value;
 
 use crate::listen::caller::Caller;
 use crate::wire::{Process, Stage, eventually};
+use crate::world::run;
 
 use server::Server;
 
@@ -94,10 +95,12 @@ impl Gate {
         self.process.says(said).await;
     }
 
-    /// All records of calls there are.
+    /// All records of calls there are: those of its segments, which are written before it answers.
     fn records(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.stage.world.dir().join("records")).unwrap();
-        let records = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let mut tail = self.stage.world.mcps(&self.home);
+        tail.args(["events", "tail", "-n", "100000", "-o", "json"]);
+        let told = run(&mut tail).succeeded();
+        let records = told.lines().map(|line| serde_json::from_str(line).unwrap());
         records
             .filter(|record: &Value| record["decision_id"].is_string())
             .collect()
