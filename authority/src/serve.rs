@@ -1,5 +1,6 @@
 //! Starting, running and stopping.
 
+use std::convert::Infallible;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +38,8 @@ use crate::trail;
 
 /// How long requests under way may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(15);
+/// How often connections to the database that have been closed are opened again.
+const OPENED_EVERY: Duration = Duration::from_secs(10);
 
 /// How many may wait to be connected, as when all followers come back at once. The system may allow less.
 const BACKLOG: u32 = 8192;
@@ -129,6 +132,7 @@ pub async fn serve(
         let (keys, clock) = (Arc::clone(&keys), Arc::clone(&clock));
         trail::tend(db.clone(), keys, clock, config.keep_events)
     };
+    let opened = keep_open(db.clone());
     let public = config.public_url.clone();
     let public = public.unwrap_or_else(|| format!("{scheme}://{addr}"));
     let levels = {
@@ -162,6 +166,7 @@ pub async fn serve(
             never = tended => match never {},
             never = levels => match never {},
             () = authority.keep_superseding() => {}
+            never = opened => match never {},
             // An error means that the handle is gone, which is the same.
             _ = stopping.wait_for(|stop| *stop) => {}
         }
@@ -405,4 +410,18 @@ fn touch_private(file: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(file)
         .map(|_| ())
+}
+
+/// Keeps all connections to the database open, so that a burst does not begin with opening them. Not at
+/// once: a start is not to wait for it, nor to be slowed down by it.
+async fn keep_open(db: Db) -> Infallible {
+    loop {
+        tokio::time::sleep(OPENED_EVERY).await;
+        if let Err(error) = db.open_all().await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "not all connections to the database are open"
+            );
+        }
+    }
 }

@@ -72,6 +72,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TRIED_AFTER: Duration = Duration::from_secs(1);
 /// Statements that a connection to PostgreSQL keeps prepared.
 const STATEMENTS: usize = 400;
+/// Connections to PostgreSQL.
+const CONNECTIONS: u32 = 16;
 /// Connections to PostgreSQL for what may be lost.
 const LIGHT: u32 = 4;
 
@@ -243,7 +245,7 @@ impl Db {
             .statement_cache_capacity(STATEMENTS);
         let light = options.clone().options([("synchronous_commit", "off")]);
         let light = postgres_pool(LIGHT).connect_lazy_with(light);
-        let pool = postgres_pool(16).connect_with(options).await?;
+        let pool = postgres_pool(CONNECTIONS).connect_with(options).await?;
         Ok(Self::over(Pool::Postgres(pool), Pool::Postgres(light)))
     }
 
@@ -253,16 +255,16 @@ impl Db {
     /// # Errors
     /// Whatever the database or the network says.
     pub async fn apart(&self) -> Result<Self, sqlx::Error> {
-        const CONNECTIONS: u32 = 3;
+        const FEW: u32 = 3;
         let pool = match &self.pool {
             Pool::Postgres(pool) => {
-                let options = postgres_pool(CONNECTIONS);
+                let options = postgres_pool(FEW);
                 let connect = pool.connect_options();
                 Pool::Postgres(options.connect_with((*connect).clone()).await?)
             }
             Pool::Sqlite(pool) => {
                 let options = SqlitePoolOptions::new()
-                    .max_connections(CONNECTIONS)
+                    .max_connections(FEW)
                     .acquire_timeout(PATIENCE);
                 let connect = pool.connect_options();
                 Pool::Sqlite(options.connect_with((*connect).clone()).await?)
@@ -311,6 +313,22 @@ impl Db {
     pub fn connections(&self) -> (u32, i64) {
         let (open, idle) = on!(self, pool => (pool.size(), pool.num_idle()));
         (open, i64::try_from(idle).unwrap_or(i64::MAX))
+    }
+
+    /// Opens the connections that are not open, one after the other. Who has to open one first waits for
+    /// it, and when thousands ask at the same moment that is seconds.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_all(&self) -> Result<(), sqlx::Error> {
+        let Pool::Postgres(pool) = &self.pool else {
+            return Ok(());
+        };
+        let mut held = Vec::new();
+        while pool.size() < CONNECTIONS {
+            held.push(pool.acquire().await?);
+        }
+        Ok(())
     }
 
     /// Closes every connection after its present work.

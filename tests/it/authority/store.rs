@@ -215,6 +215,15 @@ async fn founds_once_and_migrates_again_without_harm() {
 }
 
 #[tokio::test]
+async fn connections_can_be_opened_before_they_are_needed() {
+    let (db, _folder) = Engine::Postgres.fresh_store().await;
+    db.open_all().await.unwrap();
+    assert_eq!(db.connections().0, 16);
+    db.open_all().await.unwrap();
+    assert_eq!(db.connections().0, 16);
+}
+
+#[tokio::test]
 async fn open_challenges_are_bounded_and_lapsed_ones_make_room() {
     for engine in Engine::BOTH {
         let (db, _folder) = engine.fresh_store().await;
