@@ -55,6 +55,10 @@ async fn settle() {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "each of them is awaited or hung up on"
+)]
 fn ask(gather: &Gather<Doubling>, n: usize) -> tokio::task::JoinHandle<Result<usize, Error>> {
     let gather = gather.clone();
     tokio::spawn(async move { gather.ask(n).await })
