@@ -253,6 +253,10 @@ pub(super) async fn show(
     Asked(asked): Asked<PolicyQuery>,
     State(authority): State<Shared>,
 ) -> Result<impl IntoResponse, Error> {
+    if asked.version.is_some_and(|version| version < 1) {
+        let (member, why) = ("version", "must be 1 or more");
+        return Err(Error::Invalid { member, why });
+    }
     let found = authority.db().policy(&tenant, asked.version).await?;
     let (version, document) = found.ok_or(Error::PolicyNotFound)?;
     let etag = format!("\"{}\"", version.version);
@@ -283,6 +287,10 @@ pub(super) async fn versions(
 ) -> Result<Json<PolicyVersions>, Error> {
     let limit = page::rows(asked.limit)?;
     let before = asked.before.unwrap_or(i64::MAX);
+    if before < 1 {
+        let (member, why) = ("before", "must be the number of a version: 1 or more");
+        return Err(Error::Invalid { member, why });
+    }
     let found = authority
         .db()
         .policy_versions(&tenant, before, limit)
