@@ -74,6 +74,8 @@ const TRIED_AFTER: Duration = Duration::from_secs(1);
 const STATEMENTS: usize = 400;
 /// Connections to PostgreSQL.
 const CONNECTIONS: u32 = 16;
+/// How long one more connection may take to open that nobody waits for.
+const OPENING: Duration = Duration::from_millis(500);
 /// Connections to PostgreSQL for what may be lost.
 const LIGHT: u32 = 4;
 
@@ -316,17 +318,19 @@ impl Db {
     }
 
     /// Opens the connections that are not open, one after the other. Who has to open one first waits for
-    /// it, and when thousands ask at the same moment that is seconds.
+    /// it, and when thousands ask at the same moment that is seconds. Those that are idle are held meanwhile,
+    /// so it gives up soon where the database has no more.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer at once.
     pub async fn open_all(&self) -> Result<(), sqlx::Error> {
         let Pool::Postgres(pool) = &self.pool else {
             return Ok(());
         };
         let mut held = Vec::new();
         while pool.size() < CONNECTIONS {
-            held.push(pool.acquire().await?);
+            let opened = tokio::time::timeout(OPENING, pool.acquire()).await;
+            held.push(opened.map_err(|_| sqlx::Error::PoolTimedOut)??);
         }
         Ok(())
     }

@@ -139,6 +139,16 @@ impl Catalogue {
         Some(known.unwrap_or_else(|| self.absent(server, tool, Pinned::Unlisted)))
     }
 
+    /// What is known of a tool whose server does not say what it lists: what is held stays held.
+    #[must_use]
+    pub fn unheard(&self, server: &str, tool: &str) -> Definition {
+        let shelves = self.shelves();
+        let known = shelves.get(server).and_then(|shelf| shelf.tools.get(tool));
+        let held = known.map(Known::definition);
+        let held = held.filter(|known| known.pinned.held().is_some());
+        held.unwrap_or_else(|| self.absent(server, tool, Pinned::Unknown))
+    }
+
     /// The definition of what is not listed, which an operator may have blocked all the same.
     fn absent(&self, server: &str, tool: &str, pinned: Pinned) -> Definition {
         let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ use mcps_transport::http::server::{Post, Reply};
 use super::Gateway;
 use super::target::target;
 use super::weight::Weight;
-use crate::call::{Call, Caller, Definition, Pinned, Principal, SessionKey, Target};
+use crate::call::{Call, Caller, Pinned, Principal, SessionKey, Target};
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
@@ -232,11 +232,7 @@ impl Gateway {
             self.catalogue().inquire(&server, &inquiry).await;
             definition = self.catalogue().definition(&server, &tool);
         }
-        let definition = definition.unwrap_or(Definition {
-            pinned: Pinned::Unknown,
-            text: None,
-            hash: None,
-        });
+        let definition = definition.unwrap_or_else(|| self.catalogue().unheard(&server, &tool));
         let pinned = definition.pinned;
         seated.call.definition = Some(definition);
         let denial = match pinned {
