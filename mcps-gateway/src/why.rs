@@ -22,8 +22,8 @@ use crate::call::{Caller, Principal, Target};
 use crate::config::{Config, SEPARATOR};
 use crate::error::GatewayError;
 use crate::judge::{Denial, Levels, Listed, Sets, weigh};
-use crate::policy::{Action, Decision, Verdict};
-use crate::quarantine::{Store, cli::Output, owner};
+use crate::policy::{Action, Decision, Verdict, cli::Output};
+use crate::quarantine::{Store, owner};
 use crate::tenants::Told;
 
 /// Say why an agent is not shown a tool, or may not call it.

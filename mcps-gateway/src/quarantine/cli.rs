@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use mcps_client::exit::Exit;
 use mcps_client::home::Home;
 use mcps_client::terminal::printable;
@@ -13,6 +13,7 @@ use mcps_core::tool::diff;
 use serde_json::{Value, json};
 
 use super::{Order, OrderError, Reason, State, Store, Verb, of_owner, owner};
+use crate::policy::cli::Output;
 
 /// Changes of one definition that are told one by one.
 const MAX_CHANGES: usize = 200;
@@ -26,16 +27,6 @@ pub struct QuarantineArgs {
     /// How to print.
     #[arg(short, long, value_enum, default_value_t, global = true)]
     pub output: Output,
-}
-
-/// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people.
-    #[default]
-    Table,
-    /// For scripts.
-    Json,
 }
 
 /// What to do.
