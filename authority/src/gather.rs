@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::timeout;
 
 use crate::error::Error;
 
@@ -22,6 +22,8 @@ const MOST: usize = 16;
 const AT_ONCE: usize = 2;
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many wait at most: who comes then would not have its turn in time.
+const MOST_WAITING: usize = 4096;
 
 /// What became of one of several.
 #[derive(Debug)]
@@ -56,23 +58,40 @@ pub trait Job: Clone + Debug + Send + Sync + 'static {
 
 #[derive(Debug)]
 struct Waiting<J: Job> {
+    number: u64,
     request: J::Request,
     tell: oneshot::Sender<J::Answer>,
-    since: Instant,
-}
-
-impl<J: Job> Waiting<J> {
-    /// Whether nobody waits for it any more, or has waited too long.
-    fn is_over(&self) -> bool {
-        self.tell.is_closed() || self.since.elapsed() > PATIENCE
-    }
 }
 
 #[derive(Debug)]
 struct Queue<J: Job> {
     waiting: VecDeque<Waiting<J>>,
+    entered: u64,
     at_work: usize,
     tasks: JoinSet<()>,
+}
+
+impl<J: Job> Queue<J> {
+    /// Its number and where its answer will be; `None` where too many wait already.
+    fn enter(&mut self, request: J::Request) -> Option<(u64, oneshot::Receiver<J::Answer>)> {
+        if self.waiting.len() >= MOST_WAITING {
+            return None;
+        }
+        self.entered += 1;
+        let (tell, answer) = oneshot::channel();
+        self.waiting.push_back(Waiting {
+            number: self.entered,
+            request,
+            tell,
+        });
+        Some((self.entered, answer))
+    }
+
+    /// Whether it was still waiting, so that nothing was begun for it and nothing will be.
+    fn leave(&mut self, number: u64) -> bool {
+        let at = self.waiting.iter().position(|one| one.number == number);
+        at.and_then(|at| self.waiting.remove(at)).is_some()
+    }
 }
 
 /// Gathers the requests of one kind. Clones share one queue.
@@ -87,6 +106,7 @@ impl<J: Job> Gather<J> {
     pub fn new(job: J) -> Self {
         let queue = Queue {
             waiting: VecDeque::new(),
+            entered: 0,
             at_work: 0,
             tasks: JoinSet::new(),
         };
@@ -99,17 +119,20 @@ impl<J: Job> Gather<J> {
     /// What comes of the request. What is read for it is read after it was asked for.
     ///
     /// # Errors
-    /// [`Error::Busy`] when its turn has not come within five seconds; then nothing was done.
+    /// [`Error::Busy`] when its turn has not come within five seconds or thousands wait already; then
+    /// nothing was done.
     pub async fn ask(&self, request: J::Request) -> Result<J::Answer, Error> {
-        let (tell, answer) = oneshot::channel();
-        self.queue().waiting.push_back(Waiting {
-            request,
-            tell,
-            since: Instant::now(),
-        });
+        let (number, mut answer) = self.queue().enter(request).ok_or(Error::Busy)?;
         if let Some(shift) = Shift::begin(self) {
             // A task of its own: whoever asked first may hang up, and the others are in it too.
             self.spawn(shift.work());
+        }
+        if let Ok(answer) = timeout(PATIENCE, &mut answer).await {
+            return answer.map_err(|_| Error::Busy);
+        }
+        // By its own clock: those at work may be waiting for a database that says nothing at all.
+        if self.queue().leave(number) {
+            return Err(Error::Busy);
         }
         answer.await.map_err(|_| Error::Busy)
     }
@@ -153,7 +176,7 @@ impl<J: Job> Shift<J> {
     /// The next that do not get into each other's way; `None` ends the shift.
     fn next(&mut self) -> Option<Vec<Waiting<J>>> {
         let mut queue = self.gather.queue();
-        queue.waiting.retain(|one| !one.is_over());
+        queue.waiting.retain(|one| !one.tell.is_closed());
         let mut lot: Vec<Waiting<J>> = Vec::new();
         while let Some(next) = queue.waiting.front()
             && lot.len() < MOST

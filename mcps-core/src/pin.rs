@@ -270,6 +270,12 @@ impl PinStore {
 }
 
 impl Pin {
+    /// Whether it is about this definition: the one that is held to, or the change from it.
+    #[must_use]
+    pub fn refers_to(&self, hash: &Digest) -> bool {
+        self.hash == *hash || self.change.is_some_and(|change| change.hash == *hash)
+    }
+
     fn look(&mut self, hash: &Digest, now: Timestamp) -> Result<Seen, Refusal> {
         if self.hash != *hash {
             let since = self.change.map_or(now, |change| change.since);

@@ -20,26 +20,36 @@ use mcps_core::tool;
 
 use crate::call::{Definition, Pinned};
 use crate::config::Config;
-use crate::quarantine::{Reason, Stamp, Store, Tool};
+use crate::quarantine::{Holds, Reason, Stamp, Store, Tool};
 
 /// How long a server that says again and again that its tools have changed is not asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long one that did not say what it has is left alone by those who look for tools of any server.
 const REST: Duration = Duration::from_secs(5);
 
+/// Tools of one server.
+const MAX_TOOLS: usize = 10_000;
+
 /// The tools of all servers.
 #[derive(Debug)]
 pub struct Catalogue {
     store: Store,
-    /// How its files were when they were last read.
-    stamp: Mutex<Stamp>,
-    /// What an operator has blocked, whether it is listed or not; absent where that cannot be read.
-    blocked: Mutex<Option<HashSet<(String, String)>>>,
+    /// What is held, whether it is listed or not. Who has the shelves does not wait for it.
+    held: Mutex<Held>,
     config: Arc<ArcSwap<Config>>,
     clock: Arc<dyn Clock>,
     shelves: Mutex<HashMap<String, Shelf>>,
     /// How often anything in them has changed.
     generation: AtomicU64,
+}
+
+/// What is held, as it was last read.
+#[derive(Debug)]
+struct Held {
+    /// How the files were then; absent where they could not be read.
+    stamp: Option<Stamp>,
+    /// Why, by server and name; absent where that could not be read.
+    tools: Option<Holds>,
 }
 
 /// A tool that is as it was pinned.
@@ -107,10 +117,13 @@ impl Catalogue {
     ) -> Result<Self, ClientError> {
         let store = Store::new(home);
         let stamp = store.stamp();
-        let (_, book) = store.read()?;
+        let (pins, book) = store.read()?;
+        let held = Held {
+            stamp: Some(stamp),
+            tools: Some(book.holds(&pins)),
+        };
         Ok(Self {
-            stamp: Mutex::new(stamp),
-            blocked: Mutex::new(Some(book.blocked())),
+            held: Mutex::new(held),
             store,
             clock,
             config,
@@ -129,13 +142,15 @@ impl Catalogue {
         let shelves = self.shelves();
         let shelf = shelves.get(server)?;
         if shelf.listless {
-            return Some(self.absent(server, tool, Pinned::Unknown));
+            drop(shelves);
+            return Some(self.unheard(server, tool));
         }
         let complete = shelf.complete?;
         if shelf.stale && self.clock.now() >= complete.plus(PAUSE) {
             return None;
         }
         let known = shelf.tools.get(tool).map(Known::definition);
+        drop(shelves);
         Some(known.unwrap_or_else(|| self.absent(server, tool, Pinned::Unlisted)))
     }
 
@@ -146,16 +161,18 @@ impl Catalogue {
         let known = shelves.get(server).and_then(|shelf| shelf.tools.get(tool));
         let held = known.map(Known::definition);
         let held = held.filter(|known| known.pinned.held().is_some());
+        drop(shelves);
         held.unwrap_or_else(|| self.absent(server, tool, Pinned::Unknown))
     }
 
-    /// The definition of what is not listed, which an operator may have blocked all the same.
+    /// The definition of what is not listed, which may be held all the same: a server that takes a
+    /// tool from its list does not set it free.
     fn absent(&self, server: &str, tool: &str, pinned: Pinned) -> Definition {
-        let blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (server.to_owned(), tool.to_owned());
-        let pinned = match blocked.as_ref() {
-            Some(blocked) if !blocked.contains(&key) => pinned,
-            Some(_) => Pinned::Held(Reason::Blocked),
+        let pinned = match held.tools.as_ref().map(|tools| tools.get(&key)) {
+            Some(None) => pinned,
+            Some(Some(standing)) => *standing,
             None => Pinned::Held(Reason::Unreadable),
         };
         Definition {
@@ -225,27 +242,26 @@ impl Catalogue {
                     reason.sentence()
                 );
             }
-            shelf.tools.insert(name, known);
+            // What is beyond is unlisted, which is refused.
+            if shelf.tools.len() < MAX_TOOLS || shelf.tools.contains_key(&name) {
+                shelf.tools.insert(name, known);
+            }
         }
         self.turn();
     }
 
     /// Takes up what an operator has done since. Where it cannot be read nothing may be called.
     pub fn refresh(&self) {
+        // Until it is taken up nobody else goes on.
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.store.stamp();
-        {
-            let mut held = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
-            if *held == now {
-                return;
-            }
-            *held = now;
+        if held.stamp == Some(now) {
+            return;
         }
         let read = self.store.read();
-        if let Err(error) = &read {
+        if let (Err(error), Some(_)) = (&read, &held.tools) {
             tracing::error!(error = %error, "everything is held back: {error}");
         }
-        let blocked = read.as_ref().ok().map(|(_, book)| book.blocked());
-        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = blocked;
         let mut shelves = self.shelves();
         for (server, shelf) in shelves.iter_mut() {
             for (name, known) in &mut shelf.tools {
@@ -255,6 +271,11 @@ impl Catalogue {
                 };
             }
         }
+        drop(shelves);
+        *held = Held {
+            stamp: read.is_ok().then_some(now),
+            tools: read.ok().map(|(pins, book)| book.holds(&pins)),
+        };
         self.turn();
     }
 

@@ -2,6 +2,7 @@
 //! only what the last has cleared is ever forwarded.
 
 mod discovery;
+mod refusing;
 mod stages;
 mod target;
 mod weight;

@@ -16,7 +16,7 @@ mod lookalike;
 mod order;
 mod store;
 
-pub use book::{Book, Entry, Reason, State};
+pub use book::{Book, Entry, Holds, Reason, State};
 pub use lookalike::{Name, is_like};
 pub use order::{Done, Order, OrderError, Verb};
 pub use store::{Stamp, Store, Tool};

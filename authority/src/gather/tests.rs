@@ -113,14 +113,37 @@ async fn who_waited_too_long_is_told_and_nothing_was_done() {
     let late = ask(&gather, 4);
     settle().await;
     tokio::time::advance(PATIENCE + Duration::from_millis(1)).await;
+    // Told while those at work have not come to an end yet.
+    assert!(matches!(late.await.unwrap(), Err(Error::Busy)));
     job.go.add_permits(1);
     for answer in busy {
         answer.await.unwrap().unwrap();
     }
-    assert!(matches!(late.await.unwrap(), Err(Error::Busy)));
     assert_eq!(job.alone.load(Ordering::Relaxed), AT_ONCE);
     assert!(job.lots.lock().unwrap().is_empty());
     assert_eq!(gather.ask(6).await.unwrap(), 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_at_work_is_waited_for_however_long() {
+    let job = Doubling::new(0);
+    let gather = Gather::new(job.clone());
+    let busy = busy(&gather).await;
+    tokio::time::advance(2 * PATIENCE).await;
+    settle().await;
+    job.go.add_permits(1);
+    for answer in busy {
+        assert_eq!(answer.await.unwrap().unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_when_thousands_wait_is_told_at_once() {
+    let gather = Gather::new(Doubling::new(0));
+    let _busy = busy(&gather).await;
+    let _waiting: Vec<_> = (0..MOST_WAITING).map(|n| ask(&gather, n)).collect();
+    settle().await;
+    assert!(matches!(gather.ask(1).await, Err(Error::Busy)));
 }
 
 #[tokio::test]

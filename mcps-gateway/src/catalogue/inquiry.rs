@@ -7,12 +7,10 @@ use mcps_core::json::Value;
 use mcps_core::message::Message;
 use mcps_transport::http::headers::{MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, McpHeaders};
 
-use super::Catalogue;
+use super::{Catalogue, MAX_TOOLS};
 
 /// Pages of one list.
 const MAX_PAGES: usize = 100;
-/// Tools of one server.
-const MAX_TOOLS: usize = 10_000;
 
 /// On whose behalf a server is asked: in their session, with what their request says of itself.
 pub struct Inquiry<'a> {

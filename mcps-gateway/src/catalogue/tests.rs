@@ -111,3 +111,63 @@ fn what_is_blocked_stays_so_though_its_server_lists_it_no_more() {
     anew.complete("files", None);
     assert_eq!(pinned(&anew, "look"), blocked);
 }
+
+#[test]
+fn what_is_held_stays_so_whether_its_server_lists_it_or_lists_nothing_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new(dir.path());
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_262_400_000)));
+    let known: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    let catalogue = load(&home, Arc::clone(&known));
+    let new = LOOK.replace(r#""look""#, r#""new""#);
+    assert!(learn(&catalogue, LOOK));
+    catalogue.complete("files", Some(&["look".to_owned()]));
+    assert!(!learn(&catalogue, &LOOK.replace("looks", "sends")));
+    assert!(!learn(&catalogue, &new));
+    let held = [
+        ("look", Some(Pinned::Changed)),
+        ("new", Some(Pinned::Held(Reason::NewTool))),
+    ];
+    let anew = load(&home, known);
+    for catalogue in [catalogue, anew] {
+        for (tool, standing) in held {
+            assert_eq!(Some(catalogue.unheard("files", tool).pinned), standing);
+        }
+        for names in [
+            Some(["look".to_owned(), "new".to_owned()].as_slice()),
+            Some(&[]),
+            None,
+        ] {
+            catalogue.complete("files", names);
+            catalogue.refresh();
+            for (tool, standing) in held {
+                assert_eq!(pinned(&catalogue, tool), standing, "{tool} {names:?}");
+            }
+        }
+        assert_eq!(catalogue.unheard("files", "other").pinned, Pinned::Unknown);
+    }
+}
+
+#[test]
+fn while_what_is_held_cannot_be_read_nothing_may_be_called_and_then_all_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_262_400_000)));
+    let catalogue = load(&Home::new(dir.path()), clock);
+    assert!(learn(&catalogue, LOOK));
+    let names = ["look".to_owned()];
+    catalogue.complete("files", Some(&names));
+    let book = dir.path().join("quarantine.json");
+    let good = std::fs::read(&book).unwrap();
+    std::fs::write(&book, "{").unwrap();
+    for _ in 0..2 {
+        catalogue.refresh();
+        for tool in ["look", "other"] {
+            let unreadable = Some(Pinned::Held(Reason::Unreadable));
+            assert_eq!(pinned(&catalogue, tool), unreadable);
+        }
+    }
+    std::fs::write(&book, good).unwrap();
+    catalogue.refresh();
+    assert_eq!(pinned(&catalogue, "look"), Some(Pinned::Same));
+    assert_eq!(pinned(&catalogue, "other"), Some(Pinned::Unlisted));
+}

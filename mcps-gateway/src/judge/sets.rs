@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mcps_core::clock::Timestamp;
+use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::level::TrustLevel;
 use mcps_core::tenant::TenantPolicy;
@@ -20,8 +21,6 @@ use crate::tenants::Told;
 #[derive(Debug)]
 pub struct Sets {
     own: BTreeMap<String, Arc<Set>>,
-    /// Of whoever has none.
-    usual: Arc<Set>,
     /// Whose policies come from the authority, and those.
     by_authority: BTreeSet<String>,
     told: Arc<Told>,
@@ -93,6 +92,8 @@ impl Sets {
     /// [`GatewayError::Unreadable`], [`GatewayError::Policy`] with every fault.
     pub fn load(config: &Config, beside: &Path, told: Arc<Told>) -> Result<Self, GatewayError> {
         let (mut own, mut by_authority) = (BTreeMap::new(), BTreeSet::new());
+        let usual = Set::load(&Sources::default_pack()).map_err(GatewayError::Policy)?;
+        let usual = Arc::new(usual);
         for (name, tenant) in &config.tenant {
             let files = match &tenant.policy {
                 PolicyFrom::Authority => {
@@ -102,6 +103,7 @@ impl Sets {
                 PolicyFrom::Files(files) => files,
             };
             if files.is_empty() && tenant.default_policy {
+                own.insert(name.clone(), Arc::clone(&usual));
                 continue;
             }
             let mut sources = pack(tenant.default_policy);
@@ -115,10 +117,8 @@ impl Sets {
             let set = Set::load(&sources).map_err(GatewayError::Policy)?;
             own.insert(name.clone(), Arc::new(set));
         }
-        let usual = Set::load(&Sources::default_pack()).map_err(GatewayError::Policy)?;
         Ok(Self {
             own,
-            usual: Arc::new(usual),
             by_authority,
             told,
         })
@@ -128,12 +128,16 @@ impl Sets {
     ///
     /// # Errors
     /// Where it should come from the authority: why there is none, or none that is known to be in
-    /// force still.
+    /// force still. A tenant that these were not loaded for, as one of a configuration that is being
+    /// exchanged.
     pub(crate) fn of(&self, tenant: &str, have: TrustLevel) -> Result<Arc<Set>, Denial> {
         if self.by_authority.contains(tenant) {
             return self.told.set(tenant, have);
         }
-        Ok(Arc::clone(self.own.get(tenant).unwrap_or(&self.usual)))
+        self.own.get(tenant).cloned().ok_or_else(|| {
+            let why = format!("nothing here says what tenant {tenant} decides by");
+            Denial::new(Code::Denied, "tenant", why)
+        })
     }
 
     /// Waits, for a moment at most, while the feed has told of a policy that is not here yet: who

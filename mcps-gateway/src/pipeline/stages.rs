@@ -18,7 +18,6 @@ use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
 use crate::quarantine::Reason;
-use crate::record::Need;
 use crate::routes::Route;
 
 /// A request whose caller is known and belongs to a tenant that may reach the server.
@@ -179,6 +178,9 @@ impl Gateway {
         route: &Route,
         mut seated: Seated,
     ) -> Result<Placed, Box<Reply>> {
+        if let Err(denial) = notifies(&seated.call) {
+            return Err(self.deny(route, seated, denial).await);
+        }
         let tenant = &seated.call.caller.tenant;
         let reached = |target: &Target| {
             let server = target.server.as_deref();
@@ -420,64 +422,16 @@ impl Gateway {
             via: None,
         }
     }
+}
 
-    /// Writes down and says that a request goes no further.
-    async fn deny(&self, route: &Route, seated: Seated, denial: Denial) -> Box<Reply> {
-        let Seated { entered, call } = seated;
-        self.put(&call, &denial).await;
-        route
-            .hub
-            .deny_entered(entered, denial.code, &call.decision_id)
+/// A notification is not judged, so that it must be none that a server could take for a call.
+fn notifies(call: &Call) -> Result<(), Denial> {
+    if call.message.kind() != Kind::Notification || call.method.starts_with("notifications/") {
+        return Ok(());
     }
-
-    pub(super) async fn put(&self, call: &Call, denial: &Denial) {
-        let code = denial.code;
-        tracing::warn!(
-            code = code.id(),
-            decision_id = call.decision_id,
-            rule = denial.rule,
-            method = call.method,
-            tenant = call.caller.tenant,
-            server = call.target.server,
-            name = call.target.name,
-            passport_id = call
-                .caller
-                .principal
-                .as_ref()
-                .map(|principal| principal.passport_id.as_str()),
-            "refused with {}: {}; {}",
-            code.id(),
-            denial.reason,
-            code.advice()
-        );
-        if let Err(error) = self
-            .recorder()
-            .decision(call, Err(denial), Need::Written)
-            .await
-        {
-            tracing::error!(decision_id = call.decision_id, error = %error, "a refusal is not on record: {error}");
-        }
-    }
-
-    /// Says that somebody who belongs nowhere is refused: it is in nobody's records.
-    fn refused(&self, caller: &Caller, route: &Route, denial: &Denial) -> String {
-        let decision_id = self.decision_id();
-        tracing::warn!(
-            code = denial.code.id(),
-            decision_id,
-            route = route.name(),
-            tenant = caller.tenant,
-            passport_id = caller
-                .principal
-                .as_ref()
-                .map(|principal| principal.passport_id.as_str()),
-            "refused with {}: {}; {}",
-            denial.code.id(),
-            denial.reason,
-            denial.code.advice()
-        );
-        decision_id
-    }
+    let method = call.method.escape_debug();
+    let reason = format!("{method} is no notification, and a request for it needs an id");
+    Err(Denial::new(Code::Malformed, "message.notification", reason))
 }
 
 /// Whether somebody waits for an answer.

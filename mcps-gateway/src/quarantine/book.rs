@@ -1,19 +1,22 @@
 //! What is held back beside what has changed: `quarantine.json`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::pin::PinStore;
 use serde::{Deserialize, Serialize};
 
-use super::owner;
+use super::{of_owner, owner};
 use crate::call::Pinned;
 
 /// The most tools that are held back at a time, and of one server; others are refused without being
 /// written down.
 const MAX_ENTRIES: usize = 10_000;
 const MAX_OF_SERVER: usize = 1000;
+/// How long the pages of a server's first list may take. One that never ends is no leave to add tools
+/// for ever.
+const FIRST_LIST_MS: i64 = 600_000;
 
 /// How a tool stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +140,9 @@ pub struct Entry {
     pub why: Option<String>,
 }
 
+/// Why tools are held, by server and name.
+pub type Holds = HashMap<(String, String), Pinned>;
+
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +150,10 @@ pub struct Book {
     /// Servers of which all tools were listed at least once.
     #[serde(default)]
     pub listed: BTreeSet<String>,
+    /// Servers whose first list was begun and has not come to its end, and since when, in milliseconds
+    /// since 1970.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub listing: BTreeMap<String, i64>,
     /// What is held back, by server and name.
     #[serde(default, with = "entries")]
     pub entries: BTreeMap<(String, String), Entry>,
@@ -182,14 +192,45 @@ impl Book {
         self.entries.get(&(server.to_owned(), tool.to_owned()))
     }
 
-    /// What an operator has blocked, by server and name.
+    /// What may not be called whatever its server lists now, by server and name.
     #[must_use]
-    pub fn blocked(&self) -> HashSet<(String, String)> {
-        let blocked = |entry: &&Entry| entry.state == State::Blocked;
-        let blocked = self.entries.values().filter(blocked);
-        blocked
-            .map(|entry| (entry.server.clone(), entry.tool.clone()))
-            .collect()
+    pub fn holds(&self, pins: &PinStore) -> Holds {
+        let changed = pins.iter().filter(|(_, _, pin)| pin.change.is_some());
+        let changed = changed.filter_map(|(owner, tool, _)| {
+            Some((
+                (of_owner(owner)?.to_owned(), tool.to_owned()),
+                Pinned::Changed,
+            ))
+        });
+        let entries = self.entries.iter().filter_map(|(key, entry)| {
+            let pin = pins.pin(&owner(&key.0), &key.1);
+            let approved = pin.is_some_and(|pin| pin.change.is_none());
+            let reason = match entry.state {
+                State::Blocked => Reason::Blocked,
+                State::Held if !approved => entry.reason,
+                State::Rejected if !approved => Reason::Rejected,
+                _ => return None,
+            };
+            Some((key.clone(), Pinned::Held(reason)))
+        });
+        changed.chain(entries).collect()
+    }
+
+    /// Whether a server's first list is over, so that what it lists now is new: it came to its end,
+    /// or was begun long ago.
+    pub fn is_listed(&mut self, server: &str, now: Timestamp) -> bool {
+        if self.listed.contains(server) {
+            return true;
+        }
+        let now = now.as_millis();
+        let since = *self.listing.entry(server.to_owned()).or_insert(now);
+        now.saturating_sub(since) >= FIRST_LIST_MS
+    }
+
+    /// A server's first list came to its end.
+    pub fn was_listed(&mut self, server: &str) {
+        self.listing.remove(server);
+        self.listed.insert(server.to_owned());
     }
 
     /// Forgets it.

@@ -114,8 +114,8 @@ impl Store {
         self.change(|pins, book| {
             let owner = owner(server);
             let mut others = None;
+            let listed = book.is_listed(server, now);
             for tool in seen {
-                self.keep(tool);
                 if let Some(pin) = pins.pin(&owner, &tool.name) {
                     let before = pin.change.map(|change| change.hash);
                     if pin.hash == tool.hash && before.is_none() {
@@ -157,7 +157,7 @@ impl Store {
                         "{server}'s new tool {name} looks like {like}"
                     );
                 }
-                let reason = match book.listed.contains(server) {
+                let reason = match listed {
                     false => (rules.new_servers == Admission::Hold).then_some(Reason::NewServer),
                     true => (rules.new_tools == Admission::Hold).then_some(Reason::NewTool),
                 };
@@ -187,6 +187,16 @@ impl Store {
                     }
                 }
             }
+            for tool in seen {
+                // Nothing is kept of what there was no room for.
+                let pin = pins.pin(&owner, &tool.name);
+                let entry = book.entry(server, &tool.name);
+                if pin.is_some_and(|pin| pin.refers_to(&tool.hash))
+                    || entry.is_some_and(|entry| entry.hash == tool.hash.to_string())
+                {
+                    self.keep(tool);
+                }
+            }
             let standing = |tool: &Tool| book.standing(pins, server, &tool.name, &tool.hash);
             Ok(seen.iter().map(standing).collect())
         })
@@ -198,7 +208,7 @@ impl Store {
     /// Files that cannot be read or written.
     pub fn listed(&self, server: &str) -> Result<(), ClientError> {
         self.change(|_, book| {
-            book.listed.insert(server.to_owned());
+            book.was_listed(server);
             Ok(())
         })
     }
@@ -241,9 +251,7 @@ impl Store {
     /// fills no disk.
     fn drop_definition(&self, pins: &PinStore, book: &Book, hash: Option<Digest>) {
         let Some(hash) = hash else { return };
-        let pinned = pins.iter().any(|(_, _, pin)| {
-            pin.hash == hash || pin.change.is_some_and(|change| change.hash == hash)
-        });
+        let pinned = pins.iter().any(|(_, _, pin)| pin.refers_to(&hash));
         let text = hash.to_string();
         if !pinned && !book.entries.values().any(|entry| entry.hash == text) {
             drop(fs::remove_file(self.definition_file(&hash)));

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use mcps_client::home::Home;
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
@@ -89,6 +91,30 @@ fn what_a_server_first_lists_is_approved_and_what_comes_later_is_held() {
         .unwrap();
     assert_eq!(stand.look("files", &later), Pinned::Same);
     assert_eq!(stand.look("files", &tool("send", "b")), Pinned::Changed);
+}
+
+#[test]
+fn a_first_list_that_never_ends_is_no_leave_to_add_tools_for_ever() {
+    let stand = Stand::new();
+    let at = |tool: &Tool, seconds| {
+        let now = NOW.plus(Duration::from_secs(seconds));
+        let seen = std::slice::from_ref(tool);
+        stand.store.look("files", seen, stand.rules, now).unwrap()[0]
+    };
+    assert_eq!(at(&tool("read", "a"), 0), Pinned::Same);
+    assert_eq!(at(&tool("write", "a"), 599), Pinned::Same);
+    assert_eq!(at(&tool("send", "a"), 600), held(Reason::NewTool));
+    assert_eq!(at(&tool("read", "a"), 601), Pinned::Same);
+}
+
+#[test]
+fn of_what_there_is_no_room_for_no_definition_is_kept() {
+    let stand = Stand::new();
+    stand.store.listed("files").unwrap();
+    let many: Vec<Tool> = (0..1010).map(|n| tool(&format!("tool_{n}"), "a")).collect();
+    let looked = stand.store.look("files", &many, stand.rules, NOW).unwrap();
+    assert!(looked.iter().all(|pinned| *pinned == held(Reason::NewTool)));
+    assert_eq!(stand.definitions(), 1000);
 }
 
 #[test]

@@ -4,10 +4,13 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::{Duration, Instant};
 
 /// Lines that wait to be written. What comes beyond is left out; it is in the segments.
 const QUEUE: usize = 4096;
+/// How long the last of them may take.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Writes lines to a file or to standard output.
 #[derive(Debug)]
@@ -44,13 +47,24 @@ impl Lines {
     }
 }
 
-/// What was put before it is written.
+/// What was put before it is written, unless nobody takes it.
 impl Drop for Lines {
     fn drop(&mut self) {
         self.lines = None;
-        if let Some(writer) = self.writer.take() {
-            drop(writer.join());
+        let Some(writer) = self.writer.take() else {
+            return;
+        };
+        let until = Instant::now() + LAST;
+        while !writer.is_finished() {
+            if Instant::now() > until {
+                tracing::error!(
+                    "the last lines of records are not written; the records themselves are in the segments"
+                );
+                return;
+            }
+            sleep(Duration::from_millis(5));
         }
+        drop(writer.join());
     }
 }
 
@@ -65,5 +79,34 @@ fn write(lines: &Receiver<String>, mut out: impl Write) {
         if let Err(error) = wrote {
             tracing::error!(error = %error, "lines of records cannot be written; the records themselves are in the segments: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes nothing, ever.
+    struct Stuck;
+
+    impl Write for Stuck {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            loop {
+                std::thread::park();
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn whoever_takes_no_lines_does_not_hold_up_the_end() {
+        let lines = Lines::to(Stuck).unwrap();
+        for _ in 0..2 * QUEUE {
+            lines.put("line".to_owned());
+        }
+        drop(lines);
     }
 }

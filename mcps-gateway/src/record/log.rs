@@ -53,6 +53,8 @@ pub(super) struct Log {
     last: Digest,
     /// What went wrong with this file may go wrong again: the next record is in another.
     fresh: bool,
+    /// Behind its sound part this file has a piece of a record that could not be taken back.
+    spoilt: bool,
     /// How many records could not be written, and since when.
     lost: Option<(u64, Timestamp)>,
     /// Files that were written and are not known to be on the disk.
@@ -103,6 +105,7 @@ impl Log {
             next: end.next,
             last: end.last,
             fresh: false,
+            spoilt: false,
             lost: None,
             unsynced: Vec::new(),
         };
@@ -151,6 +154,10 @@ impl Log {
 
     /// Writes records, all or none; number and text of the last.
     fn put(&mut self, bodies: &[&Map<String, Value>]) -> io::Result<(u64, String)> {
+        if self.spoilt {
+            self.file.set_len(self.len)?;
+            self.spoilt = false;
+        }
         let (mut next, mut last) = (self.next, self.last);
         let (mut bytes, mut text) = (Vec::new(), String::new());
         for body in bodies {
@@ -161,9 +168,8 @@ impl Log {
         }
         if let Err(error) = (&*self.file).write_all(&bytes) {
             // A part of it must not stand before what follows.
-            if self.file.set_len(self.len).is_err() {
-                self.fresh = true;
-            }
+            self.spoilt = self.file.set_len(self.len).is_err();
+            self.fresh |= self.spoilt;
             return Err(error);
         }
         self.len += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -200,10 +206,12 @@ impl Log {
             .mode(0o600)
             .open(&next.path)?;
         let before = (Arc::clone(&self.file), self.len);
+        let spoilt = std::mem::take(&mut self.spoilt);
         self.file = Arc::new(file);
         self.len = 0;
         if let Err(error) = self.put(&[&head(now)]) {
             (self.file, self.len) = before;
+            self.spoilt = spoilt;
             // Nobody is to find a segment without a beginning.
             drop(fs::remove_file(&next.path));
             return Err(error);

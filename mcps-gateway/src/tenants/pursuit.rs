@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
 use mcps_client::trust_source::TrustSource;
@@ -36,6 +38,7 @@ impl Documents for TrustSource {
 }
 
 /// What was tried in vain.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Pause {
     digest: Digest,
     length: Duration,
@@ -97,15 +100,36 @@ impl Told {
         let Some(mut changes) = self.feed.as_ref().map(|feed| feed.changes()) else {
             return std::future::pending().await;
         };
-        let mut pauses = HashMap::new();
+        let mut pauses: HashMap<String, Option<Pause>> = HashMap::new();
+        // A tenant's document that is slow to come holds up nobody else's.
+        let (mut pursuits, mut pursued) = (FuturesUnordered::new(), BTreeSet::new());
         loop {
             changes.mark_unchanged();
             let tenants = sets.load().by_authority().clone();
             self.recall(home, &tenants);
-            for tenant in &tenants {
-                self.follow(tenant, home, documents, &mut pauses).await;
+            for tenant in tenants {
+                if pursued.insert(tenant.clone()) {
+                    let pause = pauses.remove(&tenant).flatten();
+                    pursuits.push(async move {
+                        let pause = self.follow(&tenant, home, documents, pause).await;
+                        (tenant, pause)
+                    });
+                }
             }
+            let outrun = async {
+                while let Some((tenant, pause)) = pursuits.next().await {
+                    pursued.remove(&tenant);
+                    // The feed has told of another one meanwhile.
+                    let again = self.wanted(&tenant).is_some() && self.is_under_way(&tenant);
+                    pauses.insert(tenant, pause);
+                    if again {
+                        return;
+                    }
+                }
+                std::future::pending::<()>().await;
+            };
             tokio::select! {
+                () = outrun => {}
                 // The feed is ours, so this ends by news alone.
                 _ = changes.changed() => {}
                 () = sleep(GLANCE) => {}
@@ -113,36 +137,35 @@ impl Told {
         }
     }
 
+    /// Puts in force what the feed tells of. What was tried in vain is said, as it was before.
     pub(super) async fn follow(
         &self,
         tenant: &str,
         home: &Home,
         documents: &impl Documents,
-        pauses: &mut HashMap<String, Pause>,
-    ) {
-        let Some(wanted) = self.wanted(tenant) else {
-            return;
-        };
+        before: Option<Pause>,
+    ) -> Option<Pause> {
+        let wanted = self.wanted(tenant)?;
         let known = self.tenants.load();
         let known = known.get(tenant).cloned().unwrap_or_default();
         if known.set.as_ref().map(|set| set.digest) == Some(wanted) {
             if known.news.is_some() {
                 self.change(tenant, |standing| standing.news = None);
             }
-            return;
+            return None;
         }
         let is_bad = known
             .news
             .is_some_and(|news| news.digest == wanted && news.bad);
-        let pause = pauses.get(tenant).filter(|pause| pause.digest == wanted);
+        let pause = before.filter(|pause| pause.digest == wanted);
         if is_bad || pause.is_some_and(|pause| Instant::now() < pause.until) {
-            return;
+            return pause;
         }
         // However many came after the set in force, it is not the newest since the first of them.
-        let before = known.news.filter(|news| !news.bad);
+        let first = known.news.filter(|news| !news.bad);
         let fresh = News {
             digest: wanted,
-            since: before.map_or_else(|| self.clock.now(), |news| news.since),
+            since: first.map_or_else(|| self.clock.now(), |news| news.since),
             bad: false,
             failed: pause.is_some(),
         };
@@ -151,15 +174,16 @@ impl Told {
         let why = match received {
             Ok(document) => match load(&document, &wanted) {
                 Ok(set) => {
-                    pauses.remove(tenant);
                     self.put_in_force(tenant, Arc::new(set));
-                    return keep_document(home, tenant, wanted, document).await;
+                    keep_document(home, tenant, wanted, document).await;
+                    return None;
                 }
                 Err(fault @ Fault::Other(_)) => fault.to_string(),
                 Err(fault) => {
                     tracing::error!(tenant, digest = %wanted, error = %fault, "the policy {wanted} of tenant {tenant} is refused, the last one stays in force: {fault}");
                     let bad = News { bad: true, ..fresh };
-                    return self.change(tenant, |standing| standing.news = Some(bad));
+                    self.change(tenant, |standing| standing.news = Some(bad));
+                    return None;
                 }
             },
             Err(error) => error.to_string(),
@@ -167,7 +191,7 @@ impl Told {
         if pause.is_none() {
             tracing::error!(tenant, digest = %wanted, error = why, "the policy {wanted} of tenant {tenant} is not here, the last one stays in force for now: {why}");
         }
-        self.rest(tenant, fresh, pauses);
+        Some(self.rest(tenant, fresh, pause))
     }
 
     fn put_in_force(&self, tenant: &str, set: Arc<Set>) {
@@ -183,23 +207,20 @@ impl Told {
         );
     }
 
-    fn rest(&self, tenant: &str, news: News, pauses: &mut HashMap<String, Pause>) {
-        let before = pauses.get(tenant);
-        let before = before.filter(|pause| pause.digest == news.digest);
+    fn rest(&self, tenant: &str, news: News, before: Option<Pause>) -> Pause {
         let length = before.map_or(FIRST_PAUSE, |pause| {
             pause.length.saturating_mul(2).min(LONGEST_PAUSE)
         });
-        let pause = Pause {
-            digest: news.digest,
-            length,
-            until: Instant::now() + length,
-        };
-        pauses.insert(tenant.to_owned(), pause);
         let failed = News {
             failed: true,
             ..news
         };
         self.change(tenant, |standing| standing.news = Some(failed));
+        Pause {
+            digest: news.digest,
+            length,
+            until: Instant::now() + length,
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use mcps_client::error::ClientError;
 use mcps_client::feed::Feed;
 use mcps_client::follower::Follower;
@@ -18,6 +20,8 @@ use tempfile::TempDir;
 
 use super::Told;
 use super::pursuit::Documents;
+use crate::config::Config;
+use crate::judge::Sets;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_000);
 
@@ -40,9 +44,13 @@ fn good(n: u32) -> String {
 
 /// A feed that was heard at `at` and says that the tenant decides by a document.
 fn feed(document: Option<&str>, at: Timestamp) -> Arc<Feed> {
+    feed_of(document.map(|document| ("acme", document)).as_slice(), at)
+}
+
+fn feed_of(documents: &[(&str, &str)], at: Timestamp) -> Arc<Feed> {
     let mut follower = Follower::new("authority.example");
-    let entry = document.map(|document| Entry {
-        target: Target::Tenant("acme".to_owned()),
+    let entries = documents.iter().map(|(tenant, document)| Entry {
+        target: Target::Tenant((*tenant).to_owned()),
         held: Held::Policy(tenant::digest(document)),
     });
     let snapshot = Snapshot {
@@ -54,7 +62,7 @@ fn feed(document: Option<&str>, at: Timestamp) -> Arc<Feed> {
         },
         iat: at,
         fresh_until: at.plus(Duration::from_secs(30)),
-        entries: entry.into_iter().collect(),
+        entries: entries.collect(),
     };
     follower.adopt(&snapshot, at).unwrap();
     Arc::new(Feed::new(follower))
@@ -91,7 +99,7 @@ impl Documents for Shelf {
 struct Scene {
     folder: TempDir,
     clock: Arc<ManualClock>,
-    pauses: HashMap<String, super::pursuit::Pause>,
+    pause: Option<super::pursuit::Pause>,
 }
 
 impl Scene {
@@ -99,7 +107,7 @@ impl Scene {
         Self {
             folder: tempfile::tempdir().unwrap(),
             clock: Arc::new(ManualClock::new(NOW)),
-            pauses: HashMap::new(),
+            pause: None,
         }
     }
 
@@ -123,7 +131,7 @@ impl Scene {
 
     async fn follow(&mut self, told: &Told, shelf: &Shelf) {
         let home = self.home();
-        told.follow("acme", &home, shelf, &mut self.pauses).await;
+        self.pause = told.follow("acme", &home, shelf, self.pause).await;
     }
 
     /// One in force.
@@ -267,7 +275,7 @@ async fn one_that_cannot_be_fetched_ages_the_one_before() {
     let told = scene.told(&told, feed(Some(&good(3)), later));
     scene.follow(&told, &silent).await;
     assert_eq!(in_force(&told, TrustLevel::L4), Err(Code::StatusTooOld));
-    scene.pauses.clear();
+    scene.pause = None;
     scene.follow(&told, &Shelf::with(&good(3))).await;
     assert_eq!(
         in_force(&told, TrustLevel::L4),
@@ -309,4 +317,46 @@ async fn a_start_without_the_authority_uses_what_was_kept_if_it_is_what_was_writ
     let told = scene.started(feed(Some(&good(1)), NOW));
     assert_eq!(in_force(&told, TrustLevel::L2), Err(Code::StatusTooOld));
     assert!(told.is_under_way("acme"));
+}
+
+/// Gives one tenant's and keeps everybody else waiting for ever.
+struct Half(String);
+
+impl Documents for Half {
+    async fn document(&self, tenant: &str, _: &Digest) -> Result<String, ClientError> {
+        if tenant != "acme" {
+            std::future::pending::<()>().await;
+        }
+        Ok(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_whose_document_does_not_come_holds_up_nobody_else() {
+    let scene = Scene::new();
+    let documents = [
+        ("aaaa", &*good(1)),
+        ("acme", &*good(2)),
+        ("zzzz", &*good(3)),
+    ];
+    let told = Told::new(Some(feed_of(&documents, NOW)), scene.clock.clone());
+    let config = Config::parse(
+        "[tenant.aaaa]\npolicy = \"authority\"\n[tenant.acme]\npolicy = \"authority\"\n[tenant.zzzz]\npolicy = \"authority\"\n",
+    );
+    let sets = Sets::load(&config.unwrap(), Path::new(""), Arc::clone(&told)).unwrap();
+    let (sets, home, half) = (ArcSwap::from_pointee(sets), scene.home(), Half(good(2)));
+    let keeping = told.keep(&sets, &home, &half);
+    let arriving = async {
+        while in_force(&told, TrustLevel::L4).is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = keeping => {}
+        () = arriving => {}
+    }
+    assert_eq!(
+        in_force(&told, TrustLevel::L4),
+        Ok(tenant::digest(&good(2)))
+    );
 }

@@ -225,3 +225,27 @@ async fn a_stream_is_only_for_those_who_may_still_call() {
     let (stood, _) = caller.fetch(Method::GET, &session).await;
     assert_eq!(stood.status(), StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn a_call_that_is_dressed_as_a_notification_goes_nowhere() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{OPEN}{}", over_http("files", &server))).await;
+    let url = gate.at("files");
+    let response = post(&url, &[], INITIALIZE).await;
+    let session = response.headers()["mcp-session-id"].to_str().unwrap();
+    let headers = [
+        ("mcp-session-id", session),
+        ("mcp-protocol-version", "2025-11-25"),
+    ];
+    for method in ["tools/call", "resources/read", "Notifications/x", ""] {
+        let text = json!({"jsonrpc": "2.0", "method": method, "params": {"name": "look", "arguments": {}}});
+        let answer = post(&url, &headers, &text.to_string()).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{method}");
+        assert!(
+            gate.records().iter().any(
+                |record| record["method"] == method && record["rule"] == "message.notification"
+            )
+        );
+        assert!(server.seen(method).is_empty(), "{method}");
+    }
+}

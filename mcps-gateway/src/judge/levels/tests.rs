@@ -65,3 +65,13 @@ fn a_level_counts_from_the_moment_it_is_demanded() {
     config.store(Arc::new(Config::parse(&stricter).unwrap()));
     assert!(!admits(&levels));
 }
+
+#[test]
+fn whoever_the_policies_were_not_loaded_for_is_refused() {
+    let config = Config::parse(CONFIG).unwrap();
+    let levels = levels(&Arc::new(ArcSwap::from_pointee(config)));
+    let denial = levels
+        .admits("new", TrustLevel::L4, &target(None))
+        .unwrap_err();
+    assert_eq!(denial.code, Code::Denied);
+}

@@ -41,7 +41,7 @@ fn weight(tenant: &str, method: &str, name: &str) -> Weight {
 fn only_what_looks_and_takes_no_high_level_may_go_unrecorded_and_only_if_its_tenant_says_so() {
     assert_eq!(weight("acme", "tools/call", "look"), Weight::May);
     assert_eq!(weight("strict", "tools/call", "look"), Weight::Should);
-    assert_eq!(weight("unknown", "tools/call", "look"), Weight::Should);
+    assert_eq!(weight("unknown", "tools/call", "look"), Weight::Must);
     for name in ["secret", "change", "nobody has said what this does"] {
         assert_eq!(weight("acme", "tools/call", name), Weight::Must, "{name}");
     }

@@ -143,6 +143,20 @@ fn what_could_not_be_written_is_said_as_soon_as_something_can() {
 }
 
 #[test]
+fn a_piece_that_could_not_be_taken_back_never_stands_before_what_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = open(folder.path());
+    put(&mut log, 1);
+    // A part of a record came to the disk, nothing could be done about it, and no other file begun.
+    let path = Segment::of(folder.path()).unwrap()[0].path.clone();
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"\0\0\0\x40half").unwrap();
+    log.spoilt = true;
+    put(&mut log, 2);
+    assert_eq!(chain(folder.path()).len(), 3);
+}
+
+#[test]
 fn the_oldest_segments_go_when_there_is_more_than_is_kept_and_the_last_never() {
     let folder = tempfile::tempdir().unwrap();
     let keep = Keep {

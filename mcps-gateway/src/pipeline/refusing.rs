@@ -1,0 +1,70 @@
+//! What is refused is written down before it is said.
+
+use mcps_transport::http::server::Reply;
+
+use super::Gateway;
+use super::stages::Seated;
+use crate::call::{Call, Caller};
+use crate::judge::Denial;
+use crate::record::Need;
+use crate::routes::Route;
+
+impl Gateway {
+    /// Writes down and says that a request goes no further.
+    pub(super) async fn deny(&self, route: &Route, seated: Seated, denial: Denial) -> Box<Reply> {
+        let Seated { entered, call } = seated;
+        self.put(&call, &denial).await;
+        route
+            .hub
+            .deny_entered(entered, denial.code, &call.decision_id)
+    }
+
+    pub(super) async fn put(&self, call: &Call, denial: &Denial) {
+        let code = denial.code;
+        tracing::warn!(
+            code = code.id(),
+            decision_id = call.decision_id,
+            rule = denial.rule,
+            method = call.method,
+            tenant = call.caller.tenant,
+            server = call.target.server,
+            name = call.target.name,
+            passport_id = call
+                .caller
+                .principal
+                .as_ref()
+                .map(|principal| principal.passport_id.as_str()),
+            "refused with {}: {}; {}",
+            code.id(),
+            denial.reason,
+            code.advice()
+        );
+        if let Err(error) = self
+            .recorder()
+            .decision(call, Err(denial), Need::Written)
+            .await
+        {
+            tracing::error!(decision_id = call.decision_id, error = %error, "a refusal is not on record: {error}");
+        }
+    }
+
+    /// Says that somebody who belongs nowhere is refused: it is in nobody's records.
+    pub(super) fn refused(&self, caller: &Caller, route: &Route, denial: &Denial) -> String {
+        let decision_id = self.decision_id();
+        tracing::warn!(
+            code = denial.code.id(),
+            decision_id,
+            route = route.name(),
+            tenant = caller.tenant,
+            passport_id = caller
+                .principal
+                .as_ref()
+                .map(|principal| principal.passport_id.as_str()),
+            "refused with {}: {}; {}",
+            denial.code.id(),
+            denial.reason,
+            denial.code.advice()
+        );
+        decision_id
+    }
+}
