@@ -119,6 +119,9 @@ pub enum Refusal {
     /// An operator stopped it, or all of its tenant, or everything.
     #[error("stopped by an operator")]
     Stopped,
+    /// Whoever decides here has refused it, and said why where it was decided.
+    #[error("refused as {}", .0.id())]
+    Decided(Code),
     /// The passport's origin is not the one that was reached.
     #[error("passport origin does not match")]
     OriginMismatch,
@@ -165,6 +168,7 @@ impl Refusal {
             Self::Tool(_) => Code::ToolIntegrity,
             Self::Quarantined => Code::Quarantined,
             Self::Stopped => Code::Stopped,
+            Self::Decided(code) => *code,
             Self::OriginMismatch => Code::OriginMismatch,
             Self::NoMutualVersion => Code::NoMutualVersion,
             Self::NoAccessToken | Self::Upstream => Code::UpstreamUnavailable,

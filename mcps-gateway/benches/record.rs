@@ -62,6 +62,7 @@ fn call(clock: &dyn Clock) -> Call {
         definition: None,
         signed: None,
         via: None,
+        by_server: false,
     }
 }
 

@@ -18,7 +18,7 @@ use mcps_client::listen::{Awaited, Opens, Outward, Reach};
 use mcps_client::tools;
 use mcps_core::clock::Clock;
 use mcps_core::json::Value;
-use mcps_core::message::{Kind, Message};
+use mcps_core::message::{Id, Kind, Message};
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::Response;
 use mcps_transport::http::headers::{MCP_NAME, McpHeaders, value};
@@ -277,6 +277,10 @@ impl Reach for All {
             None => begins.next().map(|(_, server)| server)?,
         };
         Some((server.clone(), name.to_owned()))
+    }
+
+    fn asked_by(&self, id: &Id) -> Option<String> {
+        self.asked.asker(id.as_str())
     }
 
     fn member(&self, server: &str) -> Option<Arc<dyn Reach>> {

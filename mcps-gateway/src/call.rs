@@ -156,6 +156,8 @@ pub struct Call {
     /// The tool of ours by which it came, `call_tool` or `find_tools`: what the caller signed names
     /// that one.
     pub via: Option<&'static str>,
+    /// It is the server that asks something of the caller.
+    pub by_server: bool,
 }
 
 impl Call {

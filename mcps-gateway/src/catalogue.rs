@@ -213,7 +213,7 @@ impl Catalogue {
 
     /// Holds what is not known yet to its pins.
     fn take(&self, server: &str, new: Vec<Tool>) {
-        let rules = self.config.load().quarantine;
+        let rules = self.config.load().rules_of(server);
         let looked = self.store.look(server, &new, rules, self.clock.now());
         let standings = looked.unwrap_or_else(|error| {
             tracing::error!(server, error = %error, "the tools of {server} are held back: {error}");

@@ -70,6 +70,19 @@ pub struct Config {
 }
 
 impl Config {
+    /// What of a server's tools is held back.
+    pub(crate) fn rules_of(&self, server: &str) -> Rules {
+        let mut all = self.server.iter();
+        match all.any(|known| known.name == server && known.hold) {
+            true => Rules {
+                new_servers: Admission::Hold,
+                new_tools: Admission::Hold,
+                ..self.quarantine
+            },
+            false => self.quarantine,
+        }
+    }
+
     /// Reads a file.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Who decides: minimum levels here, policies behind the same door.
 
 mod levels;
+#[cfg(test)]
+mod oracle;
 mod policies;
 mod sets;
 

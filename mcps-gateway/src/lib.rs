@@ -5,6 +5,7 @@
 //! [`upstream`], each by itself or all together.
 
 mod aggregate;
+mod asking;
 pub mod call;
 pub mod catalogue;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod record;
 mod routes;
 pub mod segment;
 pub mod serve;
+pub mod stdio;
 pub mod tenants;
 pub mod upstream;
 pub mod why;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use mcps_client::connect::Terms;
 use mcps_client::error::ClientError;
 use mcps_client::exit::{self, Exit};
 use mcps_client::home::Home;
@@ -16,6 +17,7 @@ use mcps_client::terminal::printable;
 use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_client::verify::{Verifier, Window};
 use mcps_core::clock::{Clock as _, SystemClock};
+use mcps_core::level::TrustLevel;
 use mcps_core::random::SystemRandom;
 use mcps_core::replay::ReplayGuard;
 use mcps_gateway::config::Config;
@@ -25,6 +27,7 @@ use mcps_gateway::judge::Sets;
 use mcps_gateway::policy::{self, cli::PolicyArgs};
 use mcps_gateway::quarantine::cli::{self as quarantine, QuarantineArgs, QuarantineError};
 use mcps_gateway::serve::{self, Options};
+use mcps_gateway::stdio;
 use mcps_gateway::tenants::Told;
 use mcps_gateway::why::WhyArgs;
 
@@ -44,6 +47,9 @@ struct Cli {
 enum Command {
     /// Listens for callers over Streamable HTTP, until it is stopped.
     Serve(Serve),
+    /// Stands in front of all servers on standard input and output, for a client that starts its servers
+    /// itself. What the client says is signed by an agent's home and judged as that agent's.
+    Stdio(Stdio),
     /// Says whether a configuration is one, and what is wrong with it if not.
     Check {
         /// The configuration, TOML.
@@ -58,6 +64,24 @@ enum Command {
     Why(WhyArgs),
     /// Prints, finds and proves what was recorded.
     Events(EventsArgs),
+}
+
+#[derive(Debug, Args)]
+struct Stdio {
+    /// The configuration, TOML. It is read again when it changes and at SIGHUP.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The home of the agent whose client this is; enrol it with `mcps --home DIR enrol`.
+    #[arg(long = "as", value_name = "DIR")]
+    agent: PathBuf,
+    /// Only this server, with its names as they are.
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    #[command(flatten)]
+    link: LinkOptions,
+    /// Write lines of records to the end of this file; without it they are in the segments alone.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +142,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let home = home(&cli.home);
     let serve = match cli.command {
         Command::Serve(serve) => serve,
+        Command::Stdio(stdio) => return stdio.run(&home?).await,
         Command::Quarantine(args) => {
             quarantine::run(&args, &home?, &SystemClock, &mut io::stdout())?;
             return Ok(ExitCode::SUCCESS);
@@ -158,6 +183,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         public_urls: serve.public_url,
         origins: serve.allow_origin,
         tls: serve.tls_cert.zip(serve.tls_key),
+        within: false,
         record: serve.record,
     };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
@@ -167,6 +193,37 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     };
     let cause = serve::run(&home, options, clock, random, ready).await?;
     Ok(cause.exit_code().into())
+}
+
+impl Stdio {
+    async fn run(self, home: &Home) -> anyhow::Result<ExitCode> {
+        let (window, freshness) = (self.link.window(), self.link.freshness());
+        let options = Options {
+            window,
+            freshness,
+            config: self.config,
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            public_urls: Vec::new(),
+            origins: Vec::new(),
+            tls: None,
+            within: true,
+            record: self.record,
+        };
+        let caller = stdio::Caller {
+            home: Home::new(self.agent),
+            server: self.server,
+            terms: Terms {
+                carrier: self.link.carrier,
+                min_server_level: TrustLevel::L1,
+                allow_unsigned: false,
+                window,
+                freshness,
+            },
+        };
+        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+        let ending = stdio::run(home, options, caller, clock, random).await?;
+        Ok(ending.exit_code().into())
+    }
 }
 
 /// Whom the gateway of a home believes.

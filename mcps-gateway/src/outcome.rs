@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use mcps_client::link::Asked;
 use mcps_client::listen::{Reach, Watch};
 use mcps_core::code::Code;
@@ -11,7 +12,7 @@ use mcps_core::json::Value;
 use mcps_core::message::{Kind, Message};
 use mcps_core::refusal::Refusal;
 
-use crate::call::{Call, Caller};
+use crate::call::{Call, Caller, SessionKey};
 use crate::judge::Listed;
 use crate::pipeline::Gateway;
 use crate::record::{Answer, Outcome};
@@ -35,10 +36,14 @@ const CHANGED: &str = "notifications/tools/list_changed";
 pub(crate) struct Reader {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) caller: Caller,
+    /// Their session.
+    pub(crate) session: SessionKey,
     /// Absent where all servers are one.
     pub(crate) server: Option<String>,
     /// The caller's way to it.
     pub(crate) reach: Arc<dyn Reach>,
+    /// The headers with which the server is told something that its caller did not say.
+    pub(crate) back: HeaderMap,
 }
 
 /// Looks at the response to one request.
@@ -82,6 +87,12 @@ impl Watch for Answering {
             _ => Ok(message),
         };
         let message = shown.inspect_err(|refusal| self.withheld(refusal))?;
+        let server = self.call.target.server.as_deref();
+        if let Err(rebuff) = self.reader.required(&message, server) {
+            let code = rebuff.code;
+            self.withheld(&Refusal::Decided(code));
+            return denied(&self.call, code, &rebuff.decision_id);
+        }
         let answer = |grounds| {
             let error = message.error().and_then(|error| error.get("code"));
             let failed = message.result().and_then(|result| result.get("isError"));
@@ -113,14 +124,14 @@ impl Watch for Answering {
                     grounds: denial.grounds,
                     answer: Some(answer(Box::default())),
                 });
-                denied(&self.call, denial.code)
+                denied(&self.call, denial.code, &self.call.decision_id)
             }
         }
     }
 
     fn say(&mut self, message: Message) -> Result<Message, Refusal> {
         self.reader.heard(&message);
-        Ok(message)
+        self.reader.asked(message)
     }
 
     fn fail(&mut self, code: Code) {
@@ -141,8 +152,8 @@ impl Drop for Answering {
 }
 
 /// Our error in place of an answer.
-fn denied(call: &Call, code: Code) -> Result<Message, Refusal> {
-    let text = mcps_core::message::error_text(call.message.id(), code, &call.decision_id, "");
+fn denied(call: &Call, code: Code, decision_id: &str) -> Result<Message, Refusal> {
+    let text = mcps_core::message::error_text(call.message.id(), code, decision_id, "");
     Message::parse(text)
 }
 
@@ -154,7 +165,7 @@ impl Watch for Reader {
 
     fn say(&mut self, message: Message) -> Result<Message, Refusal> {
         self.heard(&message);
-        Ok(message)
+        self.asked(message)
     }
 
     fn fail(&mut self, _: Code) {}

@@ -14,6 +14,7 @@ use mcps_core::clock::Clock;
 use mcps_core::random::{Random, hex16};
 use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
+use crate::asking::Tellings;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::discovery::Finder;
@@ -26,6 +27,7 @@ pub struct Gateway {
     pub(crate) parts: Parts,
     pub(crate) routes: Routes,
     pub(crate) finder: Finder,
+    pub(crate) tellings: Tellings,
 }
 
 /// What it decides and remembers by.
@@ -89,7 +91,7 @@ impl Gateway {
         open.map(|(name, _)| name.clone())
     }
 
-    fn decision_id(&self) -> String {
+    pub(crate) fn decision_id(&self) -> String {
         // As Link::decision_id: nothing can be signed without randomness either.
         hex16(self.parts.random.as_ref()).unwrap_or_default()
     }
@@ -118,7 +120,7 @@ impl Front {
     async fn attend(&self, get: Get) -> Result<Reply, Box<Reply>> {
         let route = self.0.route(&get.path)?;
         let fetched = route.hub.verify_fetch(&get.headers, "GET").await?;
-        let reader = self.0.reader(&route, &fetched)?;
+        let reader = self.0.reader(&route, &fetched, &get.headers)?;
         route
             .hub
             .attend_to(fetched, get, Some(Box::new(reader)))

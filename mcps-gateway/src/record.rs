@@ -136,6 +136,30 @@ impl Recorder {
         decided: Result<&Permit, &Denial>,
         need: Need,
     ) -> Result<(), RecordError> {
+        let seq = self.decided(call, decided)?;
+        match need {
+            Need::Written => Ok(()),
+            Need::Durable => {
+                let synced = self.disk.synced(seq).await;
+                if synced.is_err() {
+                    // It was permitted, and does not go on.
+                    let code = Code::RecordUnavailable.id();
+                    self.outcome(call, &Outcome::Failed { code });
+                }
+                synced
+            }
+        }
+    }
+
+    /// Writes a decision; the number of its record.
+    ///
+    /// # Errors
+    /// As [`Self::decision`].
+    pub fn decided(
+        &self,
+        call: &Call,
+        decided: Result<&Permit, &Denial>,
+    ) -> Result<u64, RecordError> {
         let mut record = described("decision", call);
         match decided {
             Ok(permit) => {
@@ -153,19 +177,7 @@ impl Recorder {
         record.extend(grounded(grounds));
         let now = self.clock.now();
         record.insert("decided_ms".to_owned(), now.since(call.at).into());
-        let seq = self.put(&record)?;
-        match need {
-            Need::Written => Ok(()),
-            Need::Durable => {
-                let synced = self.disk.synced(seq).await;
-                if synced.is_err() {
-                    // It was permitted, and does not go on.
-                    let code = Code::RecordUnavailable.id();
-                    self.outcome(call, &Outcome::Failed { code });
-                }
-                synced
-            }
-        }
+        self.put(&record)
     }
 
     /// Writes what came of a request that was forwarded, before its caller has it.
@@ -216,6 +228,8 @@ pub enum Outcome {
     },
     /// Nobody waited for it any more.
     Left,
+    /// It is a server's, and its caller has it; what they answer is said to the server.
+    PassedOn,
 }
 
 /// An answer of a server's.
@@ -273,6 +287,9 @@ impl Outcome {
             Self::Failed { code } => {
                 put("outcome", "failed".into());
                 put("code", (*code).into());
+            }
+            Self::PassedOn => {
+                put("outcome", "passed_on".into());
             }
             Self::Left => {
                 put("outcome", "left".into());
@@ -335,6 +352,7 @@ fn described(event: &str, call: &Call) -> Map<String, Value> {
         "server": call.target.server,
         "name": call.target.name.as_deref().map(written),
         "via": call.via,
+        "asked_by": call.by_server.then_some("server"),
         "signed_hash": call.signed.map(|hash| hash.to_string()),
         "arguments_hash": arguments.map(|arguments| Digest::of(arguments.raw().as_bytes()).to_string()),
         "definition_hash": definition.and_then(|known| known.hash).map(|hash| hash.to_string()),

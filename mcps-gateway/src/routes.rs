@@ -47,6 +47,7 @@ impl MadeOf {
             tenants: None,
             tool: BTreeMap::new(),
             pass_unlisted: false,
+            hold: false,
             min_level: crate::config::Level::default(),
             ..server.clone()
         });

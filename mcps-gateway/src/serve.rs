@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::aggregate::{Aggregate, Ways};
+use crate::asking::Tellings;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::discovery::Finder;
@@ -67,6 +68,8 @@ pub struct Options {
     pub origins: Vec<String>,
     /// Another certificate and key than the configuration's.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Only for a client within this process: neither TLS nor other URLs, whatever the configuration says.
+    pub within: bool,
     /// Another place for records than the configuration's.
     pub record: Option<PathBuf>,
     /// How far off timestamps may be.
@@ -87,7 +90,32 @@ pub async fn run(
     random: Arc<dyn Random>,
     ready: impl FnOnce(&str),
 ) -> Result<Cause, GatewayError> {
-    let config = Config::load(&options.config)?;
+    run_until(
+        home,
+        options,
+        (clock, random),
+        ready,
+        std::future::pending(),
+    )
+    .await
+}
+
+/// The same, until `left` at the latest.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until(
+    home: &Home,
+    options: Options,
+    (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
+    ready: impl FnOnce(&str),
+    left: impl Future<Output = ()>,
+) -> Result<Cause, GatewayError> {
+    let mut config = Config::load(&options.config)?;
+    if options.within {
+        (config.tls_cert, config.tls_key) = (None, None);
+        config.public_url = Vec::new();
+    }
     let identity = Arc::new(Identity::load(home, End::Server)?);
     let trust = TrustSource::load(
         home,
@@ -183,6 +211,7 @@ pub async fn run(
         },
         routes,
         finder: Finder::default(),
+        tellings: Tellings::default(),
     });
     let name = identity.passport().map_err(ClientError::from)?;
     tracing::info!(
@@ -203,7 +232,10 @@ pub async fn run(
     ready(&url);
     let mut cause = Cause::Terminate;
     let stopping = async {
-        cause = gateway.until_stopped(stop, &options.config).await;
+        cause = tokio::select! {
+            cause = gateway.until_stopped(stop, &options.config) => cause,
+            () = left => Cause::Terminate,
+        };
         tracing::info!("asked to stop; finishing what is under way");
         // Whoever reads slowly does not hold up the end.
         drop(timeout(HUSH, gateway.hush()).await);

@@ -24,7 +24,11 @@ mod it {
     pub(crate) mod world;
 }
 
-use std::fs;
+#[path = "parts/plain.rs"]
+mod plain;
+#[path = "parts/spent.rs"]
+mod spent;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -40,8 +44,8 @@ use mcps_core::digest::Digest;
 use mcps_core::key::SecretKey;
 use mcps_core::random::SystemRandom;
 use mcps_core::signer::Signer as _;
-use mcps_transport::http::client::{Client, ClientLimits, Response};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use plain::Plain;
+use spent::{percentile, used};
 
 const TOOL: &str = "list_files";
 const ROUNDS: usize = 40;
@@ -51,70 +55,6 @@ const MANY: usize = 16;
 /// Calls of a block then.
 const MANY_CALLS: usize = 400;
 const MANY_ROUNDS: usize = 10;
-
-/// A client that does not sign.
-struct Plain {
-    http: Client,
-    era: Era,
-    session: Option<HeaderValue>,
-}
-
-impl Plain {
-    async fn open(url: &str, era: Era) -> Self {
-        let mut plain = Self {
-            http: Client::new(url, ClientLimits::default(), None).unwrap(),
-            era,
-            session: None,
-        };
-        if era == Era::Legacy {
-            let (_, headers) = plain.post(wire::INITIALIZE.to_owned(), "initialize").await;
-            plain.session = headers.get("mcp-session-id").cloned();
-            let ready = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-            plain.post(ready.to_owned(), "").await;
-        }
-        plain
-    }
-
-    async fn call(&self, id: u64) {
-        let call = self.era.call(id, TOOL, "");
-        let (text, _) = self.post(call, "tools/call").await;
-        assert!(text.contains(r#""result""#), "{text}");
-        assert!(text.contains(&format!(r#""id":{id},"#)), "{text}");
-    }
-
-    async fn post(&self, text: String, method: &str) -> (String, HeaderMap) {
-        let mut headers = HeaderMap::new();
-        let name = (method == "tools/call").then_some(TOOL);
-        for (header, value) in self.era.mirrored(method, name) {
-            let value = HeaderValue::from_str(value).unwrap();
-            headers.insert(HeaderName::from_static(header), value);
-        }
-        if let Some(session) = &self.session {
-            headers.insert("mcp-session-id", session.clone());
-            let version = HeaderValue::from_static("2025-11-25");
-            headers.insert("mcp-protocol-version", version);
-        }
-        match self.http.post(text, headers).await.unwrap() {
-            Response::Json { body, headers } => {
-                let text = String::from_utf8(body.to_vec()).unwrap();
-                (text, headers.raw().clone())
-            }
-            Response::Events {
-                mut events,
-                headers,
-            } => {
-                let mut text = String::new();
-                // To its end, so that the connection is good for the next one.
-                while let Some(event) = events.next().await.unwrap() {
-                    text += std::str::from_utf8(&event.data().unwrap_or_default()).unwrap();
-                }
-                (text, headers.raw().clone())
-            }
-            Response::Accepted { headers } => (String::new(), headers.raw().clone()),
-            refused @ Response::Refused { .. } => panic!("{refused:?}"),
-        }
-    }
-}
 
 /// Whoever calls, and what it numbers its calls by.
 enum Caller {
@@ -224,29 +164,6 @@ impl Way {
     }
 }
 
-/// Processor time of a process and, unless it is ours, of those that it started.
-fn used(process: u32) -> Duration {
-    let own = spent(process).unwrap();
-    if process == std::process::id() {
-        return own;
-    }
-    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
-    let children = children
-        .split_whitespace()
-        .filter_map(|id| spent(id.parse().unwrap()));
-    own + children.sum::<Duration>()
-}
-
-/// Of all its threads.
-fn spent(process: u32) -> Option<Duration> {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
-    let nanos = threads.flatten().filter_map(|thread| {
-        let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        stat.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Some(Duration::from_nanos(nanos.sum()))
-}
-
 async fn listening(stage: &Stage, mut command: Command) -> (Process, String) {
     command.env("MCPS_LOG", "error");
     let mut process = Process::start(&stage.world, command);
@@ -283,11 +200,6 @@ fn crypto(key: &SecretKey, digest: &Digest) -> Duration {
     start.elapsed()
 }
 
-fn percentile(taken: &mut [Duration], percent: usize) -> f64 {
-    taken.sort_unstable();
-    taken[(taken.len() - 1) * percent / 100].as_secs_f64() * 1e6
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -309,7 +221,7 @@ async fn measure(era: Era, revision: &str) {
     let mut connected = Connected::start(&stage.world, &stage.agent, &url, era);
     connected.open().await.unwrap();
     let connect = connected.process.id();
-    let unsigned = async |url| Caller::Plain(Box::new(Plain::open(url, era).await), 0);
+    let unsigned = async |url| Caller::Plain(Box::new(Plain::open(url, era, TOOL).await), 0);
     let member = crew.join(era).await.unwrap();
     let before = stage.world.enrol("server", "before-http", 2);
     let (behind, behind_url) = listening(stage, self::relay()).await;

@@ -2,6 +2,7 @@
 //! cannot do to callers that are not its own.
 
 mod adversaries;
+mod asking;
 mod commands;
 mod discovery;
 mod levels;
@@ -11,6 +12,7 @@ mod quarantine;
 mod recall;
 mod records;
 mod server;
+mod stdio;
 mod tenants;
 mod together;
 mod why;

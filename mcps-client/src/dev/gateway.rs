@@ -15,13 +15,17 @@ use super::wire::Process;
 
 const INITIALIZE: &str = r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcps-dev","version":"1"}}"#;
 const READ_KEY: &str = r#"{"name":"read_file","arguments":{"path":"/home/demo/.ssh/id_ed25519"}}"#;
+const READ_NOTE: &str = r#"{"name":"read_note","arguments":{"name":"welcome"}}"#;
 const SEND: &str = r#"{"name":"send_mail","arguments":{"to":"eve@example.net","subject":"notes","body":"as you asked"}}"#;
 
 /// A team whose agents must be worth more than the tour's.
 pub(crate) const CAREFUL: &str = "careful";
 
-/// Everything between the agents and the server.
+/// Everything between the agents and the servers.
 struct Gate {
+    /// The endpoint of all servers.
+    all: String,
+    /// That of the one that is wrapped.
     url: String,
     _gateway: Process,
     _wrapper: Process,
@@ -31,7 +35,7 @@ struct Gate {
 pub(crate) async fn lines(stage: &Stage) -> anyhow::Result<Vec<Line>> {
     let gate = open(stage).await?;
     let mut lines = vec![];
-    let mut agent = Caller::new(stage, &gate, "agent").await?;
+    let mut agent = Caller::new(stage, &gate.url, "agent").await?;
     lines.push(
         agent
             .call(
@@ -82,6 +86,54 @@ pub(crate) async fn lines(stage: &Stage) -> anyhow::Result<Vec<Line>> {
         Some(Code::TrustTooLow),
         start,
     ));
+    lines.extend(held(stage, &gate).await?);
+    Ok(lines)
+}
+
+/// What is in quarantine: a server that is new, and a tool that is not what it was.
+async fn held(stage: &Stage, gate: &Gate) -> anyhow::Result<Vec<Line>> {
+    let mut lines = vec![];
+    let mut fresh = Caller::new(stage, &format!("{}/fresh", gate.all), "agent").await?;
+    lines.push(
+        fresh
+            .call(
+                "A server that nobody has looked at",
+                "tools/call read_note {name: welcome} at a server that is new",
+                READ_NOTE,
+                Some(Code::Quarantined),
+            )
+            .await?,
+    );
+    let shown = stage
+        .quarantine(&["show", "fresh", "--output", "json"])
+        .await?;
+    let shown: serde_json::Value = serde_json::from_str(&shown)?;
+    let hash = shown.get("hash").and_then(serde_json::Value::as_str);
+    let hash = hash.context("mcps quarantine show names no hash")?;
+    let promote = ["promote", "fresh", "--hash", hash, "--by", "the tour"];
+    stage.quarantine(&promote).await?;
+    lines.push(
+        fresh
+            .call(
+                "The same, once an operator has looked",
+                "the same call after: mcps quarantine promote fresh --hash HASH",
+                READ_NOTE,
+                None,
+            )
+            .await?,
+    );
+    let mut swapped = Caller::new(stage, &format!("{}/swapped", gate.all), "agent").await?;
+    swapped.list().await?;
+    lines.push(
+        swapped
+            .call(
+                "A tool that is not what it was",
+                "tools/call list_files, whose description the server changed after the gateway had seen it",
+                r#"{"name":"list_files","arguments":{}}"#,
+                Some(Code::Quarantined),
+            )
+            .await?,
+    );
     Ok(lines)
 }
 
@@ -92,14 +144,20 @@ struct Caller {
 }
 
 impl Caller {
-    async fn new(stage: &Stage, gate: &Gate, home: &str) -> anyhow::Result<Self> {
-        let mut process = Process::start(stage, &stage.reached(home, &gate.url)?, None)?;
+    async fn new(stage: &Stage, url: &str, home: &str) -> anyhow::Result<Self> {
+        let mut process = Process::start(stage, &stage.reached(home, url)?, None)?;
         process.ask(1, "initialize", INITIALIZE).await?;
         process
             .write(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
             .await?;
         process.ask(2, "tools/list", "{}").await?;
         Ok(Self { process, id: 2 })
+    }
+
+    async fn list(&mut self) -> anyhow::Result<()> {
+        self.id += 1;
+        self.process.ask(self.id, "tools/list", "{}").await?;
+        Ok(())
     }
 
     async fn call(
@@ -131,7 +189,7 @@ fn line(
             code,
         },
         None => Outcome::Delivered(format!(
-            "an answer of {} bytes, by way of gateway and wrapper",
+            "an answer of {} bytes, through the gateway",
             answer.text().len()
         )),
     };
@@ -156,6 +214,7 @@ async fn open(stage: &Stage) -> anyhow::Result<Gate> {
     let server = listening(&mut wrapper).await?;
     let mut url = String::new();
     quote(&server, &mut url);
+    let (bare, swapping) = (command(stage.server()), command(&stage.swapping()?));
     let config = format!(
         "[tenant.default]\n\
          [tenant.{CAREFUL}]\n\
@@ -168,7 +227,14 @@ async fn open(stage: &Stage) -> anyhow::Result<Gate> {
          [server.tool]\n\
          read_file = {{ class = [\"read\"] }}\n\
          send_mail = {{ class = [\"send\"] }}\n\
-         write_note = {{ class = [\"write\"], min_level = 3 }}\n"
+         write_note = {{ class = [\"write\"], min_level = 3 }}\n\n\
+         [[server]]\n\
+         name = \"fresh\"\n\
+         command = {bare}\n\
+         hold = true\n\n\
+         [[server]]\n\
+         name = \"swapped\"\n\
+         command = {swapping}\n"
     );
     let file = stage.dir().join("gateway.toml");
     fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
@@ -176,9 +242,20 @@ async fn open(stage: &Stage) -> anyhow::Result<Gate> {
     let all = listening(&mut gateway).await?;
     Ok(Gate {
         url: format!("{all}/demo"),
+        all,
         _gateway: gateway,
         _wrapper: wrapper,
     })
+}
+
+/// A command as a configuration has it.
+fn command(words: &[String]) -> String {
+    let words = words.iter().map(|word| {
+        let mut quoted = String::new();
+        quote(word, &mut quoted);
+        quoted
+    });
+    format!("[{}]", words.collect::<Vec<_>>().join(", "))
 }
 
 async fn listening(process: &mut Process) -> anyhow::Result<String> {

@@ -224,6 +224,25 @@ impl Stage {
         Ok(words.map(str::to_owned).to_vec())
     }
 
+    /// What `mcps quarantine` says of the gateway.
+    pub(crate) async fn quarantine(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let home = self.home("gateway").dir().to_owned();
+        let mut command = Command::new(program(&self.bin, "mcps-gateway")?);
+        command
+            .arg("--home")
+            .arg(home)
+            .arg("quarantine")
+            .args(arguments);
+        let done = command.stdin(Stdio::null()).output().await?;
+        if !done.status.success() {
+            bail!(
+                "mcps-gateway quarantine: {}",
+                String::from_utf8_lossy(&done.stderr).trim()
+            );
+        }
+        Ok(String::from_utf8(done.stdout)?)
+    }
+
     /// The command of a server that shows another description of its first tool from the second
     /// list on.
     pub(crate) fn swapping(&self) -> anyhow::Result<Vec<String>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use mcps_core::envelope::Act;
-use mcps_core::message::Message;
+use mcps_core::message::{Id, Message};
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::{Client, Response};
 
@@ -41,6 +41,12 @@ pub trait Reach: Send + Sync {
     /// member of a list is called: `tools`, `prompts`, `resources` or `resourceTemplates`.
     fn leads(&self, kind: &str, name: &str) -> Option<(String, String)> {
         let _ = (kind, name);
+        None
+    }
+
+    /// Which of several servers asked something of the caller by itself, under that id.
+    fn asked_by(&self, id: &Id) -> Option<String> {
+        let _ = id;
         None
     }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use mcps_core::message::Message;
 use mcps_transport::http::client::{Client, ClientLimits, Response};
 use mcps_transport::http::headers::McpHeaders;
@@ -138,6 +138,12 @@ impl Passage {
     #[must_use]
     pub const fn reach(&self) -> &Arc<dyn Reach> {
         &self.reach
+    }
+
+    /// What goes on of a caller's headers, with what the server calls the session.
+    #[must_use]
+    pub fn onward(&self, headers: &McpHeaders) -> HeaderMap {
+        self.upstream.there(headers, self.id())
     }
 
     /// Asks the server something beside what its caller asks, with these of the caller's headers; of

@@ -80,6 +80,11 @@ impl Asked {
         Some((held.server, Message::parse(text).ok()?))
     }
 
+    /// Whose request that is.
+    pub(super) fn asker(&self, id: &str) -> Option<String> {
+        self.waiting().get(id).map(|held| held.server.clone())
+    }
+
     /// Whose request a progress token is of.
     pub(super) fn owner(&self, token: &str) -> Option<String> {
         let waiting = self.waiting();

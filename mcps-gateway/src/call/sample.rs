@@ -30,5 +30,6 @@ pub(crate) fn call(session: &str, arguments: &str) -> Call {
         definition: None,
         signed: None,
         via: None,
+        by_server: false,
     }
 }

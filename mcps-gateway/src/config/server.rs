@@ -48,6 +48,10 @@ pub struct Server {
     /// Whether calls of tools that it does not list are passed on. Nobody knows what those do.
     #[serde(default)]
     pub pass_unlisted: bool,
+    /// Whether its tools are held back until an operator has promoted them, those of its first list
+    /// too.
+    #[serde(default)]
+    pub hold: bool,
     /// What is known of its tools, by their own names.
     #[serde(default)]
     pub tool: BTreeMap<String, Tool>,

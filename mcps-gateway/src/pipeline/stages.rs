@@ -8,11 +8,13 @@ use mcps_client::tools;
 use mcps_core::code::Code;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::{self, Kind};
+use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Post, Reply};
 
 use super::Gateway;
 use super::target::target;
 use super::weight::Weight;
+use crate::asking;
 use crate::call::{Call, Caller, Pinned, Principal, SessionKey, Target};
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
@@ -324,8 +326,10 @@ impl Gateway {
             let reader = Reader {
                 gateway: Arc::clone(self),
                 caller,
+                session: call.session.clone(),
                 server: route.server.clone(),
                 reach: Arc::clone(passage.reach()),
+                back: asking::back(passage.onward(&post.headers)),
             };
             Answering {
                 reader,
@@ -359,6 +363,7 @@ impl Gateway {
         self: &Arc<Self>,
         route: &Route,
         fetched: &Fetched,
+        headers: &McpHeaders,
     ) -> Result<Reader, Box<Reply>> {
         let refused = |status| {
             let headers = HeaderMap::new();
@@ -392,11 +397,20 @@ impl Gateway {
             principal: peer.as_ref().map(Principal::of),
             trust: None,
         };
+        let principal = caller.principal.as_ref();
+        let session = SessionKey {
+            tenant: caller.tenant.clone(),
+            principal: principal.map(|who| (who.name.clone(), who.issuer.clone())),
+            session: fetched.session().map(str::to_owned),
+            route: route.name().to_owned(),
+        };
         Ok(Reader {
             gateway: Arc::clone(self),
             caller,
+            session,
             server: route.server.clone(),
             reach: Arc::clone(passage.reach()),
+            back: asking::back(passage.onward(headers)),
         })
     }
 
@@ -420,6 +434,7 @@ impl Gateway {
             definition: None,
             signed: admitted.signed(),
             via: None,
+            by_server: false,
         }
     }
 }

@@ -1,22 +1,20 @@
 //! `mcps-gateway quarantine`, which `mcps quarantine` is too.
 
+mod shown;
+mod whole;
+
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use mcps_client::exit::Exit;
 use mcps_client::home::Home;
 use mcps_client::terminal::printable;
-use mcps_core::clock::{Clock, Timestamp};
+use mcps_core::clock::Clock;
 use mcps_core::digest::Digest;
-use mcps_core::json::Document;
-use mcps_core::tool::diff;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Order, OrderError, Reason, State, Store, Verb, of_owner, owner};
+use super::{Order, OrderError, Store, Verb};
 use crate::policy::cli::Output;
-
-/// Changes of one definition that are told one by one.
-const MAX_CHANGES: usize = 200;
 
 /// Look at tools that are held back, and decide about them.
 #[derive(Clone, Debug, Args)]
@@ -38,10 +36,12 @@ pub enum QuarantineCommand {
         #[arg(long)]
         all: bool,
     },
-    /// Show a tool that is held back: its definition, or what changed in it.
-    Show(Which),
-    /// Let this very definition be called from now on.
-    Promote(Exactly),
+    /// Show a tool that is held back: its definition, or what changed in it. Without a tool, all that is
+    /// held back of the server.
+    Show(Part),
+    /// Let this very definition be called from now on. Without a tool, all that is held back of the
+    /// server.
+    Promote(Promotion),
     /// Refuse this very definition for good. What was approved before stays approved.
     Reject(Exactly),
     /// Let nobody call a tool, whatever its definition, until it is unblocked.
@@ -59,11 +59,18 @@ pub struct Which {
     tool: String,
 }
 
-/// Which tool, and who says so.
+/// Which tool, or all of a server.
 #[derive(Clone, Debug, Args)]
-pub struct Named {
-    #[command(flatten)]
-    which: Which,
+pub struct Part {
+    /// The server, as the gateway's configuration names it.
+    server: String,
+    /// The tool, as its server calls it.
+    tool: Option<String>,
+}
+
+/// Who says so.
+#[derive(Clone, Debug, Args)]
+pub struct Said {
     /// Who orders it, for the log.
     #[arg(long, env = "USER", value_name = "WHO")]
     by: String,
@@ -73,6 +80,27 @@ pub struct Named {
     /// Only say what would be done.
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Which tool, and who says so.
+#[derive(Clone, Debug, Args)]
+pub struct Named {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    said: Said,
+}
+
+/// Which definitions.
+#[derive(Clone, Debug, Args)]
+pub struct Promotion {
+    #[command(flatten)]
+    which: Part,
+    #[command(flatten)]
+    said: Said,
+    /// Hash of what you looked at, as shown by: mcps quarantine show
+    #[arg(long, value_name = "HASH", value_parser = digest)]
+    hash: Digest,
 }
 
 /// Which definition.
@@ -107,8 +135,8 @@ impl QuarantineError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Order(OrderError::Unknown) => Exit::NotFound,
-            Self::Order(OrderError::ChangedAgain) => Exit::Refused,
+            Self::Order(OrderError::Unknown | OrderError::NothingHeld) => Exit::NotFound,
+            Self::Order(OrderError::ChangedAgain | OrderError::OtherSet) => Exit::Refused,
             Self::Order(OrderError::Client(error)) => Exit::of(error),
             Self::Order(_) | Self::Output(_) => Exit::Other,
         }
@@ -118,29 +146,6 @@ impl QuarantineError {
 impl From<mcps_client::error::ClientError> for QuarantineError {
     fn from(error: mcps_client::error::ClientError) -> Self {
         Self::Order(error.into())
-    }
-}
-
-/// One tool as it is listed.
-struct Row {
-    server: String,
-    tool: String,
-    state: &'static str,
-    reason: &'static str,
-    since: Timestamp,
-    hash: String,
-    like: Option<String>,
-    by: Option<String>,
-    why: Option<String>,
-}
-
-impl Row {
-    fn json(&self) -> Value {
-        json!({
-            "server": self.server, "tool": self.tool, "state": self.state, "reason": self.reason,
-            "since": self.since.to_string(), "hash": self.hash, "like": self.like, "by": self.by,
-            "why": self.why,
-        })
     }
 }
 
@@ -157,18 +162,64 @@ pub fn run(
     let store = Store::new(home);
     let json = args.output == Output::Json;
     match &args.command {
-        QuarantineCommand::List { all } => list(&store, *all, json, out),
-        QuarantineCommand::Show(which) => show(&store, which, json, out),
-        QuarantineCommand::Promote(exactly) => {
-            let verb = Verb::Promote(exactly.hash);
-            order(&store, verb, &exactly.named, clock, json, out)
+        QuarantineCommand::List { all } => shown::list(&store, *all, json, out),
+        QuarantineCommand::Show(Part { server, tool }) => match tool {
+            Some(tool) => shown::show(&store, (bare(server), tool), json, out),
+            None => whole::show(&store, bare(server), json, out),
+        },
+        QuarantineCommand::Promote(Promotion { which, said, hash }) => match &which.tool {
+            Some(tool) => {
+                let named = (which.server.as_str(), tool.as_str());
+                order(&store, Verb::Promote(*hash), named, said, clock, json, out)
+            }
+            None => whole::promote(&store, bare(&which.server), hash, said, clock, json, out),
+        },
+        QuarantineCommand::Reject(Exactly { named, hash }) => order(
+            &store,
+            Verb::Reject(*hash),
+            named.names(),
+            &named.said,
+            clock,
+            json,
+            out,
+        ),
+        QuarantineCommand::Block(named) => order(
+            &store,
+            Verb::Block,
+            named.names(),
+            &named.said,
+            clock,
+            json,
+            out,
+        ),
+        QuarantineCommand::Unblock(named) => order(
+            &store,
+            Verb::Unblock,
+            named.names(),
+            &named.said,
+            clock,
+            json,
+            out,
+        ),
+    }
+}
+
+impl Named {
+    fn names(&self) -> (&str, &str) {
+        (&self.which.server, &self.which.tool)
+    }
+}
+
+impl Said {
+    fn order(&self, verb: Verb, (server, tool): (&str, &str)) -> Order {
+        Order {
+            verb,
+            server: bare(server).to_owned(),
+            tool: tool.to_owned(),
+            by: self.by.clone(),
+            why: self.reason.clone(),
+            dry_run: self.dry_run,
         }
-        QuarantineCommand::Reject(exactly) => {
-            let verb = Verb::Reject(exactly.hash);
-            order(&store, verb, &exactly.named, clock, json, out)
-        }
-        QuarantineCommand::Block(named) => order(&store, Verb::Block, named, clock, json, out),
-        QuarantineCommand::Unblock(named) => order(&store, Verb::Unblock, named, clock, json, out),
     }
 }
 
@@ -177,232 +228,16 @@ fn bare(server: &str) -> &str {
     server.strip_prefix("gateway:").unwrap_or(server)
 }
 
-fn rows(store: &Store, all: bool) -> Result<Vec<Row>, QuarantineError> {
-    let (pins, book) = store.read()?;
-    let mut rows: Vec<Row> = book
-        .entries
-        .values()
-        .map(|entry| Row {
-            server: entry.server.clone(),
-            tool: entry.tool.clone(),
-            state: entry.state.as_str(),
-            reason: entry.reason.as_str(),
-            since: Timestamp::from_millis(entry.since_ms),
-            hash: entry.hash.clone(),
-            like: entry.like.clone(),
-            by: entry.by.clone(),
-            why: entry.why.clone(),
-        })
-        .collect();
-    for (owner, tool, pin) in pins.iter() {
-        let Some(server) = of_owner(owner) else {
-            continue;
-        };
-        let entry = book.entry(server, tool);
-        let (state, reason, since, hash) = match pin.change {
-            Some(change) => {
-                let hash = change.hash.to_string();
-                let decided = entry.is_some_and(|entry| {
-                    entry.state == State::Blocked
-                        || (entry.state == State::Rejected && entry.hash == hash)
-                });
-                if decided {
-                    continue;
-                }
-                (
-                    State::Held.as_str(),
-                    Reason::Changed.as_str(),
-                    change.since,
-                    hash,
-                )
-            }
-            None if all && entry.is_none() => ("approved", "", pin.pinned_at, pin.hash.to_string()),
-            None => continue,
-        };
-        rows.push(Row {
-            server: server.to_owned(),
-            tool: tool.to_owned(),
-            state,
-            reason,
-            since,
-            hash,
-            like: None,
-            by: None,
-            why: None,
-        });
-    }
-    rows.sort_by(|one, other| (&one.server, &one.tool).cmp(&(&other.server, &other.tool)));
-    Ok(rows)
-}
-
-fn list(store: &Store, all: bool, json: bool, out: &mut impl Write) -> Result<(), QuarantineError> {
-    let rows = rows(store, all)?;
-    if json {
-        let rows: Vec<Value> = rows.iter().map(Row::json).collect();
-        return Ok(writeln!(out, "{:#}", Value::Array(rows))?);
-    }
-    if rows.is_empty() {
-        return Ok(writeln!(out, "Nothing is in quarantine.")?);
-    }
-    let head = ["SERVER", "TOOL", "STATE", "REASON", "LIKE", "SINCE", "HASH"];
-    let mut lines = vec![head.map(str::to_owned)];
-    lines.extend(rows.into_iter().map(|row| {
-        let like = row.like.unwrap_or_default();
-        let (state, reason) = (row.state.to_owned(), row.reason.to_owned());
-        [
-            row.server,
-            row.tool,
-            state,
-            reason,
-            like,
-            row.since.to_string(),
-            row.hash,
-        ]
-    }));
-    table(&lines, out)?;
-    writeln!(out, "\nLook at one: mcps quarantine show SERVER TOOL")?;
-    Ok(())
-}
-
-fn table(lines: &[[String; 7]], out: &mut impl Write) -> io::Result<()> {
-    let lines: Vec<Vec<String>> = lines
-        .iter()
-        .map(|line| line.iter().map(|cell| printable(cell)).collect())
-        .collect();
-    let mut widths = [0; 7];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    for line in &lines {
-        let cells = line.iter().zip(widths);
-        let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
-        let cells: Vec<String> = cells.collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
-}
-
-fn show(
-    store: &Store,
-    which: &Which,
-    json: bool,
-    out: &mut impl Write,
-) -> Result<(), QuarantineError> {
-    let (server, tool) = (bare(&which.server), which.tool.as_str());
-    let rows = rows(store, true)?;
-    let mut found = rows
-        .iter()
-        .filter(|row| row.server == server && row.tool == tool);
-    let row = found.next().ok_or(OrderError::Unknown)?;
-    let (pins, _) = store.read()?;
-    let approved = pins
-        .pin(&owner(server), tool)
-        .map(|pin| pin.hash.to_string());
-    let read = |hash: &str| Document::parse(store.definition(hash)?.into_bytes()).ok();
-    let shown = read(&row.hash);
-    let before = approved
-        .as_deref()
-        .filter(|hash| *hash != row.hash)
-        .and_then(read);
-    let changes = before.as_ref().zip(shown.as_ref());
-    let changes =
-        changes.map(|(before, shown)| diff::diff(before.root(), shown.root(), MAX_CHANGES));
-    if json {
-        let told = changes.and_then(Result::ok).map(|changes| {
-            let told = changes.into_iter();
-            let told = told
-                .map(|it| json!({"pointer": it.pointer, "before": it.before, "after": it.after}));
-            told.collect::<Vec<Value>>()
-        });
-        let raw = shown.map(|shown| shown.root().raw().to_owned());
-        let mut whole = row.json();
-        if let Some(whole) = whole.as_object_mut() {
-            whole.insert("approved_hash".to_owned(), approved.into());
-            whole.insert("changes".to_owned(), told.into());
-            whole.insert("definition".to_owned(), raw.into());
-        }
-        return Ok(writeln!(out, "{whole:#}")?);
-    }
-    let by = row
-        .by
-        .as_deref()
-        .map(|by| format!(" by {by}"))
-        .unwrap_or_default();
-    writeln!(
-        out,
-        "{}",
-        printable(&format!(
-            "{tool} of {server}: {}{by} since {}",
-            row.state, row.since
-        ))
-    )?;
-    if !row.reason.is_empty() {
-        writeln!(out, "reason    {}", row.reason)?;
-    }
-    if let Some(why) = &row.why {
-        writeln!(out, "why       {}", printable(why))?;
-    }
-    if let Some(like) = &row.like {
-        writeln!(out, "looks like {}", printable(like))?;
-    }
-    writeln!(out, "hash      {}", row.hash)?;
-    if let Some(approved) = &approved {
-        writeln!(out, "approved  {approved}")?;
-    }
-    writeln!(out)?;
-    match (changes, shown) {
-        (Some(Ok(changes)), _) => {
-            for change in changes {
-                writeln!(out, "{}", printable(&change.pointer))?;
-                for (sign, text) in [("-", change.before), ("+", change.after)] {
-                    if let Some(text) = text {
-                        writeln!(out, "  {sign} {}", printable(&text))?;
-                    }
-                }
-            }
-        }
-        (_, Some(shown)) => {
-            let pretty = serde_json::from_str::<Value>(shown.root().raw());
-            let pretty =
-                pretty.map_or_else(|_| shown.root().raw().to_owned(), |it| format!("{it:#}"));
-            for line in pretty.lines() {
-                writeln!(out, "{}", printable(line))?;
-            }
-        }
-        (_, None) => writeln!(
-            out,
-            "The definition was not kept; it is once the server lists it again."
-        )?,
-    }
-    if row.state == "held" || row.state == "rejected" {
-        writeln!(
-            out,
-            "\nIf that is as it should be: mcps quarantine promote {server} {} --hash {}",
-            printable(tool),
-            row.hash
-        )?;
-    }
-    Ok(())
-}
-
 fn order(
     store: &Store,
     verb: Verb,
-    named: &Named,
+    named: (&str, &str),
+    said: &Said,
     clock: &dyn Clock,
     json: bool,
     out: &mut impl Write,
 ) -> Result<(), QuarantineError> {
-    let order = Order {
-        verb,
-        server: bare(&named.which.server).to_owned(),
-        tool: named.which.tool.clone(),
-        by: named.by.clone(),
-        why: named.reason.clone(),
-        dry_run: named.dry_run,
-    };
+    let order = said.order(verb, named);
     let done = order.carry_out(store, clock.now())?;
     if json {
         let told = json!({

@@ -74,6 +74,14 @@ pub enum OrderError {
         "the tool has changed since you looked at it; look again: mcps quarantine show SERVER TOOL"
     )]
     ChangedAgain,
+    /// Nothing of a server is held.
+    #[error("no tool of this server is held back; look at: mcps quarantine list --all")]
+    NothingHeld,
+    /// Of a server other tools, or other definitions, are held than were looked at.
+    #[error(
+        "what is held back of the server has changed since you looked at it; look again: mcps quarantine show SERVER"
+    )]
+    OtherSet,
     /// It is blocked.
     #[error("the tool is blocked; end that first: mcps quarantine unblock SERVER TOOL")]
     Blocked,

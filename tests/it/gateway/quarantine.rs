@@ -273,3 +273,51 @@ async fn a_quarantine_that_cannot_be_read_lets_nothing_be_called() {
     assert_eq!(code_of(&told[0]), Some(Code::Quarantined));
     assert_eq!(server.seen("tools/call").len(), 1);
 }
+
+#[tokio::test]
+async fn a_server_that_is_held_is_promoted_whole_if_it_is_what_was_looked_at() {
+    let (tools, server) = changing(&["look", "send"]).await;
+    let config = format!("{TENANT}{}hold = true\n", over_http("files", &server));
+    let gate = Gate::open(&config).await;
+    let caller = session(&gate, "files").await;
+    let told = caller.ask(&call(1, "look")).await;
+    assert_eq!(code_of(&told[0]), Some(Code::Quarantined), "{told:?}");
+    assert!(names(&caller.ask(LIST).await).is_empty());
+    assert!(server.seen("tools/call").is_empty());
+
+    let shown = || {
+        let shown = run(&mut quarantine(&gate, &["show", "files", "-o", "json"])).succeeded();
+        serde_json::from_str::<Value>(&shown).unwrap()
+    };
+    let looked_at = shown();
+    assert_eq!(looked_at["tools"].as_array().unwrap().len(), 2);
+    let text = run(&mut quarantine(&gate, &["show", "files"])).succeeded();
+    let hash = looked_at["hash"].as_str().unwrap();
+    assert!(
+        text.contains(&format!("quarantine promote files --hash {hash}")),
+        "{text}"
+    );
+
+    // It shows something else before the operator's word arrives.
+    tools.lock().unwrap().push(tool("delete"));
+    caller.ask(LIST).await;
+    let promote = ["promote", "files", "--hash", hash];
+    let said = run(&mut order(&gate, &promote)).failed(6);
+    assert!(said.contains("quarantine show SERVER"), "{said}");
+    assert!(names(&caller.ask(LIST).await).is_empty());
+
+    let hash = shown()["hash"].as_str().unwrap().to_owned();
+    let promote = ["promote", "files", "--hash", &hash];
+    let said = run(&mut order(&gate, &[&promote[..], &["--dry-run"]].concat())).succeeded();
+    assert!(said.contains("would be"), "{said}");
+    assert!(names(&caller.ask(LIST).await).is_empty());
+    let said = run(&mut order(&gate, &promote)).succeeded();
+    assert!(said.contains("3 tools of files"), "{said}");
+    assert_eq!(names(&caller.ask(LIST).await), ["look", "send", "delete"]);
+    assert!(caller.ask(&call(2, "look")).await[0].contains("called"));
+    // What comes later waits as well.
+    tools.lock().unwrap().push(tool("spend"));
+    assert_eq!(names(&caller.ask(LIST).await).len(), 3);
+    let nothing = run(&mut quarantine(&gate, &["show", "mail"])).failed(3);
+    assert!(nothing.contains("held back"), "{nothing}");
+}

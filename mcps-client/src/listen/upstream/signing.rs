@@ -127,6 +127,8 @@ impl Signing {
         });
         match shown.and_then(|message| self.link.seal_into(message, &mut self.body, false)) {
             Ok(text) => Signed::Next(text),
+            // It was said where it was decided.
+            Err(Refusal::Decided(_)) => Signed::Dropped,
             Err(refusal) => {
                 tracing::error!(reason = %refusal, "a message of the server is not sent: {refusal}");
                 Signed::Dropped

@@ -1,0 +1,176 @@
+//! What servers ask of a caller: sampling, elicitation, roots. It is decided and written down as what
+//! callers ask is, in the session in which it comes; a server that is refused is told so.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use mcps_client::listen::Outward;
+use mcps_core::code::Code;
+use mcps_core::json::Value;
+use mcps_core::message::{self, Kind, Message};
+use mcps_core::refusal::Refusal;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::call::{Call, Target};
+use crate::outcome::Reader;
+use crate::record::Outcome;
+
+/// How long a server may take to hear that it is refused.
+const TELLING: Duration = Duration::from_secs(10);
+/// Servers that are being told at a time. Beyond it nobody is told; nothing goes to callers all the same.
+const MOST: usize = 1024;
+
+/// Servers that are being told that they are refused.
+#[derive(Debug, Default)]
+pub struct Tellings(Mutex<JoinSet<()>>);
+
+impl Tellings {
+    fn begin(&self, telling: impl Future<Output = ()> + Send + 'static) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while all.try_join_next().is_some() {}
+        if all.len() < MOST {
+            all.spawn(async move { drop(timeout(TELLING, telling).await) });
+        }
+    }
+}
+
+/// Which request of a server's was refused, and as what.
+pub(crate) struct Rebuff {
+    pub(crate) code: Code,
+    pub(crate) decision_id: String,
+}
+
+impl Reader {
+    /// A request of a server's own, if its caller may have it; else the server is told.
+    pub(crate) fn asked(&self, message: Message) -> Result<Message, Refusal> {
+        // Whoever answers a ping says nothing.
+        let asks = message.kind() == Kind::Request && message.method().as_deref() != Some("ping");
+        if !asks {
+            return Ok(message);
+        }
+        let server = match &self.server {
+            Some(server) => Some(server.clone()),
+            None => message.id().and_then(|id| self.reach.asked_by(id)),
+        };
+        match self.permitted(message.clone(), server) {
+            Ok(()) => Ok(message),
+            Err(Rebuff { code, decision_id }) => {
+                let text = message::error_text(message.id(), code, &decision_id, "");
+                if let Ok(message) = Message::parse(text) {
+                    self.tell(message);
+                }
+                Err(Refusal::Decided(code))
+            }
+        }
+    }
+
+    /// What a result asks for before it is one (2026-07-28, `input_required`): all of it or none.
+    pub(crate) fn required(&self, result: &Message, server: Option<&str>) -> Result<(), Rebuff> {
+        let requests = result
+            .result()
+            .and_then(|result| result.get("inputRequests"));
+        let Some(requests) = requests.and_then(Value::as_object) else {
+            return Ok(());
+        };
+        for request in requests.into_iter().map(|member| member.value()) {
+            let request = asked_for(request).map_err(|code| Rebuff {
+                code,
+                decision_id: self.gateway.decision_id(),
+            })?;
+            self.permitted(request, server.map(str::to_owned))?;
+        }
+        Ok(())
+    }
+
+    fn permitted(&self, message: Message, server: Option<String>) -> Result<(), Rebuff> {
+        let gateway = &self.gateway;
+        let call = Call {
+            decision_id: gateway.decision_id(),
+            caller: self.caller.clone(),
+            session: self.session.clone(),
+            at: gateway.clock().now(),
+            method: message.method().unwrap_or_default().into_owned(),
+            target: Target { server, name: None },
+            message,
+            definition: None,
+            signed: None,
+            via: None,
+            by_server: true,
+        };
+        let decided = match &call.target.server {
+            Some(_) => gateway.judge().decide(&call),
+            None => Err(crate::judge::Denial::new(
+                Code::NotBound,
+                "server",
+                "nobody knows which server asks".to_owned(),
+            )),
+        };
+        let written = gateway.recorder().decided(&call, decided.as_ref());
+        let code = match (decided, written) {
+            (Ok(_), Ok(_)) => {
+                gateway.recorder().outcome(&call, &Outcome::PassedOn);
+                return Ok(());
+            }
+            (Err(denial), _) => {
+                tracing::warn!(
+                    code = denial.code.id(),
+                    decision_id = call.decision_id,
+                    rule = denial.rule,
+                    method = call.method,
+                    tenant = call.caller.tenant,
+                    server = call.target.server,
+                    "a request of a server's own is refused with {}: {}",
+                    denial.code.id(),
+                    denial.reason
+                );
+                denial.code
+            }
+            (Ok(_), Err(error)) => {
+                let code = Code::RecordUnavailable;
+                tracing::error!(
+                    decision_id = call.decision_id, code = code.id(), error = %error,
+                    "a request of a server's own is refused with {}: {error}", code.id()
+                );
+                code
+            }
+        };
+        Err(Rebuff {
+            code,
+            decision_id: call.decision_id,
+        })
+    }
+
+    fn tell(&self, message: Message) {
+        let (reach, headers) = (Arc::clone(&self.reach), self.back.clone());
+        self.gateway.tellings.begin(async move {
+            let outward = Outward {
+                message,
+                headers,
+                act: None,
+            };
+            if reach.post(outward).await.is_err() {
+                tracing::debug!("a server was not told that what it asked for is refused");
+            }
+        });
+    }
+}
+
+/// One of `inputRequests` as the request that it would have been before.
+fn asked_for(request: Value<'_>) -> Result<Message, Code> {
+    let method = request.get("method").ok_or(Code::Malformed)?;
+    let params = request.get("params").map_or("{}", Value::raw);
+    let method = method.raw();
+    let text = format!(r#"{{"jsonrpc":"2.0","id":"input","method":{method},"params":{params}}}"#);
+    Message::parse(text).map_err(|refusal| refusal.code())
+}
+
+/// The headers with which a server is told something beside what its caller says.
+pub(crate) fn back(headers: HeaderMap) -> HeaderMap {
+    let mut headers = headers;
+    for name in ["mcp-method", "mcp-name"] {
+        headers.remove(name);
+    }
+    headers
+}

@@ -1,0 +1,98 @@
+//! A client that does not sign, with the transport's own HTTP.
+
+use mcps_transport::http::client::{Client, ClientLimits, Response};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::it::listen::load::era::Era;
+use super::it::wire;
+
+/// A client that does not sign.
+pub(super) struct Plain {
+    http: Client,
+    era: Era,
+    session: Option<HeaderValue>,
+    tool: &'static str,
+}
+
+impl Plain {
+    pub(super) async fn open(url: &str, era: Era, tool: &'static str) -> Self {
+        let mut plain = Self {
+            http: Client::new(url, ClientLimits::default(), None).unwrap(),
+            era,
+            session: None,
+            tool,
+        };
+        if era == Era::Legacy {
+            let (_, headers) = plain.post(wire::INITIALIZE.to_owned(), "initialize").await;
+            plain.session = headers.get("mcp-session-id").cloned();
+            let ready = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+            plain.post(ready.to_owned(), "").await;
+        }
+        plain
+    }
+
+    pub(super) async fn call(&self, id: u64) {
+        let call = self.era.call(id, self.tool, "");
+        let (text, _) = self.post(call, "tools/call").await;
+        assert!(text.contains(r#""result""#), "{text}");
+        assert!(text.contains(&format!(r#""id":{id},"#)), "{text}");
+    }
+
+    /// What the server calls the session.
+    #[allow(dead_code, reason = "not every benchmark asks")]
+    pub(super) fn session(&self) -> Option<&str> {
+        self.session.as_ref().map(|name| name.to_str().unwrap())
+    }
+
+    /// How many tools there are.
+    #[allow(dead_code, reason = "not every benchmark asks")]
+    pub(super) async fn count_tools(&mut self) -> usize {
+        let (mut count, mut cursor) = (0, None::<String>);
+        loop {
+            let params = cursor.map_or_else(String::new, |cursor| {
+                format!(r#""cursor":{},"#, serde_json::Value::from(cursor))
+            });
+            let list = self.era.request(u64::MAX >> 12, "tools/list", &params);
+            let (text, _) = self.post(list, "tools/list").await;
+            let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+            count += answer["result"]["tools"].as_array().unwrap().len();
+            cursor = answer["result"]["nextCursor"].as_str().map(str::to_owned);
+            if cursor.is_none() {
+                return count;
+            }
+        }
+    }
+
+    async fn post(&self, text: String, method: &str) -> (String, HeaderMap) {
+        let mut headers = HeaderMap::new();
+        let name = (method == "tools/call").then_some(self.tool);
+        for (header, value) in self.era.mirrored(method, name) {
+            let value = HeaderValue::from_str(value).unwrap();
+            headers.insert(HeaderName::from_static(header), value);
+        }
+        if let Some(session) = &self.session {
+            headers.insert("mcp-session-id", session.clone());
+            let version = HeaderValue::from_static("2025-11-25");
+            headers.insert("mcp-protocol-version", version);
+        }
+        match self.http.post(text, headers).await.unwrap() {
+            Response::Json { body, headers } => {
+                let text = String::from_utf8(body.to_vec()).unwrap();
+                (text, headers.raw().clone())
+            }
+            Response::Events {
+                mut events,
+                headers,
+            } => {
+                let mut text = String::new();
+                // To its end, so that the connection is good for the next one.
+                while let Some(event) = events.next().await.unwrap() {
+                    text += std::str::from_utf8(&event.data().unwrap_or_default()).unwrap();
+                }
+                (text, headers.raw().clone())
+            }
+            Response::Accepted { headers } => (String::new(), headers.raw().clone()),
+            refused @ Response::Refused { .. } => panic!("{refused:?}"),
+        }
+    }
+}
