@@ -24,7 +24,7 @@ const MOST: usize = 1024;
 
 /// Servers that are being told that they are refused.
 #[derive(Debug, Default)]
-pub struct Tellings(Mutex<JoinSet<()>>);
+pub(crate) struct Tellings(Mutex<JoinSet<()>>);
 
 impl Tellings {
     fn begin(&self, telling: impl Future<Output = ()> + Send + 'static) {

@@ -9,8 +9,8 @@ use super::it::wire;
 /// A client that does not sign.
 pub(super) struct Plain {
     http: Client,
-    era: Era,
-    session: Option<HeaderValue>,
+    pub(super) era: Era,
+    pub(super) session: Option<HeaderValue>,
     tool: &'static str,
 }
 
@@ -38,32 +38,7 @@ impl Plain {
         assert!(text.contains(&format!(r#""id":{id},"#)), "{text}");
     }
 
-    /// What the server calls the session.
-    #[allow(dead_code, reason = "not every benchmark asks")]
-    pub(super) fn session(&self) -> Option<&str> {
-        self.session.as_ref().map(|name| name.to_str().unwrap())
-    }
-
-    /// How many tools there are.
-    #[allow(dead_code, reason = "not every benchmark asks")]
-    pub(super) async fn count_tools(&mut self) -> usize {
-        let (mut count, mut cursor) = (0, None::<String>);
-        loop {
-            let params = cursor.map_or_else(String::new, |cursor| {
-                format!(r#""cursor":{},"#, serde_json::Value::from(cursor))
-            });
-            let list = self.era.request(u64::MAX >> 12, "tools/list", &params);
-            let (text, _) = self.post(list, "tools/list").await;
-            let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
-            count += answer["result"]["tools"].as_array().unwrap().len();
-            cursor = answer["result"]["nextCursor"].as_str().map(str::to_owned);
-            if cursor.is_none() {
-                return count;
-            }
-        }
-    }
-
-    async fn post(&self, text: String, method: &str) -> (String, HeaderMap) {
+    pub(super) async fn post(&self, text: String, method: &str) -> (String, HeaderMap) {
         let mut headers = HeaderMap::new();
         let name = (method == "tools/call").then_some(self.tool);
         for (header, value) in self.era.mirrored(method, name) {

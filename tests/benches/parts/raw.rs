@@ -24,7 +24,8 @@ impl Raw {
             .unwrap()
             .split_once('/')
             .unwrap();
-        let session = plain.session().map_or_else(String::new, |session| {
+        let session = plain.session.as_ref().map(|name| name.to_str().unwrap());
+        let session = session.map_or_else(String::new, |session| {
             format!("mcp-session-id: {session}\r\nmcp-protocol-version: 2025-11-25\r\n")
         });
         let head = format!(

@@ -48,7 +48,7 @@ pub(super) async fn serve(tools: usize) {
 
 impl Endpoint for Answers {
     async fn post(&self, post: Post) -> Reply {
-        let asked: Value = serde_json::from_slice(&post.body).unwrap();
+        let asked: Value = serde_json::from_str(std::str::from_utf8(&post.body).unwrap()).unwrap();
         let mut headers = HeaderMap::new();
         let result = match asked["method"].as_str() {
             Some("initialize") => {

@@ -47,7 +47,7 @@ def main():
             users[key] = steps(suite, env, task)
         injections = {}
         for key, task in suite.injection_tasks.items():
-            env = task.init_environment(suite.load_and_inject_default_environment({}))
+            env = suite.load_and_inject_default_environment({})
             injections[key] = steps(suite, env, task)
         out.append({"suite": name, "tools": tools, "users": users, "injections": injections})
     json.dump({"version": VERSION, "suites": out}, sys.stdout)
