@@ -2,6 +2,7 @@
 //! the outside: through its interface and its feed alone. The tests are short; `make chaos` runs
 //! the same for long (docs/faults.md).
 
+mod cut;
 mod database;
 mod followers;
 mod ground;

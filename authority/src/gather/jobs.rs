@@ -1,5 +1,8 @@
 //! What is gathered: the steps of issuing a passport.
 
+use std::collections::HashSet;
+use std::io;
+
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::passport::PassportId;
@@ -143,6 +146,10 @@ impl Job for Challenges {
         };
         match self.0.open_challenges(&challenges, now, cap).await {
             Ok(true) => asked.iter().map(|_| Done::Answered(Ok(true))).collect(),
+            Err(error) if !was_undone(&error) => {
+                let told = |_| Done::Answered(Err(same(&error)));
+                asked.iter().map(told).collect()
+            }
             _ => asked.into_iter().map(Done::Alone).collect(),
         }
     }
@@ -196,13 +203,18 @@ impl Job for Preparing {
     }
 
     async fn together(&self, requests: Vec<Request>) -> Vec<Done<Self::Answer, Request>> {
-        if let Ok(true) = self.db.prepare_all(&requests).await {
-            let prepared = requests.into_iter();
-            return prepared
-                .map(|one| Done::Answered(Ok((one, Told::default()))))
-                .collect();
+        match self.db.prepare_all(&requests).await {
+            Ok(true) => {
+                let told = |one| Done::Answered(Ok((one, Told::default())));
+                requests.into_iter().map(told).collect()
+            }
+            // Whoever asked on would be told that the challenge was used, which may be so by this.
+            Err(Error::Database(error)) if !was_undone(&error) => {
+                let told = |_| Done::Answered(Err(same(&error).into()));
+                requests.iter().map(told).collect()
+            }
+            _ => requests.into_iter().map(Done::Alone).collect(),
         }
-        requests.into_iter().map(Done::Alone).collect()
     }
 
     async fn alone(&self, request: Request) -> Self::Answer {
@@ -229,7 +241,14 @@ impl Job for Completing {
     type Answer = Result<bool, sqlx::Error>;
 
     async fn together(&self, signed: Vec<Self::Request>) -> Vec<Done<Self::Answer, Self::Request>> {
-        let done = self.0.complete_all(&signed).await.unwrap_or_default();
+        let done = match self.0.complete_all(&signed).await {
+            Ok(done) => done,
+            Err(error) if !was_undone(&error) => {
+                let told = |_| Done::Answered(Err(same(&error)));
+                return signed.iter().map(told).collect();
+            }
+            Err(_) => HashSet::new(),
+        };
         let answer = |one: Self::Request| match done.contains(one.0.as_str()) {
             true => Done::Answered(Ok(true)),
             false => Done::Alone(one),
@@ -240,4 +259,22 @@ impl Job for Completing {
     async fn alone(&self, (id, signature): Self::Request) -> Self::Answer {
         self.0.complete(&id, &signature).await
     }
+}
+
+/// Whether it is certain that nothing of it was done: the database says so itself, and is not ending. Where
+/// only the answer was lost it may have been done, and must not be asked for again as if it had not.
+fn was_undone(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(told) = error else {
+        return matches!(error, sqlx::Error::PoolTimedOut);
+    };
+    // Of SQLSTATE: connection lost, resources, operator's intervention, system error, internal error.
+    let code = told.code().unwrap_or_default();
+    !["08", "53", "57", "58", "XX"]
+        .iter()
+        .any(|class| code.starts_with(class))
+}
+
+/// The error of several, for one of them.
+fn same(error: &sqlx::Error) -> sqlx::Error {
+    sqlx::Error::Io(io::Error::other(error.to_string()))
 }

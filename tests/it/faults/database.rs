@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cut::Cut;
 use super::followers::Watcher;
 use super::ground::Postgres;
 use super::load::Load;
@@ -52,6 +53,37 @@ async fn a_database_that_crashes_costs_answers_and_nothing_else() {
     println!(
         "| PostgreSQL crashed {crashes} times | {} passports | {} orders, {} events |",
         found.passports,
+        ledger.orders.len(),
+        found.events
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_of_the_database_that_is_lost_is_no_refusal() {
+    let postgres = Postgres::start();
+    let cut = Cut::before(&postgres.url);
+    let ground = Ground::found(Some(cut.url.clone())).await;
+    let load = Load::on(&ground);
+    for _ in 0..scale() {
+        let enough = load.acknowledged() + 200;
+        cut.lose_one_of(31);
+        // Many at a time, so that what they ask for is done together.
+        while load.acknowledged() < enough {
+            let mut tasks = load.begin(16, 2, 20);
+            while tasks.join_next().await.is_some() {}
+        }
+        cut.lose_one_of(0);
+        is_ready(&ground).await;
+        load.make_sure().await;
+    }
+    let ledger = std::mem::take(&mut *load.ledger.lock().unwrap());
+    let found = ledger.settle(&ground).await;
+    tokio::task::block_in_place(|| ground.examine());
+    println!(
+        "| {} answers of PostgreSQL lost | {} passports, {} of them answered late | {} orders, {} events |",
+        cut.lost(),
+        found.passports,
+        ledger.late,
         ledger.orders.len(),
         found.events
     );
