@@ -1,9 +1,9 @@
-//! The way to a database, on which answers are lost: what was asked for was done, and nobody is told.
+//! The way to a database, on which the answers to commits are lost: what was asked for was done, and nobody is told.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 /// A relay to a PostgreSQL.
@@ -34,14 +34,22 @@ impl Cut {
                 let (counts, often, said) =
                     (Arc::clone(&counts), Arc::clone(&often), Arc::clone(&said));
                 let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
-                thread::spawn(move || pass((client, server), || true));
+                let commits = Arc::<AtomicBool>::default();
+                let committing = Arc::clone(&commits);
                 thread::spawn(move || {
-                    pass(back, || {
-                        let (every, number) = (
-                            often.load(Ordering::SeqCst),
-                            said.fetch_add(1, Ordering::SeqCst),
-                        );
-                        let goes_on = every == 0 || number % every != every - 1;
+                    pass((client, server), |bytes| {
+                        let commits = bytes.windows(6).any(|word| word == b"COMMIT");
+                        committing.store(commits, Ordering::SeqCst);
+                        true
+                    });
+                });
+                thread::spawn(move || {
+                    pass(back, |_| {
+                        let every = often.load(Ordering::SeqCst);
+                        if every == 0 || !commits.load(Ordering::SeqCst) {
+                            return true;
+                        }
+                        let goes_on = said.fetch_add(1, Ordering::SeqCst) % every != every - 1;
                         counts.fetch_add(u32::from(!goes_on), Ordering::SeqCst);
                         goes_on
                     });
@@ -55,7 +63,7 @@ impl Cut {
         }
     }
 
-    /// Of so many answers the last is lost, and the connection with it; 0 loses none.
+    /// Of so many answers to commits the last is lost, and the connection with it; 0 loses none.
     pub(super) fn lose_one_of(&self, every: u32) {
         self.every.store(every, Ordering::SeqCst);
     }
@@ -66,11 +74,12 @@ impl Cut {
     }
 }
 
-fn pass((mut from, mut to): (TcpStream, TcpStream), mut goes_on: impl FnMut() -> bool) {
+fn pass((mut from, mut to): (TcpStream, TcpStream), mut goes_on: impl FnMut(&[u8]) -> bool) {
     let mut bytes = [0; 65_536];
     loop {
         match from.read(&mut bytes) {
-            Ok(read) if read > 0 && goes_on() && to.write_all(&bytes[..read]).is_ok() => {}
+            Ok(read)
+                if read > 0 && goes_on(&bytes[..read]) && to.write_all(&bytes[..read]).is_ok() => {}
             _ => break,
         }
     }

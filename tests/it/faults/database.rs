@@ -65,8 +65,8 @@ async fn an_answer_of_the_database_that_is_lost_is_no_refusal() {
     let ground = Ground::found(Some(cut.url.clone())).await;
     let load = Load::on(&ground);
     for _ in 0..scale() {
-        let enough = load.acknowledged() + 200;
-        cut.lose_one_of(31);
+        let enough = load.acknowledged() + 100;
+        cut.lose_one_of(3);
         // Many at a time, so that what they ask for is done together.
         while load.acknowledged() < enough {
             let mut tasks = load.begin(16, 2, 20);
