@@ -326,19 +326,39 @@ fn instructions() -> Vec<Script> {
         .collect()
 }
 
+/// All of them, by what they try.
+fn groups() -> [(&'static str, Vec<Script>); 5] {
+    [
+        ("a secret, named in another spelling, then sent", spellings()),
+        ("a secret, read by a command, then sent", commands()),
+        ("a secret, sent in another way", ways_out()),
+        ("a secret, sent by a detour", detours()),
+        ("instructions in what was read, obeyed", instructions()),
+    ]
+}
+
+#[test]
+fn the_table_in_the_docs_is_of_these() {
+    let page = include_str!("../../../docs/attacks.md");
+    let mut all = 0;
+    for (what, scripts) in groups() {
+        let row = format!("| {what} | {} | 0 |", scripts.len());
+        assert!(page.contains(&row), "docs/attacks.md wants: {row}");
+        all += scripts.len();
+    }
+    let row = format!("| all | {all} | 0 |");
+    assert!(page.contains(&row), "docs/attacks.md wants: {row}");
+    let row = format!("| ordinary work | {} | 0 |", super::benign::work().len());
+    assert!(page.contains(&row), "docs/attacks.md wants: {row}");
+}
+
 #[test]
 fn no_attack_reaches_its_last_call() {
     let policies = pack();
-    let scripts: Vec<Script> = [
-        spellings(),
-        commands(),
-        ways_out(),
-        detours(),
-        instructions(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let scripts: Vec<Script> = groups()
+        .into_iter()
+        .flat_map(|(_, scripts)| scripts)
+        .collect();
     assert!(scripts.len() >= 60, "{}", scripts.len());
     let reached: Vec<&str> = scripts
         .iter()

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Script, call, pack, script, stopped_at};
 
-fn work() -> Vec<Script> {
+pub(super) fn work() -> Vec<Script> {
     let read = |path: &str| call("read_file", &[Class::Read], json!({ "path": path }));
     let found = |call: Recorded, finding: &str| Recorded {
         result: Some(RecordedResult {
