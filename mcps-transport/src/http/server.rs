@@ -22,7 +22,7 @@
 //!
 //! What is refused here, and with what: a `Host` that is missing, repeated or unlike the request
 //! target (400) or not ours (403), an `Origin` that is not ours (403), another path (404), another
-//! method (405 with `Allow`), a head that is too large (431), malformed or framed in two ways (400),
+//! method (405 with `Allow`; documents have GET alone), a head that is too large (431), malformed or framed in two ways (400),
 //! a body that is not JSON by its type (415), too large (413), too slow (408) or cut off (never
 //! answered, never handed on), an `Accept` without what an answer may be (406), a
 //! `Transfer-Encoding` but `chunked` (501), more than we hold (503). Slow heads, idle connections

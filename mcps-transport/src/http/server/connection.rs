@@ -181,6 +181,21 @@ impl<E: Endpoint> Connection<E> {
         let shared = Arc::clone(&self.shared);
         let peer = self.peer;
         let path = head.uri.path().to_owned();
+        if shared.edge.is_document(&path) {
+            if head.method != Method::GET {
+                return Err(Refusal::DOCUMENT_METHOD);
+            }
+            intake::no_body(&body)?;
+            let get = Get {
+                path,
+                headers: McpHeaders::new(head.headers),
+                peer,
+                gone,
+            };
+            return self
+                .call(async move { shared.endpoint.document(get).await })
+                .await;
+        }
         match head.method {
             Method::POST => {
                 intake::admit_post(&head.headers)?;

@@ -28,6 +28,8 @@ pub struct Edge {
     path: String,
     /// Whether paths below it are answered too.
     below: bool,
+    /// Where documents are, which anybody may read; none unless said.
+    documents: Option<String>,
 }
 
 /// A host, and a port when only that one will do.
@@ -65,6 +67,7 @@ impl Default for Edge {
             origins: Vec::new(),
             path: "/mcp".to_owned(),
             below: false,
+            documents: None,
         }
     }
 }
@@ -103,10 +106,23 @@ impl Edge {
         self
     }
 
+    /// Answers GET at this path and below it with documents, as in
+    /// `/.well-known/oauth-protected-resource` (RFC 9728).
+    #[must_use]
+    pub fn with_documents(mut self, path: &str) -> Self {
+        self.documents = Some(path.to_owned());
+        self
+    }
+
     /// Whether this path is one that is answered.
     fn has(&self, path: &str) -> bool {
-        let rest = path.strip_prefix(self.path.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || (self.below && rest.starts_with('/')))
+        is_at(path, &self.path, self.below) || self.is_document(path)
+    }
+
+    /// Whether this path is one of a document's.
+    pub(super) fn is_document(&self, path: &str) -> bool {
+        let documents = self.documents.as_deref();
+        documents.is_some_and(|documents| is_at(path, documents, true))
     }
 
     /// Holds host, origin and path against the rules, in this order, so that who may not ask learns
@@ -211,6 +227,12 @@ fn allowed_headers(headers: &HeaderMap) -> HeaderValue {
         }
     }
     HeaderValue::try_from(allowed).unwrap_or(HeaderValue::from_static(ALLOWED_HEADERS))
+}
+
+/// Whether a path is that one or, where those count too, one below it.
+fn is_at(path: &str, base: &str, below: bool) -> bool {
+    let rest = path.strip_prefix(base);
+    rest.is_some_and(|rest| rest.is_empty() || (below && rest.starts_with('/')))
 }
 
 fn single(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

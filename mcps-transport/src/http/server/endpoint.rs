@@ -32,6 +32,18 @@ pub trait Endpoint: Send + Sync + 'static {
         drop(delete);
         async { not_allowed() }
     }
+
+    /// Anybody asks for a document, at a path of [`Edge::with_documents`](super::Edge::with_documents).
+    /// Unless implemented: 404.
+    fn document(&self, get: Get) -> impl Future<Output = Reply> + Send {
+        drop(get);
+        async {
+            Reply::Empty {
+                status: StatusCode::NOT_FOUND,
+                headers: HeaderMap::new(),
+            }
+        }
+    }
 }
 
 /// A POST.

@@ -33,6 +33,8 @@ impl Refusal {
         StatusCode::METHOD_NOT_ALLOWED,
         "an MCP endpoint takes POST, GET and DELETE",
     );
+    pub(super) const DOCUMENT_METHOD: Self =
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "a document takes GET");
     pub(super) const CONTENT_TYPE: Self = Self::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "the body must be application/json in UTF-8, without content encoding",
@@ -88,6 +90,9 @@ impl Refusal {
         headers.insert(header::CONTENT_TYPE, plain);
         if self == Self::METHOD {
             headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+        }
+        if self == Self::DOCUMENT_METHOD {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
         }
         if self == Self::FULL {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

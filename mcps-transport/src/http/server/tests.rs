@@ -52,6 +52,10 @@ impl Endpoint for Scripted {
     async fn delete(&self, delete: Delete) -> Reply {
         self.ask(|answer| Call::Delete(delete, answer)).await
     }
+
+    async fn document(&self, get: Get) -> Reply {
+        self.get(get).await
+    }
 }
 
 /// A listener that serves.

@@ -203,3 +203,40 @@ async fn lets_pages_of_allowed_origins_ask_and_read() {
     let answered = raw.answer().await;
     assert_eq!(answered.header("access-control-allow-origin"), None);
 }
+
+#[tokio::test]
+async fn gives_documents_where_there_are_some_and_to_get_alone() {
+    let ask = |method: &str, path: &str| {
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n")
+    };
+    let edge = Edge::default().with_documents("/.well-known/d");
+    let mut server = answering(edge).await;
+    for path in ["/.well-known/d", "/.well-known/d/mcp/files"] {
+        let mut raw = server.connect().await;
+        raw.send(ask("GET", path).as_bytes()).await;
+        let (get, answer) = server.get().await;
+        assert_eq!(get.path, path);
+        let body = "{}".into();
+        let (status, headers) = (StatusCode::OK, HeaderMap::new());
+        let _ = answer.send(Reply::Json {
+            status,
+            headers,
+            body,
+        });
+        assert_eq!(raw.answer().await.status, 200);
+        let refused = server.refused(ask("POST", path).as_bytes()).await;
+        assert_eq!(
+            (refused.status, refused.header("allow")),
+            (405, Some("GET"))
+        );
+    }
+    for path in ["/.well-known/", "/.well-known/dd", "/.well-known/d2/mcp"] {
+        assert_eq!(
+            server.refused(ask("GET", path).as_bytes()).await.status,
+            404
+        );
+    }
+    let mut without = answering(Edge::default()).await;
+    let asked = ask("GET", "/.well-known/d");
+    assert_eq!(without.refused(asked.as_bytes()).await.status, 404);
+}
