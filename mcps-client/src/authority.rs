@@ -70,7 +70,7 @@ pub struct AuthorityClient {
 }
 
 /// Why there was no answer.
-fn silence(error: &reqwest::Error) -> &'static str {
+pub(crate) fn silence(error: &reqwest::Error) -> &'static str {
     let mut cause = error.source();
     let mut untrusted = false;
     while let Some(one) = cause {

@@ -105,6 +105,9 @@ pub enum ClientError {
         /// What was wrong.
         why: String,
     },
+    /// Nothing can be fetched from this machine.
+    #[error("no documents can be fetched over HTTPS: {0}")]
+    Web(&'static str),
     /// A server elsewhere is to be reached without TLS.
     #[error(
         "http:// to {host} has no TLS: whoever is on the way reads every message and token; write https://, or add --allow-insecure-http where the network itself is protected"

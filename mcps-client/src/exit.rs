@@ -98,6 +98,7 @@ impl Exit {
             | ClientError::Unreachable { .. }
             | ClientError::Answer { .. }
             | ClientError::SessionEnded { .. }
+            | ClientError::Web(_)
             | ClientError::Key(_)
             | ClientError::Random(_)
             | ClientError::Transport(_) => Self::Other,
@@ -119,6 +120,7 @@ pub fn explain(error: &ClientError) -> String {
         ClientError::Transport(failed) => return chain(failed),
         ClientError::File { .. } => "check the path and its permissions",
         ClientError::Content { .. } => "restore it, or enrol again: mcps passport request --help",
+        ClientError::Web(_) => "name the file of certificates to trust in SSL_CERT_FILE",
         ClientError::Address(_) => "write it like http://127.0.0.1:7300",
         ClientError::Answer { .. } => "check that the address is a trust authority's",
         ClientError::Problem { status: 401, .. } => "check the operator's key",

@@ -31,3 +31,4 @@ pub mod token;
 pub mod tools;
 pub mod trust_source;
 pub mod verify;
+pub mod web;

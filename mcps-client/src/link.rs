@@ -7,15 +7,17 @@
 //! stream ([`Body`], [`Link::seal_into`], [`Link::open_from`]).
 
 mod body;
+mod guest;
 mod opened;
 mod outgoing;
 mod state;
 
 pub use body::Body;
+pub use guest::Guest;
 pub use opened::{Opened, Plain, Refused};
 pub use state::{Asked, Peer};
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use mcps_core::clock::Clock;
 use mcps_core::envelope::Carrier;
@@ -104,6 +106,8 @@ pub struct Link {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     state: Mutex<State>,
+    /// Who the other end is where it does not sign.
+    guest: OnceLock<Guest>,
 }
 
 /// What a link is made of.
@@ -140,6 +144,7 @@ impl Link {
             clock: parts.clock,
             random: parts.random,
             state: Mutex::new(State::new(parts.session)),
+            guest: OnceLock::new(),
         }
     }
 
@@ -171,6 +176,17 @@ impl Link {
         self.state().peer.clone()
     }
 
+    /// Who the other end is, where something else than a signature says so.
+    #[must_use]
+    pub fn guest(&self) -> Option<&Guest> {
+        self.guest.get()
+    }
+
+    /// Takes note of that. It stays the same as long as the link is there.
+    pub(crate) fn welcome(&self, guest: Guest) {
+        let _ = self.guest.set(guest);
+    }
+
     /// Whether the other end, as far as it is known, is still worth `need`: asked before something
     /// is sent to it that nobody else should read. `None` as long as nobody is known.
     ///
@@ -200,8 +216,9 @@ impl Link {
     /// # Errors
     /// What its next message would be refused with.
     pub fn admits_peer(&self) -> Result<(), Refusal> {
-        let id = match &self.state().peer {
-            Some(peer) if peer.recognised => peer.passport.id().clone(),
+        let id = match (&self.state().peer, self.guest()) {
+            (Some(peer), _) if peer.recognised => peer.passport.id().clone(),
+            (None, Some(guest)) => return self.verifier.trust.admits_guest(guest),
             _ => return Ok(()),
         };
         self.verifier.trust.admits_known(&id)

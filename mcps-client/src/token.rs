@@ -10,7 +10,7 @@ pub use source::TokenSource;
 
 use std::fmt;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header};
 use mcps_core::digest::Digest;
 use zeroize::Zeroizing;
 
@@ -38,6 +38,21 @@ impl AccessToken {
         Some(Self(Zeroizing::new(text.to_owned())))
     }
 
+    /// The one that came with a request; `None` where there is none.
+    ///
+    /// # Errors
+    /// What [`Presented::Unclear`] says, where nobody could say which one is meant.
+    pub fn of(headers: &HeaderMap) -> Result<Option<Self>, &'static str> {
+        let token = bearer(headers)?;
+        Ok(token.and_then(Self::parse))
+    }
+
+    /// The token itself, for whoever has to judge it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// What an envelope says of it: the SHA-256 of its bytes. RFC 9449 §4.2 has the same hash,
     /// written in base64url.
     #[must_use]
@@ -59,6 +74,35 @@ impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AccessToken({} bytes)", self.0.len())
     }
+}
+
+/// The access token that headers hold, as it was written.
+fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, &'static str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) => value.as_bytes(),
+        (Some(_), Some(_)) => return Err("there is more than one Authorization"),
+    };
+    let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else {
+        return Ok(None);
+    };
+    // `Bearer` alone, and before whatever cannot go on with the scheme's name.
+    let ends = rest.first().is_none_or(|byte| !is_name(*byte));
+    if !scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) || !ends {
+        return Ok(None);
+    }
+    let token = rest.iter().position(|byte| *byte != b' ');
+    let token = token.and_then(|at| rest.get(at..).filter(|_| at > 0));
+    match token.filter(|token| is_token(token)) {
+        Some(token) => Ok(Some(token)),
+        None => Err("Authorization says Bearer and holds no token"),
+    }
+}
+
+/// A `tchar` (RFC 9110 §5.6.2), of which names of schemes are made.
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.

@@ -53,6 +53,13 @@ impl Digest {
         &self.0
     }
 
+    /// Whether both are the same, in a time that does not depend on where they differ: of a digest by
+    /// which a secret is known.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+
     /// SHA-256 has one output length; the hash library returns it as a slice.
     fn from_output(output: &[u8]) -> Self {
         let mut bytes = [0; DIGEST_LEN];

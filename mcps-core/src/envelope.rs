@@ -129,6 +129,18 @@ pub fn is_signed(message: &Message) -> bool {
         || carrier::holder(message).is_some_and(|holder| holder.get(ENVELOPE).is_some())
 }
 
+/// Whether a message has an envelope where one carrier puts it. [`Sealed::read`] refuses all others as
+/// [`Refusal::Unsigned`].
+#[must_use]
+pub fn is_sealed(message: &Message, carrier: Carrier) -> bool {
+    match carrier {
+        Carrier::Native => {
+            carrier::holder(message).is_some_and(|holder| holder.get(ENVELOPE).is_some())
+        }
+        Carrier::Draft00 => message.root().get("mcps").is_some(),
+    }
+}
+
 /// One envelope, in one carrier, and `added` is true of the message.
 fn alone(message: &Message, other: Carrier, name: &str, added: &[Added]) -> Result<(), Refusal> {
     if carrier::has_marks(message, other) {

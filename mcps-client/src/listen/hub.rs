@@ -15,7 +15,7 @@ pub use stages::{Admitted, Arrived, Entered, Fetched};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::link::{End, Link, LinkParts, Plain, Wire};
+use crate::link::{End, Guest, Link, LinkParts, Plain, Wire};
 use crate::verify::Verifier;
 use mcps_core::envelope::{Carrier, Sealed};
 use mcps_core::message::Message;
@@ -169,6 +169,18 @@ impl Hub {
                 self.release(session);
             }
             admitted.is_ok()
+        });
+    }
+
+    /// Ends the sessions of those who do not sign and whom nothing says to be somebody any more.
+    pub fn part_from(&self, is_gone: impl Fn(&Guest) -> bool) {
+        self.sessions().retain(|_, session| {
+            let gone = session.link.guest().is_some_and(&is_gone);
+            if gone {
+                tracing::info!("a session has ended: what its caller came with is good no more");
+                self.release(session);
+            }
+            !gone
         });
     }
 

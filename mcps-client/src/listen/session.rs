@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::link::Link;
+use http::{HeaderMap, StatusCode};
+use mcps_transport::http::server::Reply;
+
+use crate::link::{Guest, Link};
 
 use crate::desk::Desk;
 
@@ -29,11 +32,26 @@ pub(super) struct Session {
     pub(super) desk: Desk,
     pub(super) server: Server,
     pub(super) presence: Arc<Presence>,
-    /// Whose it is; absent when they do not sign.
+    /// Whose it is; absent where nobody knows.
     pub(super) caller: Option<String>,
 }
 
 impl Session {
+    /// Whether it is that caller's, who is somebody by something else than a signature, or nobody.
+    ///
+    /// # Errors
+    /// What all are told who ask for a session that is not there.
+    pub(super) fn is_of(&self, guest: Option<&Guest>) -> Result<(), Box<Reply>> {
+        if self.link.guest() == guest {
+            return Ok(());
+        }
+        tracing::warn!("refused somebody else than the caller who began the session");
+        Err(Box::new(Reply::Empty {
+            status: StatusCode::NOT_FOUND,
+            headers: HeaderMap::new(),
+        }))
+    }
+
     /// Ends it: a process that is its own sees the end of its input.
     pub(super) fn end(&self) {
         match &self.server {

@@ -1,10 +1,10 @@
 //! The access token that came with a request, as far as a signature speaks of it.
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use mcps_core::digest::Digest;
 use mcps_core::refusal::Refusal;
 
-use super::{SCHEME, is_token};
+use super::bearer;
 
 /// What a request says in `Authorization`. The token itself is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,24 +21,10 @@ impl Presented {
     /// Reads the headers of a request.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let value = match (values.next(), values.next()) {
-            (None, _) => return Self::Nothing,
-            (Some(value), None) => value.as_bytes(),
-            (Some(_), Some(_)) => return Self::Unclear("there is more than one Authorization"),
-        };
-        let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else {
-            return Self::Nothing;
-        };
-        // `Bearer` alone, and before whatever cannot go on with the scheme's name.
-        let ends = rest.first().is_none_or(|byte| !is_name(*byte));
-        if !scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) || !ends {
-            return Self::Nothing;
-        }
-        let token = rest.iter().position(|byte| *byte != b' ');
-        match token.and_then(|at| rest.get(at..).filter(|_| at > 0)) {
-            Some(token) if is_token(token) => Self::Token(Digest::of(token)),
-            _ => Self::Unclear("Authorization says Bearer and holds no token"),
+        match bearer(headers) {
+            Ok(None) => Self::Nothing,
+            Ok(Some(token)) => Self::Token(Digest::of(token)),
+            Err(why) => Self::Unclear(why),
         }
     }
 
@@ -68,9 +54,4 @@ impl Presented {
             Self::Unclear(why) => Err(Refusal::AccessToken(why)),
         }
     }
-}
-
-/// A `tchar` (RFC 9110 §5.6.2), of which names of schemes are made.
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -18,6 +18,7 @@ use crate::error::ClientError;
 use crate::feed::{Feed, Keys, Log, Watcher, acknowledge, pursue};
 use crate::home::Home;
 use crate::identity::Identity;
+use crate::link::Guest;
 
 /// How long the feed suffices for a passport of which the authority could not be asked.
 const UNANSWERED: Duration = Duration::from_secs(60);
@@ -98,6 +99,38 @@ impl TrustSource {
                 .map(|known| (Arc::clone(&known.passport), known.standing.relied))
         };
         known.map_or(Ok(()), |(passport, relied)| self.admits(&passport, relied))
+    }
+
+    /// Whether the feed has nothing against a caller without a passport: its name, its owner, its
+    /// tenant. Asks nobody.
+    ///
+    /// # Errors
+    /// What it is refused with.
+    pub fn admits_guest(&self, guest: &Guest) -> Result<(), Refusal> {
+        let Some(feed) = &self.feed else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let blocks = feed.read(|follower| {
+            let blocks = guest.targets().into_iter();
+            let blocks = blocks.filter_map(|target| follower.blocks().target(&target, now));
+            blocks.max()
+        });
+        blocks.map_or(Ok(()), |block| Err(block.into()))
+    }
+
+    /// The same, and what the feed says is fresh enough for L1: nobody else could be asked.
+    ///
+    /// # Errors
+    /// What it is refused with; [`Refusal::AuthorityUnreachable`] when nothing was ever heard, and
+    /// [`Refusal::StatusTooOld`].
+    pub fn vouches_for_guest(&self, guest: &Guest) -> Result<(), Refusal> {
+        self.admits_guest(guest)?;
+        let feed = self.feed.as_ref().ok_or(Refusal::AuthorityUnreachable)?;
+        let now = self.clock.now();
+        let freshness = feed.read(|follower| follower.freshness(now));
+        let freshness = freshness.ok_or(Refusal::AuthorityUnreachable)?;
+        freshness.level().map(drop)
     }
 
     /// Tells whenever what the feed has against anybody may have changed. `None` without a feed.

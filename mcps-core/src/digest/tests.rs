@@ -85,3 +85,9 @@ fn small_after_large_keeps_its_place() {
         assert_eq!(hasher.finish(), Digest::of(&pieces.concat()));
     }
 }
+
+#[test]
+fn compares_as_equality_does() {
+    let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+    assert!(one.is_same(&Digest::of(b"one")) && !one.is_same(&other));
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use mcps_core::code::Code;
-use mcps_core::envelope::Act;
+use mcps_core::envelope::{Act, is_sealed};
 use mcps_core::message::{self, Kind, Message};
 use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
@@ -30,7 +30,9 @@ impl Endpoint for Hub {
     }
 
     async fn delete(&self, delete: Delete) -> Reply {
-        self.leave(delete).await.unwrap_or_else(|reply| *reply)
+        self.leave(delete, None)
+            .await
+            .unwrap_or_else(|reply| *reply)
     }
 }
 
@@ -66,7 +68,10 @@ impl Hub {
             // needs to say such a thing.
             return Err(empty(StatusCode::ACCEPTED));
         }
-        Ok(Arrived { found })
+        let signed = is_sealed(&message, self.parts.carrier);
+        let asks = message.kind() == Kind::Request;
+        let id = message.id().filter(|_| asks).cloned();
+        Ok(Arrived { found, id, signed })
     }
 
     /// Whether a message may go on to its server.

@@ -7,13 +7,13 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::level::Effective;
-use mcps_core::message::{Kind, Message};
+use mcps_core::message::{Id, Kind, Message};
 use mcps_transport::http::headers::MCP_SESSION_ID;
 use mcps_transport::http::server::{Post, Reply};
 
 use super::reply::{bad_request, empty, json, not_found, status_of, unavailable};
 use super::{Found, Hub, Key};
-use crate::link::{Body, Link, Opened, Peer};
+use crate::link::{Body, Guest, Link, Opened, Peer};
 use crate::listen::mirror::Era;
 use crate::listen::session::{Server, Session};
 use crate::listen::upstream::Passage;
@@ -21,6 +21,22 @@ use crate::listen::upstream::Passage;
 /// A message that was read, and whose session is known or can begin.
 pub struct Arrived {
     pub(super) found: Found,
+    pub(super) id: Option<Id>,
+    pub(super) signed: bool,
+}
+
+impl Arrived {
+    /// Whether it has an envelope. Whose it is nobody knows before it is verified.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        self.signed
+    }
+
+    /// What it is answered by; absent for what nobody answers.
+    #[must_use]
+    pub const fn id(&self) -> Option<&Id> {
+        self.id.as_ref()
+    }
 }
 
 /// A message that was verified: envelope, replay, revocation, level of the listener.
@@ -210,6 +226,23 @@ impl Hub {
             }),
             Err(code) => Err(self.turn_away(&link, &opened, code)),
         }
+    }
+
+    /// Takes note of whom something else than a signature has proven to be the caller. A session is of
+    /// whoever began it.
+    ///
+    /// # Errors
+    /// 404 where it is somebody else's: to others it is not there.
+    pub fn claimed(&self, arrived: Arrived, guest: Option<&Guest>) -> Result<Arrived, Box<Reply>> {
+        match &arrived.found {
+            Found::Old(session) => session.is_of(guest)?,
+            Found::New(_, link) | Found::Alone(link) | Found::Nobody(link) | Found::Gone(link) => {
+                if let Some(guest) = guest {
+                    link.welcome(guest.clone());
+                }
+            }
+        }
+        Ok(arrived)
     }
 
     /// Verifies a message that arrived, and that its headers agree with it.

@@ -14,7 +14,7 @@ use super::remote::Way;
 use super::reply::{bad_request, empty, not_found, unavailable};
 use super::{Fetched, Hub, Key};
 use crate::fetch::{self, Fetch};
-use crate::link::Refused;
+use crate::link::{Guest, Refused};
 use crate::listen::mirror;
 use crate::listen::session::Server;
 use crate::listen::watch::Watch;
@@ -22,7 +22,7 @@ use crate::token::Presented;
 
 impl Hub {
     pub(super) async fn stand(&self, get: Get) -> Result<Reply, Box<Reply>> {
-        let fetched = self.verify_fetch(&get.headers, "GET").await?;
+        let fetched = self.verify_fetch(&get.headers, "GET", None).await?;
         self.attend_to(fetched, get, None).await
     }
 
@@ -76,13 +76,13 @@ impl Hub {
         })
     }
 
-    /// Ends a session.
+    /// Ends a session of the caller, who does not sign where `guest` says who it is.
     ///
     /// # Errors
     /// The answer where there is none to end, or the server does not let it.
-    pub async fn leave(&self, delete: Delete) -> Result<Reply, Box<Reply>> {
+    pub async fn leave(&self, delete: Delete, guest: Option<&Guest>) -> Result<Reply, Box<Reply>> {
         let Delete { headers, gone, .. } = delete;
-        let Fetched { session, .. } = self.verify_fetch(&headers, "DELETE").await?;
+        let Fetched { session, .. } = self.verify_fetch(&headers, "DELETE", guest).await?;
         if let Server::Remote(passage) = &session.server {
             let way = Way {
                 session: &session,
@@ -99,7 +99,8 @@ impl Hub {
         Ok(*empty(StatusCode::NO_CONTENT))
     }
 
-    /// The session that such a request is about, if its caller asks.
+    /// The session that such a request is about, if its caller asks, who does not sign where `guest` says
+    /// who it is.
     ///
     /// # Errors
     /// The answer where it is not for them to ask.
@@ -107,6 +108,7 @@ impl Hub {
         &self,
         headers: &McpHeaders,
         method: &'static str,
+        guest: Option<&Guest>,
     ) -> Result<Fetched, Box<Reply>> {
         let assigned = headers.session_id().map_err(|_| bad_request())?;
         let Some(id) = assigned else {
@@ -115,6 +117,7 @@ impl Hub {
         };
         let known = self.sessions().get(&Key::Assigned(id.to_owned())).cloned();
         let session = known.ok_or_else(not_found)?;
+        session.is_of(guest)?;
         let last_event_id = headers.last_event_id().map_err(|_| bad_request())?;
         let wanted = Fetch {
             method: method.to_owned(),

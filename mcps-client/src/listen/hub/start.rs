@@ -35,6 +35,7 @@ impl Hub {
             };
         }
         let caller = link.peer().map(|peer| subject(&peer));
+        let caller = caller.or_else(|| link.guest().map(|guest| format!("{guest:?}")));
         let leaving = self.leaving().clone();
         let all = || sessions.values().chain(&leaving);
         let same = all().filter(|session| session.caller == caller);
