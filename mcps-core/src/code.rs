@@ -68,6 +68,10 @@ pub enum Code {
     UnknownServer = 28,
     /// MCPS-029: the decision could not be put on record.
     RecordUnavailable = 29,
+    /// MCPS-030: the API key or access token is none that is good here.
+    InvalidCredential = 30,
+    /// MCPS-031: the keys of an access token's issuer could not be had.
+    IssuerUnreachable = 31,
 }
 
 struct Row {
@@ -95,7 +99,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const TABLE: [Row; 29] = [
+const TABLE: [Row; 31] = [
     row(Code::InvalidPassport, "MCPS-001", 401, "Invalid passport", "Present a passport from an authority this peer trusts: mcps passport request"),
     row(Code::PassportExpired, "MCPS-002", 401, "Passport expired", "Renew it: mcps passport renew"),
     row(Code::PassportRevoked, "MCPS-003", 403, "Passport revoked", "Ask the operator of the trust authority why; a revoked passport does not come back"),
@@ -125,6 +129,8 @@ const TABLE: [Row; 29] = [
     row(Code::UpstreamUnavailable, "MCPS-027", 502, "Upstream unavailable", "Check the server command and its standard error"),
     row(Code::UnknownServer, "MCPS-028", 404, "Unknown server", "Ask the platform team to register the server with the gateway"),
     row(Code::RecordUnavailable, "MCPS-029", 503, "Record unavailable", "Make room for the gateway's records, or mend where they go"),
+    row(Code::InvalidCredential, "MCPS-030", 401, "Invalid credential", "Get a new access token, or ask the platform team for a key: mcps-gateway key new"),
+    row(Code::IssuerUnreachable, "MCPS-031", 503, "Token issuer unreachable", "Check the issuer of the access token and the network to it: curl <issuer>/.well-known/openid-configuration"),
 ];
 
 impl Code {
@@ -133,8 +139,8 @@ impl Code {
         clippy::indexing_slicing,
         reason = "evaluated at compile time, within both arrays' one length"
     )]
-    pub const ALL: [Code; 29] = {
-        let mut all = [Code::InvalidPassport; 29];
+    pub const ALL: [Code; 31] = {
+        let mut all = [Code::InvalidPassport; 31];
         let mut i = 0;
         while i < all.len() {
             all[i] = TABLE[i].code;
@@ -157,7 +163,7 @@ impl Code {
         self.row().id
     }
 
-    /// 1 to 29.
+    /// 1 to 31.
     #[must_use]
     pub const fn number(self) -> u16 {
         self as u16

@@ -21,7 +21,7 @@ use mcps_core::key::SecretKey;
 use mcps_core::message::Message;
 use mcps_core::passport::Kind;
 use mcps_core::random::SystemRandom;
-use mcps_gateway::call::{Call, Caller, Principal, SessionKey, Target};
+use mcps_gateway::call::{Call, Caller, Principal, Proof, SessionKey, Target};
 use mcps_gateway::judge::Permit;
 use mcps_gateway::record::{Keep, Need, Recorder};
 use tokio::runtime::Runtime;
@@ -40,9 +40,13 @@ fn call(clock: &dyn Clock) -> Call {
             principal: Some(Principal {
                 name: "crawler".to_owned(),
                 owner: "ops@example.com".to_owned(),
-                kind: Some(Kind::Agent),
+                groups: Vec::new(),
                 issuer: "ta.example.com".to_owned(),
-                passport_id: "asp_0123456789abcdef0123456789abcdef".to_owned(),
+                proof: Proof::Passport {
+                    kind: Some(Kind::Agent),
+                    id: "asp_0123456789abcdef0123456789abcdef".to_owned(),
+                },
+                claims: None,
             }),
             trust: None,
         },

@@ -46,9 +46,10 @@ impl Opens for Aggregate {
     fn open(&self, link: &Link, stays: bool) -> Arc<dyn Reach> {
         let peer = link.peer();
         let config = self.config.load();
-        let tenant = match &peer {
-            Some(peer) => peer.passport.ext().map(|ext| ext.tenant.clone()),
-            None => {
+        let tenant = match (&peer, link.guest()) {
+            (Some(peer), _) => peer.passport.ext().map(|ext| ext.tenant.clone()),
+            (None, Some(guest)) => Some(guest.tenant.clone()),
+            (None, None) => {
                 let open = config.tenant.iter().find(|(_, tenant)| tenant.anonymous);
                 open.map(|(name, _)| name.clone())
             }

@@ -1,7 +1,10 @@
 //! One request as the gateway judges it: who asks, for what, of which server.
 
+mod claims;
 #[cfg(test)]
 pub(crate) mod sample;
+
+pub use claims::Claims;
 
 use std::sync::Arc;
 
@@ -15,19 +18,41 @@ use mcps_core::passport::{Kind, Passport};
 
 use crate::quarantine::Reason;
 
-/// Who asks, as their passport says it; of what comes without a signature nobody knows.
+/// How it is known who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// They signed with a passport.
+    Passport {
+        /// What kind of subject it is of.
+        kind: Option<Kind>,
+        /// Its id.
+        id: String,
+    },
+    /// They came with a key.
+    ApiKey {
+        /// The beginning of its digest, so that one key of several can be told from another.
+        id: String,
+    },
+    /// They came with an access token.
+    Token,
+}
+
+/// Who asks: as their passport says it, their key or the issuer of their token; of all others nobody
+/// knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {
     /// The subject's name.
     pub name: String,
     /// Who answers for it.
     pub owner: String,
-    /// What kind of subject it is.
-    pub kind: Option<Kind>,
-    /// Its authority.
+    /// The groups it belongs to. A passport names none.
+    pub groups: Vec<String>,
+    /// Who says so: its authority, the issuer of its token, or the gateway's configuration.
     pub issuer: String,
-    /// The passport that it signed with.
-    pub passport_id: String,
+    /// How that is known.
+    pub proof: Proof,
+    /// The claims of its token.
+    pub claims: Option<Claims>,
 }
 
 impl Principal {
@@ -44,9 +69,32 @@ impl Principal {
         Self {
             name: passport.agent_name().to_owned(),
             owner: ext.map(|ext| ext.owner.clone()).unwrap_or_default(),
-            kind: ext.map(|ext| ext.kind),
+            groups: Vec::new(),
             issuer: passport.issuer().to_owned(),
-            passport_id: passport.id().to_string(),
+            proof: Proof::Passport {
+                kind: ext.map(|ext| ext.kind),
+                id: passport.id().to_string(),
+            },
+            claims: None,
+        }
+    }
+
+    /// The passport that it signed with.
+    #[must_use]
+    pub fn passport_id(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::Passport { id, .. } => Some(id),
+            Proof::ApiKey { .. } | Proof::Token => None,
+        }
+    }
+
+    /// What policies and records call its kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.proof {
+            Proof::Passport { kind, .. } => kind.map_or("agent", Kind::as_str),
+            Proof::ApiKey { .. } => "api_key",
+            Proof::Token => "oidc",
         }
     }
 }
@@ -54,9 +102,10 @@ impl Principal {
 /// On whose behalf a request comes.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The tenant: what the passport says, else the one whose callers need not say who they are.
+    /// The tenant: what the passport, the key or the token says, else the one whose callers need not say
+    /// who they are.
     pub tenant: String,
-    /// Absent where nothing was signed.
+    /// Absent where nobody knows.
     pub principal: Option<Principal>,
     /// What the caller's word is worth, and why; absent where nothing was signed.
     pub trust: Option<Effective>,
@@ -75,8 +124,7 @@ impl Caller {
 pub struct SessionKey {
     /// The tenant.
     pub tenant: String,
-    /// Who: name and issuer, which renewal of a passport does not change. Absent where nothing was
-    /// signed.
+    /// Who: name and issuer, which renewal of a passport does not change. Absent where nobody knows.
     pub principal: Option<(String, String)>,
     /// The run that was signed, or the session that we named; absent where nothing ties one request
     /// to another.

@@ -1,16 +1,21 @@
 //! The configuration file: TOML, read strictly. A key that is unknown stops the start, since it
 //! may be a rule that somebody believes is in force.
 
+mod api_key;
 mod discovery;
 mod level;
+mod oidc;
 mod policy;
 mod rules;
 mod segments;
 mod server;
 mod tenant;
 
+pub use api_key::ApiKey;
+pub(crate) use api_key::is_label;
 pub use discovery::Discovery;
 pub use level::Level;
+pub use oidc::{Algorithm, Oidc};
 pub use policy::PolicyFrom;
 pub use rules::{Admission, LookAlikes, Rules};
 pub use segments::Segments;
@@ -64,6 +69,12 @@ pub struct Config {
     /// Who there is.
     #[serde(default)]
     pub tenant: BTreeMap<String, Tenant>,
+    /// Callers that come with a key.
+    #[serde(default)]
+    pub api_key: Vec<ApiKey>,
+    /// Issuers of access tokens with which others come.
+    #[serde(default)]
+    pub oidc: Vec<Oidc>,
     /// What they may reach.
     #[serde(default)]
     pub server: Vec<Server>,
@@ -123,6 +134,19 @@ impl Config {
                 "[tenant.{one}] and [tenant.{other}] are both anonymous, so that nobody could tell whose a caller without a name is; leave `anonymous = true` to one of them"
             ));
         }
+        for (at, key) in self.api_key.iter().enumerate() {
+            key.check(self, self.api_key.get(..at).unwrap_or_default())?;
+        }
+        for (at, issuer) in self.oidc.iter().enumerate() {
+            issuer.check(self)?;
+            let mut before = self.oidc.iter().take(at);
+            if before.any(|other| other.issuer == issuer.issuer) {
+                return Err(format!(
+                    "[[oidc]] {}: this issuer is there twice; write one of them, with every `audience`",
+                    issuer.issuer
+                ));
+            }
+        }
         for (at, server) in self.server.iter().enumerate() {
             server.check(self)?;
             let before = self.server.iter().take(at);
@@ -141,6 +165,12 @@ impl Config {
     pub fn discovery(&self, tenant: &str) -> Discovery {
         let own = self.tenant.get(tenant).and_then(|known| known.discovery);
         own.unwrap_or(self.discovery)
+    }
+
+    /// Whether callers that do not sign may say who they are by a key or a token.
+    #[must_use]
+    pub fn knows_bearers(&self) -> bool {
+        !self.api_key.is_empty() || !self.oidc.is_empty()
     }
 
     /// The tenants whose callers need not say who they are.

@@ -7,6 +7,7 @@
 mod aggregate;
 mod asking;
 pub mod call;
+pub mod callers;
 pub mod catalogue;
 pub mod config;
 pub mod discovery;

@@ -20,6 +20,7 @@ use mcps_core::clock::{Clock as _, SystemClock};
 use mcps_core::level::TrustLevel;
 use mcps_core::random::SystemRandom;
 use mcps_core::replay::ReplayGuard;
+use mcps_gateway::callers::cli::KeyArgs;
 use mcps_gateway::config::Config;
 use mcps_gateway::error::GatewayError;
 use mcps_gateway::events::{self, EventsArgs};
@@ -60,6 +61,8 @@ enum Command {
     Policy(PolicyArgs),
     /// Lists tools that nobody may call until somebody has looked at them, and decides about them.
     Quarantine(QuarantineArgs),
+    /// Makes keys for callers that do not sign.
+    Key(KeyArgs),
     /// Says why an agent is not shown a tool, or may not call it.
     Why(WhyArgs),
     /// Prints, finds and proves what was recorded.
@@ -145,6 +148,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stdio(stdio) => return stdio.run(&home?).await,
         Command::Quarantine(args) => {
             quarantine::run(&args, &home?, &SystemClock, &mut io::stdout())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Key(args) => {
+            args.run(&SystemClock, &SystemRandom, &mut io::stdout())?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Why(args) => {

@@ -1,6 +1,7 @@
 //! The life of one request, one line a stage. Each stage hands the next what it alone can make, and
 //! only what the last has cleared is ever forwarded.
 
+mod credentials;
 mod discovery;
 mod refusing;
 mod stages;
@@ -10,17 +11,22 @@ mod weight;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use mcps_client::fetch;
+use mcps_client::trust_source::TrustSource;
 use mcps_core::clock::Clock;
 use mcps_core::random::{Random, hex16};
+use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
 use crate::asking::Tellings;
+use crate::callers::{Callers, Known};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::discovery::Finder;
 use crate::judge::{Judge, Levels, Sets};
 use crate::record::Recorder;
 use crate::routes::Routes;
+use credentials::Letter;
 
 /// All of the gateway that requests meet.
 pub struct Gateway {
@@ -40,6 +46,12 @@ pub struct Parts {
     pub sets: Arc<ArcSwap<Sets>>,
     /// Whoever else decides.
     pub judge: Arc<dyn Judge>,
+    /// Callers that do not sign.
+    pub callers: Arc<ArcSwap<Callers>>,
+    /// What the authority says of them.
+    pub trust: Arc<TrustSource>,
+    /// The names of the endpoint of all servers, the first ours to tell.
+    pub uris: Vec<String>,
     /// Tools and their pins.
     pub catalogue: Arc<Catalogue>,
     /// What is written down.
@@ -105,8 +117,16 @@ impl Front {
     async fn answer(&self, post: Post) -> Result<Reply, Box<Reply>> {
         let route = self.0.route(&post.path)?;
         let arrived = route.hub.arrive(&post)?;
+        let letter = Letter {
+            headers: &post.headers,
+            signed: arrived.is_signed(),
+            id: arrived.id(),
+        };
+        let known = self.0.credentials(&route, letter).await?;
+        let guest = known.as_ref().map(Known::guest);
+        let arrived = route.hub.claimed(arrived, guest.as_ref())?;
         let verified = route.hub.verify(arrived, &post).await?;
-        let identified = self.0.authenticate(&route, verified).await?;
+        let identified = self.0.authenticate(&route, verified, known).await?;
         let trusted = self.0.trust(&route, identified).await?;
         let entered = self.0.enter(&route, trusted)?;
         let meant = self.0.meant(&route, entered).await?;
@@ -119,8 +139,11 @@ impl Front {
 
     async fn attend(&self, get: Get) -> Result<Reply, Box<Reply>> {
         let route = self.0.route(&get.path)?;
-        let fetched = route.hub.verify_fetch(&get.headers, "GET").await?;
-        let reader = self.0.reader(&route, &fetched, &get.headers)?;
+        let known = self.0.credentials(&route, fetching(&get.headers)).await?;
+        let guest = known.as_ref().map(Known::guest);
+        let fetched = route.hub.verify_fetch(&get.headers, "GET", guest.as_ref());
+        let fetched = fetched.await?;
+        let reader = self.0.reader(&route, &fetched, (&get.headers, known))?;
         route
             .hub
             .attend_to(fetched, get, Some(Box::new(reader)))
@@ -129,7 +152,21 @@ impl Front {
 
     async fn leave(&self, delete: Delete) -> Result<Reply, Box<Reply>> {
         let route = self.0.route(&delete.path)?;
-        route.hub.leave(delete).await
+        let known = self
+            .0
+            .credentials(&route, fetching(&delete.headers))
+            .await?;
+        let guest = known.as_ref().map(Known::guest);
+        route.hub.leave(delete, guest.as_ref()).await
+    }
+}
+
+/// A request without a body, which is signed in a header.
+fn fetching(headers: &McpHeaders) -> Letter<'_> {
+    Letter {
+        headers,
+        signed: headers.raw().contains_key(fetch::HEADER),
+        id: None,
     }
 }
 
@@ -144,5 +181,9 @@ impl Endpoint for Front {
 
     async fn delete(&self, delete: Delete) -> Reply {
         self.leave(delete).await.unwrap_or_else(|reply| *reply)
+    }
+
+    async fn document(&self, get: Get) -> Reply {
+        self.0.metadata(&get)
     }
 }

@@ -16,7 +16,7 @@ use mcps_core::digest::Digest;
 use mcps_core::signer::Signer;
 use serde_json::{Map, Value, json};
 
-use crate::call::{Call, Pinned};
+use crate::call::{Call, Pinned, Proof};
 use crate::error::GatewayError;
 use crate::judge::{Denial, Grounds, Permit};
 use disk::Disk;
@@ -326,10 +326,19 @@ fn grounded(grounds: &Grounds) -> Map<String, Value> {
 fn described(event: &str, call: &Call) -> Map<String, Value> {
     let caller = &call.caller;
     let principal = caller.principal.as_ref().map(|principal| {
-        json!({
+        let (passport_id, key_id) = match &principal.proof {
+            Proof::Passport { id, .. } => (Some(id), None),
+            Proof::ApiKey { id } => (None, Some(id)),
+            Proof::Token => (None, None),
+        };
+        let groups = Some(&principal.groups).filter(|groups| !groups.is_empty());
+        // Claims are nobody's business here.
+        let said = json!({
             "name": principal.name, "owner": principal.owner, "issuer": principal.issuer,
-            "kind": principal.kind.map(|kind| kind.as_str()), "passport_id": principal.passport_id,
-        })
+            "kind": principal.kind(), "passport_id": passport_id, "key_id": key_id, "groups": groups,
+        });
+        let said = object(said).into_iter().filter(|(_, value)| !value.is_null());
+        Value::Object(said.collect())
     });
     let levels = caller.trust.map(|trust| {
         json!({

@@ -51,7 +51,8 @@ impl MadeOf {
             min_level: crate::config::Level::default(),
             ..server.clone()
         });
-        let plain = config.tenant.values().any(|tenant| tenant.anonymous);
+        let open = config.tenant.values().any(|tenant| tenant.anonymous);
+        let plain = open || config.knows_bearers();
         Self { server, plain }
     }
 }

@@ -15,6 +15,7 @@ use mcps_client::listen::{Horizon, Names};
 use mcps_client::renewal;
 use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_client::verify::{Verifier, Window};
+use mcps_client::web::Web;
 use mcps_core::clock::Clock;
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
@@ -28,6 +29,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::aggregate::{Aggregate, Ways};
 use crate::asking::Tellings;
+use crate::callers::{self, Callers, WELL_KNOWN};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::discovery::Finder;
@@ -185,13 +187,15 @@ pub async fn run_until(
         catalogue: Arc::clone(&catalogue),
         clock: Arc::clone(&clock),
     };
+    let callers = Callers::new(&config.load(), Web::new()?, Arc::clone(&clock));
+    let callers = Arc::new(ArcSwap::from_pointee(callers));
     let maker = Maker {
         max_sessions: means.max_sessions,
         max_sessions_each: config.load().max_sessions_per_caller.unwrap_or(SESSIONS.1),
         means,
         together: Arc::new(together),
         ways,
-        uris,
+        uris: uris.clone(),
     };
     let routes = Routes::new(maker, &config.load())?;
     let gateway = Arc::new(Gateway {
@@ -203,6 +207,9 @@ pub async fn run_until(
                 histories,
             )),
             sets: Arc::clone(&sets),
+            callers: Arc::clone(&callers),
+            trust: Arc::clone(&trust),
+            uris,
             catalogue,
             config,
             recorder,
@@ -225,7 +232,8 @@ pub async fn run_until(
         );
     }
     let front = Front(Arc::clone(&gateway));
-    let mut server = Server::new(listener, front).with_edge(edge.and_below());
+    let mut server =
+        Server::new(listener, front).with_edge(edge.and_below().with_documents(WELL_KNOWN));
     if let Some(tls) = tls {
         server = server.with_tls(tls);
     }
@@ -261,6 +269,7 @@ pub async fn run_until(
         }
         never = trust.follow(home, &identity) => match never {},
         never = told.keep(&sets, home, trust.as_ref()) => match never {},
+        never = callers::keep(&callers) => match never {},
     }
     trust.store_feed(home);
     for route in gateway.routes.all() {
@@ -339,8 +348,11 @@ impl Gateway {
             self.catalogue().forget(server);
         }
         let servers = config.server.len();
+        let callers = self.parts.callers.load().again(&config);
+        self.parts.callers.store(Arc::new(callers));
         self.parts.config.store(Arc::new(config));
         self.parts.sets.store(Arc::new(sets));
+        self.part_from_strangers();
         tracing::info!(
             servers,
             "the configuration was exchanged; there are {servers} servers"
@@ -360,7 +372,16 @@ impl Gateway {
             for route in self.routes.all() {
                 route.hub.sweep(idle_ms);
             }
+            self.part_from_strangers();
             self.recorder().prune();
+        }
+    }
+
+    /// Ends the sessions of callers whose keys have expired or are configured no more.
+    fn part_from_strangers(&self) {
+        let (callers, now) = (self.parts.callers.load(), self.clock().now());
+        for route in self.routes.all() {
+            route.hub.part_from(|guest| callers.is_gone(guest, now));
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Why an agent is not shown a tool, or may not call it: each stage by itself is asked what it says,
 //! with the configuration, the policies, the quarantine and the authority's word as they are now.
 
+mod who;
+
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,26 +16,24 @@ use mcps_client::verify::Verifier;
 use mcps_core::clock::Clock;
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
-use mcps_core::level::Effective;
-use mcps_core::passport::Passport;
 use serde_json::{Value, json};
 
-use crate::call::{Caller, Principal, Target};
+use crate::call::Target;
 use crate::config::{Config, SEPARATOR};
 use crate::error::GatewayError;
 use crate::judge::{Denial, Levels, Listed, Sets, weigh};
 use crate::policy::{Action, Decision, Verdict, cli::Output};
 use crate::quarantine::{Store, owner};
 use crate::tenants::Told;
+use who::Who;
 
 /// Say why an agent is not shown a tool, or may not call it.
 #[derive(Clone, Debug, Args)]
 pub struct WhyArgs {
     /// The tool, as callers of all servers name it: SERVER__TOOL.
     tool: String,
-    /// The agent: its home, or a file with its passport.
-    #[arg(long, value_name = "PATH")]
-    agent: PathBuf,
+    #[command(flatten)]
+    who: Who,
     /// The gateway's configuration.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
@@ -101,7 +101,6 @@ impl WhyArgs {
         )?;
         told.recall(home, sets.by_authority());
         let sets = Arc::new(ArcSwap::from_pointee(sets));
-        let passport = passport(&self.agent)?;
         let (server, tool) = self.tool.split_once(SEPARATOR).unwrap_or((&self.tool, ""));
         let mut said = Vec::new();
         let known = config.server.iter().find(|known| known.name == server);
@@ -114,23 +113,11 @@ impl WhyArgs {
                 format!("no server `{server}` is configured; name a tool as SERVER{SEPARATOR}TOOL"),
             ),
         });
-        let trust = match verifier.assess(&passport).await {
-            Ok((trust, recognised)) => {
-                said.push(recognition(&passport, trust, recognised));
-                Some(trust)
-            }
-            Err(refusal) => {
-                let (code, reason) = (refusal.code(), refusal.to_string());
-                said.push(Said::refuses("passport", code, "passport", reason));
-                None
-            }
-        };
-        let tenant = passport.ext().map(|ext| ext.tenant.clone());
-        let caller = Caller {
-            tenant: tenant.unwrap_or_default(),
-            principal: Some(Principal::named(&passport)),
-            trust,
-        };
+        let (caller, of_caller) = self
+            .who
+            .caller(&config, verifier, server, clock.now())
+            .await?;
+        said.extend(of_caller);
         said.push(membership(&config, &caller.tenant, server));
         if known.is_some() {
             let target = Target {
@@ -197,35 +184,6 @@ impl WhyArgs {
 
 fn all_permit(said: &[Said]) -> bool {
     said.iter().all(|said| said.permits)
-}
-
-fn passport(path: &Path) -> Result<Passport, ClientError> {
-    if path.is_dir() {
-        return Home::new(path).passport();
-    }
-    let text = std::fs::read_to_string(path).map_err(|source| ClientError::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })?;
-    Passport::parse(text.trim()).map_err(|refusal| ClientError::Content {
-        path: path.to_owned(),
-        why: refusal.to_string(),
-    })
-}
-
-fn recognition(passport: &Passport, trust: Effective, recognised: bool) -> Said {
-    let id = passport.id();
-    if !recognised {
-        let reason = format!("nobody who is believed here vouches for {id}");
-        return Said::refuses("passport", Code::InvalidPassport, "passport", reason);
-    }
-    let (level, own) = (trust.level(), trust.passport);
-    let (cap, channel) = (trust.cap, trust.channel);
-    let reason = format!(
-        "{id} is worth {level}: passport {own}, issuers and authority {cap}, channel {channel}"
-    );
-    Said::permits("passport", "", reason)
 }
 
 fn membership(config: &Config, tenant: &str, server: &str) -> Said {

@@ -122,6 +122,11 @@ impl Server {
             if http::HeaderName::try_from(header.as_str()).is_err() {
                 return wrong(&format!("`{header}` in `forward_headers` is no header"));
             }
+            if header.eq_ignore_ascii_case("authorization") && config.knows_bearers() {
+                return wrong(
+                    "`forward_headers` has `Authorization`, which would give the server the keys and tokens of this gateway's callers; leave it out",
+                );
+            }
         }
         Ok(())
     }

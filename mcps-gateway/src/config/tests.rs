@@ -133,3 +133,121 @@ fn a_policy_is_of_files_or_of_the_authority() {
         assert!(why.contains(said), "{why}");
     }
 }
+
+#[test]
+fn callers_that_do_not_sign_are_configured_without_contradiction() {
+    let key = |digit: &str, more: &str| {
+        let digest = digit.repeat(64);
+        format!("[[api_key]]\nname = \"ci\"\ntenant = \"a\"\nsha256 = \"{digest}\"\n{more}\n")
+    };
+    let issuer = |more: &str| {
+        format!(
+            "[[oidc]]\nissuer = \"https://i.example\"\naudience = \"https://gw.example/mcp\"\n{more}\n"
+        )
+    };
+    let tenant = "[tenant.a]\n";
+    let good = format!(
+        "{tenant}{}{}{}",
+        key("a", "groups = [\"x\"]\nexpires = \"2027-01-01T00:00:00Z\""),
+        key("b", "groups = [\"x\"]"),
+        issuer("tenant = \"a\"\nalgorithms = [\"PS256\", \"EdDSA\"]")
+    );
+    let config = Config::parse(&good).unwrap();
+    assert!(config.knows_bearers());
+    assert_eq!(config.oidc[0].audience, ["https://gw.example/mcp"]);
+    for (text, said) in [
+        (key("a", ""), "add [tenant.a]"),
+        (
+            format!("[tenant.a]\nmin_level = 1\n{}", key("a", "")),
+            "lets none of them in",
+        ),
+        (format!("{tenant}{0}{0}", key("a", "")), "is there twice"),
+        (
+            format!("{tenant}{}{}", key("a", ""), key("b", "owner = \"o\"")),
+            "same owner and groups",
+        ),
+        (format!("{tenant}{}", key("A", "")), "64 lower-case"),
+        (
+            format!("{tenant}{}", key("a", "expires = \"soon\"")),
+            "write an instant",
+        ),
+        (
+            format!("{tenant}{}", key("a", "owner = \" o\"")),
+            "without spaces around",
+        ),
+        (
+            format!("{tenant}{}", key("a", "key = \"x\"")),
+            "unknown field",
+        ),
+        (
+            format!("{tenant}{}", issuer("")),
+            "say whose its callers are",
+        ),
+        (
+            format!("{tenant}{}", issuer("tenant = \"a\"\ntenant_claim = \"t\"")),
+            "say whose",
+        ),
+        (
+            format!("{tenant}{}", issuer("tenant = \"b\"")),
+            "add [tenant.b]",
+        ),
+        (
+            format!(
+                "{tenant}{}",
+                issuer("tenant = \"a\"\nalgorithms = [\"HS256\"]")
+            ),
+            "HS256",
+        ),
+        (
+            format!(
+                "{tenant}{}",
+                issuer("tenant = \"a\"\nalgorithms = [\"none\"]")
+            ),
+            "none",
+        ),
+        (
+            format!("{tenant}{}", issuer("tenant = \"a\"\nalgorithms = []")),
+            "names none",
+        ),
+        (
+            format!("{tenant}{}", issuer("tenant = \"a\"\nskew_s = 301")),
+            "at most 300",
+        ),
+        (
+            format!("{tenant}{}", issuer("tenant = \"a\"\nrefetch_s = 0")),
+            "at least 1",
+        ),
+        (
+            format!("{tenant}{}", issuer("tenant = \"a\"\nstale_s = 86401")),
+            "at most 86400",
+        ),
+        (
+            format!("{tenant}{0}{0}", issuer("tenant = \"a\"")),
+            "is there twice",
+        ),
+        (
+            format!(
+                "{tenant}{}",
+                issuer("tenant = \"a\"").replace("https://i", "http://i")
+            ),
+            "has no TLS",
+        ),
+        (
+            format!(
+                "{tenant}{}",
+                issuer("tenant = \"a\"").replace("https://gw.example/mcp", "")
+            ),
+            "name in `aud`",
+        ),
+        (
+            format!(
+                "{tenant}{}[[server]]\nname = \"s\"\nurl = \"http://localhost\"\nforward_headers = [\"authorization\"]",
+                key("a", "")
+            ),
+            "would give the server the keys",
+        ),
+    ] {
+        let why = Config::parse(&text).unwrap_err();
+        assert!(why.contains(said), "{text}: {why}");
+    }
+}

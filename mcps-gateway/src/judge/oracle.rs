@@ -17,7 +17,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use super::{Judge, PolicyJudge, Sets};
 use crate::call::sample::call;
-use crate::call::{Call, Caller, Principal};
+use crate::call::{Call, Caller, Principal, Proof};
 use crate::config::Config;
 use crate::history::{Histories, Journal};
 use crate::tenants::Told;
@@ -144,9 +144,13 @@ fn asked((tenant, agent, session, tool): Operation, at: Timestamp) -> Call {
         principal: Some(Principal {
             name: name.to_owned(),
             owner: owner.to_owned(),
-            kind: None,
+            groups: Vec::new(),
             issuer: "ta".to_owned(),
-            passport_id: "asp_1".to_owned(),
+            proof: Proof::Passport {
+                kind: None,
+                id: "asp_1".to_owned(),
+            },
+            claims: None,
         }),
         trust: None,
     };

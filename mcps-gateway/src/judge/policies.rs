@@ -12,7 +12,7 @@ use mcps_core::message::Message;
 
 use super::sets::Set;
 use super::{Denial, Grounds, Judge, Levels, Listed, Permit, Sets};
-use crate::call::{Call, Caller, Pinned};
+use crate::call::{Call, Caller, Claims, Pinned};
 use crate::config::Config;
 use crate::history::{Histories, HistoryError};
 use crate::policy::{
@@ -210,6 +210,7 @@ pub fn weigh(
     let subject = Subject {
         action,
         caller,
+        groups: groups(caller),
         server: listed.server,
         server_tenant: server_tenant(config, listed.server, &caller.tenant),
         name: listed.name,
@@ -271,6 +272,12 @@ fn server_tenant<'a>(config: &'a Config, server: &str, caller: &'a str) -> &'a s
     own.unwrap_or(caller)
 }
 
+/// The groups of a caller.
+fn groups(caller: &Caller) -> Vec<&str> {
+    let groups = caller.principal.iter().flat_map(|who| &who.groups);
+    groups.map(String::as_str).collect()
+}
+
 /// What the operator says that the subject of a call does.
 pub(crate) fn class_of(config: &Config, call: &Call) -> Classes {
     let server = call.target.server.as_deref().unwrap_or_default();
@@ -291,6 +298,7 @@ fn class(config: &Config, server: &str, name: &str, action: Action<'_>) -> Class
 struct Subject<'a> {
     action: Action<'a>,
     caller: &'a Caller,
+    groups: Vec<&'a str>,
     server: &'a str,
     server_tenant: &'a str,
     name: &'a str,
@@ -307,6 +315,7 @@ impl<'a> Subject<'a> {
         Self {
             action,
             caller: &call.caller,
+            groups: groups(&call.caller),
             server,
             server_tenant: server_tenant(config, server, &call.caller.tenant),
             name,
@@ -335,13 +344,13 @@ impl<'a> Subject<'a> {
             action: self.action,
             tenant: &self.caller.tenant,
             principal: Principal {
-                kind: principal.map_or("anonymous", |who| {
-                    who.kind.map_or("agent", mcps_core::passport::Kind::as_str)
-                }),
+                kind: principal.map_or("anonymous", |who| who.kind()),
                 name: principal.map_or("", |who| who.name.as_str()),
                 owner: principal.map_or("", |who| who.owner.as_str()),
-                groups: &[],
-                claims: None,
+                groups: &self.groups,
+                claims: principal
+                    .and_then(|who| who.claims.as_ref())
+                    .map(Claims::root),
             },
             server: self.server,
             server_tenant: self.server_tenant,

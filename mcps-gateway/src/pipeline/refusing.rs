@@ -33,7 +33,7 @@ impl Gateway {
                 .caller
                 .principal
                 .as_ref()
-                .map(|principal| principal.passport_id.as_str()),
+                .and_then(|principal| principal.passport_id()),
             "refused with {}: {}; {}",
             code.id(),
             denial.reason,
@@ -59,7 +59,7 @@ impl Gateway {
             passport_id = caller
                 .principal
                 .as_ref()
-                .map(|principal| principal.passport_id.as_str()),
+                .and_then(|principal| principal.passport_id()),
             "refused with {}: {}; {}",
             denial.code.id(),
             denial.reason,

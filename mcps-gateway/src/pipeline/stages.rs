@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use mcps_client::link::Peer;
 use mcps_client::listen::{Admitted, Entered, Fetched};
 use mcps_client::tools;
 use mcps_core::code::Code;
@@ -16,6 +17,7 @@ use super::target::target;
 use super::weight::Weight;
 use crate::asking;
 use crate::call::{Call, Caller, Pinned, Principal, SessionKey, Target};
+use crate::callers::Known;
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
@@ -75,71 +77,69 @@ impl Gateway {
         })
     }
 
-    /// Whose a request is: of the tenant that the passport names, or of the one whose callers need
-    /// not say who they are.
+    /// Whose a request is: of the tenant that the passport names, or the key or the token that came
+    /// instead, or of the one whose callers need not say who they are.
     pub(super) async fn authenticate(
         &self,
         route: &Route,
         admitted: Admitted,
+        known: Option<Known>,
     ) -> Result<Identified, Box<Reply>> {
-        let config = self.parts.config.load();
         let peer = admitted.caller();
-        let tenant = match &peer {
-            Some(peer) => {
-                // Nobody vouches for what an unknown issuer says of its tenants.
-                let ext = peer.passport.ext().filter(|_| peer.recognised);
-                ext.map(|ext| ext.tenant.clone())
-            }
-            None => self.anonymous(),
-        };
-        let known = tenant
-            .clone()
-            .filter(|name| config.tenant.contains_key(name));
-        let server = route.server.as_deref();
-        let admits = |tenant: &String| {
-            let named = |name: &str| config.server.iter().find(|server| server.name == name);
-            server.is_none_or(|name| named(name).is_some_and(|server| server.admits(tenant)))
-        };
-        let caller = |tenant: String| Caller {
-            tenant,
-            principal: peer.as_ref().map(Principal::of),
+        let unvouched = peer.as_ref().is_some_and(|peer| !peer.recognised);
+        let guest = known.as_ref().map(Known::guest);
+        let (tenant, principal) = self.who(peer.as_ref(), known);
+        // Nobody vouches for what an unknown issuer says of its tenants.
+        let tenant = tenant.filter(|_| !unvouched);
+        let caller = Caller {
+            tenant: tenant.clone().unwrap_or_default(),
+            principal,
             trust: admitted.trust(),
         };
-        let found = known.filter(admits);
-        drop(config);
-        match found {
-            Some(tenant) => Ok(Identified {
-                caller: caller(tenant),
-                admitted,
-            }),
-            None => {
-                let (code, reason) = match (&peer, &tenant) {
-                    (None, _) => (
-                        Code::SignatureRequired,
-                        "it is not signed, and no tenant that may reach this takes such callers"
-                            .to_owned(),
-                    ),
-                    (Some(_), Some(tenant)) => (
-                        Code::Denied,
-                        format!("tenant `{tenant}` of the caller's passport may not reach this"),
-                    ),
-                    (Some(_), None) => (
-                        Code::InvalidPassport,
-                        "nobody who is trusted here says which tenant the caller is of".to_owned(),
-                    ),
-                };
-                let caller = caller(tenant.unwrap_or_default());
-                let denial = Denial::new(code, "tenant", reason);
-                if !peer.is_some_and(|peer| peer.recognised) {
-                    // What anybody can send is not to fill the record.
-                    let decision_id = self.refused(&caller, route, &denial);
-                    return Err(route.hub.deny(admitted, code, &decision_id));
-                }
-                let call = self.call(route, &admitted, caller);
-                self.put(&call, &denial).await;
-                Err(route.hub.deny(admitted, code, &call.decision_id))
+        let server = route.server.as_deref();
+        let denial = match (&tenant, &guest) {
+            (Some(tenant), None) if self.serves(tenant, server) => None,
+            (Some(tenant), Some(guest)) if self.serves(tenant, server) => {
+                self.stands(guest).await.err()
             }
+            _ => Some(belongs_nowhere(&caller, tenant.as_deref())),
+        };
+        let Some(denial) = denial else {
+            return Ok(Identified { admitted, caller });
+        };
+        let code = denial.code;
+        let foreign = guest.is_some() && !self.serves(&caller.tenant, None);
+        if unvouched || foreign || caller.principal.is_none() {
+            // What anybody can send is not to fill the record.
+            let decision_id = self.refused(&caller, route, &denial);
+            return Err(route.hub.deny(admitted, code, &decision_id));
         }
+        let call = self.call(route, &admitted, caller);
+        self.put(&call, &denial).await;
+        Err(route.hub.deny(admitted, code, &call.decision_id))
+    }
+
+    /// The tenant and the name of whoever has signed or came with something else; of all others the
+    /// tenant that has such callers.
+    fn who(
+        &self,
+        peer: Option<&Peer>,
+        known: Option<Known>,
+    ) -> (Option<String>, Option<Principal>) {
+        match (peer, known) {
+            (Some(peer), _) => {
+                let tenant = peer.passport.ext().map(|ext| ext.tenant.clone());
+                (tenant, Some(Principal::of(peer)))
+            }
+            (None, Some(known)) => (Some(known.tenant), Some(known.principal)),
+            (None, None) => (self.anonymous(), None),
+        }
+    }
+
+    /// Whether a tenant is one of those here, and its callers may reach that server.
+    fn serves(&self, tenant: &str, server: Option<&str>) -> bool {
+        let known = self.parts.config.load().tenant.contains_key(tenant);
+        known && server.is_none_or(|server| self.reaches(tenant, server))
     }
 
     /// Minimum level of the tenant and, where there is one, of the server: whoever lacks it begins
@@ -363,7 +363,7 @@ impl Gateway {
         self: &Arc<Self>,
         route: &Route,
         fetched: &Fetched,
-        headers: &McpHeaders,
+        (headers, known): (&McpHeaders, Option<Known>),
     ) -> Result<Reader, Box<Reply>> {
         let refused = |status| {
             let headers = HeaderMap::new();
@@ -372,18 +372,14 @@ impl Gateway {
         let unavailable = || refused(StatusCode::SERVICE_UNAVAILABLE);
         let passage = fetched.passage().ok_or_else(unavailable)?;
         let peer = fetched.caller();
-        let tenant = match &peer {
-            Some(peer) => peer.passport.ext().map(|ext| ext.tenant.clone()),
-            None => self.anonymous(),
-        };
+        let (tenant, principal) = self.who(peer.as_ref(), known);
         let (tenant, server) = (tenant.unwrap_or_default(), route.server.as_deref());
         let level = peer.as_ref().map_or(TrustLevel::L0, |peer| peer.level);
         let target = Target {
             server: route.server.clone(),
             name: None,
         };
-        let known = self.parts.config.load().tenant.contains_key(&tenant);
-        let reached = known && server.is_none_or(|server| self.reaches(&tenant, server));
+        let reached = self.serves(&tenant, server);
         if !reached || self.parts.levels.admits(&tenant, level, &target).is_err() {
             tracing::warn!(
                 tenant,
@@ -394,7 +390,7 @@ impl Gateway {
         }
         let caller = Caller {
             tenant,
-            principal: peer.as_ref().map(Principal::of),
+            principal,
             trust: None,
         };
         let principal = caller.principal.as_ref();
@@ -437,6 +433,25 @@ impl Gateway {
             by_server: false,
         }
     }
+}
+
+/// Why somebody is of no tenant that may reach what they ask for.
+fn belongs_nowhere(caller: &Caller, tenant: Option<&str>) -> Denial {
+    let (code, reason) = match (&caller.principal, tenant) {
+        (None, _) => (
+            Code::SignatureRequired,
+            "it is not signed, and no tenant that may reach this takes such callers".to_owned(),
+        ),
+        (Some(_), Some(tenant)) => (
+            Code::Denied,
+            format!("tenant `{tenant}` of the caller may not reach this"),
+        ),
+        (Some(_), None) => (
+            Code::InvalidPassport,
+            "nobody who is trusted here says which tenant the caller is of".to_owned(),
+        ),
+    };
+    Denial::new(code, "tenant", reason)
 }
 
 /// A notification is not judged, so that it must be none that a server could take for a call.

@@ -24,6 +24,8 @@ pub(super) enum Says {
 pub(super) struct Server {
     pub(super) url: String,
     seen: Arc<Mutex<Vec<Value>>>,
+    /// Every header of every request.
+    headers: Arc<Mutex<Vec<(String, String)>>>,
     serving: JoinHandle<()>,
 }
 
@@ -69,7 +71,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let headers: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
         let (kept, answer) = (Arc::clone(&seen), Arc::new(answer));
+        let kept_headers = Arc::clone(&headers);
         #[expect(
             clippy::disallowed_methods,
             reason = "the server owns its task and ends it"
@@ -81,8 +85,10 @@ impl Server {
                     return;
                 };
                 let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
+                let kept_headers = Arc::clone(&kept_headers);
                 tasks.spawn(async move {
                     let asked = Asked::read(socket).await;
+                    kept_headers.lock().unwrap().extend(asked.headers.clone());
                     if asked.method != "POST" {
                         return asked.empty(405, "").await;
                     }
@@ -117,7 +123,12 @@ impl Server {
                 });
             }
         });
-        Self { url, seen, serving }
+        Self {
+            url,
+            seen,
+            headers,
+            serving,
+        }
     }
 
     /// What reached it of this method.
@@ -125,6 +136,15 @@ impl Server {
         let seen = self.seen.lock().unwrap();
         let of = seen.iter().filter(|message| message["method"] == method);
         of.cloned().collect()
+    }
+
+    /// The values of a header that reached it, or that hold that text.
+    pub(super) fn was_told(&self, name: &str, text: &str) -> Vec<String> {
+        let headers = self.headers.lock().unwrap();
+        let of = headers
+            .iter()
+            .filter(|(is, value)| is == name || value.contains(text));
+        of.map(|(is, value)| format!("{is}: {value}")).collect()
     }
 
     /// Whether nothing at all reached it.

@@ -92,6 +92,14 @@ fn caused(code: Code) -> Caused {
             "gateway/records.rs",
             "while_no_record_can_be_written_nothing_goes_on_and_then_it_does",
         ),
+        Code::InvalidCredential => By(
+            "gateway/callers.rs",
+            "a_key_that_is_unknown_expired_or_malformed_is_refused_before_anything_is_touched",
+        ),
+        Code::IssuerUnreachable => By(
+            "gateway/callers/tokens.rs",
+            "without_its_issuer_a_token_is_judged_by_the_last_keys_and_then_by_none",
+        ),
     }
 }
 

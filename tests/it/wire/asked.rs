@@ -9,6 +9,7 @@ use super::PATIENCE;
 /// One request, and the connection that waits for its answer.
 pub(crate) struct Asked {
     pub(crate) method: String,
+    pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     socket: TcpStream,
@@ -30,7 +31,9 @@ impl Asked {
         };
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let mut lines = head.split("\r\n");
-        let method = lines.next().unwrap().split(' ').next().unwrap().to_owned();
+        let mut words = lines.next().unwrap().split(' ');
+        let method = words.next().unwrap().to_owned();
+        let path = words.next().unwrap().to_owned();
         let headers: Vec<(String, String)> = lines
             .map(|line| {
                 let (name, value) = line.split_once(':').unwrap();
@@ -39,6 +42,7 @@ impl Asked {
             .collect();
         let mut asked = Self {
             method,
+            path,
             headers,
             body: bytes[end + 4..].to_vec(),
             socket,

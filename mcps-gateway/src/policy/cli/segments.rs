@@ -69,6 +69,7 @@ fn decision(record: &Record) -> Recorded {
             },
             name: of("name"),
             owner: of("owner"),
+            groups: groups(principal),
             ..RecordedPrincipal::default()
         },
         server: text("server"),
@@ -103,6 +104,12 @@ fn outcome(record: &Record, call: &mut Recorded) {
         bytes,
         ..RecordedResult::default()
     });
+}
+
+fn groups(principal: Option<&Map<String, Value>>) -> Vec<String> {
+    let groups = principal.and_then(|principal| principal.get("groups")?.as_array());
+    let groups = groups.into_iter().flatten().filter_map(Value::as_str);
+    groups.map(str::to_owned).collect()
 }
 
 fn facts(record: &Record) -> Vec<String> {
