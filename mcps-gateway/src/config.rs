@@ -19,7 +19,7 @@ pub use oidc::{Algorithm, Oidc};
 pub use policy::PolicyFrom;
 pub use rules::{Admission, LookAlikes, Rules};
 pub use segments::Segments;
-pub use server::{Server, Tool};
+pub use server::{Era, Server, Tool};
 pub use tenant::{Tenant, Unrecorded};
 
 use std::collections::BTreeMap;

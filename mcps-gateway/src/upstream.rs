@@ -1,6 +1,7 @@
 //! The servers behind: a command, a URL, a `mcps-wrap` that signs. Each caller's session has a way
 //! of its own to each, with ids of ours on it.
 
+mod bridge;
 mod command;
 mod mint;
 mod signed;
@@ -23,6 +24,7 @@ use mcps_core::random::Random;
 use mcps_transport::limits::Limits;
 
 use crate::config;
+use bridge::Bridge;
 use command::Command;
 use mint::Minted;
 use signed::Signed;
@@ -71,11 +73,15 @@ pub fn way(server: &config::Server, means: &Means) -> Result<Arc<dyn Opens>, Cli
             }
         }
     };
-    Ok(Arc::new(Mint {
+    let minted: Arc<dyn Opens> = Arc::new(Mint {
         inner,
         random: Arc::clone(&means.random),
         strays: Arc::clone(&means.strays),
-    }))
+    });
+    Ok(match server.era {
+        None => minted,
+        Some(era) => Arc::new(Bridge::new(minted, era.into(), &server.name, &means.random)),
+    })
 }
 
 /// The headers of callers that a server is to have.

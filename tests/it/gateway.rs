@@ -3,6 +3,7 @@
 
 mod adversaries;
 mod asking;
+mod bridge;
 mod callers;
 mod commands;
 mod discovery;

@@ -23,6 +23,9 @@ pub struct Server {
     /// Whether all who speak 2026-07-28 share one process of the command.
     #[serde(default)]
     pub shared: bool,
+    /// The one era that it speaks: callers of the other are translated. Absent, each call goes on in the
+    /// era in which it came.
+    pub era: Option<Era>,
     /// Where it is, over Streamable HTTP.
     pub url: Option<String>,
     /// Whether a `mcps-wrap` is there, with which messages are signed both ways.
@@ -55,6 +58,26 @@ pub struct Server {
     /// What is known of its tools, by their own names.
     #[serde(default)]
     pub tool: BTreeMap<String, Tool>,
+}
+
+/// An era of the protocol, by its last revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Era {
+    /// Sessions.
+    #[serde(rename = "2025-11-25")]
+    Older,
+    /// Each request by itself.
+    #[serde(rename = "2026-07-28")]
+    Newer,
+}
+
+impl From<Era> for mcps_client::listen::Era {
+    fn from(era: Era) -> Self {
+        match era {
+            Era::Older => Self::Legacy,
+            Era::Newer => Self::Modern,
+        }
+    }
 }
 
 /// One tool.

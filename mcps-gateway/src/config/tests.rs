@@ -74,6 +74,10 @@ fn what_contradicts_itself_is_refused_with_what_to_write() {
             "add [tenant.t]",
         ),
         (
+            server("command = [\"x\"]\nera = \"2024-11-05\""),
+            "`2025-11-25` or `2026-07-28`",
+        ),
+        (
             server("command = [\"x\"]\nmin_level = 5"),
             "0, 1, 2, 3 or 4",
         ),

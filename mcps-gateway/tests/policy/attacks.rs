@@ -329,7 +329,10 @@ fn instructions() -> Vec<Script> {
 /// All of them, by what they try.
 fn groups() -> [(&'static str, Vec<Script>); 5] {
     [
-        ("a secret, named in another spelling, then sent", spellings()),
+        (
+            "a secret, named in another spelling, then sent",
+            spellings(),
+        ),
         ("a secret, read by a command, then sent", commands()),
         ("a secret, sent in another way", ways_out()),
         ("a secret, sent by a detour", detours()),

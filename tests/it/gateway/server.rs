@@ -20,12 +20,15 @@ pub(super) enum Says {
     Raw(String),
 }
 
+/// The headers of one request.
+type Headers = Vec<(String, String)>;
+
 /// A server of 2025-11-25 and 2026-07-28 in one.
 pub(super) struct Server {
     pub(super) url: String,
     seen: Arc<Mutex<Vec<Value>>>,
-    /// Every header of every request.
-    headers: Arc<Mutex<Vec<(String, String)>>>,
+    /// Every header of every request, by its method.
+    headers: Arc<Mutex<Vec<(Value, Headers)>>>,
     serving: JoinHandle<()>,
 }
 
@@ -68,12 +71,20 @@ impl Server {
 
     /// One that says what `answer` says.
     pub(super) async fn saying(answer: impl Fn(&Value) -> Says + Send + Sync + 'static) -> Self {
+        Self::standing(None, answer).await
+    }
+
+    /// The same, which says these events to whoever opens its stream.
+    pub(super) async fn standing(
+        stream: Option<Vec<String>>,
+        answer: impl Fn(&Value) -> Says + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let seen: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let headers: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+        let headers: Arc<Mutex<Vec<(Value, Headers)>>> = Arc::default();
         let (kept, answer) = (Arc::clone(&seen), Arc::new(answer));
-        let kept_headers = Arc::clone(&headers);
+        let beside = Arc::clone(&headers);
         #[expect(
             clippy::disallowed_methods,
             reason = "the server owns its task and ends it"
@@ -85,16 +96,33 @@ impl Server {
                     return;
                 };
                 let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
-                let kept_headers = Arc::clone(&kept_headers);
+                let (beside, stream) = (Arc::clone(&beside), stream.clone());
                 tasks.spawn(async move {
                     let asked = Asked::read(socket).await;
-                    kept_headers.lock().unwrap().extend(asked.headers.clone());
+                    let method = asked.method.clone();
+                    if let ("GET", Some(events)) = (method.as_str(), stream) {
+                        beside
+                            .lock()
+                            .unwrap()
+                            .push(("GET".into(), asked.headers.clone()));
+                        let mut stream = asked.events("").await;
+                        for event in events {
+                            stream.event(&event).await;
+                        }
+                        return stream.closed().await;
+                    }
                     if asked.method != "POST" {
+                        beside
+                            .lock()
+                            .unwrap()
+                            .push((method.into(), asked.headers.clone()));
                         return asked.empty(405, "").await;
                     }
                     let message: Value =
                         serde_json::from_str(str::from_utf8(&asked.body).unwrap()).unwrap();
                     kept.lock().unwrap().push(message.clone());
+                    let method = message["method"].clone();
+                    beside.lock().unwrap().push((method, asked.headers.clone()));
                     if message.get("id").is_none() || message.get("method").is_none() {
                         return asked.empty(202, "").await;
                     }
@@ -141,10 +169,16 @@ impl Server {
     /// The values of a header that reached it, or that hold that text.
     pub(super) fn was_told(&self, name: &str, text: &str) -> Vec<String> {
         let headers = self.headers.lock().unwrap();
-        let of = headers
-            .iter()
-            .filter(|(is, value)| is == name || value.contains(text));
+        let all = headers.iter().flat_map(|(_, headers)| headers);
+        let of = all.filter(|(is, value)| is == name || value.contains(text));
         of.map(|(is, value)| format!("{is}: {value}")).collect()
+    }
+
+    /// The headers with which this method reached it, MCP's or HTTP's.
+    pub(super) fn headers(&self, method: &str) -> Vec<Headers> {
+        let headers = self.headers.lock().unwrap();
+        let of = headers.iter().filter(|(of, _)| of == method);
+        of.map(|(_, headers)| headers.clone()).collect()
     }
 
     /// Whether nothing at all reached it.
