@@ -25,6 +25,7 @@ pub mod options;
 pub mod peers;
 pub mod relay;
 pub mod renewal;
+pub mod replay;
 pub mod rotation;
 pub mod terminal;
 pub mod token;

@@ -9,9 +9,10 @@ use mcps_core::envelope::Sealed;
 use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::passport::{Kind, Passport, PassportId};
 use mcps_core::refusal::Refusal;
-use mcps_core::replay::{ReplayGuard, ReplayLimits};
+use mcps_core::replay::ReplayLimits;
 use mcps_core::trust::Standing;
 
+use crate::replay::{Replay, Used};
 use crate::token::Presented;
 use crate::trust_source::{Live, TrustSource};
 
@@ -104,7 +105,7 @@ pub struct Verifier {
     /// Whom to believe.
     pub trust: Arc<TrustSource>,
     /// Nonces seen.
-    pub replay: Arc<ReplayGuard>,
+    pub replay: Arc<dyn Replay>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How far off a timestamp may be.
@@ -139,14 +140,7 @@ impl Verifier {
         let live = self.revocation(&passport, standing).await?;
         sealed.verify(passport.public_key())?;
         token.map_or(Ok(()), |token| token.is_bound(fields.ath.as_ref()))?;
-        let now = self.clock.now();
-        self.replay.check_and_insert(
-            &fields.passport_id,
-            &fields.aud,
-            &fields.nonce,
-            fields.stamped,
-            now,
-        )?;
+        self.replay.take(used(&sealed), self.clock.now()).await?;
         let bound = !sealed.fields().aud.is_empty();
         let trust = effective(bound, &passport, standing, live);
         Ok(Verified {
@@ -200,15 +194,13 @@ impl Verifier {
     }
 
     /// Takes note of a message that is refused for good, so that it is not served when it comes
-    /// again. Whether it had not come before.
-    #[must_use]
-    pub fn spend(&self, sealed: &Sealed) -> bool {
-        let fields = sealed.fields();
-        let (id, now) = (&fields.passport_id, self.clock.now());
-        let spent =
-            self.replay
-                .check_and_insert(id, &fields.aud, &fields.nonce, fields.stamped, now);
-        !matches!(spent, Err(Refusal::Replayed))
+    /// again. Whether it had not come before, as far as that can be known.
+    pub async fn spend(&self, sealed: &Sealed) -> bool {
+        let spent = self.replay.take(used(sealed), self.clock.now()).await;
+        !matches!(
+            spent,
+            Err(Refusal::Replayed | Refusal::SharedStateUnavailable)
+        )
     }
 
     fn in_window(&self, stamped: Timestamp) -> Result<(), Refusal> {
@@ -236,6 +228,16 @@ impl Verifier {
         }
         let live = self.trust.live(passport, standing).await?;
         Ok(Some((live, live.level()?)))
+    }
+}
+
+fn used(sealed: &Sealed) -> Used<'_> {
+    let fields = sealed.fields();
+    Used {
+        passport: &fields.passport_id,
+        aud: &fields.aud,
+        nonce: &fields.nonce,
+        stamped: fields.stamped,
     }
 }
 

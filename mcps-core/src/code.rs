@@ -72,6 +72,8 @@ pub enum Code {
     InvalidCredential = 30,
     /// MCPS-031: the keys of an access token's issuer could not be had.
     IssuerUnreachable = 31,
+    /// MCPS-032: what several gateways remember together could not be reached.
+    SharedStateUnavailable = 32,
 }
 
 struct Row {
@@ -99,7 +101,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const TABLE: [Row; 31] = [
+const TABLE: [Row; 32] = [
     row(Code::InvalidPassport, "MCPS-001", 401, "Invalid passport", "Present a passport from an authority this peer trusts: mcps passport request"),
     row(Code::PassportExpired, "MCPS-002", 401, "Passport expired", "Renew it: mcps passport renew"),
     row(Code::PassportRevoked, "MCPS-003", 403, "Passport revoked", "Ask the operator of the trust authority why; a revoked passport does not come back"),
@@ -131,6 +133,7 @@ const TABLE: [Row; 31] = [
     row(Code::RecordUnavailable, "MCPS-029", 503, "Record unavailable", "Make room for the gateway's records, or mend where they go"),
     row(Code::InvalidCredential, "MCPS-030", 401, "Invalid credential", "Get a new access token, or ask the platform team for a key: mcps-gateway key new"),
     row(Code::IssuerUnreachable, "MCPS-031", 503, "Token issuer unreachable", "Check the issuer of the access token and the network to it: curl <issuer>/.well-known/openid-configuration"),
+    row(Code::SharedStateUnavailable, "MCPS-032", 503, "Shared state unavailable", "Restore the Redis or Valkey that the gateways share, then sign and send anew"),
 ];
 
 impl Code {
@@ -139,8 +142,8 @@ impl Code {
         clippy::indexing_slicing,
         reason = "evaluated at compile time, within both arrays' one length"
     )]
-    pub const ALL: [Code; 31] = {
-        let mut all = [Code::InvalidPassport; 31];
+    pub const ALL: [Code; 32] = {
+        let mut all = [Code::InvalidPassport; 32];
         let mut i = 0;
         while i < all.len() {
             all[i] = TABLE[i].code;
@@ -163,7 +166,7 @@ impl Code {
         self.row().id
     }
 
-    /// 1 to 31.
+    /// 1 to 32.
     #[must_use]
     pub const fn number(self) -> u16 {
         self as u16

@@ -67,6 +67,9 @@ pub enum Refusal {
     /// The message was stamped before this process could remember nonces.
     #[error("stamped before this process started; its nonce may have been used")]
     BeforeBoot,
+    /// The store in which several processes remember nonces together did not answer, or not in time.
+    #[error("what several processes remember together cannot be reached")]
+    SharedStateUnavailable,
     /// The timestamp is outside the window.
     #[error("timestamp is {off_ms} ms off; the window is {window_ms} ms back")]
     OutOfWindow {
@@ -157,6 +160,7 @@ impl Refusal {
             Self::BadSignature => Code::InvalidSignature,
             Self::Replayed => Code::Replayed,
             Self::BeforeBoot | Self::OutOfWindow { .. } => Code::OutOfWindow,
+            Self::SharedStateUnavailable => Code::SharedStateUnavailable,
             Self::Full(_) => Code::RateLimited,
             Self::WrongAudience => Code::WrongAudience,
             Self::NotBound(_) => Code::NotBound,

@@ -44,7 +44,7 @@ pub(crate) struct Rebuff {
 
 impl Reader {
     /// A request of a server's own, if its caller may have it; else the server is told.
-    pub(crate) fn asked(&self, message: Message) -> Result<Message, Refusal> {
+    pub(crate) async fn asked(&self, message: Message) -> Result<Message, Refusal> {
         // Whoever answers a ping says nothing.
         let asks = message.kind() == Kind::Request && message.method().as_deref() != Some("ping");
         if !asks {
@@ -54,7 +54,7 @@ impl Reader {
             Some(server) => Some(server.clone()),
             None => message.id().and_then(|id| self.reach.asked_by(id)),
         };
-        match self.permitted(message.clone(), server) {
+        match self.permitted(message.clone(), server).await {
             Ok(()) => Ok(message),
             Err(Rebuff { code, decision_id }) => {
                 let text = message::error_text(message.id(), code, &decision_id, "");
@@ -67,7 +67,11 @@ impl Reader {
     }
 
     /// What a result asks for before it is one (2026-07-28, `input_required`): all of it or none.
-    pub(crate) fn required(&self, result: &Message, server: Option<&str>) -> Result<(), Rebuff> {
+    pub(crate) async fn required(
+        &self,
+        result: &Message,
+        server: Option<&str>,
+    ) -> Result<(), Rebuff> {
         let requests = result
             .result()
             .and_then(|result| result.get("inputRequests"));
@@ -79,12 +83,12 @@ impl Reader {
                 code,
                 decision_id: self.gateway.decision_id(),
             })?;
-            self.permitted(request, server.map(str::to_owned))?;
+            self.permitted(request, server.map(str::to_owned)).await?;
         }
         Ok(())
     }
 
-    fn permitted(&self, message: Message, server: Option<String>) -> Result<(), Rebuff> {
+    async fn permitted(&self, message: Message, server: Option<String>) -> Result<(), Rebuff> {
         let gateway = &self.gateway;
         let call = Call {
             decision_id: gateway.decision_id(),
@@ -100,7 +104,7 @@ impl Reader {
             by_server: true,
         };
         let decided = match &call.target.server {
-            Some(_) => gateway.judge().decide(&call),
+            Some(_) => gateway.judge().decide(&call).await,
             None => Err(crate::judge::Denial::new(
                 Code::NotBound,
                 "server",

@@ -9,6 +9,7 @@ mod policy;
 mod rules;
 mod segments;
 mod server;
+mod shared;
 mod tenant;
 
 pub use api_key::ApiKey;
@@ -20,6 +21,7 @@ pub use policy::PolicyFrom;
 pub use rules::{Admission, LookAlikes, Rules};
 pub use segments::Segments;
 pub use server::{Era, Server, Tool};
+pub use shared::Shared;
 pub use tenant::{Tenant, Unrecorded};
 
 use std::collections::BTreeMap;
@@ -54,6 +56,8 @@ pub struct Config {
     /// How many records are kept.
     #[serde(default)]
     pub segments: Segments,
+    /// Where several gateways remember together.
+    pub shared: Option<Shared>,
     /// After how many seconds without use a session ends [default: 1800].
     pub session_idle_s: Option<u64>,
     /// The most sessions at a time, of each server and of all together [default: 1024].
@@ -125,6 +129,7 @@ impl Config {
             return Err("`tls_cert` and `tls_key` go together; write both or neither".to_owned());
         }
         self.segments.check()?;
+        self.shared.as_ref().map_or(Ok(()), Shared::check)?;
         for (name, tenant) in &self.tenant {
             tenant.check(name)?;
         }

@@ -6,6 +6,7 @@ use mcps_client::error::ClientError;
 
 use crate::history::HistoryError;
 use crate::policy::PolicyErrors;
+use crate::shared::SharedError;
 
 /// A failure of the gateway's set-up; what callers are told is a code instead.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,14 @@ pub enum GatewayError {
     /// What happened before cannot be kept.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// What gateways share cannot be had.
+    #[error("the shared state at {place}: {source}")]
+    Shared {
+        /// Host and port.
+        place: String,
+        /// Why.
+        source: SharedError,
+    },
     /// There is no place for records.
     #[error("records cannot be kept in {}: {source}; make it a folder that the gateway may write to", path.display())]
     Segments {

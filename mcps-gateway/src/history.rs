@@ -1,5 +1,6 @@
 //! What sessions, callers and tenants did before: constant in size each, and written down before the
-//! call goes on, so that a restart forgets nothing that a rule could ask for.
+//! call goes on, so that a restart forgets nothing that a rule could ask for. One gateway keeps them by
+//! itself; several keep them together ([`crate::shared`]).
 
 mod journal;
 
@@ -10,10 +11,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcps_core::clock::{Clock, Timestamp};
+use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 
 use crate::call::Call;
 use crate::policy::{History, Memory, Policies, Scope, same_but_for_counts};
+use crate::shared::{SharedError, Store, Together};
 
 /// The most histories that are held. Beyond it the one that was used last the longest ago goes, and
 /// counts as one in which everything happened, should it come back.
@@ -33,6 +36,20 @@ pub enum HistoryError {
         /// Why.
         source: std::io::Error,
     },
+    /// The store that gateways share does not have it.
+    #[error("what gateways share cannot be had: {0}")]
+    Shared(#[from] SharedError),
+}
+
+impl HistoryError {
+    /// What the caller of a call is told that does not go on for it.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Unwritable { .. } => Code::RecordUnavailable,
+            Self::Shared(_) => Code::SharedStateUnavailable,
+        }
+    }
 }
 
 /// Whose history it is: a digest of who.
@@ -64,7 +81,7 @@ impl Key {
     /// Session, caller and tenant of a call. The endpoint is not in it: who reads at one and sends at
     /// another is in the same session. A caller is whoever answers for it, where somebody does: two
     /// agents of one owner are one caller.
-    fn three(call: &Call) -> [(Scope, Self); 3] {
+    pub(crate) fn three(call: &Call) -> [(Scope, Self); 3] {
         let session = &call.session;
         let tenant = Some(session.tenant.as_str());
         let who = session.principal.as_ref();
@@ -113,32 +130,48 @@ struct Table {
 pub struct Histories {
     table: Mutex<Table>,
     journal: Mutex<Journal>,
+    /// Where several gateways keep them, and this one none by itself.
+    together: Option<Together>,
     clock: Arc<dyn Clock>,
 }
 
-/// The three histories of a call, locked.
+/// The three histories of a call, which nobody else changes meanwhile.
 pub struct Scopes<'a> {
-    session: MutexGuard<'a, Memory>,
-    principal: MutexGuard<'a, Memory>,
-    tenant: MutexGuard<'a, Memory>,
+    session: &'a mut Memory,
+    principal: &'a mut Memory,
+    tenant: &'a mut Memory,
 }
 
-impl Scopes<'_> {
+impl<'a> Scopes<'a> {
+    pub(crate) const fn new([session, principal, tenant]: [&'a mut Memory; 3]) -> Self {
+        Self {
+            session,
+            principal,
+            tenant,
+        }
+    }
+
     /// To be asked.
     #[must_use]
     pub fn read(&self) -> History<'_> {
         History {
-            session: &self.session,
-            principal: &self.principal,
-            tenant: &self.tenant,
+            session: self.session,
+            principal: self.principal,
+            tenant: self.tenant,
         }
+    }
+
+    /// All three, to be changed.
+    #[cfg(test)]
+    pub(crate) fn all<T>(&mut self, act: impl FnOnce([&mut Memory; 3]) -> T) -> T {
+        act([&mut *self.session, &mut *self.principal, &mut *self.tenant])
     }
 
     /// Changes each of them.
     pub fn change(&mut self, mut change: impl FnMut(&mut Memory)) {
-        change(&mut self.session);
-        change(&mut self.principal);
-        change(&mut self.tenant);
+        change(self.session);
+        change(self.principal);
+        change(self.tenant);
     }
 }
 
@@ -164,8 +197,21 @@ impl Histories {
         Self {
             table: Mutex::new(table),
             journal: Mutex::new(journal),
+            together: None,
             clock,
         }
+    }
+
+    /// The same in a store that several gateways share: what this one had goes there, each history with
+    /// the next call that it bears on.
+    #[must_use]
+    pub fn shared(mut self, store: &Arc<Store>) -> Self {
+        let table = self.table.get_mut();
+        let table = table.unwrap_or_else(PoisonError::into_inner);
+        let former = std::mem::take(&mut table.stored);
+        let clock = Arc::clone(&self.clock);
+        self.together = Some(Together::of(store, former, clock));
+        self
     }
 
     /// The present.
@@ -174,12 +220,29 @@ impl Histories {
         self.clock.now()
     }
 
+    /// Does something to a call's histories, and nobody else meanwhile. It may be done more than once:
+    /// what it returns and changes the last time is what counts.
+    ///
+    /// # Errors
+    /// [`HistoryError`]: then the call must not go on.
+    pub async fn with<T: Send>(
+        &self,
+        call: &Call,
+        policies: &Policies,
+        act: impl FnMut(&mut Scopes<'_>) -> T + Send,
+    ) -> Result<T, HistoryError> {
+        match &self.together {
+            None => self.under(call, policies, act),
+            Some(together) => together.under(Key::three(call), policies, act).await,
+        }
+    }
+
     /// Does something under the locks of a call's histories, always taken in the same order, and writes
     /// down what it changed before they are released.
     ///
     /// # Errors
     /// [`HistoryError`]: then the call must not go on.
-    pub fn under<T>(
+    fn under<T>(
         &self,
         call: &Call,
         policies: &Policies,
@@ -188,15 +251,10 @@ impl Histories {
         let keys = Key::three(call);
         let held = keys.map(|(scope, key)| self.held(scope, key, policies));
         let [session, principal, tenant] = &held;
-        let mut scopes = {
-            let tenant = lock(&tenant.memory);
-            let principal = lock(&principal.memory);
-            Scopes {
-                session: lock(&session.memory),
-                principal,
-                tenant,
-            }
-        };
+        let mut tenant = lock(&tenant.memory);
+        let mut principal = lock(&principal.memory);
+        let mut session = lock(&session.memory);
+        let mut scopes = Scopes::new([&mut session, &mut principal, &mut tenant]);
         let before = scopes.bytes();
         let done = act(&mut scopes);
         let after = scopes.bytes();
@@ -244,7 +302,12 @@ impl Histories {
 
 impl Scopes<'_> {
     fn bytes(&self) -> [Vec<u8>; 3] {
-        [&self.session, &self.principal, &self.tenant].map(|memory| memory.to_bytes())
+        let Self {
+            session,
+            principal,
+            tenant,
+        } = self;
+        [&**session, &**principal, &**tenant].map(Memory::to_bytes)
     }
 }
 

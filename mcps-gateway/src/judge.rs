@@ -12,6 +12,9 @@ pub use policies::{PolicyJudge, weigh};
 pub(crate) use sets::Set;
 pub use sets::Sets;
 
+use std::future::Future;
+use std::pin::Pin;
+
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::message::Message;
@@ -93,14 +96,20 @@ pub struct Listed<'a> {
     pub name: &'a str,
 }
 
-/// Decides about requests. Nothing here waits for anybody: what has to be asked for is asked before.
+/// Whether a request may go on, as soon as that is known.
+pub type Deciding<'a> = Pin<Box<dyn Future<Output = Result<Permit, Denial>> + Send + 'a>>;
+
+/// Whether an answer may, and what is made of it.
+pub type Weighing<'a> = Pin<Box<dyn Future<Output = Result<Box<Grounds>, Denial>> + Send + 'a>>;
+
+/// Decides about requests. Nothing here waits for anybody but for what several gateways share.
 pub trait Judge: Send + Sync {
     /// Whether a request may go on. Called once for each request, and what it changes in the memory
     /// of the session is there for the next before this one is forwarded.
     ///
     /// # Errors
     /// Why it may not.
-    fn decide(&self, call: &Call) -> Result<Permit, Denial>;
+    fn decide<'a>(&'a self, call: &'a Call) -> Deciding<'a>;
 
     /// Whether a caller is shown something. What they may not call they do not see, but a rule on
     /// arguments hides nothing.
@@ -111,5 +120,5 @@ pub trait Judge: Send + Sync {
     ///
     /// # Errors
     /// Why the caller is not to have it.
-    fn answered(&self, call: &Call, answer: &Message) -> Result<Box<Grounds>, Denial>;
+    fn answered<'a>(&'a self, call: &'a Call, answer: &'a Message) -> Weighing<'a>;
 }

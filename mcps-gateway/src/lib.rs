@@ -24,6 +24,7 @@ pub mod record;
 mod routes;
 pub mod segment;
 pub mod serve;
+pub mod shared;
 pub mod stdio;
 pub mod tenants;
 pub mod upstream;

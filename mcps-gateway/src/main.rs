@@ -28,6 +28,7 @@ use mcps_gateway::judge::Sets;
 use mcps_gateway::policy::{self, cli::PolicyArgs};
 use mcps_gateway::quarantine::cli::{self as quarantine, QuarantineArgs, QuarantineError};
 use mcps_gateway::serve::{self, Options};
+use mcps_gateway::shared::Secret;
 use mcps_gateway::stdio;
 use mcps_gateway::tenants::Told;
 use mcps_gateway::why::WhyArgs;
@@ -192,6 +193,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         tls: serve.tls_cert.zip(serve.tls_key),
         within: false,
         record: serve.record,
+        shared_password: environment("MCPS_SHARED_PASSWORD").map(Secret::new),
     };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let ready = |url: &str| {
@@ -215,6 +217,7 @@ impl Stdio {
             tls: None,
             within: true,
             record: self.record,
+            shared_password: environment("MCPS_SHARED_PASSWORD").map(Secret::new),
         };
         let caller = stdio::Caller {
             home: Home::new(self.agent),

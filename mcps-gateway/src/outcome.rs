@@ -1,11 +1,12 @@
 //! What becomes of a request that was forwarded: its answer is looked at before the caller has it,
 //! and whatever comes of it is written down.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use mcps_client::link::Asked;
-use mcps_client::listen::{Reach, Watch};
+use mcps_client::listen::{Reach, Shown, Watch};
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::json::Value;
@@ -77,8 +78,8 @@ impl Answering {
     }
 }
 
-impl Watch for Answering {
-    fn answer(&mut self, asked: &Asked, message: Message) -> Result<Message, Refusal> {
+impl Answering {
+    async fn look(&mut self, asked: &Asked, message: Message) -> Result<Message, Refusal> {
         let listed = LISTS.iter().find(|(method, ..)| *method == asked.method);
         let shown = match listed {
             Some(list) if message.kind() == Kind::Response && !self.own => {
@@ -88,7 +89,7 @@ impl Watch for Answering {
         };
         let message = shown.inspect_err(|refusal| self.withheld(refusal))?;
         let server = self.call.target.server.as_deref();
-        if let Err(rebuff) = self.reader.required(&message, server) {
+        if let Err(rebuff) = self.reader.required(&message, server).await {
             let code = rebuff.code;
             self.withheld(&Refusal::Decided(code));
             return denied(&self.call, code, &rebuff.decision_id);
@@ -105,7 +106,8 @@ impl Watch for Answering {
                 grounds,
             }
         };
-        match self.reader.gateway.judge().answered(&self.call, &message) {
+        let gateway = &self.reader.gateway;
+        match gateway.judge().answered(&self.call, &message).await {
             Ok(grounds) => {
                 self.write(&Outcome::Answered(answer(grounds)));
                 Ok(message)
@@ -128,10 +130,16 @@ impl Watch for Answering {
             }
         }
     }
+}
 
-    fn say(&mut self, message: Message) -> Result<Message, Refusal> {
+impl Watch for Answering {
+    fn answer<'a>(&'a mut self, asked: &'a Asked, message: Message) -> Shown<'a> {
+        Box::pin(self.look(asked, message))
+    }
+
+    fn say<'a>(&'a mut self, message: Message) -> Shown<'a> {
         self.reader.heard(&message);
-        self.reader.asked(message)
+        Box::pin(self.reader.asked(message))
     }
 
     fn fail(&mut self, code: Code) {
@@ -159,13 +167,14 @@ fn denied(call: &Call, code: Code, decision_id: &str) -> Result<Message, Refusal
 
 /// Looks at what answers nothing.
 impl Watch for Reader {
-    fn answer(&mut self, _: &Asked, _: Message) -> Result<Message, Refusal> {
-        Err(Refusal::NotBound("it answers nothing that was asked"))
+    fn answer<'a>(&'a mut self, _: &'a Asked, _: Message) -> Shown<'a> {
+        let unasked = Refusal::NotBound("it answers nothing that was asked");
+        Box::pin(ready(Err(unasked)))
     }
 
-    fn say(&mut self, message: Message) -> Result<Message, Refusal> {
+    fn say<'a>(&'a mut self, message: Message) -> Shown<'a> {
         self.heard(&message);
-        self.asked(message)
+        Box::pin(self.asked(message))
     }
 
     fn fail(&mut self, _: Code) {}

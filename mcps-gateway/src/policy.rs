@@ -43,6 +43,7 @@ pub use source::{Kind, PolicyError, PolicyErrors, Source, Sources};
 pub use temporal::{Approve, Memory, MemoryError, Then, same_but_for_counts};
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
@@ -52,6 +53,9 @@ use decide::Engine;
 use fact::FactSet;
 use load::Declared;
 use source::Faults;
+
+/// Histories that nothing was added to for so long are not kept, unless a sequence asks for more.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// One tenant's policy set: validated, indexed, immutable.
 #[derive(Debug)]
@@ -223,6 +227,16 @@ impl Policies {
     /// When it cannot be read: then it is [`Policies::unknown`].
     pub fn restore(&self, scope: Scope, bytes: &[u8]) -> Result<Memory, MemoryError> {
         Memory::from_bytes(bytes, &self.declared.layout, scope)
+    }
+
+    /// For how long a history must be kept since something was last added to it: no sequence asks for
+    /// what is older, but one that knows no bound at all.
+    #[must_use]
+    pub fn remembers_for(&self) -> Duration {
+        let patterns = self.declared.layout.patterns.iter();
+        let longest = patterns.filter_map(|pattern| pattern.reach()).max();
+        let longest = u64::try_from(longest.unwrap_or(0)).unwrap_or(0);
+        KEPT.max(Duration::from_millis(longest))
     }
 
     /// The names of the facts a history holds.

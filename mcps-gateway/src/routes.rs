@@ -9,6 +9,8 @@ use arc_swap::ArcSwap;
 use mcps_client::desk::{Desk, Mode};
 use mcps_client::error::ClientError;
 use mcps_client::listen::{Behind, Hub, Opens, PATH, Parts, Upstream};
+use mcps_client::replay::Replay;
+use mcps_client::verify::Verifier;
 use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
 use tokio::time::{Instant, sleep};
@@ -82,6 +84,8 @@ impl Route {
 /// What all endpoints are made of.
 pub(crate) struct Maker {
     pub(crate) means: Means,
+    /// Who remembers the nonces of callers.
+    pub(crate) replay: Arc<dyn Replay>,
     /// The way to all servers as one.
     pub(crate) together: Arc<dyn Opens>,
     /// Those to each of them.
@@ -118,7 +122,10 @@ impl Maker {
             desk: Desk::new(carrier, Mode::Enforce, least, &means.identity, clock),
             carrier,
             uris: uris.collect(),
-            verifier: means.verifier.clone(),
+            verifier: Verifier {
+                replay: Arc::clone(&self.replay),
+                ..means.verifier.clone()
+            },
             random: Arc::clone(&means.random),
             horizon: Arc::clone(&means.horizon),
             behind: Behind::Url(Arc::new(Upstream::of(Arc::clone(&way), headers))),

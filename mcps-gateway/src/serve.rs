@@ -1,6 +1,8 @@
 //! `mcps-gateway serve`: listens, follows the authority's feed, and takes another configuration when
 //! its file changes.
 
+mod sharing;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,8 +42,11 @@ use crate::pipeline::{Front, Gateway, Parts};
 use crate::record::Recorder;
 use crate::routes::{Maker, Routes};
 use crate::segment;
+use crate::shared::{Secret, Store};
 use crate::tenants::Told;
 use crate::upstream::Means;
+
+use sharing::Sharing;
 
 /// Where to listen unless it is said.
 const ADDRESS: SocketAddr =
@@ -74,6 +79,8 @@ pub struct Options {
     pub within: bool,
     /// Another place for records than the configuration's.
     pub record: Option<PathBuf>,
+    /// The password of what gateways share, unless it is in a file.
+    pub shared_password: Option<Secret>,
     /// How far off timestamps may be.
     pub window: Window,
     /// How often the authority is asked.
@@ -141,12 +148,22 @@ pub async fn run_until(
     let origins = both(&options.origins, &config.allow_origin);
     let Names { uris, edge } = Names::new(&public, &origins, scheme, address)?;
     let url = uris.first().cloned().unwrap_or_default();
-    let replay = ReplayGuard::since(options.window.replay_limits(), horizon.floor());
+    let (journal, mut found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
+    let sharing = Sharing {
+        home,
+        options: &options,
+        floor: horizon.floor(),
+        clock: &clock,
+        random: &random,
+    };
+    let store = sharing.join(config.shared.as_ref(), &mut found).await?;
+    let replay = sharing.replay(store.as_ref());
+    let own = ReplayGuard::since(options.window.replay_limits(), horizon.floor());
     let means = Means {
         identity: Arc::clone(&identity),
         verifier: Verifier {
             trust: Arc::clone(&trust),
-            replay: Arc::new(replay),
+            replay: Arc::new(own),
             clock: Arc::clone(&clock),
             window: options.window,
         },
@@ -171,8 +188,10 @@ pub async fn run_until(
     let sets = Sets::load(&config, beside(&options.config), Arc::clone(&told))?;
     told.recall(home, sets.by_authority());
     let sets = Arc::new(ArcSwap::from_pointee(sets));
-    let (journal, found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
-    let histories = Histories::new(journal, found, Arc::clone(&clock));
+    let mut histories = Histories::new(journal, found, Arc::clone(&clock));
+    if let Some(store) = &store {
+        histories = histories.shared(store);
+    }
     let config = Arc::new(ArcSwap::from_pointee(config));
     let catalogue = Arc::new(Catalogue::load(
         home,
@@ -193,6 +212,7 @@ pub async fn run_until(
         max_sessions: means.max_sessions,
         max_sessions_each: config.load().max_sessions_per_caller.unwrap_or(SESSIONS.1),
         means,
+        replay,
         together: Arc::new(together),
         ways,
         uris: uris.clone(),
@@ -268,6 +288,7 @@ pub async fn run_until(
             return Err(ClientError::from(Refusal::Passport("none is loaded")).into());
         }
         never = trust.follow(home, &identity) => match never {},
+        never = kept(store.as_deref()) => match never {},
         never = told.keep(&sets, home, trust.as_ref()) => match never {},
         never = callers::keep(&callers) => match never {},
     }
@@ -276,6 +297,13 @@ pub async fn run_until(
         route.close().await;
     }
     Ok(cause)
+}
+
+async fn kept(store: Option<&Store>) -> std::convert::Infallible {
+    match store {
+        Some(store) => store.keep().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn bind(
@@ -343,6 +371,11 @@ impl Gateway {
         let config = Config::load(file)?;
         let told = Arc::clone(self.parts.sets.load().told());
         let sets = Sets::load(&config, beside(file), told)?;
+        if config.shared != self.parts.config.load().shared {
+            tracing::warn!(
+                "[shared] is another now; it is taken up when the gateway is started again"
+            );
+        }
         let gone = self.routes.exchange(&config)?;
         for server in gone.iter().filter_map(|route| route.server.as_deref()) {
             self.catalogue().forget(server);

@@ -23,9 +23,10 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Libraries that one package alone names, so that what they do is done in one place.
-const ALONE: [(&str, &str); 5] = [
+const ALONE: [(&str, &str); 6] = [
     ("cedar-policy", "mcps-gateway"),
     ("cryptoki", "mcps-authority"),
+    ("redis", "mcps-gateway"),
     ("reqwest", "mcps-client"),
     ("rmcp", "mcps-demo-server"),
     ("sqlx", "mcps-authority"),

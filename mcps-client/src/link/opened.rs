@@ -5,7 +5,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::envelope::{Act, Sealed};
 use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::{Id, Kind, Message, Outline};
-use mcps_core::passport;
+use mcps_core::passport::{self, Passport};
 use mcps_core::refusal::Refusal;
 
 use super::body::Incoming;
@@ -174,16 +174,19 @@ impl Link {
             .verifier
             .verify(sealed, addressed, self.end.expects(), token)
             .await;
-        verified.map_err(|refusal| {
-            let last = self.takes_its_place(&refusal, &copy, place);
-            Refused::of_sealed(refusal, copy, last)
-        })
+        match verified {
+            Ok(verified) => Ok(verified),
+            Err(refusal) => {
+                let last = self.takes_its_place(&refusal, &copy, place).await;
+                Err(Refused::of_sealed(refusal, copy, last))
+            }
+        }
     }
 
     /// Whether a message that was not verified is the other end's next one all the same, refused
     /// for what the sender's passport or clock is worth now. It then counts as received: the
     /// stream goes on behind it, and it is not served when it comes again.
-    fn takes_its_place(
+    async fn takes_its_place(
         &self,
         refusal: &Refusal,
         sealed: &Sealed,
@@ -191,16 +194,48 @@ impl Link {
     ) -> bool {
         if matches!(
             refusal,
-            Refusal::WrongAudience | Refusal::AccessToken(_) | Refusal::Replayed
+            Refusal::WrongAudience
+                | Refusal::AccessToken(_)
+                | Refusal::Replayed
+                | Refusal::SharedStateUnavailable
         ) {
             return false;
         }
         let Some(signer) = self.verifier.signer(sealed) else {
             return false;
         };
+        let next = self.is_next(&mut self.state(), sealed, &signer, place);
+        if !next || !self.verifier.spend(sealed).await {
+            return false;
+        }
         let mut state = self.state();
+        // Another may have come in its place while its nonce was put down.
+        if !self.is_next(&mut state, sealed, &signer, place) {
+            return false;
+        }
+        match place {
+            Incoming::Connection => state
+                .incoming_of(&sealed.fields().session)
+                .advance(*sealed.digest()),
+            Incoming::Post(_) => {}
+            Incoming::Body(body) => body.stream.advance(*sealed.digest()),
+        }
+        if state.peer.is_none() {
+            state.stranger = Some(signer.id().clone());
+        }
+        true
+    }
+
+    /// Whether it is what the other end would say next here.
+    fn is_next(
+        &self,
+        state: &mut State,
+        sealed: &Sealed,
+        signer: &Passport,
+        place: &Incoming<'_>,
+    ) -> bool {
         let fields = sealed.fields();
-        let other = |peer: &Peer| !peer.is_same_subject(&signer, true);
+        let other = |peer: &Peer| !peer.is_same_subject(signer, true);
         if state.peer.as_ref().is_some_and(other)
             || self.is_foreign_session(&fields.session, state.session.as_deref())
             || fields.aud.is_empty()
@@ -213,18 +248,7 @@ impl Link {
             Incoming::Body(body) if body.req != fields.req => return false,
             Incoming::Body(body) => Some(body.stream.next()),
         };
-        if fields.position != due || !self.verifier.spend(sealed) {
-            return false;
-        }
-        match place {
-            Incoming::Connection => state.incoming_of(&fields.session).advance(*sealed.digest()),
-            Incoming::Post(_) => {}
-            Incoming::Body(body) => body.stream.advance(*sealed.digest()),
-        }
-        if state.peer.is_none() {
-            state.stranger = Some(signer.id().clone());
-        }
-        true
+        fields.position == due
     }
 
     fn open_plain(

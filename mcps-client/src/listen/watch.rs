@@ -1,10 +1,16 @@
 //! Whoever looks at what a server answers before its caller has it.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use mcps_core::code::Code;
 use mcps_core::message::Message;
 use mcps_core::refusal::Refusal;
 
 use crate::link::Asked;
+
+/// A message as its caller is to have it, or why not, as soon as that is known.
+pub type Shown<'a> = Pin<Box<dyn Future<Output = Result<Message, Refusal>> + Send + 'a>>;
 
 /// Looks at one response. Dropping it is the end of the response, whatever came of it.
 pub trait Watch: Send {
@@ -12,13 +18,13 @@ pub trait Watch: Send {
     ///
     /// # Errors
     /// Why the caller is not to have it.
-    fn answer(&mut self, asked: &Asked, message: Message) -> Result<Message, Refusal>;
+    fn answer<'a>(&'a mut self, asked: &'a Asked, message: Message) -> Shown<'a>;
 
     /// Something else that the server says, a request of its own or a notification.
     ///
     /// # Errors
     /// Why the caller is not to have it.
-    fn say(&mut self, message: Message) -> Result<Message, Refusal>;
+    fn say<'a>(&'a mut self, message: Message) -> Shown<'a>;
 
     /// There is no answer of the server's: its caller is told this code.
     fn fail(&mut self, code: Code);

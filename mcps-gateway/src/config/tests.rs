@@ -48,6 +48,51 @@ fn a_key_that_is_unknown_is_named_with_its_line() {
 }
 
 #[test]
+fn where_gateways_share_is_safe_to_reach_and_holds_no_password() {
+    let shared = |rest: &str| Config::parse(&format!("[shared]\n{rest}\n[tenant.acme]\n"));
+    let good = shared("url = \"rediss://gateway@redis.example.com/1\"").unwrap();
+    let good = good.shared.unwrap();
+    assert_eq!((good.prefix.as_str(), good.timeout_ms), ("mcps", 250));
+    assert_eq!(good.place(), "redis.example.com:6379");
+    for here in ["redis://127.0.0.1:1", "redis://[::1]", "redis://localhost"] {
+        shared(&format!("url = \"{here}\"")).unwrap();
+    }
+    shared("url = \"redis://redis:6379\"\nplaintext = true").unwrap();
+    for (text, said) in [
+        ("url = \"redis.example.com\"", "write rediss://HOST:6379"),
+        (
+            "url = \"https://redis.example.com\"",
+            "write rediss://HOST:6379",
+        ),
+        ("url = \"rediss://h/first\"", "write rediss://HOST:6379"),
+        (
+            "url = \"rediss://h/0#insecure\"",
+            "write rediss://HOST:6379",
+        ),
+        (
+            "url = \"rediss://h/0?protocol=resp3\"",
+            "write rediss://HOST:6379",
+        ),
+        ("url = \"redis://redis.example.com\"", "`plaintext = true`"),
+        ("url = \"rediss://u:s3cret@h\"", "`password_file`"),
+        ("url = \"redis://localhost\"\nca = \"ca.pem\"", "`ca`"),
+        ("url = \"rediss://h\"\nprefix = \"a b\"", "`prefix`"),
+        ("url = \"rediss://h\"\ntimeout_ms = 0", "`timeout_ms`"),
+    ] {
+        let why = shared(text).unwrap_err();
+        assert!(
+            why.contains(said) && !why.contains("s3cret"),
+            "{text}: {why}"
+        );
+    }
+    let why = format!(
+        "{:?}",
+        Config::parse("[shared]\nurl = \"rediss://u@h\"").unwrap()
+    );
+    assert!(why.contains("h:6379"), "{why}");
+}
+
+#[test]
 fn what_contradicts_itself_is_refused_with_what_to_write() {
     let server = |rest: &str| format!("[[server]]\nname = \"a\"\n{rest}");
     for (text, said) in [

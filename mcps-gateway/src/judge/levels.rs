@@ -1,5 +1,6 @@
 //! Minimum levels by tenant, server and tool: the highest of them counts.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -7,7 +8,7 @@ use mcps_core::code::Code;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
 
-use super::{Denial, Grounds, Judge, Listed, Permit, Sets};
+use super::{Deciding, Denial, Judge, Listed, Permit, Sets, Weighing};
 use crate::call::{Call, Caller, Target};
 use crate::config::Config;
 
@@ -87,12 +88,12 @@ impl Levels {
 }
 
 impl Judge for Levels {
-    fn decide(&self, call: &Call) -> Result<Permit, Denial> {
-        self.require(&call.caller, &call.target)?;
-        Ok(Permit {
+    fn decide<'a>(&'a self, call: &'a Call) -> Deciding<'a> {
+        let required = self.require(&call.caller, &call.target);
+        Box::pin(ready(required.map(|()| Permit {
             rule: "min_level".to_owned(),
             ..Permit::default()
-        })
+        })))
     }
 
     fn shows(&self, caller: &Caller, listed: Listed<'_>) -> bool {
@@ -104,8 +105,8 @@ impl Judge for Levels {
         self.require(caller, &target).is_ok()
     }
 
-    fn answered(&self, _: &Call, _: &Message) -> Result<Box<Grounds>, Denial> {
-        Ok(Box::default())
+    fn answered<'a>(&'a self, _: &'a Call, _: &'a Message) -> Weighing<'a> {
+        Box::pin(ready(Ok(Box::default())))
     }
 }
 

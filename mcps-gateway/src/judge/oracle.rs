@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
 use mcps_core::code::Code;
 use mcps_core::message::Message;
@@ -207,7 +208,8 @@ fn of_ten_thousand_calls_among_one_another_none_is_remembered_of_anybody_else() 
         }
         clock.advance(Duration::from_millis(7));
         let call = asked(drawn, clock.now());
-        let decided = judge.decide(&call);
+        // A gateway by itself waits for nobody.
+        let decided = judge.decide(&call).now_or_never().unwrap();
         let permitted = model.permits(drawn);
         assert_eq!(
             decided.is_ok(),
@@ -217,9 +219,9 @@ fn of_ten_thousand_calls_among_one_another_none_is_remembered_of_anybody_else() 
         match decided {
             Ok(_) => {
                 let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#;
-                judge
-                    .answered(&call, &Message::parse(answer).unwrap())
-                    .unwrap();
+                let answer = Message::parse(answer).unwrap();
+                let weighed = judge.answered(&call, &answer).now_or_never();
+                weighed.unwrap().unwrap();
             }
             Err(denial) => {
                 refused += 1;

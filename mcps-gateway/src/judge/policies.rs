@@ -11,10 +11,10 @@ use mcps_core::level::TrustLevel;
 use mcps_core::message::Message;
 
 use super::sets::Set;
-use super::{Denial, Grounds, Judge, Levels, Listed, Permit, Sets};
+use super::{Deciding, Denial, Grounds, Judge, Levels, Listed, Permit, Sets, Weighing};
 use crate::call::{Call, Caller, Claims, Pinned};
 use crate::config::Config;
-use crate::history::{Histories, HistoryError};
+use crate::history::{Histories, HistoryError, Scopes};
 use crate::policy::{
     Action, Classes, Decision, Definition, Levels as Asked, Principal, Question, ResultView, Then,
     ToolFacts, Verdict,
@@ -45,7 +45,7 @@ impl PolicyJudge {
         }
     }
 
-    fn decided(
+    async fn decided(
         &self,
         call: &Call,
         set: &Set,
@@ -53,7 +53,7 @@ impl PolicyJudge {
     ) -> Result<Decision, HistoryError> {
         let policies = &set.policies;
         let facts = policies.classify(question);
-        self.histories.under(call, policies, |scopes| {
+        let act = |scopes: &mut Scopes<'_>| {
             let decision = policies.decide(question, &facts, &scopes.read());
             let allowed = decision.is_allowed();
             scopes.change(|memory| {
@@ -64,7 +64,8 @@ impl PolicyJudge {
                 }
             });
             decision
-        })
+        };
+        self.histories.with(call, policies, act).await
     }
 
     fn grounds(set: &Set, subject: &Subject<'_>, decision: &Decision) -> Box<Grounds> {
@@ -81,21 +82,20 @@ impl PolicyJudge {
     }
 }
 
-impl Judge for PolicyJudge {
-    fn decide(&self, call: &Call) -> Result<Permit, Denial> {
+impl PolicyJudge {
+    async fn judge(&self, call: &Call) -> Result<Permit, Denial> {
         self.levels.require(&call.caller, &call.target)?;
-        let (config, sets) = (self.config.load(), self.sets.load());
-        let set = sets.of(&call.caller.tenant, call.caller.level())?;
+        let config = self.config.load_full();
+        let set = self
+            .sets
+            .load()
+            .of(&call.caller.tenant, call.caller.level())?;
         let shown = Shown::of(call);
         let subject = Subject::of(&config, call, &shown);
-        let decision = match self.decided(call, &set, &subject.question(call)) {
+        let decision = match self.decided(call, &set, &subject.question(call)).await {
             Ok(decision) => decision,
             Err(error) => {
-                return Err(Denial::new(
-                    Code::RecordUnavailable,
-                    "history",
-                    error.to_string(),
-                ));
+                return Err(Denial::new(error.code(), "history", error.to_string()));
             }
         };
         let grounds = Self::grounds(&set, &subject, &decision);
@@ -131,19 +131,12 @@ impl Judge for PolicyJudge {
         }
     }
 
-    fn shows(&self, caller: &Caller, listed: Listed<'_>) -> bool {
-        if !self.levels.shows(caller, listed) {
-            return false;
-        }
-        let (config, sets) = (self.config.load(), self.sets.load());
-        let (action, now) = (seeing(listed.kind), self.histories.now());
-        let decision = weigh(&sets, &config, (caller, listed), action, now);
-        decision.is_ok_and(|decision| decision.is_allowed())
-    }
-
-    fn answered(&self, call: &Call, answer: &Message) -> Result<Box<Grounds>, Denial> {
-        let (config, sets) = (self.config.load(), self.sets.load());
-        let set = sets.of(&call.caller.tenant, call.caller.level())?;
+    async fn weigh(&self, call: &Call, answer: &Message) -> Result<Box<Grounds>, Denial> {
+        let config = self.config.load_full();
+        let set = self
+            .sets
+            .load()
+            .of(&call.caller.tenant, call.caller.level())?;
         let shown = Shown::of(call);
         let subject = Subject::of(&config, call, &shown);
         let question = subject.asked(call.arguments(), self.histories.now());
@@ -156,13 +149,14 @@ impl Judge for PolicyJudge {
         };
         let policies = &set.policies;
         let facts = policies.classify(&question);
-        let release = self.histories.under(call, policies, |scopes| {
+        let act = |scopes: &mut Scopes<'_>| {
             let release = policies.decide_result(&question, &facts, &view, &scopes.read());
             scopes.change(|memory| policies.commit_result(memory, &release, question.now));
             release
-        });
-        let release = release
-            .map_err(|error| Denial::new(Code::RecordUnavailable, "history", error.to_string()))?;
+        };
+        let release = self.histories.with(call, policies, act).await;
+        let release =
+            release.map_err(|error| Denial::new(error.code(), "history", error.to_string()))?;
         let fired: Vec<String> = release.because.iter().map(|it| it.rule.clone()).collect();
         warn(call, &release.then, &fired);
         let grounds = Box::new(Grounds {
@@ -182,6 +176,26 @@ impl Judge for PolicyJudge {
             grounds,
             ..Denial::new(Code::Denied, rule, reason.to_owned())
         })
+    }
+}
+
+impl Judge for PolicyJudge {
+    fn decide<'a>(&'a self, call: &'a Call) -> Deciding<'a> {
+        Box::pin(self.judge(call))
+    }
+
+    fn shows(&self, caller: &Caller, listed: Listed<'_>) -> bool {
+        if !self.levels.shows(caller, listed) {
+            return false;
+        }
+        let (config, sets) = (self.config.load(), self.sets.load());
+        let (action, now) = (seeing(listed.kind), self.histories.now());
+        let decision = weigh(&sets, &config, (caller, listed), action, now);
+        decision.is_ok_and(|decision| decision.is_allowed())
+    }
+
+    fn answered<'a>(&'a self, call: &'a Call, answer: &'a Message) -> Weighing<'a> {
+        Box::pin(self.weigh(call, answer))
     }
 }
 

@@ -74,7 +74,7 @@ impl Gateway {
                     let denial = Denial::new(Code::Malformed, "call_tool", why.to_owned());
                     self.put(&call, &denial).await;
                     let result = discovery::in_words(why, discovery::is_modern(&call.message));
-                    Err(route.hub.answer(entered, &result, None))
+                    Err(route.hub.answer(entered, &result, None).await)
                 }
             },
             _ => Ok(seated),
@@ -114,6 +114,7 @@ impl Gateway {
         route
             .hub
             .answer(entered, &result, Some(Box::new(answering)))
+            .await
     }
 
     /// The tools that fit and that the caller may call now.

@@ -266,7 +266,7 @@ impl Gateway {
             let permit = None;
             return Ok(Judged { seated, permit });
         }
-        match self.judge().decide(&seated.call) {
+        match self.judge().decide(&seated.call).await {
             Ok(permit) => Ok(Judged {
                 seated,
                 permit: Some(permit),

@@ -100,6 +100,10 @@ fn caused(code: Code) -> Caused {
             "gateway/callers/tokens.rs",
             "without_its_issuer_a_token_is_judged_by_the_last_keys_and_then_by_none",
         ),
+        Code::SharedStateUnavailable => By(
+            "gateway/shared.rs",
+            "without_redis_everything_is_refused_and_no_server_hears_of_it_until_it_is_back",
+        ),
     }
 }
 

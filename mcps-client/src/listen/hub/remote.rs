@@ -65,8 +65,7 @@ impl Answered {
 impl Hub {
     /// Answers a request with a result of ours, of which its server never hears. `watch` looks at
     /// it as at any other.
-    #[must_use]
-    pub fn answer(
+    pub async fn answer(
         &self,
         entered: Entered,
         result: &str,
@@ -86,7 +85,7 @@ impl Hub {
         let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
         let (link, desk) = (Arc::clone(&session.link), session.desk.clone());
         let mut signing = Signing::new(link, desk, body, Some(id), watch);
-        match signing.sign(text.into_bytes()) {
+        match signing.sign(text.into_bytes()).await {
             Signed::Last(text) => json(StatusCode::OK, headers, text),
             Signed::Next(_) | Signed::Dropped => unavailable(),
         }
@@ -156,7 +155,10 @@ impl Hub {
         headers.extend(answered.headers);
         let text = answered.body.to_vec();
         let answers = Message::parse(text.clone()).is_ok_and(|message| message.method().is_none());
-        let signed = answers.then(|| signing.sign(text));
+        let signed = match answers {
+            true => Some(signing.sign(text).await),
+            false => None,
+        };
         if let Some(Signed::Last(text)) = signed {
             return Ok(*json(answered.status, headers, text));
         }

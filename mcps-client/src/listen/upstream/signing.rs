@@ -56,12 +56,12 @@ impl Signing {
     }
 
     /// Signs what the server wrote.
-    pub(in crate::listen) fn sign(&mut self, data: Vec<u8>) -> Signed {
+    pub(in crate::listen) async fn sign(&mut self, data: Vec<u8>) -> Signed {
         let outline = Outline::of(&data);
         match Message::parse(data) {
             Ok(message) => match message.kind() {
-                Kind::Response | Kind::Error => self.answer(message),
-                Kind::Request | Kind::Notification => self.say(message),
+                Kind::Response | Kind::Error => self.answer(message).await,
+                Kind::Request | Kind::Notification => self.say(message).await,
             },
             Err(refusal) => {
                 tracing::warn!(reason = %refusal, "the server wrote something that is no message: {refusal}");
@@ -74,7 +74,7 @@ impl Signing {
         }
     }
 
-    fn answer(&mut self, message: Message) -> Signed {
+    async fn answer(&mut self, message: Message) -> Signed {
         let message = match &self.asked {
             Some(asked) if message.id() == Some(asked) => Ok(message),
             // An error that names no request is about the one that it is the response to.
@@ -91,8 +91,11 @@ impl Signing {
                 return Signed::Dropped;
             }
         };
-        let signed = message
-            .and_then(|message| self.shown(message))
+        let shown = match message {
+            Ok(message) => self.shown(message).await,
+            Err(refusal) => Err(refusal),
+        };
+        let signed = shown
             .and_then(|message| self.desk.answer(&self.link, message))
             .and_then(|message| self.link.seal_into(message, &mut self.body, true));
         match signed {
@@ -108,7 +111,7 @@ impl Signing {
     }
 
     /// The answer as whoever watches leaves it.
-    fn shown(&mut self, message: Message) -> Result<Message, Refusal> {
+    async fn shown(&mut self, message: Message) -> Result<Message, Refusal> {
         let Some(watch) = &mut self.watch else {
             return Ok(message);
         };
@@ -116,15 +119,15 @@ impl Signing {
         self.desk.may_hear(&self.link)?;
         let unasked = Refusal::NotBound("it answers nothing that was asked");
         let asked = message.id().and_then(|id| self.link.served(id));
-        watch.answer(&asked.ok_or(unasked)?, message)
+        watch.answer(&asked.ok_or(unasked)?, message).await
     }
 
-    fn say(&mut self, message: Message) -> Signed {
-        let heard = self.desk.may_hear(&self.link);
-        let shown = heard.and_then(|()| match &mut self.watch {
-            Some(watch) => watch.say(message),
-            None => Ok(message),
-        });
+    async fn say(&mut self, message: Message) -> Signed {
+        let shown = match (self.desk.may_hear(&self.link), &mut self.watch) {
+            (Err(refusal), _) => Err(refusal),
+            (Ok(()), Some(watch)) => watch.say(message).await,
+            (Ok(()), None) => Ok(message),
+        };
         match shown.and_then(|message| self.link.seal_into(message, &mut self.body, false)) {
             Ok(text) => Signed::Next(text),
             // It was said where it was decided.

@@ -145,7 +145,7 @@ impl Turn {
                     break;
                 }
             };
-            let Some((event, last)) = passed(&mut self.signing, event) else {
+            let Some((event, last)) = passed(&mut self.signing, event).await else {
                 continue;
             };
             {
@@ -189,7 +189,7 @@ pub(in crate::listen) fn reader(
 
 /// One event as its reader is to have it, and whether it is the last; `None` for what goes no
 /// further. Comments, and ids and times to come back with, say nothing and pass as they are.
-fn passed(signing: &mut Signing, event: Event) -> Option<(Event, bool)> {
+async fn passed(signing: &mut Signing, event: Event) -> Option<(Event, bool)> {
     let Some(data) = event.data().filter(|data| !data.is_empty()) else {
         return Some((event, false));
     };
@@ -200,7 +200,7 @@ fn passed(signing: &mut Signing, event: Event) -> Option<(Event, bool)> {
         // No message of MCP; nobody could tell who said it.
         return signing.link.is_plain().then_some((event, false));
     }
-    match signing.sign(data.to_vec()) {
+    match signing.sign(data.to_vec()).await {
         Signed::Next(text) => Some((event.with_data(text.as_bytes()), false)),
         Signed::Last(text) => Some((event.with_data(text.as_bytes()), true)),
         Signed::Dropped => None,

@@ -115,6 +115,16 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// How old something may be that makes it act, in milliseconds; `None` without a bound.
+    pub(crate) fn reach(&self) -> Option<i64> {
+        match self.form {
+            Form::Count { window, .. } => Some(window),
+            _ => self.within,
+        }
+    }
+}
+
 fn key(parts: &[&str]) -> u64 {
     let digest = Digest::of(parts.join("\0").as_bytes());
     let first: [u8; 8] = std::array::from_fn(|at| digest.as_bytes().get(at).copied().unwrap_or(0));

