@@ -10,11 +10,13 @@ mod body;
 mod guest;
 mod opened;
 mod outgoing;
+mod refused;
 mod state;
 
 pub use body::Body;
 pub use guest::Guest;
-pub use opened::{Opened, Plain, Refused};
+pub use opened::{Opened, Plain};
+pub use refused::Refused;
 pub use state::{Asked, Peer};
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

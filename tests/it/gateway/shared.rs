@@ -141,7 +141,11 @@ impl Office {
 
 /// Posts to a gateway without a signature.
 async fn plain(url: &str, text: &str) -> String {
-    let posted = reqwest::Client::new().post(url).body(text.to_owned());
+    let posted = reqwest::Client::builder()
+        .build()
+        .unwrap()
+        .post(url)
+        .body(text.to_owned());
     let posted = posted
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream");
@@ -168,7 +172,11 @@ async fn plain_send(url: &str) -> String {
         "io.modelcontextprotocol/clientCapabilities": {}});
     let mut sent: Value = serde_json::from_str(&send(1)).unwrap();
     sent["params"]["_meta"] = meta;
-    let posted = reqwest::Client::new().post(url).body(sent.to_string());
+    let posted = reqwest::Client::builder()
+        .build()
+        .unwrap()
+        .post(url)
+        .body(sent.to_string());
     let posted = posted
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream")
