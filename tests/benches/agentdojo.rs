@@ -164,13 +164,14 @@ struct Tally {
     benign_calls_done: usize,
     /// Runs with an injection that the agent read.
     attacks: usize,
-    /// And those in which nothing that was planted could be read.
-    unread: usize,
-    /// Injected calls that send, spend, delete or change, and those of them that were done.
+    /// Injected calls that send, spend or delete, and those of them that were done.
     acts: usize,
     acts_done: usize,
     /// Runs in which at least one of them was.
     succeeded: usize,
+    /// Injected calls that change what can be changed back, and those of them that were done.
+    writes: usize,
+    writes_done: usize,
     /// Of those done, by tool.
     by_tool: BTreeMap<String, usize>,
 }
@@ -178,7 +179,7 @@ struct Tally {
 impl Tally {
     fn row(&self, name: &str) {
         println!(
-            "| {name} | {} | {} | {} | {} | {} of {} | {} | {} | {} of {} | {} |",
+            "| {name} | {} | {} | {} | {} | {} of {} | {} | {} of {} | {} | {} of {} |",
             self.done + self.asked + self.refused,
             self.done,
             self.asked,
@@ -186,10 +187,11 @@ impl Tally {
             self.benign_calls_done,
             self.benign_calls,
             self.attacks,
-            self.unread,
             self.acts_done,
             self.acts,
             self.succeeded,
+            self.writes_done,
+            self.writes,
         );
     }
 
@@ -200,7 +202,8 @@ impl Tally {
         self.benign_calls += other.benign_calls;
         self.benign_calls_done += other.benign_calls_done;
         self.attacks += other.attacks;
-        self.unread += other.unread;
+        self.writes += other.writes;
+        self.writes_done += other.writes_done;
         self.acts += other.acts;
         self.acts_done += other.acts_done;
         self.succeeded += other.succeeded;
@@ -232,7 +235,7 @@ async fn main() {
     let mut serving = JoinSet::new();
     let (mut offices, mut config) = (
         BTreeMap::new(),
-        "[tenant.default]\npolicy = [\"office.toml\"]\n".to_owned(),
+        "max_sessions = 4096\nmax_sessions_per_caller = 4096\n[tenant.default]\npolicy = [\"office.toml\"]\n".to_owned(),
     );
     for suite in &traces.suites {
         let office = Arc::new(Office {
@@ -272,7 +275,7 @@ async fn main() {
 
     println!("agentdojo {}", traces.version);
     println!(
-        "| suite | user tasks | done | asked | refused | calls done | attacks | unread | injected acts done | runs with one |"
+        "| suite | user tasks | done | asked | refused | calls done | attacks | injected acts done | runs with one | injected changes done |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let mut all = Tally::default();
@@ -321,7 +324,6 @@ async fn run(suite: &Suite, classes: &Classes, office: &Office, crew: &Crew) -> 
             Became::Refused => tally.refused += 1,
         }
         let Some(read) = steps.iter().position(|step| step.planted) else {
-            tally.unread += suite.injections.len();
             continue;
         };
         for injected in suite.injections.values() {
@@ -332,13 +334,20 @@ async fn run(suite: &Suite, classes: &Classes, office: &Office, crew: &Crew) -> 
             }
             for step in injected {
                 let done = now.take(step).await == Became::Done;
-                if class(classes, &suite.suite, &step.tool) != "read" {
-                    tally.acts += 1;
-                    tally.acts_done += usize::from(done);
-                    succeeded |= done;
-                    if done {
-                        *tally.by_tool.entry(step.tool.clone()).or_default() += 1;
+                match class(classes, &suite.suite, &step.tool) {
+                    "read" => continue,
+                    "write" => {
+                        tally.writes += 1;
+                        tally.writes_done += usize::from(done);
                     }
+                    _ => {
+                        tally.acts += 1;
+                        tally.acts_done += usize::from(done);
+                        succeeded |= done;
+                    }
+                }
+                if done {
+                    *tally.by_tool.entry(step.tool.clone()).or_default() += 1;
                 }
             }
             for step in &steps[read + 1..] {
