@@ -128,7 +128,10 @@ fn the_home_is_found_by_option_environment_and_convention() {
 #[test]
 fn the_codes_come_as_table_json_and_markdown() {
     let json: Value = serde_json::from_str(&mcps(&["codes", "-o", "json"]).succeeded()).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), 29);
+    assert_eq!(
+        json.as_array().unwrap().len(),
+        mcps_core::code::Code::ALL.len()
+    );
     assert_eq!(
         (
             &json[8]["code"],
