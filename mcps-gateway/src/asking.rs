@@ -21,6 +21,8 @@ use crate::record::Outcome;
 const TELLING: Duration = Duration::from_secs(10);
 /// Servers that are being told at a time. Beyond it nobody is told; nothing goes to callers all the same.
 const MOST: usize = 1024;
+/// What one result may ask for. Each is a decision and a record.
+const MOST_AT_ONCE: usize = 16;
 
 /// Servers that are being told that they are refused.
 #[derive(Debug, Default)]
@@ -75,9 +77,18 @@ impl Reader {
         let requests = result
             .result()
             .and_then(|result| result.get("inputRequests"));
-        let Some(requests) = requests.and_then(Value::as_object) else {
+        let Some(requests) = requests else {
             return Ok(());
         };
+        let malformed = || Rebuff {
+            code: Code::Malformed,
+            decision_id: self.gateway.decision_id(),
+        };
+        // What nobody can read is nothing that a caller should have.
+        let requests = requests.as_object().ok_or_else(malformed)?;
+        if requests.into_iter().count() > MOST_AT_ONCE {
+            return Err(malformed());
+        }
         for request in requests.into_iter().map(|member| member.value()) {
             let request = asked_for(request).map_err(|code| Rebuff {
                 code,

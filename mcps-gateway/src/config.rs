@@ -85,6 +85,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// Leaves out all that is for callers from outside this process, since others on the machine could
+    /// come to where it listens: TLS, other URLs, and whoever need not sign.
+    pub(crate) fn keep_within(&mut self) {
+        (self.tls_cert, self.tls_key) = (None, None);
+        (self.public_url, self.api_key, self.oidc) = (Vec::new(), Vec::new(), Vec::new());
+        for tenant in self.tenant.values_mut() {
+            tenant.anonymous = false;
+        }
+    }
+
     /// What of a server's tools is held back.
     pub(crate) fn rules_of(&self, server: &str) -> Rules {
         let mut all = self.server.iter();

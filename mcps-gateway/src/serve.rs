@@ -122,8 +122,7 @@ pub async fn run_until(
 ) -> Result<Cause, GatewayError> {
     let mut config = Config::load(&options.config)?;
     if options.within {
-        (config.tls_cert, config.tls_key) = (None, None);
-        config.public_url = Vec::new();
+        config.keep_within();
     }
     let identity = Arc::new(Identity::load(home, End::Server)?);
     let trust = TrustSource::load(
@@ -261,7 +260,7 @@ pub async fn run_until(
     let mut cause = Cause::Terminate;
     let stopping = async {
         cause = tokio::select! {
-            cause = gateway.until_stopped(stop, &options.config) => cause,
+            cause = gateway.until_stopped(stop, (&options.config, options.within)) => cause,
             () = left => Cause::Terminate,
         };
         tracing::info!("asked to stop; finishing what is under way");
@@ -336,7 +335,7 @@ fn both(one: &[String], other: &[String]) -> Vec<String> {
 impl Gateway {
     /// Waits until a signal asks to stop. Another one, or a change of the file, exchanges the
     /// configuration.
-    async fn until_stopped(&self, mut stop: Shutdown, file: &Path) -> Cause {
+    async fn until_stopped(&self, mut stop: Shutdown, (file, within): (&Path, bool)) -> Cause {
         let mut leaving = JoinSet::new();
         let mut seen = changed_at(file);
         loop {
@@ -353,7 +352,7 @@ impl Gateway {
                 None => {}
             }
             seen = now;
-            match self.reload(file) {
+            match self.reload(file, within) {
                 Ok(gone) => {
                     for route in gone {
                         leaving.spawn(async move { route.retire().await });
@@ -367,8 +366,15 @@ impl Gateway {
     }
 
     /// Exchanges the configuration. What endpoints are no more is returned.
-    fn reload(&self, file: &Path) -> Result<Vec<Arc<crate::routes::Route>>, GatewayError> {
-        let config = Config::load(file)?;
+    fn reload(
+        &self,
+        file: &Path,
+        within: bool,
+    ) -> Result<Vec<Arc<crate::routes::Route>>, GatewayError> {
+        let mut config = Config::load(file)?;
+        if within {
+            config.keep_within();
+        }
         let told = Arc::clone(self.parts.sets.load().told());
         let sets = Sets::load(&config, beside(file), told)?;
         if config.shared != self.parts.config.load().shared {

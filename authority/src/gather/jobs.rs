@@ -269,7 +269,7 @@ fn was_undone(error: &sqlx::Error) -> bool {
     };
     // Of SQLSTATE: connection lost, resources, operator's intervention, system error, internal error.
     let code = told.code().unwrap_or_default();
-    !["08", "53", "57", "58", "XX"]
+    !["08", "40003", "53", "57", "58", "XX"]
         .iter()
         .any(|class| code.starts_with(class))
 }

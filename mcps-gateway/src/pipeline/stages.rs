@@ -7,7 +7,7 @@ use mcps_client::link::Peer;
 use mcps_client::listen::{Admitted, Entered, Fetched};
 use mcps_client::tools;
 use mcps_core::code::Code;
-use mcps_core::level::TrustLevel;
+use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::{self, Kind};
 use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Post, Reply};
@@ -391,7 +391,11 @@ impl Gateway {
         let caller = Caller {
             tenant,
             principal,
-            trust: None,
+            trust: peer.as_ref().map(|peer| Effective {
+                passport: peer.level,
+                cap: peer.level,
+                channel: peer.level,
+            }),
         };
         let principal = caller.principal.as_ref();
         let session = SessionKey {

@@ -113,6 +113,36 @@ async fn a_method_that_nobody_knows_is_asked_in_vain_and_a_ping_is_nobodys_busin
 }
 
 #[tokio::test]
+async fn a_result_that_asks_for_too_much_or_for_nobody_knows_what_is_kept_back() {
+    let many: serde_json::Map<String, Value> = (0..17)
+        .map(|n| (n.to_string(), json!({"method": "roots/list", "params": {}})))
+        .collect();
+    for wanted in [Value::from(many), json!(["roots/list"]), json!({"a": 1})] {
+        let server = Server::saying(move |asked| match asked["method"].as_str() {
+            Some("tools/list") => result(asked, json!({"tools": [tool("look")]})),
+            Some("tools/call") => result(
+                asked,
+                json!({"resultType": "input_required", "inputRequests": wanted}),
+            ),
+            _ => usual(asked),
+        })
+        .await;
+        let gate = gate(&server).await;
+        let mut caller = gate.caller("files");
+        caller.headers = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", "look"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        let text = modern(1, "tools/call", r#""name":"look","arguments":{},"#);
+        let told = caller.ask(&text).await;
+        assert_eq!(code_of(&told[0]), Some(Code::Malformed), "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_result_that_asks_for_what_its_server_may_not_ask_is_kept_back() {
     let requests = |method: &str| {
         json!({

@@ -39,7 +39,7 @@ async fn a_client_that_starts_it_reaches_all_servers_as_the_agent_it_is() {
     let stage = Stage::set();
     // TLS and names are for those who come over the network.
     let config = format!(
-        "public_url = [\"https://gateway.example.com/mcp\"]\n[tenant.default]\n{}{}min_level = 3\n",
+        "public_url = [\"https://gateway.example.com/mcp\"]\n[tenant.default]\nanonymous = true\n{}{}min_level = 3\n",
         over_http("one", &one),
         over_http("other", &other)
     );
@@ -53,6 +53,19 @@ async fn a_client_that_starts_it_reaches_all_servers_as_the_agent_it_is() {
     let said = told(&mut gateway, &call(8, "other__send")).await;
     assert!(code_of(&said.to_string()).is_some(), "{said}");
     assert!(other.seen("tools/call").is_empty());
+
+    // It listens for its own client, and others on the machine could find where.
+    let words = gateway.words();
+    let (_, url) = words.split_once("listening at ").unwrap();
+    let url = url.split(' ').next().unwrap();
+    let http = reqwest::Client::builder().build().unwrap();
+    let stranger = http
+        .post(url)
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .body(INITIALIZE);
+    let refused = stranger.send().await.unwrap();
+    assert_eq!(refused.status(), reqwest::StatusCode::UNAUTHORIZED);
 
     gateway.close_input();
     assert_eq!(gateway.exit().await, 0);

@@ -20,6 +20,8 @@ use crate::upstream::bridge::{document, not_allowed};
 
 /// Resources that one caller hears of.
 const MAX_WATCHED: usize = 1024;
+/// And how long the address of each may be.
+const MAX_URI: usize = 2048;
 /// Lists whose changes a server may tell of, and what a subscription calls that.
 const LISTS: [(&str, &str); 3] = [
     ("prompts", "promptsListChanged"),
@@ -92,7 +94,7 @@ impl Older {
             if ends {
                 return known.remove(uri.as_ref());
             }
-            full = known.len() >= MAX_WATCHED;
+            full = known.len() >= MAX_WATCHED || uri.len() > MAX_URI;
             !full && known.insert(uri.into_owned())
         });
         if full {
