@@ -37,6 +37,8 @@ impl Sharing<'_> {
                 tracing::error!(
                     "this gateway shared what sessions did with others and does not any more, so every sensitive fact is assumed of everybody; remove shared-store from its home to begin anew"
                 );
+                // What it had before it shared says nothing of what was done since.
+                found.stored.clear();
                 found.damaged = true;
             }
             return Ok(None);

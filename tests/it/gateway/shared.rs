@@ -409,3 +409,42 @@ async fn what_cannot_be_opened_stops_the_start_and_says_why() {
     let said = start(&table, None);
     assert!(said.contains("cannot be reached"), "{said}");
 }
+
+#[tokio::test]
+async fn who_shares_no_more_knows_of_nobody_what_they_did_meanwhile() {
+    let files = Server::with(&["read_file"]).await;
+    let mail = Server::with(&["send_mail"]).await;
+    let redis = Redis::durable();
+    let stage = Stage::set();
+    let file = stage.world.dir().join("gateway.toml");
+    let table = redis.table(stage.world.dir());
+    let alone = format!(
+        "[tenant.default]\n{}[server.tool.read_file]\nclass = [\"read\"]\n{}[server.tool.send_mail]\nclass = [\"send\"]\n",
+        over_http("files", &files),
+        over_http("mail", &mail)
+    );
+    let mut gate = Gate::open_on(stage, &alone).await;
+    let session = async |gate: &Gate| {
+        eventually("the gateway takes messages again", async || {
+            let (_, code) = gate.caller("mail").refused(INITIALIZE).await;
+            code.is_none().then_some(())
+        })
+        .await;
+        let mut caller = Caller::of(&gate.stage.agent, &gate.url);
+        caller.open_session().await;
+        caller
+    };
+    // By itself it has a history of the agent in which nothing is wrong.
+    let caller = session(&gate).await;
+    assert!(caller.ask(&send(1)).await[0].contains("send_mail("));
+    fs::write(&file, format!("{table}{alone}")).unwrap();
+    gate.restart().await;
+    let caller = session(&gate).await;
+    assert!(caller.ask(&read(2)).await[0].contains("read_file("));
+    fs::write(&file, &alone).unwrap();
+    gate.restart().await;
+    let caller = session(&gate).await;
+    let told = caller.ask(&send(3)).await;
+    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    assert_eq!(mail.seen("tools/call").len(), 1);
+}
