@@ -29,7 +29,7 @@ struct Named {
     #[arg(long, value_name = "ID", value_parser = passport_id)]
     passport: Option<PassportId>,
     /// Every passport for a key.
-    #[arg(long, value_name = "KEYID", value_parser = key_id)]
+    #[arg(long, value_name = "KEYID", allow_hyphen_values = true, value_parser = key_id)]
     key: Option<KeyId>,
     /// Every passport of an agent.
     #[arg(long, value_name = "NAME")]
@@ -44,7 +44,7 @@ struct Named {
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
     /// Everything that a key issued.
-    #[arg(long, value_name = "KEYID", value_parser = key_id)]
+    #[arg(long, value_name = "KEYID", allow_hyphen_values = true, value_parser = key_id)]
     issuer: Option<KeyId>,
     /// Everything of the tenant.
     #[arg(long)]

@@ -51,7 +51,7 @@ pub(crate) struct Request {
     #[arg(long, default_value = "default")]
     tenant: String,
     /// The authority's root key id, if its operator has told you [default: trusted on first use].
-    #[arg(long, value_name = "KEYID", value_parser = key_id)]
+    #[arg(long, value_name = "KEYID", allow_hyphen_values = true, value_parser = key_id)]
     root: Option<KeyId>,
     /// Something it says it can do; may be given up to 64 times.
     #[arg(long = "capability", value_name = "NAME")]
