@@ -90,6 +90,19 @@ impl Gate {
         Caller::of(&self.stage.agent, &self.at(server))
     }
 
+    /// The agent at one server in the era without sessions, about to call that tool.
+    fn stateless(&self, server: &str, tool: &str) -> Caller {
+        let mut caller = self.caller(server);
+        caller.headers = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", tool),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        caller
+    }
+
     /// Exchanges the configuration and waits until that is done.
     async fn reconfigure(&self, config: &str, said: &str) {
         fs::write(self.stage.world.dir().join("gateway.toml"), config).unwrap();

@@ -128,14 +128,7 @@ async fn a_result_that_asks_for_too_much_or_for_nobody_knows_what_is_kept_back()
         })
         .await;
         let gate = gate(&server).await;
-        let mut caller = gate.caller("files");
-        caller.headers = [
-            ("mcp-protocol-version", "2026-07-28"),
-            ("mcp-method", "tools/call"),
-            ("mcp-name", "look"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
+        let caller = gate.stateless("files", "look");
         let text = modern(1, "tools/call", r#""name":"look","arguments":{},"#);
         let told = caller.ask(&text).await;
         assert_eq!(code_of(&told[0]), Some(Code::Malformed), "{told:?}");
@@ -166,14 +159,7 @@ async fn a_result_that_asks_for_what_its_server_may_not_ask_is_kept_back() {
         })
         .await;
         let gate = gate(&server).await;
-        let mut caller = gate.caller("files");
-        caller.headers = [
-            ("mcp-protocol-version", "2026-07-28"),
-            ("mcp-method", "tools/call"),
-            ("mcp-name", "look"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
+        let caller = gate.stateless("files", "look");
         let text = modern(1, "tools/call", r#""name":"look","arguments":{},"#);
         let told = caller.ask(&text).await;
         let code = code_of(&told[0]);

@@ -29,15 +29,7 @@ async fn session(gate: &Gate) -> Caller {
 }
 
 fn stateless(gate: &Gate, tool: &str) -> Caller {
-    let mut caller = gate.caller("test");
-    caller.headers = [
-        ("mcp-protocol-version", "2026-07-28"),
-        ("mcp-method", "tools/call"),
-        ("mcp-name", tool),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec();
-    caller
+    gate.stateless("test", tool)
 }
 
 #[tokio::test]

@@ -59,14 +59,7 @@ async fn a_signed_caller_reaches_a_server_by_its_path_in_a_session() {
 async fn a_signed_caller_reaches_a_server_without_a_session() {
     let server = Server::with(&["look"]).await;
     let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
-    let mut caller = gate.caller("files");
-    caller.headers = [
-        ("mcp-protocol-version", "2026-07-28"),
-        ("mcp-method", "tools/call"),
-        ("mcp-name", "look"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec();
+    let caller = gate.stateless("files", "look");
     for id in [1, 2] {
         let text = modern(id, "tools/call", r#""name":"look","arguments":{},"#);
         let told = caller.ask(&text).await;
