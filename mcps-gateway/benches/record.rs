@@ -21,7 +21,7 @@ use mcps_core::key::SecretKey;
 use mcps_core::message::Message;
 use mcps_core::passport::Kind;
 use mcps_core::random::SystemRandom;
-use mcps_gateway::call::{Call, Caller, Principal, Proof, SessionKey, Target};
+use mcps_gateway::call::{Call, Caller, Principal, Proof, SessionKey, Stages, Target};
 use mcps_gateway::judge::Permit;
 use mcps_gateway::record::{Keep, Need, Recorder};
 use tokio::runtime::Runtime;
@@ -67,6 +67,7 @@ fn call(clock: &dyn Clock) -> Call {
         signed: None,
         via: None,
         by_server: false,
+        stages: Stages::begin(),
     }
 }
 

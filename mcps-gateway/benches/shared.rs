@@ -22,7 +22,7 @@ use mcps_core::message::Message;
 use mcps_core::passport::PassportId;
 use mcps_core::random::{Random, SystemRandom, hex16};
 use mcps_core::replay::{ReplayGuard, ReplayLimits};
-use mcps_gateway::call::{Call, Caller, SessionKey, Target};
+use mcps_gateway::call::{Call, Caller, SessionKey, Stages, Target};
 use mcps_gateway::config::Config;
 use mcps_gateway::history::{Histories, Journal};
 use mcps_gateway::judge::{Judge as _, PolicyJudge, Sets};
@@ -62,6 +62,7 @@ fn call(clock: &dyn Clock, session: usize) -> Call {
         signed: None,
         via: None,
         by_server: false,
+        stages: Stages::begin(),
     }
 }
 

@@ -13,7 +13,7 @@ use mcps_core::refusal::Refusal;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::call::{Call, Target};
+use crate::call::{Call, Stages, Target};
 use crate::outcome::Reader;
 use crate::record::Outcome;
 
@@ -113,6 +113,7 @@ impl Reader {
             signed: None,
             via: None,
             by_server: true,
+            stages: Stages::begin(),
         };
         let decided = match &call.target.server {
             Some(_) => gateway.judge().decide(&call).await,

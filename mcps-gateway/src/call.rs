@@ -3,15 +3,17 @@
 mod claims;
 #[cfg(test)]
 pub(crate) mod sample;
+mod stages;
 
 pub use claims::Claims;
+pub use stages::Stages;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mcps_client::link::Peer;
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
-use mcps_core::json::Value;
+use mcps_core::json::{Document, Value};
 use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::Message;
 use mcps_core::passport::{Kind, Passport};
@@ -160,13 +162,44 @@ impl Pinned {
     }
 }
 
+/// A definition as its server wrote it, read when somebody asks for the first time.
+#[derive(Debug)]
+pub struct Written {
+    text: Arc<str>,
+    read: OnceLock<Option<Document>>,
+}
+
+impl Written {
+    /// Not read yet.
+    #[must_use]
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self {
+            text: text.into(),
+            read: OnceLock::new(),
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// What it says; `None` if it is no JSON.
+    #[must_use]
+    pub fn document(&self) -> Option<&Document> {
+        let read = || Document::parse(self.text.as_bytes().to_vec()).ok();
+        self.read.get_or_init(read).as_ref()
+    }
+}
+
 /// A tool's definition.
 #[derive(Clone, Debug)]
 pub struct Definition {
     /// How it stands to the one that was seen first.
     pub pinned: Pinned,
     /// The definition as its server wrote it; absent where there is none.
-    pub text: Option<Arc<str>>,
+    pub written: Option<Arc<Written>>,
     /// Its hash.
     pub hash: Option<Digest>,
 }
@@ -206,9 +239,17 @@ pub struct Call {
     pub via: Option<&'static str>,
     /// It is the server that asks something of the caller.
     pub by_server: bool,
+    /// How long its stages took so far.
+    pub stages: Stages,
 }
 
 impl Call {
+    /// Of a call of a tool: what its definition says.
+    #[must_use]
+    pub fn defined(&self) -> Option<&Document> {
+        self.definition.as_ref()?.written.as_ref()?.document()
+    }
+
     /// The arguments of a call of a tool or prompt.
     #[must_use]
     pub fn arguments(&self) -> Option<Value<'_>> {

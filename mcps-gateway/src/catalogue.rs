@@ -18,7 +18,7 @@ use mcps_core::digest::Digest;
 use mcps_core::json::Value;
 use mcps_core::tool;
 
-use crate::call::{Definition, Pinned};
+use crate::call::{Definition, Pinned, Written};
 use crate::config::Config;
 use crate::quarantine::{Holds, Reason, Stamp, Store, Tool};
 
@@ -82,7 +82,7 @@ struct Shelf {
 #[derive(Clone, Debug)]
 struct Known {
     hash: Digest,
-    text: Arc<str>,
+    written: Arc<Written>,
     standing: Pinned,
 }
 
@@ -90,7 +90,7 @@ impl Known {
     fn definition(&self) -> Definition {
         Definition {
             pinned: self.standing,
-            text: Some(Arc::clone(&self.text)),
+            written: Some(Arc::clone(&self.written)),
             hash: Some(self.hash),
         }
     }
@@ -177,7 +177,7 @@ impl Catalogue {
         };
         Definition {
             pinned,
-            text: None,
+            written: None,
             hash: None,
         }
     }
@@ -226,7 +226,7 @@ impl Catalogue {
             let Tool { name, hash, text } = tool;
             let known = Known {
                 hash,
-                text: text.into(),
+                written: Arc::new(Written::new(text)),
                 standing,
             };
             let before = shelf
@@ -326,7 +326,7 @@ impl Catalogue {
             intact.map(|(name, known)| Stocked {
                 server: server.clone(),
                 name: name.clone(),
-                text: Arc::clone(&known.text),
+                text: Arc::clone(known.written.text()),
             })
         });
         let mut tools: Vec<Stocked> = tools.collect();

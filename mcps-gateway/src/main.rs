@@ -33,6 +33,10 @@ use mcps_gateway::stdio;
 use mcps_gateway::tenants::Told;
 use mcps_gateway::why::WhyArgs;
 
+/// Calls are many small allocations, made by one thread and freed by another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Stands between agents and MCP servers: verifies, judges and records every call.
 #[derive(Debug, Parser)]
 #[command(name = "mcps-gateway", version, max_term_width = 100, after_help = exit::HELP)]

@@ -80,6 +80,7 @@ impl Answering {
 
 impl Answering {
     async fn look(&mut self, asked: &Asked, message: Message) -> Result<Message, Refusal> {
+        let server = self.call.stages.since();
         let listed = LISTS.iter().find(|(method, ..)| *method == asked.method);
         let shown = match listed {
             Some(list) if message.kind() == Kind::Response && !self.own => {
@@ -88,8 +89,8 @@ impl Answering {
             _ => Ok(message),
         };
         let message = shown.inspect_err(|refusal| self.withheld(refusal))?;
-        let server = self.call.target.server.as_deref();
-        if let Err(rebuff) = self.reader.required(&message, server).await {
+        let asker = self.call.target.server.as_deref();
+        if let Err(rebuff) = self.reader.required(&message, asker).await {
             let code = rebuff.code;
             self.withheld(&Refusal::Decided(code));
             return denied(&self.call, code, &rebuff.decision_id);
@@ -103,6 +104,7 @@ impl Answering {
                 error: error.and_then(Value::as_i64),
                 failed: failed || message.error().is_some(),
                 bytes: u64::try_from(message.text().len()).unwrap_or(u64::MAX),
+                server,
                 grounds,
             }
         };

@@ -19,6 +19,7 @@ use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
 use crate::asking::Tellings;
+use crate::call::Stages;
 use crate::callers::{Callers, Known};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
@@ -115,6 +116,7 @@ pub struct Front(pub Arc<Gateway>);
 
 impl Front {
     async fn answer(&self, post: Post) -> Result<Reply, Box<Reply>> {
+        let stages = Stages::begin();
         let route = self.0.route(&post.path)?;
         let arrived = route.hub.arrive(&post)?;
         let letter = Letter {
@@ -126,7 +128,10 @@ impl Front {
         let guest = known.as_ref().map(Known::guest);
         let arrived = route.hub.claimed(arrived, guest.as_ref())?;
         let verified = route.hub.verify(arrived, &post).await?;
-        let identified = self.0.authenticate(&route, verified, known).await?;
+        let identified = self
+            .0
+            .authenticate(&route, verified, (known, stages))
+            .await?;
         let trusted = self.0.trust(&route, identified).await?;
         let entered = self.0.enter(&route, trusted)?;
         let meant = self.0.meant(&route, entered).await?;

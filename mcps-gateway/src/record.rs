@@ -175,8 +175,10 @@ impl Recorder {
         }
         let grounds = decided.map_or_else(|denial| &denial.grounds, |permit| &permit.grounds);
         record.extend(grounded(grounds));
-        let now = self.clock.now();
-        record.insert("decided_ms".to_owned(), now.since(call.at).into());
+        let each = call.stages.took();
+        let each = each.map(|(stage, took)| (stage.to_owned(), micros(took).into()));
+        record.insert("stages_us".to_owned(), Value::Object(each.collect()));
+        record.insert("decided_us".to_owned(), micros(call.stages.total()).into());
         self.put(&record)
     }
 
@@ -184,8 +186,7 @@ impl Recorder {
     pub fn outcome(&self, call: &Call, outcome: &Outcome) {
         let mut record = self.event("outcome");
         record.insert("decision_id".to_owned(), call.decision_id.as_str().into());
-        let took_ms = self.clock.now().since(call.at);
-        record.insert("took_ms".to_owned(), took_ms.into());
+        record.insert("took_us".to_owned(), micros(call.stages.total()).into());
         outcome.describe(&mut record);
         if let Err(error) = self.put(&record) {
             tracing::error!(decision_id = call.decision_id, error = %error, "an outcome is not on record: {error}");
@@ -243,6 +244,8 @@ pub struct Answer {
     pub failed: bool,
     /// Its size.
     pub bytes: u64,
+    /// From when the request was on record until the answer was here.
+    pub server: Duration,
     /// What policies made of it.
     pub grounds: Box<Grounds>,
 }
@@ -252,6 +255,7 @@ impl Answer {
         let mut put = |name: &str, value: Value| record.insert(name.to_owned(), value);
         put("result_hash", self.hash.to_string().into());
         put("bytes", self.bytes.into());
+        put("server_us", micros(self.server).into());
         if let Some(error) = self.error {
             put("error", error.into());
         }
@@ -296,6 +300,10 @@ impl Outcome {
             }
         }
     }
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn grounded(grounds: &Grounds) -> Map<String, Value> {

@@ -24,6 +24,10 @@ use mcps_core::random::SystemRandom;
 use mcps_server_wrapper::listen::{self, ListenOptions, Place};
 use mcps_server_wrapper::wrap::{self, WrapOptions};
 
+/// Calls are many small allocations, made by one thread and freed by another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs an MCP server: verifies each message before the server sees it, and signs its answers.
 #[derive(Debug, Parser)]
 #[command(name = "mcps-wrap", version, max_term_width = 100, after_help = format!("Once the server runs, its exit code is ours.\n\n{}", exit::HELP))]

@@ -3,7 +3,7 @@
 use mcps_core::clock::Timestamp;
 use mcps_core::message::Message;
 
-use super::{Call, Caller, SessionKey, Target};
+use super::{Call, Caller, SessionKey, Stages, Target};
 
 /// One of the agent `a` of tenant `acme`, in that session.
 pub(crate) fn call(session: &str, arguments: &str) -> Call {
@@ -31,5 +31,6 @@ pub(crate) fn call(session: &str, arguments: &str) -> Call {
         signed: None,
         via: None,
         by_server: false,
+        stages: Stages::begin(),
     }
 }

@@ -90,8 +90,7 @@ impl PolicyJudge {
             .sets
             .load()
             .of(&call.caller.tenant, call.caller.level())?;
-        let shown = Shown::of(call);
-        let subject = Subject::of(&config, call, &shown);
+        let subject = Subject::of(&config, call);
         let decision = match self.decided(call, &set, &subject.question(call)).await {
             Ok(decision) => decision,
             Err(error) => {
@@ -137,8 +136,7 @@ impl PolicyJudge {
             .sets
             .load()
             .of(&call.caller.tenant, call.caller.level())?;
-        let shown = Shown::of(call);
-        let subject = Subject::of(&config, call, &shown);
+        let subject = Subject::of(&config, call);
         let question = subject.asked(call.arguments(), self.histories.now());
         let failed = answer.result().and_then(|result| result.get("isError"));
         let failed = failed.and_then(Value::as_bool).unwrap_or(false);
@@ -267,19 +265,6 @@ fn warn(call: &Call, then: &[Then], fired: &[String]) {
     }
 }
 
-/// A tool's definition, read.
-struct Shown(Option<Document>);
-
-impl Shown {
-    fn of(call: &Call) -> Self {
-        let text = call
-            .definition
-            .as_ref()
-            .and_then(|known| known.text.as_ref());
-        Self(text.and_then(|text| Document::parse(text.as_bytes().to_vec()).ok()))
-    }
-}
-
 fn server_tenant<'a>(config: &'a Config, server: &str, caller: &'a str) -> &'a str {
     let known = config.server.iter().find(|known| known.name == server);
     let own = known.and_then(|known| known.tenant.as_deref());
@@ -322,7 +307,7 @@ struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    fn of(config: &'a Config, call: &'a Call, shown: &'a Shown) -> Self {
+    fn of(config: &'a Config, call: &'a Call) -> Self {
         let server = call.target.server.as_deref().unwrap_or_default();
         let name = call.target.name.as_deref().unwrap_or_default();
         let action = Action::from_method(&call.method);
@@ -334,7 +319,7 @@ impl<'a> Subject<'a> {
             server_tenant: server_tenant(config, server, &call.caller.tenant),
             name,
             class: class(config, server, name, action),
-            definition: shown.0.as_ref(),
+            definition: call.defined(),
             pinned: call.definition.as_ref().map(|known| known.pinned),
         }
     }

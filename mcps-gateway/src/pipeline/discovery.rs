@@ -218,13 +218,7 @@ pub(super) fn headers(call: &Call, post: &mut Post) {
     for name in said {
         headers.remove(name);
     }
-    let text = call
-        .definition
-        .as_ref()
-        .and_then(|known| known.text.as_ref());
-    let tool =
-        text.and_then(|text| mcps_core::json::Document::parse(text.as_bytes().to_vec()).ok());
-    if let Some(tool) = tool.filter(|_| headers.contains_key(MCP_METHOD)) {
+    if let Some(tool) = call.defined().filter(|_| headers.contains_key(MCP_METHOD)) {
         mcps_client::mirror::headers_of(tool.root(), call.arguments(), &mut headers);
     }
     post.headers = McpHeaders::new(headers);

@@ -16,7 +16,7 @@ use super::Gateway;
 use super::target::target;
 use super::weight::Weight;
 use crate::asking;
-use crate::call::{Call, Caller, Pinned, Principal, SessionKey, Target};
+use crate::call::{Call, Caller, Pinned, Principal, SessionKey, Stages, Target};
 use crate::callers::Known;
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
@@ -28,6 +28,7 @@ use crate::routes::Route;
 pub(super) struct Identified {
     admitted: Admitted,
     caller: Caller,
+    stages: Stages,
 }
 
 /// One whose caller has the level that tenant and server ask for.
@@ -83,8 +84,9 @@ impl Gateway {
         &self,
         route: &Route,
         admitted: Admitted,
-        known: Option<Known>,
+        (known, mut stages): (Option<Known>, Stages),
     ) -> Result<Identified, Box<Reply>> {
+        stages.end("verified");
         let peer = admitted.caller();
         let unvouched = peer.as_ref().is_some_and(|peer| !peer.recognised);
         let guest = known.as_ref().map(Known::guest);
@@ -105,7 +107,11 @@ impl Gateway {
             _ => Some(belongs_nowhere(&caller, tenant.as_deref())),
         };
         let Some(denial) = denial else {
-            return Ok(Identified { admitted, caller });
+            return Ok(Identified {
+                admitted,
+                caller,
+                stages,
+            });
         };
         let code = denial.code;
         let foreign = guest.is_some() && !self.serves(&caller.tenant, None);
@@ -114,7 +120,7 @@ impl Gateway {
             let decision_id = self.refused(&caller, route, &denial);
             return Err(route.hub.deny(admitted, code, &decision_id));
         }
-        let call = self.call(route, &admitted, caller);
+        let call = self.call(route, &admitted, (caller, stages));
         self.put(&call, &denial).await;
         Err(route.hub.deny(admitted, code, &call.decision_id))
     }
@@ -159,8 +165,12 @@ impl Gateway {
         let Err(denial) = required else {
             return Ok(Trusted(identified));
         };
-        let Identified { admitted, caller } = identified;
-        let mut call = self.call(route, &admitted, caller);
+        let Identified {
+            admitted,
+            caller,
+            stages,
+        } = identified;
+        let mut call = self.call(route, &admitted, (caller, stages));
         call.target = target;
         self.put(&call, &denial).await;
         Err(route.hub.deny(admitted, denial.code, &call.decision_id))
@@ -168,8 +178,13 @@ impl Gateway {
 
     /// Its session, which the first request begins. No server hears of it yet.
     pub(super) fn enter(&self, route: &Route, trusted: Trusted) -> Result<Seated, Box<Reply>> {
-        let Trusted(Identified { admitted, caller }) = trusted;
-        let call = self.call(route, &admitted, caller);
+        let Trusted(Identified {
+            admitted,
+            caller,
+            mut stages,
+        }) = trusted;
+        stages.end("identified");
+        let call = self.call(route, &admitted, (caller, stages));
         let entered = route.hub.enter(admitted)?;
         Ok(Seated { entered, call })
     }
@@ -261,7 +276,8 @@ impl Gateway {
 
     /// Whether whoever decides permits it. Answers and notifications belong to what was permitted.
     pub(super) async fn judged(&self, route: &Route, intact: Intact) -> Result<Judged, Box<Reply>> {
-        let Intact(seated) = intact;
+        let Intact(mut seated) = intact;
+        seated.call.stages.end("intact");
         if !asks(&seated) {
             let permit = None;
             return Ok(Judged { seated, permit });
@@ -282,7 +298,8 @@ impl Gateway {
         judged: Judged,
     ) -> Result<Cleared, Box<Reply>> {
         let Judged { seated, permit } = judged;
-        let Seated { entered, call } = seated;
+        let Seated { entered, mut call } = seated;
+        call.stages.end("judged");
         let Some(permit) = permit else {
             return Ok(Cleared {
                 entered,
@@ -303,6 +320,7 @@ impl Gateway {
             }
             tracing::error!(decision_id = id, error = %error, "goes on though {error}");
         }
+        call.stages.end("recorded");
         Ok(Cleared {
             entered,
             caller: call.caller.clone(),
@@ -414,7 +432,7 @@ impl Gateway {
         })
     }
 
-    fn call(&self, route: &Route, admitted: &Admitted, caller: Caller) -> Call {
+    fn call(&self, route: &Route, admitted: &Admitted, (caller, stages): (Caller, Stages)) -> Call {
         let message = admitted.message().clone();
         let principal = caller.principal.as_ref();
         let principal = principal.map(|who| (who.name.clone(), who.issuer.clone()));
@@ -435,6 +453,7 @@ impl Gateway {
             signed: admitted.signed(),
             via: None,
             by_server: false,
+            stages,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Cedar: which policies of a set match a call. Cedar's own types stay in here.
 
+mod datum;
 mod index;
+mod input;
+mod memo;
 mod mention;
 mod request;
 mod rule;
@@ -10,8 +13,10 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use request::Told;
+pub(crate) use input::Told;
 pub(crate) use rule::Rule;
+
+use std::sync::Arc;
 
 use cedar_policy::{
     Authorizer, EvaluationError, Policy, PolicyId, PolicySet, Response, RestrictedExpression,
@@ -23,6 +28,8 @@ use super::load::Declared;
 use super::question::Question;
 use super::source::{Faults, Kind, PolicyError, Source, line_of};
 use index::Index;
+use input::{Input, Unaskable};
+use memo::Memo;
 use mention::Mentions;
 use request::Shape;
 use statement::statements;
@@ -36,6 +43,7 @@ pub(crate) struct Engine {
     index: Index,
     shape: Shape,
     authorizer: Authorizer,
+    memo: Memo,
 }
 
 /// Which rules match a call, by their places.
@@ -119,19 +127,38 @@ impl Engine {
             index,
             shape,
             authorizer: Authorizer::new(),
+            memo: Memo::default(),
         })
     }
 
     /// Which rules match.
-    pub(crate) fn matched(&self, question: &Question<'_>, told: &Told<'_>) -> Matched {
-        let mut matched = Matched::default();
-        let mut asked = match self.shape.ask(question, told) {
-            Ok(asked) => asked,
-            Err(error) => {
-                matched.error = Some(error.to_string());
-                return matched;
-            }
+    pub(crate) fn matched(&self, question: &Question<'_>, told: &Told<'_>) -> Arc<Matched> {
+        let unaskable = |error: Unaskable| {
+            Arc::new(Matched {
+                error: Some(error.to_string()),
+                ..Matched::default()
+            })
         };
+        let input = match self.shape.input(question, told) {
+            Ok(input) => input,
+            Err(error) => return unaskable(error),
+        };
+        // A list asks once for each of its items: they would push out what calls ask again.
+        if question.action.is_seeing() {
+            return self.ask(&input).map_or_else(unaskable, Arc::new);
+        }
+        let bytes = input.bytes();
+        if let Some(matched) = self.memo.get(&bytes) {
+            return matched;
+        }
+        let matched = self.ask(&input).map_or_else(unaskable, Arc::new);
+        self.memo.put(bytes, &matched);
+        matched
+    }
+
+    fn ask(&self, input: &Input<'_>) -> Result<Matched, Unaskable> {
+        let mut matched = Matched::default();
+        let mut asked = self.shape.ask(input)?;
         let keys = std::mem::take(&mut asked.keys);
         let ask = |set: &PolicySet| -> Option<Response> {
             (!set.is_empty()).then(|| {
@@ -139,7 +166,7 @@ impl Engine {
                     .is_authorized(&asked.request, set, &asked.entities)
             })
         };
-        for sets in self.index.of(question.action, keys.into_iter()) {
+        for sets in self.index.of(input.action, keys.into_iter()) {
             for (set, to) in [
                 (&sets.permits, &mut matched.permits),
                 (&sets.forbids, &mut matched.forbids),
@@ -168,7 +195,7 @@ impl Engine {
         ] {
             places.sort_unstable();
         }
-        matched
+        Ok(matched)
     }
 
     /// Takes in that a policy of another form mentions attributes.
@@ -182,7 +209,7 @@ impl Engine {
         question: &Question<'_>,
         told: &Told<'_>,
     ) -> Option<RestrictedExpression> {
-        self.shape.ours(question, told).ok()
+        self.shape.ours(question, told).ok()?.expression().ok()
     }
 
     /// Whether some policy asks for hosts.

@@ -1,6 +1,7 @@
 //! One verdict from rules and sequences: whatever refuses wins, nothing is allowed without a permit.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use mcps_core::level::TrustLevel;
 
@@ -110,7 +111,7 @@ impl Policies {
         let level = self.effective(question, &settled, fired);
         let told = self.told(facts, call, fired, &settled, level, question);
         let matched = match question.action {
-            Action::Method(method) if is_housekeeping(method) => Matched::default(),
+            Action::Method(method) if is_housekeeping(method) => Arc::default(),
             _ => self.engine.matched(question, &told),
         };
         let permits = self.rules(question, &told, &matched, &mut say);

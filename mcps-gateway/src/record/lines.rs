@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Lines that wait to be written. What comes beyond is left out; it is in the segments.
 const QUEUE: usize = 4096;
+/// How long lines gather once some were written: under load nobody who puts one has to wake the writer.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long the last of them may take.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -79,6 +81,7 @@ fn write(lines: &Receiver<String>, mut out: impl Write) {
         if let Err(error) = wrote {
             tracing::error!(error = %error, "lines of records cannot be written; the records themselves are in the segments: {error}");
         }
+        sleep(GATHER);
     }
 }
 

@@ -12,15 +12,27 @@ pub(super) struct Plain {
     pub(super) era: Era,
     pub(super) session: Option<HeaderValue>,
     tool: &'static str,
+    /// What each request has beside those of MCP.
+    more: HeaderMap,
 }
 
 impl Plain {
     pub(super) async fn open(url: &str, era: Era, tool: &'static str) -> Self {
+        Self::open_with(url, era, tool, HeaderMap::new()).await
+    }
+
+    pub(super) async fn open_with(
+        url: &str,
+        era: Era,
+        tool: &'static str,
+        more: HeaderMap,
+    ) -> Self {
         let mut plain = Self {
             http: Client::new(url, ClientLimits::default(), None).unwrap(),
             era,
             session: None,
             tool,
+            more,
         };
         if era == Era::Legacy {
             let (_, headers) = plain.post(wire::INITIALIZE.to_owned(), "initialize").await;
@@ -39,7 +51,7 @@ impl Plain {
     }
 
     pub(super) async fn post(&self, text: String, method: &str) -> (String, HeaderMap) {
-        let mut headers = HeaderMap::new();
+        let mut headers = self.more.clone();
         let name = (method == "tools/call").then_some(self.tool);
         for (header, value) in self.era.mirrored(method, name) {
             let value = HeaderValue::from_str(value).unwrap();

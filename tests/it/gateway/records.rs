@@ -266,6 +266,23 @@ async fn a_gateway_that_is_killed_under_load_has_forwarded_nothing_that_is_not_o
 }
 
 #[tokio::test]
+async fn a_record_says_how_long_each_stage_took() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&config(&server, "")).await;
+    let caller = opened(&gate).await;
+    caller.ask(&call(1, "look")).await;
+    let rows = gate.query(&["--tool", "look"]);
+    let row = &rows[0];
+    for stage in ["verified", "identified", "intact", "judged"] {
+        assert!(row["stages_us"][stage].is_u64(), "{stage}: {row}");
+    }
+    let decided = row["decided_us"].as_u64().unwrap();
+    let (server, took) = (&row["outcome"]["server_us"], &row["outcome"]["took_us"]);
+    let took = took.as_u64().unwrap();
+    assert!(decided < took && server.as_u64().unwrap() < took, "{row}");
+}
+
+#[tokio::test]
 async fn a_record_that_somebody_has_changed_is_named() {
     let server = Server::with(&["look"]).await;
     let mut gate = Gate::open(&config(&server, "")).await;

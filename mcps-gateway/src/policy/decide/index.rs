@@ -58,13 +58,13 @@ impl Index {
         Ok(())
     }
 
-    /// The policies that could match this action by one of `keys`.
+    /// The policies that could match the action of this name by one of `keys`.
     pub(super) fn of<'i>(
         &'i self,
-        action: Action<'_>,
+        action: &str,
         keys: impl Iterator<Item = Key> + 'i,
     ) -> impl Iterator<Item = &'i Sets> {
-        let sets = self.by_action.get(action.name());
+        let sets = self.by_action.get(action);
         keys.filter_map(move |key| sets?.get(&key))
     }
 }

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::policy::{
-    Approve, Levels, Policies, PolicyErrors, Recorded, RecordedApproval, RecordedPrincipal,
-    RecordedTool, Replay, Sources, Then, Verdict,
+    Approve, Class, Definition, Levels, Policies, PolicyErrors, Recorded, RecordedApproval,
+    RecordedPrincipal, RecordedTool, Replay, Sources, Then, Verdict,
 };
 
-fn load(cedar: &str) -> Result<Policies, PolicyErrors> {
+pub(super) fn load(cedar: &str) -> Result<Policies, PolicyErrors> {
     load_with("", cedar)
 }
 
@@ -24,7 +24,7 @@ fn load_with(toml: &str, cedar: &str) -> Result<Policies, PolicyErrors> {
     )
 }
 
-fn decide(policies: &Policies, call: &Recorded) -> crate::policy::Decision {
+pub(super) fn decide(policies: &Policies, call: &Recorded) -> crate::policy::Decision {
     Replay::new(policies, Timestamp::from_millis(0))
         .step(call)
         .unwrap()
@@ -327,6 +327,27 @@ fn what_policies_may_ask_is_there() {
         at: "2026-11-21T09:30:00Z".into(),
         ..tool("x")
     };
+    let other = Recorded {
+        tenant: "other".into(),
+        principal: RecordedPrincipal {
+            name: "other".into(),
+            claims: Some(json!({ "email": "a@example.org" })),
+            ..RecordedPrincipal::default()
+        },
+        server: "other".into(),
+        level: Levels::all(TrustLevel::L1),
+        tool: RecordedTool {
+            class: vec![Class::Read],
+            ..RecordedTool::default()
+        },
+        definition: Definition {
+            pinned: false,
+            changed: false,
+        },
+        arguments: Some(json!({ "price": 4.36, "url": "https://good.test", "tags": ["b"] })),
+        at: "2026-11-22T10:31:00Z".into(),
+        ..tool("x")
+    };
     for condition in [
         "principal in Group::\"dev\"",
         "principal in Tenant::\"tenant\"",
@@ -358,13 +379,18 @@ fn what_policies_may_ask_is_there() {
             &format!("permit (principal, action == Action::\"call_tool\", resource) when {{ {guard}{condition} }};"),
         )
         .unwrap_or_else(|errors| panic!("{condition}: {errors}"));
-        let decision = decide(&policies, &call);
-        assert!(decision.is_allowed(), "{condition}: {decision:?}");
+        // One set is asked in turn, so that what it keeps of one call would show in the next.
+        for _ in 0..2 {
+            let decision = decide(&policies, &call);
+            assert!(decision.is_allowed(), "{condition}: {decision:?}");
+            let decision = decide(&policies, &other);
+            assert!(!decision.is_allowed(), "{condition}: {decision:?}");
+        }
     }
 }
 
 /// Policies of every kind of scope over a few names, so that the index has something to go wrong on.
-fn arbitrary_policy() -> impl Strategy<Value = String> {
+pub(super) fn arbitrary_policy() -> impl Strategy<Value = String> {
     let pick = |items: &'static [&'static str]| prop::sample::select(items);
     (
         pick(&["permit", "forbid"]),
@@ -401,7 +427,7 @@ fn arbitrary_policy() -> impl Strategy<Value = String> {
         })
 }
 
-fn arbitrary_call() -> impl Strategy<Value = Recorded> {
+pub(super) fn arbitrary_call() -> impl Strategy<Value = Recorded> {
     (
         any::<bool>(),
         any::<bool>(),
