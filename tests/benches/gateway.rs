@@ -28,6 +28,8 @@ mod it {
 mod plain;
 #[path = "parts/raw.rs"]
 mod raw;
+#[path = "parts/relay.rs"]
+mod relay;
 #[path = "parts/spent.rs"]
 mod spent;
 #[path = "parts/upstream.rs"]
@@ -183,24 +185,33 @@ fn wrap(stage: &Stage, home: &Path, to: &str) -> Command {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "by that this process knows that it is the server"
+    reason = "by that this process knows what it is"
 )]
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+fn main() {
+    if let Ok(to) = std::env::var(relay::TO) {
+        return relay::serve(&to);
+    }
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().unwrap();
     if let Ok(tools) = std::env::var(upstream::TOOLS) {
-        return upstream::serve(tools.parse().unwrap()).await;
+        return runtime.block_on(upstream::serve(tools.parse().unwrap()));
     }
     if !std::env::args().any(|argument| argument == "--bench") {
         // Run as a test, the commands beside it are of another profile.
         return;
     }
-    latency().await;
-    memory().await;
+    runtime.block_on(async {
+        latency().await;
+        memory().await;
+    });
 }
 
 async fn latency() {
     let stage = &Stage::set();
     let (_serving, direct) = listening(stage, upstream(1)).await;
+    let mut relay = Command::new(std::env::current_exe().unwrap());
+    relay.env(relay::TO, &direct);
+    let (relay, relayed) = listening(stage, relay).await;
     let open = format!(
         "[tenant.default]\nanonymous = true\n{}",
         server("files", &direct, CLASS)
@@ -236,22 +247,34 @@ async fn latency() {
             raw(&at(&open, "files")).await,
             &[open.process.id()],
         ),
-        Way::new("client, direct", 2, plain(&direct).await, &[]),
+        Way::new(
+            "bare socket, bare relay",
+            0,
+            raw(&relayed).await,
+            &[relay.id()],
+        ),
+        Way::new("client, direct", 3, plain(&direct).await, &[]),
+        Way::new(
+            "client, bare relay",
+            3,
+            plain(&relayed).await,
+            &[relay.id()],
+        ),
         Way::new(
             "client, gateway",
-            2,
+            3,
             plain(&at(&open, "files")).await,
             &[open.process.id()],
         ),
         Way::new(
             "signed, gateway",
-            2,
+            3,
             member(&at(&signed, "files")).await,
             &[signed.process.id()],
         ),
         Way::new(
             "signed, gateway, signed",
-            2,
+            3,
             member(&at(&signed, "wrapped")).await,
             &[signed.process.id(), wrapper.id()],
         ),

@@ -23,6 +23,7 @@ mod it {
 
 #[path = "parts/foreign.rs"]
 mod foreign;
+#[expect(dead_code, reason = "other benchmarks use more of it")]
 #[path = "parts/plain.rs"]
 mod plain;
 #[path = "parts/sdk.rs"]

@@ -66,10 +66,18 @@ impl Foreign {
         dome
     }
 
+    /// One that says much on standard output, where nobody listens: it goes to its log.
+    fn chatty(&self, name: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" \"$@\" >&2"]);
+        command.arg(self.bin.join(name));
+        command
+    }
+
     /// `mcp-proxy` in front of a command. It has no policy.
     pub(super) async fn mcp_proxy(&self, stage: &Stage, server: &Path) -> Listening {
         let port = free().await;
-        let mut proxy = Command::new(self.bin.join("mcp-proxy"));
+        let mut proxy = self.chatty("mcp-proxy");
         proxy.args(["--host", "127.0.0.1", "--log-level", "ERROR", "--port"]);
         proxy.arg(port.to_string()).arg("--").arg(server);
         let process = Process::start(&stage.world, proxy);
@@ -84,17 +92,18 @@ impl Foreign {
     /// ContextForge in front of a URL, with sessions, without limits on rates, on SQLite.
     pub(super) async fn context_forge(&self, stage: &Stage, server: &str) -> Listening {
         let port = free().await;
-        let secret = Stage::session();
+        let (secret, salt) = (Stage::session(), Stage::session());
         let password = format!("Xq9-{}", Stage::session());
         let database = format!("sqlite:///{}/forge.db", self.dir.display());
-        let mut forge = Command::new(self.bin.join("contextforge"));
+        let mut forge = self.chatty("contextforge");
         forge.current_dir(&self.dir);
         forge.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-        for (name, value) in [
+        // Its other program does not start without them either.
+        let settings = [
             ("HOST", "127.0.0.1"),
             ("DATABASE_URL", &database),
             ("JWT_SECRET_KEY", &secret),
-            ("AUTH_ENCRYPTION_SECRET", &Stage::session()),
+            ("AUTH_ENCRYPTION_SECRET", &salt),
             ("BASIC_AUTH_PASSWORD", &password),
             ("PLATFORM_ADMIN_EMAIL", "admin@example.com"),
             ("PLATFORM_ADMIN_PASSWORD", &password),
@@ -108,12 +117,12 @@ impl Foreign {
             ("SSRF_ALLOW_LOCALHOST", "true"),
             ("SSRF_ALLOW_PRIVATE_NETWORKS", "true"),
             ("USE_STATEFUL_SESSIONS", "true"),
-        ] {
-            forge.env(name, value);
-        }
+        ];
+        forge.envs(settings);
         let process = Process::start(&stage.world, forge);
         connected(port).await;
         let mut token = Command::new(self.bin.join("contextforge-token"));
+        token.current_dir(&self.dir).envs(settings);
         token.args(["--username", "admin@example.com", "--exp", "60", "--admin"]);
         let token = token.args(["--secret", &secret]).output().unwrap();
         let token = String::from_utf8(token.stdout).unwrap();
