@@ -13,6 +13,14 @@ pub enum SharedError {
         /// Which kind of failure.
         why: String,
     },
+    /// Its certificate is of nobody who is believed.
+    #[error(
+        "its certificate is not believed ({why}): write the certificate that vouches for it into a file, and name that file as `ca` of [shared]"
+    )]
+    Certificate {
+        /// What is wrong with it.
+        why: String,
+    },
     /// No answer in time.
     #[error("it did not answer within {ms} ms")]
     Slow {
@@ -94,15 +102,24 @@ impl SharedError {
                 _ => turned("an error"),
             },
             // Of the connection: nothing was sent yet that it could repeat.
-            _ if error.is_io_error() => Self::Unreachable {
-                why: error.to_string(),
-            },
+            _ if error.is_io_error() => {
+                let why = error.to_string();
+                match why.strip_prefix(CERTIFICATE) {
+                    Some(why) => Self::Certificate {
+                        why: why.to_owned(),
+                    },
+                    None => Self::Unreachable { why },
+                }
+            }
             _ => Self::Unreachable {
                 why: error.category().to_owned(),
             },
         }
     }
 }
+
+/// What rustls says of a certificate; its error is out of reach behind the client's.
+const CERTIFICATE: &str = "invalid peer certificate: ";
 
 /// What servers begin their errors with.
 fn is_code(code: &str) -> bool {
