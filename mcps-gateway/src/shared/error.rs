@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mcps_client::error::ClientError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// A failure of the store. No text of the server's is in it: servers repeat what they were sent.
@@ -76,6 +77,9 @@ pub enum SharedError {
         /// What should be there.
         what: &'static str,
     },
+    /// What is known of it cannot be written down.
+    #[error(transparent)]
+    Home(#[from] ClientError),
     /// The machine has no randomness.
     #[error(transparent)]
     Random(#[from] mcps_core::random::RandomError),

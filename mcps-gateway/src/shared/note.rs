@@ -22,6 +22,15 @@ pub(super) struct Note {
 }
 
 impl Note {
+    /// Of one that cannot say what it knew, nor what it did by itself.
+    pub(super) fn unreadable() -> Self {
+        Self {
+            id: UNREADABLE.to_owned(),
+            seen: 0,
+            alone: false,
+        }
+    }
+
     /// As the gateway left it; `None` where it never shared.
     pub(super) fn read(home: &Home) -> Option<Self> {
         let text = match home.read(FILE) {

@@ -16,7 +16,7 @@ use redis::{Script, Value, cmd};
 use super::cells::{Cell, Cells, Committed, Committing, Stored, Tag};
 use super::line::Line;
 use super::marker::{self, Marker};
-use super::note::{Note, UNREADABLE};
+use super::note::Note;
 use super::{Secret, SharedError};
 use crate::config::Shared;
 
@@ -83,6 +83,10 @@ impl Store {
         skew: Duration,
         (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
     ) -> Result<Self, SharedError> {
+        if past.damaged {
+            // Its journal is whole again by now: this is what tells, should the store not be had yet.
+            Note::unreadable().write(home)?;
+        }
         let prefix = &way.shared.prefix;
         let line = Line::new(way.shared, way.beside, way.secret)?;
         keeps(&line).await?;
@@ -112,7 +116,6 @@ impl Store {
             random,
         };
         let (known, seen, floor) = match Note::read(home) {
-            _ if past.damaged => (UNREADABLE.to_owned(), 0, past.floor),
             None => (String::new(), 0, past.floor),
             Some(note) if note.alone => (note.id, note.seen, past.floor),
             // What it accepted since, the store knows.

@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use super::super::redis::Redis;
 use super::super::server::Server;
 use super::super::{Gate, over_http};
-use super::{Office, begin, plain_send, read, send, urls};
+use super::{Office, Other, begin, plain_send, read, send, urls};
 use crate::listen::caller::Caller;
 use crate::wire::{INITIALIZE, Stage, code_of, eventually};
 
@@ -99,7 +99,21 @@ async fn what_cannot_be_read_of_what_one_did_by_itself_counts_as_lost_for_all() 
     fs::write(&histories, bytes).unwrap();
     let said = plain_send(&office.gate.url).await;
     assert!(said.contains("send_mail("), "{said}");
-    restart(&mut office, &shared).await;
+    // While Redis cannot be had it does not start, and that is not forgotten meanwhile.
+    office.other.process.kill().await;
+    let world = &office.gate.stage.world;
+    fs::write(world.dir().join("gateway.toml"), &shared).unwrap();
+    fs::write(world.dir().join("redis-password"), "wrong").unwrap();
+    let mut program = world.program("mcps-gateway");
+    program.arg("--home").arg(&office.other.home).arg("serve");
+    program
+        .arg("--config")
+        .arg(world.dir().join("gateway.toml"));
+    let started = program.args(["--listen", "127.0.0.1:0"]).output().unwrap();
+    assert!(!started.status.success());
+    office.redis.table(world.dir());
+    let (home, url) = (&office.other.home, &office.other.url);
+    office.other.process = Other::start(&office.gate, home, url).await;
     let said = plain_send(&office.gate.url).await;
     assert_eq!(code_of(&said), Some(Code::Denied), "{said}");
     let words = office.gate.process.words();
