@@ -10,6 +10,9 @@
     reason = "a benchmark stops and tells"
 )]
 
+#[path = "parts/call.rs"]
+mod parts;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
@@ -18,10 +21,9 @@ use std::time::{Duration, Instant};
 
 use mcps_core::clock::{Clock, SystemClock};
 use mcps_core::key::SecretKey;
-use mcps_core::message::Message;
 use mcps_core::passport::Kind;
 use mcps_core::random::SystemRandom;
-use mcps_gateway::call::{Call, Caller, Principal, Proof, SessionKey, Stages, Target};
+use mcps_gateway::call::{Call, Principal, Proof, SessionKey};
 use mcps_gateway::judge::Permit;
 use mcps_gateway::record::{Keep, Need, Recorder};
 use tokio::runtime::Runtime;
@@ -32,43 +34,24 @@ const EACH: usize = 50;
 const AT_ONCE: [usize; 2] = [16, 64];
 
 fn call(clock: &dyn Clock) -> Call {
-    let text = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write_file","arguments":{"path":"notes/today.md","content":"as agreed"}}}"#;
-    Call {
-        decision_id: "5f6c1d1e0a9b4c8d8e7f60718293a4b5".to_owned(),
-        caller: Caller {
-            tenant: "acme".to_owned(),
-            principal: Some(Principal {
-                name: "crawler".to_owned(),
-                owner: "ops@example.com".to_owned(),
-                groups: Vec::new(),
-                issuer: "ta.example.com".to_owned(),
-                proof: Proof::Passport {
-                    kind: Some(Kind::Agent),
-                    id: "asp_0123456789abcdef0123456789abcdef".to_owned(),
-                },
-                claims: None,
-            }),
-            trust: None,
+    let who = Principal {
+        name: "crawler".to_owned(),
+        owner: "ops@example.com".to_owned(),
+        groups: Vec::new(),
+        issuer: "ta.example.com".to_owned(),
+        proof: Proof::Passport {
+            kind: Some(Kind::Agent),
+            id: "asp_0123456789abcdef0123456789abcdef".to_owned(),
         },
-        session: SessionKey {
-            tenant: "acme".to_owned(),
-            principal: None,
-            session: Some("b1946ac92492d2347c6235b4d2611184".to_owned()),
-            route: "files".to_owned(),
-        },
-        at: clock.now(),
-        method: "tools/call".to_owned(),
-        target: Target {
-            server: Some("files".to_owned()),
-            name: Some("write_file".to_owned()),
-        },
-        message: Message::parse(text).unwrap(),
-        definition: None,
-        signed: None,
-        via: None,
-        by_server: false,
-        stages: Stages::begin(),
-    }
+        claims: None,
+    };
+    let session = SessionKey {
+        tenant: "acme".to_owned(),
+        principal: None,
+        session: Some("b1946ac92492d2347c6235b4d2611184".to_owned()),
+        route: "files".to_owned(),
+    };
+    parts::write_file(clock.now(), Some(who), session)
 }
 
 fn report(what: &str, mut times: Vec<Duration>) {

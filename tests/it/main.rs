@@ -11,6 +11,7 @@
 mod arrows;
 mod authority;
 mod bad_input;
+mod certificates;
 mod cli;
 mod draft00;
 mod faults;

@@ -1,14 +1,11 @@
 use std::sync::Arc;
 
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
-use mcps_core::message::Message;
 
 use super::{Histories, Journal};
 use crate::call::sample::call;
-use crate::policy::{
-    Action, Classes, Definition, Levels, Policies, Principal, Question, ResultView, Sources,
-    ToolFacts,
-};
+use crate::policy::sample::{policies, question};
+use crate::policy::{Policies, ResultView};
 
 const FACTS: &str = r#"
 version = 1
@@ -35,12 +32,6 @@ then = "alert"
 reason = "no"
 "#;
 
-fn policies() -> Policies {
-    let permit = r#"@id("all") permit (principal, action, resource);"#;
-    let sources = Sources::new().with("p.toml", FACTS).unwrap();
-    Policies::load(&sources.with("p.cedar", permit).unwrap()).unwrap()
-}
-
 struct Stand {
     folder: tempfile::TempDir,
     clock: Arc<ManualClock>,
@@ -52,7 +43,7 @@ impl Stand {
         Self {
             folder: tempfile::tempdir().unwrap(),
             clock: Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000))),
-            policies: policies(),
+            policies: policies(FACTS),
         }
     }
 
@@ -63,35 +54,9 @@ impl Stand {
         Histories::new(journal, found, clock)
     }
 
-    fn question<'a>(&self, tool: &'a str, message: &'a Message) -> Question<'a> {
-        Question {
-            action: Action::CallTool,
-            tenant: "acme",
-            principal: Principal {
-                kind: "agent",
-                name: "a",
-                owner: "o",
-                groups: &[],
-                claims: None,
-            },
-            server: "s",
-            server_tenant: "acme",
-            name: tool,
-            arguments: message.params().and_then(|params| params.get("arguments")),
-            tool: ToolFacts {
-                class: Classes::default(),
-                ..ToolFacts::default()
-            },
-            level: Levels::all(mcps_core::level::TrustLevel::L2),
-            definition: Definition::default(),
-            approvals: &[],
-            now: self.clock.now(),
-        }
-    }
-
     fn reads(&self, histories: &Histories, session: &str) {
         let call = call(session, r#"{"path":"/home/u/.ssh/id_rsa"}"#);
-        let question = self.question("read", &call.message);
+        let question = question("read", &call.message, self.clock.now());
         let facts = self.policies.classify(&question);
         histories
             .under(&call, &self.policies, |scopes| {
@@ -108,7 +73,7 @@ impl Stand {
 
     fn may_send(&self, histories: &Histories, session: &str) -> bool {
         let call = call(session, r#"{"to":"x@example.com"}"#);
-        let question = self.question("send", &call.message);
+        let question = question("send", &call.message, self.clock.now());
         let facts = self.policies.classify(&question);
         let decided = histories.under(&call, &self.policies, |scopes| {
             let decision = self.policies.decide(&question, &facts, &scopes.read());
@@ -137,7 +102,7 @@ fn only_what_a_rule_could_go_by_is_written() {
     let len = || std::fs::metadata(&file).unwrap().len();
     let calls = |tool: &str| {
         let call = call("one", "{}");
-        let question = stand.question(tool, &call.message);
+        let question = question(tool, &call.message, stand.clock.now());
         let facts = stand.policies.classify(&question);
         let done = histories.under(&call, &stand.policies, |scopes| {
             let decision = stand.policies.decide(&question, &facts, &scopes.read());
@@ -204,7 +169,7 @@ fn what_cannot_be_written_down_does_not_happen() {
     let read_only = std::fs::File::open("/dev/null").unwrap();
     super::lock(&histories.journal).replace(read_only);
     let call = call("two", r#"{"path":"/home/u/.ssh/id_rsa"}"#);
-    let question = stand.question("read", &call.message);
+    let question = question("read", &call.message, stand.clock.now());
     let facts = stand.policies.classify(&question);
     let done = histories.under(&call, &stand.policies, |scopes| {
         let view = ResultView::default();

@@ -16,10 +16,13 @@
 //! For a chain the latest start of each prefix is kept: of two starts the later one is within the
 //! bound whenever the earlier is, so the answer is exact with one number a prefix.
 
+mod buckets;
 mod bytes;
 mod commit;
+mod foreign;
 mod layout;
 mod memory;
+mod merge;
 mod parse;
 
 #[cfg(test)]

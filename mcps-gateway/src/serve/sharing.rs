@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mcps_client::home::Home;
+use mcps_client::listen::Horizon;
 use mcps_client::replay::Replay;
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::random::Random;
@@ -12,21 +13,21 @@ use super::{Options, beside};
 use crate::config::Shared;
 use crate::error::GatewayError;
 use crate::history::Found;
-use crate::shared::{Past, SharedNonces, Store, Way, was_shared};
+use crate::shared::{Past, SharedNonces, Store, Way, leave, was_shared};
 
 /// What it takes to join.
 pub(super) struct Sharing<'a> {
     pub(super) home: &'a Home,
     pub(super) options: &'a Options,
-    /// All that this gateway accepted by itself was signed before.
-    pub(super) floor: Timestamp,
+    /// Up to when this gateway accepted messages.
+    pub(super) horizon: &'a Horizon,
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) random: &'a Arc<dyn Random>,
 }
 
 impl Sharing<'_> {
     /// Joins those who share, where the configuration says so. A gateway that shared once and does not
-    /// any more knows of nobody what they did meanwhile.
+    /// any more knows of nobody what they did meanwhile, nor which messages the others took.
     pub(super) async fn join(
         &self,
         shared: Option<&Shared>,
@@ -37,6 +38,15 @@ impl Sharing<'_> {
                 tracing::error!(
                     "this gateway shared what sessions did with others and does not any more, so every sensitive fact is assumed of everybody; remove shared-store from its home to begin anew"
                 );
+                leave(self.home, || {
+                    let others = self.clock.now().plus(self.options.window.future);
+                    self.horizon.cover(others)?;
+                    tracing::warn!(
+                        "which messages other gateways took is not known either: those signed before {} are refused",
+                        self.horizon.floor()
+                    );
+                    Ok(())
+                })?;
                 // What it had before it shared says nothing of what was done since.
                 found.stored.clear();
                 found.damaged = true;
@@ -49,7 +59,7 @@ impl Sharing<'_> {
             secret: self.options.shared_password.as_ref(),
         };
         let past = Past {
-            floor: self.floor,
+            floor: self.horizon.floor(),
             damaged: found.damaged,
         };
         let with = (Arc::clone(self.clock), Arc::clone(self.random));
@@ -66,7 +76,7 @@ impl Sharing<'_> {
     pub(super) fn replay(&self, store: Option<&Arc<Store>>) -> Arc<dyn Replay> {
         let limits = self.options.window.replay_limits();
         match store {
-            None => Arc::new(ReplayGuard::since(limits, self.floor)),
+            None => Arc::new(ReplayGuard::since(limits, self.horizon.floor())),
             Some(store) => {
                 // The store knows what was accepted before this process was.
                 let guard = ReplayGuard::since(limits, Timestamp::from_millis(0));

@@ -17,14 +17,14 @@ pub(super) enum Tag {
     Unread,
     /// There was none.
     Absent,
-    /// As whoever wrote it left it: the store's id, and the number of the write.
+    /// As whoever wrote it left it: the store's id, the number of the write, and what is in no other's tag.
     Written(Vec<u8>),
 }
 
 /// A history of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stored {
-    /// Id and number of the write.
+    /// As in [`Tag::Written`].
     pub(super) tag: Vec<u8>,
     /// [`crate::policy::Memory::to_bytes`].
     pub(super) bytes: Vec<u8>,

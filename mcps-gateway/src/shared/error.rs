@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mcps_client::error::ClientError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// A failure of the store. No text of the server's is in it: servers repeat what they were sent.
@@ -11,6 +12,14 @@ pub enum SharedError {
     #[error("it cannot be reached: {why}")]
     Unreachable {
         /// Which kind of failure.
+        why: String,
+    },
+    /// Its certificate is of nobody who is believed.
+    #[error(
+        "its certificate is not believed ({why}): write the certificate that vouches for it into a file, and name that file as `ca` of [shared]"
+    )]
+    Certificate {
+        /// What is wrong with it.
         why: String,
     },
     /// No answer in time.
@@ -68,6 +77,9 @@ pub enum SharedError {
         /// What should be there.
         what: &'static str,
     },
+    /// What is known of it cannot be written down.
+    #[error(transparent)]
+    Home(#[from] ClientError),
     /// The machine has no randomness.
     #[error(transparent)]
     Random(#[from] mcps_core::random::RandomError),
@@ -94,15 +106,24 @@ impl SharedError {
                 _ => turned("an error"),
             },
             // Of the connection: nothing was sent yet that it could repeat.
-            _ if error.is_io_error() => Self::Unreachable {
-                why: error.to_string(),
-            },
+            _ if error.is_io_error() => {
+                let why = error.to_string();
+                match why.strip_prefix(CERTIFICATE) {
+                    Some(why) => Self::Certificate {
+                        why: why.to_owned(),
+                    },
+                    None => Self::Unreachable { why },
+                }
+            }
             _ => Self::Unreachable {
                 why: error.category().to_owned(),
             },
         }
     }
 }
+
+/// What rustls says of a certificate; its error is out of reach behind the client's.
+const CERTIFICATE: &str = "invalid peer certificate: ";
 
 /// What servers begin their errors with.
 fn is_code(code: &str) -> bool {

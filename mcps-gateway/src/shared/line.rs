@@ -185,12 +185,18 @@ fn client(shared: &Shared, beside: &Path, secret: Option<&Secret>) -> Result<Cli
         path: path.clone(),
         source,
     })?;
+    let none = SharedError::Content {
+        path,
+        what: "certificates, PEM",
+    };
+    // The client would do with none, and believe nobody.
+    let text = String::from_utf8_lossy(&root);
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(none);
+    }
     let certificates = TlsCertificates {
         client_tls: None,
         root_cert: Some(root),
     };
-    Client::build_with_tls(info, certificates).map_err(|_| SharedError::Content {
-        path,
-        what: "certificates, PEM",
-    })
+    Client::build_with_tls(info, certificates).map_err(|_| none)
 }

@@ -6,6 +6,7 @@ use mcps_core::clock::Timestamp;
 use redis::{Script, Value};
 
 use super::SharedError;
+use super::note::UNREADABLE;
 
 /// What a store is known by.
 #[derive(Debug)]
@@ -49,6 +50,11 @@ impl Marker {
 
     pub(super) fn saw(&self, number: u64) {
         self.seen.fetch_max(number, Ordering::AcqRel);
+    }
+
+    /// Whether nothing is another but how many writes there were.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id && self.revision == other.revision
     }
 
     /// Reads what [`join`] returns.
@@ -106,31 +112,33 @@ pub(super) fn number(value: &Value) -> Result<i64, SharedError> {
 ///
 /// A new one that somebody misses another for (it is gone, counts fewer writes than were seen, or is
 /// none of those that took its place) begins with everything lost. `before` says whose place it takes, so
-/// that the others who miss the same follow and make no further one.
+/// that the others who miss the same follow and make no further one. Whoever cannot say which it knew
+/// misses what nobody else does.
+///
+/// One that nobody misses another for is new, or the caller is, and what was before is gone: it refuses what
+/// was signed before it all the same.
 pub(super) fn join() -> Script {
-    Script::new(
-        r"
+    let text = r"
 local f = redis.call('HMGET', KEYS[1], 'id', 'seq', 'rev', 'made', 'floor', 'lost', 'before')
-local function make(lost, floor, before, seq)
-  redis.call('HSET', KEYS[1], 'id', ARGV[1], 'seq', seq, 'rev', (tonumber(f[3]) or 0) + 1,
+local known, rev, floor = ARGV[4], tonumber(f[3]) or 0, f[5]
+local function make(lost, before, seq)
+  rev, floor = rev + 1, ARGV[3]
+  redis.call('HSET', KEYS[1], 'id', ARGV[1], 'seq', seq, 'rev', rev,
     'made', ARGV[2], 'floor', floor, 'lost', lost, 'before', string.sub(before, -1024))
 end
-local known = ARGV[4]
 if not f[1] then
-  if known == '' then make(0, ARGV[6], '', 0) else make(1, ARGV[3], known .. ' ', 0) end
+  if known == '' then make(0, '', 0) else make(1, known .. ' ', 0) end
 elseif f[1] == known then
-  if tonumber(f[2]) < tonumber(ARGV[5]) then make(1, ARGV[3], f[7] .. known .. ' ', ARGV[5]) end
-elseif known == '' then
-  if tonumber(ARGV[6]) > tonumber(f[5]) then
-    redis.call('HSET', KEYS[1], 'floor', ARGV[6])
-    redis.call('HINCRBY', KEYS[1], 'rev', 1)
-  end
-elseif not string.find(f[7], known .. ' ', 1, true) then
-  make(1, ARGV[3], f[7] .. f[1] .. ' ' .. known .. ' ', 0)
+  if tonumber(f[2]) < tonumber(ARGV[5]) then make(1, f[7] .. known .. ' ', ARGV[5]) end
+elseif known == 'UNREADABLE' or known ~= '' and not string.find(f[7], known .. ' ', 1, true) then
+  make(1, f[7] .. f[1] .. ' ' .. known .. ' ', 0)
+end
+if tonumber(ARGV[6]) > tonumber(floor) then
+  redis.call('HSET', KEYS[1], 'floor', ARGV[6], 'rev', rev + 1)
 end
 return redis.call('HMGET', KEYS[1], 'id', 'seq', 'rev', 'made', 'floor', 'lost')
-",
-    )
+";
+    Script::new(&text.replace("UNREADABLE", UNREADABLE))
 }
 
 /// How each of the others begins: `ARGV` are the marker's id, its revision, and how many writes of it
@@ -150,33 +158,40 @@ return {1, redis.call('HINCRBY', KEYS[1], 'seq', 1)}
     Script::new(&[SAME, text].concat())
 }
 
-/// Bytes of a tag: the store's id, and the number of the write.
-pub(super) const TAG: usize = 32 + 16;
+/// Bytes that a writer adds to the tag of a write. After a failover numbers may be counted anew, and two
+/// writes have the same; these they do not have in common.
+pub(super) const SALT: usize = 16;
+/// Bytes of a tag: the store's id, the number of the write, and the salt.
+pub(super) const TAG: usize = 32 + 16 + SALT;
 
 /// The tag of a write.
-pub(super) fn tag(marker: &Marker, number: u64) -> Vec<u8> {
-    format!("{}{number:016}", marker.id).into_bytes()
+pub(super) fn tag(marker: &Marker, number: u64, salt: [u8; SALT]) -> Vec<u8> {
+    let mut tag = format!("{}{number:016}", marker.id).into_bytes();
+    tag.extend(salt);
+    tag
 }
 
 /// Compares three histories and writes them. `KEYS`: the marker, the histories. `ARGV`: …, for how many
-/// milliseconds they are kept, then for each the tag that it should have and what it becomes, or nothing.
-/// Returns 0 when the store is another, 2 and all three when one of them is another, else 1 and the
-/// number of the write.
+/// milliseconds they are kept (longer where another gateway's policies asked for that), the salt, then for
+/// each the tag that it should have and what it becomes, or nothing. Returns 0 when the store is another, 2
+/// and all three when one of them is another, else 1 and the number of the write.
 pub(super) fn commit() -> Script {
     let text = r"
 for at = 1, 3 do
-  if redis.call('GETRANGE', KEYS[1 + at], 0, 47) ~= ARGV[3 + 2 * at] then
+  if redis.call('GETRANGE', KEYS[1 + at], 0, 63) ~= ARGV[4 + 2 * at] then
     local all = {2}
     for other = 1, 3 do all[1 + other] = redis.call('GETRANGE', KEYS[1 + other], 0, -1) end
     return all
   end
 end
 local seq = tonumber(m[3])
-if ARGV[6] ~= '' or ARGV[8] ~= '' or ARGV[10] ~= '' then seq = redis.call('HINCRBY', KEYS[1], 'seq', 1) end
+if ARGV[7] ~= '' or ARGV[9] ~= '' or ARGV[11] ~= '' then seq = redis.call('HINCRBY', KEYS[1], 'seq', 1) end
 for at = 1, 3 do
-  local becomes = ARGV[4 + 2 * at]
+  local becomes = ARGV[5 + 2 * at]
   if becomes ~= '' then
-    redis.call('SET', KEYS[1 + at], ARGV[1] .. string.format('%016d', seq) .. becomes, 'PX', ARGV[4])
+    local keep = math.max(redis.call('PTTL', KEYS[1 + at]), tonumber(ARGV[4]))
+    redis.call('SET', KEYS[1 + at], ARGV[1] .. string.format('%016d', seq) .. ARGV[5] .. becomes,
+      'PX', string.format('%d', keep))
   end
 end
 return {1, seq}

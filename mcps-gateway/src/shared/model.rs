@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
-use mcps_core::level::TrustLevel;
-use mcps_core::message::Message;
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use tokio::task::JoinSet;
 
@@ -17,10 +15,8 @@ use super::marker::{self, Marker};
 use super::{SharedError, Together};
 use crate::call::sample::call;
 use crate::history::{HistoryError, Key};
-use crate::policy::{
-    Action, Definition, History, Levels, Memory, Policies, Principal, Question, Scope, Sources,
-    ToolFacts,
-};
+use crate::policy::sample::{policies as sample_policies, question};
+use crate::policy::{History, Memory, Policies, Scope};
 
 const FACTS: &str = r#"
 version = 1
@@ -56,35 +52,19 @@ then = "lower_trust(L1)"
 reason = "no"
 "#;
 
+/// What gateways have that did not hear of those yet.
+const OLDER: &str = r#"
+version = 1
+[[fact]]
+id = "looks"
+on = "call"
+when = { tool = ["look"] }
+"#;
+
 const START: i64 = 1_800_000_000_000;
 
 fn policies() -> Policies {
-    let permit = r#"@id("all") permit (principal, action, resource);"#;
-    let sources = Sources::new().with("p.toml", FACTS).unwrap();
-    Policies::load(&sources.with("p.cedar", permit).unwrap()).unwrap()
-}
-
-fn question<'a>(tool: &'a str, message: &'a Message, now: Timestamp) -> Question<'a> {
-    Question {
-        action: Action::CallTool,
-        tenant: "acme",
-        principal: Principal {
-            kind: "agent",
-            name: "a",
-            owner: "o",
-            groups: &[],
-            claims: None,
-        },
-        server: "s",
-        server_tenant: "acme",
-        name: tool,
-        arguments: message.params().and_then(|params| params.get("arguments")),
-        tool: ToolFacts::default(),
-        level: Levels::all(TrustLevel::L2),
-        definition: Definition::default(),
-        approvals: &[],
-        now,
-    }
+    sample_policies(FACTS)
 }
 
 /// Decides and commits one call; whether it went on.
@@ -157,7 +137,9 @@ impl Fake {
             );
         }
         held.0 += 1;
-        let tag = marker::tag(marker, held.0);
+        let mut salt = [0; marker::SALT];
+        salt[..8].copy_from_slice(&self.next().to_le_bytes());
+        let tag = marker::tag(marker, held.0, salt);
         for cell in cells {
             if let Some(bytes) = cell.becomes.clone() {
                 let tag = tag.clone();
@@ -336,4 +318,43 @@ fn a_call_that_never_comes_first_is_refused() {
         done,
         Err(HistoryError::Shared(SharedError::Crowded))
     ));
+}
+
+#[test]
+fn a_gateway_with_an_older_set_takes_nothing_from_those_with_the_newer() {
+    let (fake, newer, older) = (Arc::new(Fake::new(7)), policies(), sample_policies(OLDER));
+    let now = Timestamp::from_millis(START);
+    let [one, other] = [0, 1].map(|_| gateway(&fake, HashMap::new()));
+    assert!(run(at(&one, &newer, "read", now)).1);
+    assert!(run(at(&other, &older, "look", now)).1);
+    assert!(!run(at(&one, &newer, "send", now)).1);
+}
+
+#[test]
+fn what_one_with_an_older_set_assumes_those_with_the_newer_assume_of_theirs() {
+    let (fake, newer, older) = (Arc::new(Fake::new(7)), policies(), sample_policies(OLDER));
+    let now = Timestamp::from_millis(START);
+    let [one, other] = [0, 1].map(|_| gateway(&fake, HashMap::new()));
+    assert!(run(at(&one, &newer, "send", now)).1);
+    *fake.held.lock().unwrap() = Default::default();
+    *fake.marker.lock().unwrap() = Arc::new(sample("b", true));
+    assert!(run(at(&other, &older, "look", now)).1);
+    let third = gateway(&fake, HashMap::new());
+    assert!(!run(at(&third, &newer, "send", now)).1);
+}
+
+#[test]
+fn a_write_that_is_counted_anew_is_told_from_the_one_that_was_lost() {
+    let (fake, policies) = (Arc::new(Fake::new(7)), policies());
+    let now = Timestamp::from_millis(START);
+    let [one, other] = [0, 1].map(|_| gateway(&fake, HashMap::new()));
+    for gateway in [&one, &other] {
+        assert!(run(at(gateway, &policies, "look", now)).1);
+    }
+    let before = fake.held.lock().unwrap().clone();
+    assert!(run(at(&one, &policies, "look", now)).1);
+    let lost = std::mem::replace(&mut *fake.held.lock().unwrap(), before);
+    assert!(run(at(&other, &policies, "read", now)).1);
+    assert_eq!(lost.0, fake.held.lock().unwrap().0);
+    assert!(!run(at(&one, &policies, "send", now)).1);
 }

@@ -16,20 +16,17 @@ use redis::{Script, Value, cmd};
 use super::cells::{Cell, Cells, Committed, Committing, Stored, Tag};
 use super::line::Line;
 use super::marker::{self, Marker};
+use super::note::Note;
 use super::{Secret, SharedError};
 use crate::config::Shared;
 
-/// The file of a home that says which store was last known, and how many writes of it.
-const FILE: &str = "shared-store";
-/// How often that is written at most.
-const NOTED: Duration = Duration::from_secs(1);
-/// What is known where this gateway's own histories could not be read.
-const UNREADABLE: &str = "unreadable";
+/// How often the store is looked at where nobody calls, and what was seen of it written down.
+const LOOKS: Duration = Duration::from_secs(1);
 
 /// What a gateway brings when it first comes.
 #[derive(Clone, Copy, Debug)]
 pub struct Past {
-    /// All that it accepted by itself was signed before.
+    /// All that it accepted was signed before.
     pub floor: Timestamp,
     /// It kept histories by itself, and a part cannot be read.
     pub damaged: bool,
@@ -74,12 +71,6 @@ pub struct Way<'a> {
     pub secret: Option<&'a Secret>,
 }
 
-/// Whether gateways of this home shared what they remember.
-#[must_use]
-pub fn was_shared(home: &Home) -> bool {
-    home.path(FILE).exists()
-}
-
 impl Store {
     /// Connects, and joins those who are there.
     ///
@@ -92,6 +83,10 @@ impl Store {
         skew: Duration,
         (clock, random): (Arc<dyn Clock>, Arc<dyn Random>),
     ) -> Result<Self, SharedError> {
+        if past.damaged {
+            // Its journal is whole again by now: this is what tells, should the store not be had yet.
+            Note::unreadable().write(home)?;
+        }
         let prefix = &way.shared.prefix;
         let line = Line::new(way.shared, way.beside, way.secret)?;
         keeps(&line).await?;
@@ -120,13 +115,13 @@ impl Store {
             clock,
             random,
         };
-        let noted = store.noted();
-        let (known, seen) = match &noted {
-            Some((id, seen)) => (id.as_str(), *seen),
-            None if past.damaged => (UNREADABLE, 0),
-            None => ("", 0),
+        let (known, seen, floor) = match Note::read(home) {
+            None => (String::new(), 0, past.floor),
+            Some(note) if note.alone => (note.id, note.seen, past.floor),
+            // What it accepted since, the store knows.
+            Some(note) => (note.id, note.seen, nothing),
         };
-        store.join(known, seen, past.floor, true).await?;
+        store.join(&known, seen, floor, true).await?;
         tracing::info!(
             place = store.line.place(),
             "what was signed and what was done is shared with other gateways at {}",
@@ -135,12 +130,15 @@ impl Store {
         Ok(store)
     }
 
-    /// Notes down, from time to time, how much of the store was seen: after a restart a store that fell
-    /// back behind that is known to have.
+    /// Looks at the store from time to time, so that one that forgot is noticed where nobody calls too; and
+    /// notes down how much of it was seen: after a restart a store that fell back behind that is known to have.
     pub async fn keep(&self) -> std::convert::Infallible {
         let mut noted = (String::new(), 0);
         loop {
-            tokio::time::sleep(NOTED).await;
+            tokio::time::sleep(LOOKS).await;
+            if let Err(error) = self.find().await {
+                tracing::debug!(error = %error, "the shared state was not looked at: {error}");
+            }
             let marker = self.marker.load_full();
             let now = (marker.id.clone(), marker.seen());
             if now != noted {
@@ -150,24 +148,13 @@ impl Store {
         }
     }
 
-    fn noted(&self) -> Option<(String, u64)> {
-        let text = match self.home.read(FILE) {
-            Ok(text) => text?,
-            // Whatever stood there, something did.
-            Err(error) => {
-                tracing::error!(error = %error, "which shared state was known cannot be read, so it counts as lost: {error}");
-                UNREADABLE.to_owned()
-            }
-        };
-        let mut words = text.split_whitespace();
-        let id = words.next().unwrap_or(UNREADABLE).to_owned();
-        let seen = words.next().and_then(|seen| seen.parse().ok());
-        Some((id, seen.unwrap_or(0)))
-    }
-
     fn note(&self, marker: &Marker) {
-        let text = format!("{} {}\n", marker.id, marker.seen());
-        if let Err(error) = self.home.write(FILE, &text) {
+        let note = Note {
+            id: marker.id.clone(),
+            seen: marker.seen(),
+            alone: false,
+        };
+        if let Err(error) = note.write(&self.home) {
             tracing::error!(error = %error, "which shared state is known cannot be written down: {error}");
         }
     }
@@ -180,9 +167,10 @@ impl Store {
         first: bool,
     ) -> Result<(), SharedError> {
         let now = self.clock.now();
+        let new = hex16(self.random.as_ref())?;
         let mut call = self.scripts.join.prepare_invoke();
         call.key(&self.names.marker)
-            .arg(hex16(self.random.as_ref())?)
+            .arg(&new)
             .arg(now.as_millis())
             .arg(now.plus(self.skew).as_millis())
             .arg(known)
@@ -193,11 +181,25 @@ impl Store {
             false => self.line.run(&call).await?,
         };
         let marker = Marker::read(&answer)?;
+        let last = self.marker.load_full();
+        if marker.id == last.id {
+            last.saw(marker.seen());
+            marker.saw(last.seen());
+        }
+        if marker.is_same(&last) {
+            return Ok(());
+        }
         if marker.lost && marker.id != known {
             tracing::error!(
                 place = self.line.place(),
                 since = %marker.made,
                 "the shared state was lost: messages signed before {} are refused, and of everybody every sensitive fact is assumed",
+                marker.floor
+            );
+        } else if marker.id == new {
+            tracing::warn!(
+                place = self.line.place(),
+                "the shared state is new, and nobody knows what was accepted before: messages signed before {} are refused",
                 marker.floor
             );
         }
@@ -246,10 +248,13 @@ impl Store {
         for cell in cells {
             call.key(name(&self.names.history, &cell.key.0));
         }
+        let mut salt = [0; marker::SALT];
+        self.random.fill(&mut salt)?;
         call.arg(&marker.id)
             .arg(marker.revision)
             .arg(marker.seen())
-            .arg(millis(keep));
+            .arg(millis(keep))
+            .arg(&salt);
         for cell in cells {
             let tag: &[u8] = match &cell.rests_on {
                 Tag::Unread => b"?",
@@ -265,7 +270,7 @@ impl Store {
             [Value::Int(1), number] => {
                 let number = sequence(number)?;
                 marker.saw(number);
-                Ok(Committed::Done(marker::tag(marker, number)))
+                Ok(Committed::Done(marker::tag(marker, number, salt)))
             }
             [Value::Int(2), session, principal, tenant] => Ok(Committed::Stale([
                 stored(session)?,

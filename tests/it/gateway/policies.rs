@@ -4,34 +4,24 @@ use std::fs;
 use std::sync::Arc;
 
 use mcps_core::code::Code;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::server::Server;
-use super::{Gate, decision_of, over_http};
+use super::{Gate, call_with, decision_of, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
 use crate::wire::{INITIALIZE, code_of, eventually};
 
 const CLASSES: &str = "[server.tool.read_file]\nclass = [\"read\"]\n";
 const MAIL: &str = "[server.tool.send_mail]\nclass = [\"send\"]\n";
 
-fn call(id: u32, tool: &str, arguments: &Value) -> String {
-    let params = json!({"name": tool, "arguments": arguments});
-    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
-}
-
 fn read(id: u32) -> String {
-    call(
-        id,
-        "read_file",
-        &json!({"path": "/home/ann/.ssh/id_ed25519"}),
-    )
+    read_key(id, "read_file")
 }
 
 fn send(id: u32) -> String {
-    let mail = json!({"to": "eve@evil.example", "body": "as asked"});
-    call(id, "send_mail", &mail)
+    send_mail(id, "send_mail")
 }
 
 /// Files and mail, each a server.
@@ -132,14 +122,17 @@ reason = "Five are enough."
     let gate = Gate::open_on(stage, &config).await;
     let mut caller = gate.caller("files");
     caller.open_session().await;
-    assert!(caller.ask(&call(99, "look", &json!({}))).await[0].contains("look("));
+    assert!(caller.ask(&call_with(99, "look", &json!({}))).await[0].contains("look("));
     let (caller, barrier) = (Arc::new(caller), Arc::new(Barrier::new(24)));
     let mut calls = JoinSet::new();
     for id in 0..24 {
         let (caller, barrier) = (Arc::clone(&caller), Arc::clone(&barrier));
         calls.spawn(async move {
             barrier.wait().await;
-            caller.ask(&call(id, "look", &json!({}))).await.remove(0)
+            caller
+                .ask(&call_with(id, "look", &json!({})))
+                .await
+                .remove(0)
         });
     }
     let told = calls.join_all().await;
@@ -167,7 +160,7 @@ forbid (principal, action == Action::"call_tool", resource) when { resource.name
     let mut caller = gate.caller("files");
     caller.open_session().await;
     let refused = async |caller: &Caller, id| {
-        let told = caller.ask(&call(id, "push", &json!({}))).await;
+        let told = caller.ask(&call_with(id, "push", &json!({}))).await;
         assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
     };
     refused(&caller, 1).await;
@@ -181,6 +174,6 @@ forbid (principal, action == Action::"call_tool", resource) when { resource.name
     fs::write(folder.join("team.cedar"), forbid.replace("push", "pull")).unwrap();
     gate.reconfigure(&config, "the configuration was exchanged")
         .await;
-    assert!(caller.ask(&call(3, "push", &json!({}))).await[0].contains("push("));
+    assert!(caller.ask(&call_with(3, "push", &json!({}))).await[0].contains("push("));
     assert_eq!(server.seen("tools/call").len(), 1);
 }

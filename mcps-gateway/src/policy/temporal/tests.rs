@@ -19,6 +19,11 @@ fn table() -> FactTable {
         let on = if place < 4 { "call" } else { "result" };
         text += &format!("[[fact]]\nid = 'f{place}'\non = '{on}'\nwhen = {{ tool = ['*'] }}\n");
     }
+    table_of(text)
+}
+
+/// The facts of a file.
+pub(super) fn table_of(text: String) -> FactTable {
     let mut faults = crate::policy::source::Faults::default();
     let source = crate::policy::source::Source {
         name: "t.toml".into(),
