@@ -19,12 +19,13 @@ use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
 use crate::asking::Tellings;
-use crate::call::Stages;
+use crate::call::{Caller, Stages};
 use crate::callers::{Callers, Known};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::discovery::Finder;
 use crate::judge::{Judge, Levels, Sets};
+use crate::quarantine::{Rulings, Subject, Whose};
 use crate::record::Recorder;
 use crate::routes::Routes;
 use credentials::Letter;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub uris: Vec<String>,
     /// Tools and their pins.
     pub catalogue: Arc<Catalogue>,
+    /// How those stand for whom.
+    pub rulings: Arc<Rulings>,
     /// What is written down.
     pub recorder: Recorder,
     /// The time.
@@ -78,6 +81,12 @@ impl Gateway {
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.parts.catalogue
+    }
+
+    /// Whether a caller may call a tool that stands so here, as far as its definition goes.
+    pub(crate) fn admits(&self, caller: &Caller, subject: Subject<'_>) -> bool {
+        let (tenant, level) = (caller.tenant.as_str(), caller.level());
+        self.parts.rulings.admits(Whose { tenant, level }, subject)
     }
 
     /// A server, or one of all, says that its tools have changed.

@@ -21,7 +21,7 @@ use crate::callers::Known;
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
-use crate::quarantine::Reason;
+use crate::quarantine::{Reason, Subject, Whose};
 use crate::routes::Route;
 
 /// A request whose caller is known and belongs to a tenant that may reach the server.
@@ -251,8 +251,27 @@ impl Gateway {
             self.catalogue().inquire(&server, &inquiry).await;
             definition = self.catalogue().definition(&server, &tool);
         }
-        let definition = definition.unwrap_or_else(|| self.catalogue().unheard(&server, &tool));
-        let pinned = definition.pinned;
+        let mut definition = definition.unwrap_or_else(|| self.catalogue().unheard(&server, &tool));
+        let tenant = seated.call.caller.tenant.clone();
+        self.parts.rulings.settled(&tenant).await;
+        let whose = Whose {
+            tenant: &tenant,
+            level: seated.call.caller.level(),
+        };
+        let subject = Subject {
+            server: &server,
+            tool: &tool,
+            hash: definition.hash.as_ref(),
+            pinned: definition.pinned,
+        };
+        let pinned = match self.parts.rulings.of(whose, subject) {
+            Ok(pinned) => pinned,
+            Err(denial) => {
+                seated.call.definition = Some(definition);
+                return Err(self.deny(route, seated, denial).await);
+            }
+        };
+        definition.pinned = pinned;
         seated.call.definition = Some(definition);
         let denial = match pinned {
             Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
