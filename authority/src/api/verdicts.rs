@@ -115,7 +115,7 @@ impl From<VerdictOrder> for VerdictOrderView {
 
 /// What came of an order, or would.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct VerdictView {
+pub(super) struct VerdictGiven {
     /// The order that says so; none where it was so without any.
     verdict: Option<VerdictOrderView>,
     /// Whether it is a new one; `false` when it was so already.
@@ -208,7 +208,7 @@ pub(super) struct OrdersQuery {
     ),
     request_body = NewVerdictOrder,
     responses(
-        (status = OK, body = VerdictView),
+        (status = OK, body = VerdictGiven),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
@@ -221,7 +221,7 @@ pub(super) async fn give(
     Asked(how): Asked<VerdictHow>,
     State(authority): State<Shared>,
     Strict(asked): Strict<NewVerdictOrder>,
-) -> Result<Json<VerdictView>, Error> {
+) -> Result<Json<VerdictGiven>, Error> {
     let new = NewVerdict {
         tenant,
         verb: verb(&asked)?,
@@ -240,7 +240,7 @@ pub(super) async fn give(
         verdict.position = None;
     }
     let dry_run = how.dry_run;
-    Ok(Json(VerdictView {
+    Ok(Json(VerdictGiven {
         verdict,
         changed,
         dry_run,

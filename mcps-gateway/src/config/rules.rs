@@ -98,6 +98,13 @@ impl Config {
         own.or(self.quarantine.evidence).map(|level| level.0)
     }
 
+    /// The passport by which evidence is about a server. Without a name in the configuration any server
+    /// could show any passport.
+    pub(crate) fn proven_by(&self, server: &str) -> Option<&str> {
+        let known = self.server.iter().find(|known| known.name == server)?;
+        known.passport.as_deref().filter(|_| known.signed)
+    }
+
     /// The lowest that anybody asks for.
     pub(crate) fn least_evidence(&self) -> Option<TrustLevel> {
         self.tenant

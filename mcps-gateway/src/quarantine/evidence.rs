@@ -115,9 +115,16 @@ impl Evidence {
         all.get(server).cloned()
     }
 
-    /// Whether a definition was promoted so, and the feed still says what it said then.
+    /// Whether a definition was promoted so, of a server that must show the passport of that name, and
+    /// the feed still says what it said then.
     #[must_use]
-    pub fn vouches(&self, (server, tool): (&str, &str), hash: &Digest, need: TrustLevel) -> bool {
+    pub fn vouches(
+        &self,
+        (server, tool): (&str, &str),
+        passport: &str,
+        hash: &Digest,
+        need: TrustLevel,
+    ) -> bool {
         let grants = self.grants.load();
         let grant = grants.get(&(server.to_owned(), tool.to_owned()));
         let Some(grant) = grant.filter(|grant| grant.hash == *hash) else {
@@ -125,7 +132,8 @@ impl Evidence {
         };
         let shown = self.shown(server);
         let shown = shown.filter(|shown| {
-            (&shown.tenant, &shown.name) == (&grant.shown.tenant, &grant.shown.name)
+            shown.name == passport
+                && (&shown.tenant, &shown.name) == (&grant.shown.tenant, &grant.shown.name)
         });
         let now = shown.and_then(|shown| self.registered(&shown));
         now.is_some_and(|now| now.manifest == grant.manifest && now.level >= need)

@@ -88,14 +88,25 @@ impl Rulings {
                 _ => {}
             }
         }
-        let need = config.evidence(whose.tenant);
-        let proven = need.zip(subject.hash).is_some_and(|(need, hash)| {
-            let name = (subject.server, subject.tool);
-            pinned.can_be_proven() && self.evidence.vouches(name, hash, need)
-        });
-        Ok(match proven {
+        Ok(match self.proves(&config, whose, subject) {
             true => Pinned::Same,
             false => pinned,
+        })
+    }
+
+    /// Whether there is evidence that takes the place of somebody who looks at it.
+    fn proves(&self, config: &Config, whose: Whose<'_>, subject: Subject<'_>) -> bool {
+        let Subject {
+            server,
+            tool,
+            hash,
+            pinned,
+        } = subject;
+        let asked = config.evidence(whose.tenant).zip(config.proven_by(server));
+        let asked = asked.zip(hash).filter(|_| pinned.can_be_proven());
+        asked.is_some_and(|((need, passport), hash)| {
+            let name = (server, tool);
+            self.evidence.vouches(name, passport, hash, need)
         })
     }
 

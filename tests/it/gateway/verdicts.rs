@@ -29,7 +29,7 @@ fn ordering(gate: &Gate, tenant: &str, words: &[&str]) -> Command {
     let world = &gate.stage.world;
     let mut command = world.mcps(&gate.stage.agent);
     command.arg("quarantine").args(words);
-    command.args(["--tenant", tenant, "--authority", &world.url()]);
+    command.args(["--tenant", tenant, "--authority", world.url()]);
     command
         .arg("--operator-key-file")
         .arg(world.operator_key_file());

@@ -93,12 +93,13 @@ impl Evidence {
             }
             return;
         };
-        // Without a name in the configuration any server could show any passport.
-        let servers = config.server.iter();
-        let named = servers.filter(|server| server.signed && server.passport.is_some());
-        let named: BTreeSet<&str> = named.map(|server| server.name.as_str()).collect();
-        let candidates = named.iter().filter_map(|server| {
+        let servers = config.server.iter().map(|server| server.name.as_str());
+        let named: BTreeMap<&str, &str> = servers
+            .filter_map(|server| Some((server, config.proven_by(server)?)))
+            .collect();
+        let candidates = named.iter().filter_map(|(server, passport)| {
             let shown = self.shown(server)?;
+            let shown = Some(shown).filter(|shown| shown.name == **passport)?;
             Some(Candidate {
                 server: (*server).to_owned(),
                 now: self.registered(&shown),
@@ -108,7 +109,10 @@ impl Evidence {
         let candidates: Vec<Candidate> = candidates.collect();
         library.fetch(&candidates, manifests).await;
         let mut after = Grants::clone(&before);
-        after.retain(|(server, _), _| named.contains(server.as_str()));
+        after.retain(|(server, _), grant| {
+            let passport = named.get(server.as_str());
+            passport.is_some_and(|passport| grant.shown.name == **passport)
+        });
         for candidate in &candidates {
             self.weigh(candidate, need, catalogue, library, &mut after);
         }
@@ -162,48 +166,35 @@ impl Evidence {
     /// Writes down what changes, and then lets it count. What ends does so even if that cannot be
     /// written.
     async fn promote(&self, before: &Grants, after: Grants) {
-        let at = self.clock.now().to_string();
-        let line = |action: &str, name: &(String, String), grant: &Grant| {
-            json!({
-                "at": at, "by": grant.by(), "action": action, "server": name.0, "tool": name.1,
-                "hash": grant.hash.to_string(), "was": null, "why": null,
-            })
+        let differs = |one: &Grants, other: &Grants, action: &'static str| {
+            let new = one
+                .iter()
+                .filter(|(name, grant)| other.get(*name) != Some(*grant));
+            let lines = new.map(|((server, tool), grant)| Line {
+                action,
+                server: server.clone(),
+                tool: tool.clone(),
+                grant: grant.clone(),
+            });
+            lines.collect::<Vec<Line>>()
         };
-        let ended = before
-            .iter()
-            .filter(|(name, grant)| after.get(*name) != Some(*grant));
-        let begun = after
-            .iter()
-            .filter(|(name, grant)| before.get(*name) != Some(*grant));
-        let mut lines: Vec<_> = ended
-            .map(|(name, grant)| line("withdraw", name, grant))
-            .collect();
-        lines.extend(begun.map(|(name, grant)| line("promote", name, grant)));
-        let still: Grants = after
-            .iter()
-            .filter(|(name, grant)| before.get(*name) == Some(*grant))
-            .map(|(name, grant)| (name.clone(), grant.clone()))
-            .collect();
+        let mut lines = differs(before, &after, "withdraw");
+        lines.extend(differs(&after, before, "promote"));
+        let mut still = after.clone();
+        still.retain(|name, grant| before.get(name) == Some(&*grant));
         self.replace(still);
         let (store, home) = (self.store.clone(), self.home.clone());
+        let at = self.clock.now().to_string();
         let writing = tokio::task::spawn_blocking(move || {
             for line in &lines {
-                store.note(line)?;
+                store.note(&line.json(&at))?;
             }
             kept::write(&home, &after)?;
             Ok::<_, ClientError>((lines, after))
         });
         match writing.await {
             Ok(Ok((lines, after))) => {
-                for line in lines {
-                    tracing::warn!(
-                        server = line["server"].as_str(),
-                        tool = line["tool"].as_str(),
-                        "{} by {}",
-                        line["action"].as_str().unwrap_or_default(),
-                        line["by"].as_str().unwrap_or_default()
-                    );
-                }
+                lines.iter().for_each(Line::tell);
                 self.unwritten.store(false, Ordering::SeqCst);
                 self.replace(after);
             }
@@ -214,6 +205,29 @@ impl Evidence {
             }
             Err(_) => {}
         }
+    }
+}
+
+/// What is written down of one tool.
+struct Line {
+    action: &'static str,
+    server: String,
+    tool: String,
+    grant: Grant,
+}
+
+impl Line {
+    fn json(&self, at: &str) -> serde_json::Value {
+        json!({
+            "at": at, "by": self.grant.by(), "action": self.action, "server": self.server,
+            "tool": self.tool, "hash": self.grant.hash.to_string(), "was": null, "why": null,
+        })
+    }
+
+    fn tell(&self) {
+        let (server, tool, action) = (&self.server, &self.tool, self.action);
+        let by = self.grant.by();
+        tracing::warn!(server, tool, action, "{action} {tool} of {server}: {by}");
     }
 }
 

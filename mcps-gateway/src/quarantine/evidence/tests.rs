@@ -162,7 +162,7 @@ impl Scene {
 }
 
 fn vouches(evidence: &Evidence, tool: &str, need: TrustLevel) -> bool {
-    evidence.vouches(("files", tool), &hash(tool), need)
+    evidence.vouches(("files", tool), "reader", &hash(tool), need)
 }
 
 fn line(action: &str, tool: &str) -> (String, String) {
@@ -183,8 +183,11 @@ async fn what_the_manifest_has_of_a_server_of_that_level_is_promoted_once_that_i
     }
     assert!(!vouches(&evidence, "send", TrustLevel::L4));
     let other = Digest::of(b"another definition");
-    assert!(!evidence.vouches(("files", "send"), &other, TrustLevel::L3));
-    assert!(!evidence.vouches(("mail", "send"), &hash("send"), TrustLevel::L3));
+    assert!(!evidence.vouches(("files", "send"), "reader", &other, TrustLevel::L3));
+    for (server, passport) in [("mail", "reader"), ("files", "another")] {
+        let vouched = evidence.vouches((server, "send"), passport, &hash("send"), TrustLevel::L3);
+        assert!(!vouched);
+    }
     // A start writes nothing twice, and believes nothing before the server has shown its passport.
     let home = Home::new(scene.folder.path());
     let held = [Held::Manifest(digest), Held::Level(TrustLevel::L3)];
@@ -259,6 +262,7 @@ async fn nothing_is_promoted_by_less_than_all_of_it() {
         ("evidence = 3", ""),
         ("signed = true\npassport = \"reader\"", ""),
         ("passport = \"reader\"", ""),
+        ("passport = \"reader\"", "passport = \"another\""),
     ] {
         let config = CONFIG.replace(from, to);
         assert_ne!(config, CONFIG);
