@@ -59,7 +59,7 @@ fn what_is_ordered_is_foreseen_done_listed_and_its_history_says_who() {
     let block = [&["block"], &of[..]].concat();
     scene.run(&block).succeeded();
     let refused = scene.run(&promote);
-    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert_eq!(refused.code, 4, "{}", refused.stderr);
     let history = scene.run(&["history", "--tenant", "acme", "-o", "json"]);
     let history: Value = serde_json::from_str(&history.succeeded()).unwrap();
     let orders: Vec<_> = history.as_array().unwrap().iter().collect();

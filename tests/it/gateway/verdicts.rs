@@ -184,7 +184,7 @@ async fn one_order_counts_at_all_gateways_at_the_next_call_and_is_said_whence() 
         "default",
         &["promote", "files", "added", "--hash", &hash],
     ));
-    assert_eq!(blocked.code, 1, "{}", blocked.stderr);
+    assert_eq!(blocked.code, 4, "{}", blocked.stderr);
     assert!(blocked.stderr.contains("unblock"), "{}", blocked.stderr);
     said(&gate, "default", &["unblock", "files", "added"]);
     said(
