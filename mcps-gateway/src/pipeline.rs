@@ -5,6 +5,7 @@ mod credentials;
 mod discovery;
 mod refusing;
 mod stages;
+mod standing;
 mod target;
 mod weight;
 
@@ -19,13 +20,13 @@ use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Delete, Endpoint, Get, Post, Reply};
 
 use crate::asking::Tellings;
-use crate::call::{Caller, Stages};
+use crate::call::Stages;
 use crate::callers::{Callers, Known};
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::discovery::Finder;
 use crate::judge::{Judge, Levels, Sets};
-use crate::quarantine::{Rulings, Subject, Whose};
+use crate::quarantine::Rulings;
 use crate::record::Recorder;
 use crate::routes::Routes;
 use credentials::Letter;
@@ -81,12 +82,6 @@ impl Gateway {
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
         &self.parts.catalogue
-    }
-
-    /// Whether a caller may call a tool that stands so here, as far as its definition goes.
-    pub(crate) fn admits(&self, caller: &Caller, subject: Subject<'_>) -> bool {
-        let (tenant, level) = (caller.tenant.as_str(), caller.level());
-        self.parts.rulings.admits(Whose { tenant, level }, subject)
     }
 
     /// A server, or one of all, says that its tools have changed.

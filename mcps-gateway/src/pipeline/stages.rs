@@ -21,7 +21,7 @@ use crate::callers::Known;
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
-use crate::quarantine::{Reason, Subject, Whose};
+use crate::quarantine::Reason;
 use crate::routes::Route;
 
 /// A request whose caller is known and belongs to a tenant that may reach the server.
@@ -251,28 +251,12 @@ impl Gateway {
             self.catalogue().inquire(&server, &inquiry).await;
             definition = self.catalogue().definition(&server, &tool);
         }
-        let mut definition = definition.unwrap_or_else(|| self.catalogue().unheard(&server, &tool));
-        let tenant = seated.call.caller.tenant.clone();
-        self.parts.rulings.settled(&tenant).await;
-        let whose = Whose {
-            tenant: &tenant,
-            level: seated.call.caller.level(),
-        };
-        let subject = Subject {
-            server: &server,
-            tool: &tool,
-            hash: definition.hash.as_ref(),
-            pinned: definition.pinned,
-        };
-        let pinned = match self.parts.rulings.of(whose, subject) {
+        let definition = definition.unwrap_or_else(|| self.catalogue().unheard(&server, &tool));
+        let named = (server.as_str(), tool.as_str());
+        let pinned = match self.standing(&mut seated.call, named, definition).await {
             Ok(pinned) => pinned,
-            Err(denial) => {
-                seated.call.definition = Some(definition);
-                return Err(self.deny(route, seated, denial).await);
-            }
+            Err(denial) => return Err(self.deny(route, seated, denial).await),
         };
-        definition.pinned = pinned;
-        seated.call.definition = Some(definition);
         let denial = match pinned {
             Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
             Pinned::Unlisted if self.passes_unlisted(&server) => return Ok(Intact(seated)),
