@@ -32,6 +32,7 @@ mod status_lists;
 mod tag;
 mod target;
 mod trust;
+mod verdicts;
 mod view;
 
 use std::sync::Arc;
@@ -98,6 +99,9 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(policies::push, policies::show))
         .routes(routes!(policies::versions))
         .routes(routes!(policies::by_digest))
+        .routes(routes!(verdicts::give, verdicts::show))
+        .routes(routes!(verdicts::orders))
+        .routes(routes!(verdicts::by_digest))
         .routes(routes!(trust::explain))
         .routes(routes!(trust::challenge))
         .routes(routes!(trust::check))

@@ -30,7 +30,9 @@ use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::status_lists::{Listed, StatusLists};
-use crate::store::{Db, Done, NewPolicy, Pushed, Record, Revocation, Revoked, Told};
+use crate::store::{
+    Db, Done, NewPolicy, NewVerdict, Ordered, Pushed, Record, Revocation, Revoked, Told,
+};
 
 /// What every handler works with; cheap to share.
 #[derive(Debug)]
@@ -207,6 +209,36 @@ impl Authority {
             self.announced("policy_change");
         }
         Ok(pushed)
+    }
+
+    /// Whoever follows the feed hears at once of a manifest that was published.
+    pub fn manifest_told(&self) {
+        self.announced("manifest_change");
+    }
+
+    /// Carries out what an operator orders about a tool; whoever follows the feed hears of it at once.
+    ///
+    /// # Errors
+    /// As [`Db::order_verdict`].
+    pub async fn order_verdict(&self, new: &NewVerdict) -> Result<Ordered, Error> {
+        let ordered = self.db.order_verdict(new).await?;
+        if let Some(order) = ordered
+            .order
+            .as_ref()
+            .filter(|_| ordered.changed && !new.dry_run)
+        {
+            let (tenant, version) = (&new.tenant, order.version);
+            tracing::info!(
+                tenant,
+                version,
+                order = order.verb,
+                digest = order.digest,
+                position = order.told_at,
+                "order {version} about a tool of tenant {tenant}"
+            );
+            self.announced("verdict_change");
+        }
+        Ok(ordered)
     }
 
     /// The level of a passport now: what it states, and no more than what was told of its subject.

@@ -214,6 +214,15 @@ pub enum Error {
         "no such policy of that tenant was pushed here; push one: mcps policy push TENANT FILES"
     )]
     PolicyNotFound,
+    /// What a tenant's operators said of tools is more than gateways read.
+    #[error("the verdicts: {0}")]
+    VerdictsForm(#[from] mcps_core::verdict::VerdictsError),
+    /// An order about a tool is not carried out.
+    #[error("{0}")]
+    Verdict(#[from] mcps_core::verdict::OrderError),
+    /// No such verdicts.
+    #[error("nothing of that digest was ever said of that tenant's tools here")]
+    VerdictsNotFound,
     /// The path names no subject.
     #[error("a subject is KIND/TENANT/NAME in the path, as agent/default/crawler")]
     SubjectPath,

@@ -1,6 +1,8 @@
 //! Reads everything again that was ever recorded, issued and told, and says what does not fit. Whoever
 //! had the database could change any of it; none of it can be changed unseen without the keys.
 
+mod verdicts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -45,6 +47,15 @@ pub enum Finding {
         /// What is wrong.
         why: &'static str,
     },
+    /// An order about a tenant's tools is not what was ordered.
+    Verdict {
+        /// The tenant.
+        tenant: String,
+        /// Which order.
+        version: i64,
+        /// What is wrong.
+        why: &'static str,
+    },
     /// Between trail and tables.
     Disagreement(Disagreement),
     /// An event of the feed does not continue the one before.
@@ -73,6 +84,11 @@ impl fmt::Display for Finding {
                 version,
                 why,
             } => write!(f, "policy {version} of tenant {tenant}: {why}"),
+            Self::Verdict {
+                tenant,
+                version,
+                why,
+            } => write!(f, "verdict {version} of tenant {tenant}: {why}"),
             Self::Disagreement(PassportGone(id)) => {
                 write!(f, "passport {id}: was issued, and is gone")
             }
@@ -124,10 +140,12 @@ pub async fn examine(db: &Db, bundle: &TrustBundle) -> Result<Report, Error> {
     let mut report = Report::default();
     // Before the trail: what is pushed meanwhile has its record there, and need not have its row here.
     let versions = db.all_policies().await?;
+    let orders = verdicts::all(db).await?;
     let Trail {
         begun,
         blocked,
         pushed,
+        ordered,
     } = trail(db, bundle, &mut report).await?;
     passports(db, bundle, begun, &mut report).await?;
     for key in blocked {
@@ -136,6 +154,7 @@ pub async fn examine(db: &Db, bundle: &TrustBundle) -> Result<Report, Error> {
         }
     }
     policies(db, versions, pushed, &mut report).await?;
+    verdicts::compare(db, orders, ordered, &mut report).await?;
     for disagreement in db.disagreements(begun).await? {
         report.add(Finding::Disagreement(disagreement));
     }
@@ -151,11 +170,14 @@ struct Trail {
     blocked: Vec<String>,
     /// Versions of policies, and their digests.
     pushed: BTreeMap<(String, i64), String>,
+    /// Orders about tenants' tools.
+    ordered: verdicts::Recorded,
 }
 
 async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Trail, Error> {
     let (mut begun, mut blocked) = (i64::MAX, Vec::new());
     let mut pushed = BTreeMap::new();
+    let mut ordered = verdicts::Recorded::default();
     let mut examiner = Examiner::new(bundle);
     let mut last = 0;
     loop {
@@ -194,6 +216,7 @@ async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Tra
                     let name = (record.subject.clone(), version.unwrap_or_default());
                     pushed.insert(name, digest.to_owned());
                 }
+                verdicts::note(&mut ordered, &record);
                 let AuditRow { lane, seq, .. } = *row;
                 if record.action != row.action || record.subject != row.subject {
                     report.add(Finding::Columns { lane, seq });
@@ -217,6 +240,7 @@ async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Tra
         begun,
         blocked,
         pushed,
+        ordered,
     })
 }
 

@@ -49,7 +49,7 @@ pub struct Problem {
 const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
     match error {
         Error::Json(_) => (StatusCode::BAD_REQUEST, "malformed-json", "Malformed JSON"),
-        Error::Body(_) | Error::Invalid { .. } | Error::PolicyForm(_) => (
+        Error::Body(_) | Error::Invalid { .. } | Error::PolicyForm(_) | Error::VerdictsForm(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid-request",
             "Invalid request",
@@ -194,6 +194,12 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             StatusCode::NOT_FOUND,
             "policy-not-found",
             "Policy not found",
+        ),
+        Error::Verdict(_) => (StatusCode::CONFLICT, "not-ordered", "Not carried out"),
+        Error::VerdictsNotFound => (
+            StatusCode::NOT_FOUND,
+            "verdicts-not-found",
+            "Verdicts not found",
         ),
         Error::SubjectPath => (StatusCode::BAD_REQUEST, "bad-subject", "Not a subject"),
         Error::SubjectNotFound => (

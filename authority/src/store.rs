@@ -31,6 +31,7 @@ mod row;
 mod servers;
 mod status_lists;
 mod trust;
+mod verdicts;
 
 pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
@@ -53,6 +54,7 @@ pub use row::{Record, RevokedRecord};
 pub use servers::{NewServer, ServerChange, ServerFilter, ServerRecord};
 pub use status_lists::LIST;
 pub use trust::{Inputs, Told};
+pub use verdicts::{NewVerdict, Ordered, VerdictOrder};
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -80,7 +82,7 @@ const OPENING: Duration = Duration::from_millis(500);
 const LIGHT: u32 = 4;
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (
         1,
         "passports",
@@ -119,6 +121,11 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
         12,
         "tenants",
         include_str!("../../migrations/0012_tenants.sql"),
+    ),
+    (
+        13,
+        "verdicts",
+        include_str!("../../migrations/0013_verdicts.sql"),
     ),
 ];
 

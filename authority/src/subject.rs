@@ -111,6 +111,15 @@ checked_text!(
     "a note is at most 1024 bytes without control characters"
 );
 
+checked_text!(
+    /// A tool's name, as its server calls it: at most 256 bytes.
+    ToolName,
+    mcps_core::verdict::is_name,
+    "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
+    256,
+    "a tool's name is 1 to 256 bytes without control characters"
+);
+
 impl Default for Tenant {
     fn default() -> Self {
         Self("default".to_owned())

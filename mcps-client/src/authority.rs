@@ -7,12 +7,14 @@ mod operator;
 mod policies;
 mod registry;
 mod trust;
+mod verdicts;
 
 pub use feed::FrameStream;
 pub use operator::Operator;
 pub use policies::PolicyPush;
 pub use registry::{ServerChange, ServerQuery, ServerRequest};
 pub use trust::{EvidenceRequest, SubjectRef};
+pub use verdicts::VerdictOrder;
 
 use std::error::Error as _;
 use std::time::Duration;

@@ -19,6 +19,7 @@ mod output;
 mod page;
 mod passport;
 mod policy;
+mod quarantine;
 mod reason;
 mod secret_file;
 mod server;
@@ -92,8 +93,9 @@ pub(crate) enum Command {
     /// Validate, test and explain policies, put a tenant's in force, and see who changed it.
     #[command(subcommand)]
     Policy(policy::Policy),
-    /// List tools that a gateway holds back, and promote, reject or block them.
-    Quarantine(gateway::Passed),
+    /// List tools that a gateway holds back, and promote, reject or block them: there, or with
+    /// --authority URL for all gateways of a tenant.
+    Quarantine(quarantine::Quarantine),
     /// Say why a gateway hides a tool from an agent, or refuses it.
     Why(gateway::Passed),
     /// Print, find and prove what a gateway has recorded, in its home.
@@ -156,7 +158,7 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Audit(audit) => audit.run(machine).await?,
         Command::Policy(policy) => return policy.run(machine).await,
-        Command::Quarantine(passed) => return passed.run("quarantine", machine),
+        Command::Quarantine(quarantine) => return quarantine.run(machine).await,
         Command::Why(passed) => return passed.run("why", machine),
         Command::Events(passed) => return passed.run("events", machine),
         Command::Codes(codes) => codes.run()?,

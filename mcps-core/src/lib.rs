@@ -35,3 +35,4 @@ pub mod tenant;
 pub mod terminal;
 pub mod tool;
 pub mod trust;
+pub mod verdict;

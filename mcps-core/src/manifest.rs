@@ -19,6 +19,8 @@ mod tests;
 /// Most tools in one manifest.
 pub const MAX_TOOLS: usize = 10_000;
 
+const MEMBERS: [&str; 4] = ["server", "signature", "tools", "version"];
+
 /// The tools that one version of one server may show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
@@ -90,24 +92,41 @@ impl Manifest {
     /// [`Refusal::Tool`] when the signature does not verify or it is another server's;
     /// [`Refusal::Statement`] when it is malformed.
     pub fn verify(manifest: Value<'_>, server: &str, key: &PublicKey) -> Result<Self, Refusal> {
-        let object = exactly(manifest, ["server", "signature", "tools", "version"])?;
+        exactly(manifest, MEMBERS)?;
         statement::verify(statement::MANIFEST, manifest, key)
             .map_err(|_| Refusal::Tool("the manifest's signature does not verify"))?;
+        let read = Self::read(manifest)?;
+        if read.server != server {
+            return Err(Refusal::Tool("the manifest of another server"));
+        }
+        Ok(read)
+    }
+
+    /// Reads a manifest that says what this [`Manifest::digest`] is of, which an authority vouches for.
+    ///
+    /// # Errors
+    /// [`Refusal::Tool`] when it says something else; [`Refusal::Statement`] when it is malformed.
+    pub fn vouched(manifest: Value<'_>, digest: &Digest) -> Result<Self, Refusal> {
+        let read = Self::read(manifest)?;
+        match read.digest()? == *digest {
+            true => Ok(read),
+            false => Err(Refusal::Tool("another manifest than was told of")),
+        }
+    }
+
+    fn read(manifest: Value<'_>) -> Result<Self, Refusal> {
+        let object = exactly(manifest, MEMBERS)?;
         let tools = object.get("tools").and_then(Value::as_array);
         let tools = tools.ok_or(malformed("`tools`"))?.iter().map(|entry| {
             let entry = exactly(entry, ["hash", "name"])?;
             let hash = Digest::from_hex(&text(entry, "hash")?).ok_or(malformed("`hash`"))?;
             Ok((text(entry, "name")?, hash))
         });
-        let read = Self {
+        Ok(Self {
             server: text(object, "server")?,
             version: text(object, "version")?,
             tools: collect(tools)?,
-        };
-        if read.server != server {
-            return Err(Refusal::Tool("the manifest of another server"));
-        }
-        Ok(read)
+        })
     }
 
     /// Whether the server may show a tool with this name and this [`crate::tool::hash`].

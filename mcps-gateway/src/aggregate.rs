@@ -18,6 +18,7 @@ use mcps_client::listen::{Awaited, Opens, Outward, Reach};
 use mcps_client::tools;
 use mcps_core::clock::Clock;
 use mcps_core::json::Value;
+use mcps_core::level::TrustLevel;
 use mcps_core::message::{Id, Kind, Message};
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::Response;
@@ -27,6 +28,7 @@ use crate::call::Target;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, SEPARATOR};
 use crate::judge::Levels;
+use crate::quarantine::Rulings;
 use member::Member;
 use streams::Asked;
 
@@ -39,6 +41,7 @@ pub(crate) struct Aggregate {
     pub(crate) levels: Levels,
     pub(crate) ways: Arc<Ways>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) rulings: Arc<Rulings>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -55,9 +58,7 @@ impl Opens for Aggregate {
             }
         };
         let tenant = tenant.unwrap_or_default();
-        let level = peer
-            .map(|peer| peer.level)
-            .unwrap_or(mcps_core::level::TrustLevel::L0);
+        let level = peer.map(|peer| peer.level).unwrap_or(TrustLevel::L0);
         let ways = self.ways.load();
         let mut members = BTreeMap::new();
         for server in config.server.iter().filter(|server| server.admits(&tenant)) {
@@ -76,6 +77,9 @@ impl Opens for Aggregate {
         Arc::new(All {
             members,
             catalogue: Arc::clone(&self.catalogue),
+            rulings: Arc::clone(&self.rulings),
+            tenant,
+            level,
             flights: Mutex::default(),
             offers: Mutex::default(),
             opening: Mutex::default(),
@@ -88,6 +92,10 @@ impl Opens for Aggregate {
 struct All {
     members: BTreeMap<String, Arc<Member>>,
     catalogue: Arc<Catalogue>,
+    rulings: Arc<Rulings>,
+    /// The caller's tenant and level, when the session began.
+    tenant: String,
+    level: TrustLevel,
     /// Requests under way, by their ids, and who has them.
     flights: Mutex<HashMap<String, String>>,
     /// Who offers a resource, or resources that begin so.

@@ -151,6 +151,22 @@ pub enum Pinned {
 }
 
 impl Pinned {
+    /// Whether evidence may take the place of somebody who looks at it: it is new or changed, and nobody
+    /// has said anything against it.
+    #[must_use]
+    pub const fn can_be_proven(self) -> bool {
+        matches!(
+            self,
+            Self::Changed | Self::Held(Reason::NewServer | Reason::NewTool)
+        )
+    }
+
+    /// Whether it may be callable for somebody by the word of the authority, or by evidence.
+    #[must_use]
+    pub const fn can_be_promoted(self) -> bool {
+        self.can_be_proven() || matches!(self, Self::Held(Reason::LookAlike))
+    }
+
     /// Why nobody may call it, if it is in quarantine.
     #[must_use]
     pub const fn held(self) -> Option<Reason> {

@@ -20,7 +20,7 @@ use mcps_core::tool;
 
 use crate::call::{Definition, Pinned, Written};
 use crate::config::Config;
-use crate::quarantine::{Holds, Reason, Stamp, Store, Tool};
+use crate::quarantine::{Holds, Reason, Stamp, Store, Subject, Tool};
 
 /// How long a server that says again and again that its tools have changed is not asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -52,7 +52,18 @@ struct Held {
     tools: Option<Holds>,
 }
 
-/// A tool that is as it was pinned.
+/// A tool as its server listed it just now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its own name.
+    pub name: String,
+    /// Hash of its definition.
+    pub hash: Digest,
+    /// How that stands here.
+    pub pinned: Pinned,
+}
+
+/// A tool that is as it was pinned, or that somebody may have promoted elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stocked {
     /// Its server.
@@ -61,6 +72,10 @@ pub struct Stocked {
     pub name: String,
     /// Its definition, as its server wrote it.
     pub text: Arc<str>,
+    /// The hash of that.
+    pub hash: Digest,
+    /// How that stands here.
+    pub pinned: Pinned,
 }
 
 /// The tools of one.
@@ -92,6 +107,19 @@ impl Known {
             pinned: self.standing,
             written: Some(Arc::clone(&self.written)),
             hash: Some(self.hash),
+        }
+    }
+}
+
+impl Seen {
+    /// What is asked of it.
+    #[must_use]
+    pub fn subject<'a>(&'a self, server: &'a str) -> Subject<'a> {
+        Subject {
+            server,
+            tool: &self.name,
+            hash: Some(&self.hash),
+            pinned: self.pinned,
         }
     }
 }
@@ -182,9 +210,9 @@ impl Catalogue {
         }
     }
 
-    /// Takes note of tools as their server defines them now, and says which of them are as they were
-    /// approved. Nobody can call what has no name.
-    pub fn learn(&self, server: &str, values: &[Value<'_>]) -> Vec<bool> {
+    /// Takes note of tools as their server defines them now, and says how they stand. Nobody can call
+    /// what has no name.
+    pub fn learn(&self, server: &str, values: &[Value<'_>]) -> Vec<Option<Seen>> {
         self.refresh();
         let seen: Vec<Option<Tool>> = values.iter().map(|value| read(*value)).collect();
         let new: Vec<Tool> = {
@@ -202,13 +230,24 @@ impl Catalogue {
         }
         let shelves = self.shelves();
         let shelf = shelves.get(server);
-        let intact = |tool: &Tool| {
+        let standing = |tool: &Tool| {
             let known = shelf.and_then(|shelf| shelf.tools.get(&tool.name));
-            known.is_some_and(|known| known.standing == Pinned::Same && known.hash == tool.hash)
+            match known {
+                Some(known) if known.hash == tool.hash => known.standing,
+                // Somebody was told of another one meanwhile.
+                Some(_) => Pinned::Changed,
+                None => Pinned::Unlisted,
+            }
         };
-        seen.iter()
-            .map(|tool| tool.as_ref().is_none_or(intact))
-            .collect()
+        let seen = seen.into_iter().map(|tool| {
+            let tool = tool?;
+            Some(Seen {
+                pinned: standing(&tool),
+                name: tool.name,
+                hash: tool.hash,
+            })
+        });
+        seen.collect()
     }
 
     /// Holds what is not known yet to its pins.
@@ -313,20 +352,21 @@ impl Catalogue {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// All tools that are as they were pinned, by server and name, and as of which generation.
+    /// All tools that somebody may call, by server and name, and as of which generation.
     #[must_use]
     pub fn stock(&self) -> (u64, Vec<Stocked>) {
         let shelves = self.shelves();
         let generation = self.generation();
         let tools = shelves.iter().flat_map(|(server, shelf)| {
-            let intact = shelf
-                .tools
-                .iter()
-                .filter(|(_, known)| known.standing == Pinned::Same);
-            intact.map(|(name, known)| Stocked {
+            let open = shelf.tools.iter().filter(|(_, known)| {
+                known.standing == Pinned::Same || known.standing.can_be_promoted()
+            });
+            open.map(|(name, known)| Stocked {
                 server: server.clone(),
                 name: name.clone(),
                 text: Arc::clone(known.written.text()),
+                hash: known.hash,
+                pinned: known.standing,
             })
         });
         let mut tools: Vec<Stocked> = tools.collect();
@@ -334,12 +374,22 @@ impl Catalogue {
         (generation, tools)
     }
 
-    /// Whether a tool is there and as it was pinned.
+    /// What a server has listed, and how each of that stands.
     #[must_use]
-    pub fn is_intact(&self, server: &str, tool: &str) -> bool {
+    pub fn listed(&self, server: &str) -> Vec<(String, Digest, Pinned)> {
         let shelves = self.shelves();
-        let known = shelves.get(server).and_then(|shelf| shelf.tools.get(tool));
-        known.is_some_and(|known| known.standing == Pinned::Same)
+        let tools = shelves.get(server).into_iter().flat_map(|it| &it.tools);
+        tools
+            .map(|(name, known)| (name.clone(), known.hash, known.standing))
+            .collect()
+    }
+
+    /// How a tool stands now that was found; absent where it is another one, or gone.
+    #[must_use]
+    pub fn standing(&self, found: &Stocked) -> Option<Pinned> {
+        let shelves = self.shelves();
+        let known = shelves.get(&found.server)?.tools.get(&found.name)?;
+        (known.hash == found.hash).then_some(known.standing)
     }
 
     /// Whether a server is to be asked for its tools before some are looked for.

@@ -18,7 +18,8 @@ pub use discovery::Discovery;
 pub use level::Level;
 pub use oidc::{Algorithm, Oidc};
 pub use policy::PolicyFrom;
-pub use rules::{Admission, LookAlikes, Rules};
+use rules::check_evidence;
+pub use rules::{Admission, LookAlikes, QuarantineFrom, Rules};
 pub use segments::Segments;
 pub use server::{Era, Server, Tool};
 pub use shared::Shared;
@@ -140,6 +141,7 @@ impl Config {
         }
         self.segments.check()?;
         self.shared.as_ref().map_or(Ok(()), Shared::check)?;
+        check_evidence("[quarantine]", self.quarantine.evidence)?;
         for (name, tenant) in &self.tenant {
             tenant.check(name)?;
         }

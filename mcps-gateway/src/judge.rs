@@ -9,8 +9,7 @@ mod sets;
 pub use levels::Levels;
 pub(crate) use policies::class_of;
 pub use policies::{PolicyJudge, weigh};
-pub(crate) use sets::Set;
-pub use sets::Sets;
+pub use sets::{Set, Sets};
 
 use std::future::Future;
 use std::pin::Pin;

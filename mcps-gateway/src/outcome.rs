@@ -14,6 +14,7 @@ use mcps_core::message::{Kind, Message};
 use mcps_core::refusal::Refusal;
 
 use crate::call::{Call, Caller, SessionKey};
+use crate::catalogue::Seen;
 use crate::judge::Listed;
 use crate::pipeline::Gateway;
 use crate::record::{Answer, Outcome};
@@ -202,7 +203,7 @@ impl Reader {
         let all: Vec<Value<'_>> = list.as_array().into_iter().flatten().collect();
         let intact = match &self.server {
             // Where all are one, their definitions were held to their pins as they were gathered.
-            Some(server) if *method == "tools/list" => self.gateway.catalogue().learn(server, &all),
+            Some(server) if *method == "tools/list" => self.open(server, &all),
             _ => vec![true; all.len()],
         };
         let mut kept = Vec::new();
@@ -218,6 +219,16 @@ impl Reader {
         let mut text = message.text().to_owned();
         text.replace_range(list.span(), &format!("[{}]", kept.join(",")));
         Message::parse(text)
+    }
+
+    /// Which tools of a server the caller may call, as far as their definitions go. Nobody can call
+    /// what has no name.
+    fn open(&self, server: &str, all: &[Value<'_>]) -> Vec<bool> {
+        let seen = self.gateway.catalogue().learn(server, all).into_iter();
+        let open = |seen: Option<Seen>| {
+            seen.is_none_or(|seen| self.gateway.admits(&self.caller, seen.subject(server)))
+        };
+        seen.map(open).collect()
     }
 
     fn shows(&self, kind: &'static str, named: &str) -> bool {

@@ -5,6 +5,7 @@ mod credentials;
 mod discovery;
 mod refusing;
 mod stages;
+mod standing;
 mod target;
 mod weight;
 
@@ -25,6 +26,7 @@ use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::discovery::Finder;
 use crate::judge::{Judge, Levels, Sets};
+use crate::quarantine::Rulings;
 use crate::record::Recorder;
 use crate::routes::Routes;
 use credentials::Letter;
@@ -55,6 +57,8 @@ pub struct Parts {
     pub uris: Vec<String>,
     /// Tools and their pins.
     pub catalogue: Arc<Catalogue>,
+    /// How those stand for whom.
+    pub rulings: Arc<Rulings>,
     /// What is written down.
     pub recorder: Recorder,
     /// The time.

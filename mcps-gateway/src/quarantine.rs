@@ -8,17 +8,23 @@
 //! | `pins.json` | what is approved, and what has changed since |
 //! | `quarantine.json` | what else is held back, and which servers were listed |
 //! | `definitions/HASH.json` | definitions, for those who compare them |
-//! | `quarantine.log` | what operators did, one JSON object a line |
+//! | `quarantine.log` | what operators did and what evidence promoted, one JSON object a line |
+//! | `evidence.json` | what evidence promoted, as far as it still does |
+//! | `verdicts-TENANT.json` | what a tenant's operators have said at the authority |
 
 mod book;
 pub mod cli;
+mod evidence;
 mod lookalike;
 mod order;
+mod ruling;
 mod store;
 
 pub use book::{Book, Entry, Holds, Reason, State};
+pub use evidence::{Evidence, Grant, Shown};
 pub use lookalike::{Name, is_like};
 pub use order::{Done, Order, OrderError, Verb};
+pub use ruling::{Rulings, Subject, Whose};
 pub use store::{Stamp, Store, Tool};
 
 use mcps_core::pin::Server;

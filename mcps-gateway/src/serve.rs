@@ -39,6 +39,7 @@ use crate::error::GatewayError;
 use crate::history::{Histories, Journal};
 use crate::judge::{Levels, PolicyJudge, Sets};
 use crate::pipeline::{Front, Gateway, Parts};
+use crate::quarantine::{Evidence, Rulings};
 use crate::record::Recorder;
 use crate::routes::{Maker, Routes};
 use crate::segment;
@@ -171,6 +172,11 @@ pub async fn run_until(
         limits: Limits::default(),
         max_sessions: config.max_sessions.unwrap_or(SESSIONS.0),
         strays: Arc::default(),
+        evidence: Arc::new(Evidence::load(
+            home,
+            trust.feed().cloned(),
+            Arc::clone(&clock),
+        )),
     };
     let idle_s = config.session_idle_s.unwrap_or(IDLE_S);
     let idle_ms = i64::try_from(idle_s.saturating_mul(1000)).unwrap_or(i64::MAX);
@@ -187,6 +193,8 @@ pub async fn run_until(
     let sets = Sets::load(&config, beside(&options.config), Arc::clone(&told))?;
     told.recall(home, sets.by_authority());
     let sets = Arc::new(ArcSwap::from_pointee(sets));
+    let said = Told::new(trust.feed().cloned(), Arc::clone(&clock));
+    said.recall(home, &config.verdict_tenants());
     let mut histories = Histories::new(journal, found, Arc::clone(&clock));
     if let Some(store) = &store {
         histories = histories.shared(store);
@@ -197,12 +205,23 @@ pub async fn run_until(
         Arc::clone(&clock),
         Arc::clone(&config),
     )?);
+    let rulings = Rulings::new(
+        Arc::clone(&config),
+        Arc::clone(&said),
+        Arc::clone(&means.evidence),
+    );
+    let (rulings, evidence) = (Arc::new(rulings), Arc::clone(&means.evidence));
+    let current = {
+        let config = Arc::clone(&config);
+        move || config.load_full()
+    };
     let ways = Arc::<Ways>::default();
     let together = Aggregate {
         config: Arc::clone(&config),
         levels: Levels::new(Arc::clone(&config), Arc::clone(&sets)),
         ways: Arc::clone(&ways),
         catalogue: Arc::clone(&catalogue),
+        rulings: Arc::clone(&rulings),
         clock: Arc::clone(&clock),
     };
     let callers = Callers::new(&config.load(), Web::new()?, Arc::clone(&clock));
@@ -229,7 +248,8 @@ pub async fn run_until(
             callers: Arc::clone(&callers),
             trust: Arc::clone(&trust),
             uris,
-            catalogue,
+            catalogue: Arc::clone(&catalogue),
+            rulings,
             config,
             recorder,
             clock: Arc::clone(&clock),
@@ -288,7 +308,9 @@ pub async fn run_until(
         }
         never = trust.follow(home, &identity) => match never {},
         never = kept(store.as_deref()) => match never {},
-        never = told.keep(&sets, home, trust.as_ref()) => match never {},
+        never = told.keep(|| sets.load().by_authority().clone(), home, trust.as_ref()) => match never {},
+        never = said.keep(|| current().verdict_tenants(), home, trust.as_ref()) => match never {},
+        never = evidence.keep(&current, &catalogue, trust.as_ref()) => match never {},
         never = callers::keep(&callers) => match never {},
     }
     trust.store_feed(home);

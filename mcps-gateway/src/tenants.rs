@@ -1,7 +1,9 @@
-//! Tenants whose policies the authority has: the feed says which document is in force, the authority
-//! gives its text, and what did not load or does not have that digest replaces nothing.
+//! What the authority has of tenants, their policies and what their operators said of tools: the feed
+//! says which document is in force, the authority gives its text, and what did not load or does not
+//! have that digest replaces nothing.
 
 mod kept;
+mod matter;
 mod pursuit;
 
 #[cfg(test)]
@@ -21,26 +23,44 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::judge::{Denial, Set};
+pub(crate) use matter::Fault;
+pub use matter::{Matter, Said};
 
-/// How long a call waits for a policy that the feed has told of and that is being fetched.
+/// How long a call waits for a document that the feed has told of and that is being fetched.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Which rule a refusal names.
-const RULE: &str = "tenant.policy";
 
 /// A tenant's standing here.
-#[derive(Clone, Debug, Default)]
-struct Standing {
-    /// The set in force.
-    set: Option<Arc<Set>>,
+#[derive(Debug)]
+struct Standing<M> {
+    /// What is in force.
+    matter: Option<Arc<M>>,
     /// Another document that the feed tells of and that is not in force here.
     news: Option<News>,
+}
+
+impl<M> Default for Standing<M> {
+    fn default() -> Self {
+        Self {
+            matter: None,
+            news: None,
+        }
+    }
+}
+
+impl<M> Clone for Standing<M> {
+    fn clone(&self) -> Self {
+        Self {
+            matter: self.matter.clone(),
+            news: self.news,
+        }
+    }
 }
 
 /// A document that is not in force here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct News {
     digest: Digest,
-    /// Since when it is known that the set in force is not the newest.
+    /// Since when it is known that what is in force is not the newest.
     since: Timestamp,
     /// Its text is here and does not load.
     bad: bool,
@@ -48,17 +68,17 @@ struct News {
     failed: bool,
 }
 
-/// What the authority told of tenants' policies, as far as it is in force here.
+/// What the authority told of tenants, as far as it is in force here.
 #[derive(Debug)]
-pub struct Told {
+pub struct Told<M = Set> {
     feed: Option<Arc<Feed>>,
     clock: Arc<dyn Clock>,
-    tenants: ArcSwap<BTreeMap<String, Standing>>,
+    tenants: ArcSwap<BTreeMap<String, Standing<M>>>,
     /// Counts what was taken into force, or given up.
     changes: watch::Sender<u64>,
 }
 
-impl Told {
+impl<M: Matter> Told<M> {
     /// Nothing yet, by that feed.
     #[must_use]
     pub fn new(feed: Option<Arc<Feed>>, clock: Arc<dyn Clock>) -> Arc<Self> {
@@ -79,73 +99,84 @@ impl Told {
     /// The digest of the document that is in force as the feed has it.
     fn wanted(&self, tenant: &str) -> Option<Digest> {
         let feed = self.feed.as_ref()?;
-        feed.read(|follower| follower.blocks().policy(tenant))
+        feed.read(|follower| M::told(follower.blocks(), tenant))
     }
 
-    /// The set by which a caller of a tenant is judged who has that level. What is known of the policy
-    /// may be as old as what is known of revocations at that level.
+    /// What is in force for a caller of a tenant who has that level; `None` where the authority was
+    /// heard and nobody ever said anything. What is known of it may be as old as what is known of
+    /// revocations at that level.
     ///
     /// # Errors
-    /// Why there is none.
-    pub(crate) fn set(&self, tenant: &str, have: TrustLevel) -> Result<Arc<Set>, Denial> {
-        let refused = |code, why: String| Err(Denial::new(code, RULE, why));
-        let now = self.clock.now();
+    /// Why that is not known.
+    pub(crate) fn in_force(
+        &self,
+        tenant: &str,
+        have: TrustLevel,
+    ) -> Result<Option<Arc<M>>, Denial> {
+        let refused = |code, why: String| Denial::new(code, M::RULE, why);
+        let (now, name) = (self.clock.now(), M::NAME);
         let known = self.feed.as_ref().and_then(|feed| {
-            feed.read(|follower| Some((follower.blocks().policy(tenant), follower.freshness(now)?)))
+            feed.read(|follower| {
+                let wanted = M::told(follower.blocks(), tenant);
+                Some((wanted, follower.freshness(now)?))
+            })
         });
         let Some((wanted, freshness)) = known else {
             let why = format!(
-                "nothing was heard from the trust authority, which says what tenant {tenant} decides by"
+                "nothing was heard from the trust authority, which has the {name} of tenant {tenant}"
             );
-            return refused(Code::AuthorityUnreachable, why);
+            return Err(refused(Code::AuthorityUnreachable, why));
+        };
+        let level = have.max(TrustLevel::L1);
+        let recent = |age: Duration| {
+            if level.status_bound().is_some_and(|bound| age <= bound) {
+                return Ok(());
+            }
+            let seconds = age.as_secs();
+            let why = format!(
+                "what the {name} of tenant {tenant} says was last known {seconds} s ago, too long for {level}"
+            );
+            Err(refused(Code::StatusTooOld, why))
         };
         let Some(wanted) = wanted else {
-            let why = format!(
-                "nobody has said what tenant {tenant} decides by; push it: mcps policy push {tenant} FILES"
-            );
-            return refused(Code::Denied, why);
+            return recent(freshness.age).map(|()| None);
         };
         let tenants = self.tenants.load();
         let standing = tenants.get(tenant);
         let news = standing
             .and_then(|standing| standing.news)
             .filter(|news| news.digest == wanted);
-        let Some(set) = standing.and_then(|standing| standing.set.as_ref()) else {
-            return match news {
+        let Some(matter) = standing.and_then(|standing| standing.matter.as_ref()) else {
+            return Err(match news {
                 Some(news) if news.bad => refused(
                     Code::Denied,
                     format!(
-                        "the policy {wanted} of tenant {tenant} does not load here, and there was none before; the log says why"
+                        "the {name} {wanted} of tenant {tenant} does not load here, and there was none before; the log says why"
                     ),
                 ),
                 _ => refused(
                     Code::AuthorityUnreachable,
                     format!(
-                        "the policy {wanted} of tenant {tenant} could not be fetched from the trust authority"
+                        "the {name} {wanted} of tenant {tenant} could not be fetched from the trust authority"
                     ),
                 ),
-            };
+            });
         };
-        // One that does not load is no reason to do without the one before.
-        let newest = set.digest == wanted || news.is_some_and(|news| news.bad);
+        // One that does not load may be no reason to do without the one before.
+        let outlived = |news: News| news.bad && M::OUTLIVES_BAD;
+        let newest = matter.digest() == wanted || news.is_some_and(outlived);
         // Whichever came since, it is known that there is a newer one.
         let outdated = standing
             .and_then(|standing| standing.news)
-            .filter(|news| !newest && !news.bad);
+            .filter(|news| !newest && !outlived(*news));
         let outdated = outdated.map_or(0, |news| now.since(news.since).unsigned_abs());
         let age = freshness.age.max(Duration::from_millis(outdated));
-        let level = have.max(TrustLevel::L1);
-        if level.status_bound().is_some_and(|bound| age <= bound) {
-            return Ok(Arc::clone(set));
-        }
-        let seconds = age.as_secs();
-        refused(
-            Code::StatusTooOld,
-            format!(
-                "that the policy {} of tenant {tenant} is in force was last known {seconds} s ago, too long for {level}",
-                set.digest
-            ),
-        )
+        recent(age).map(|()| Some(Arc::clone(matter)))
+    }
+
+    /// Counts what was taken into force, or given up.
+    pub(crate) fn changes(&self) -> u64 {
+        *self.changes.borrow()
     }
 
     /// Waits, for a moment at most, while something that the feed told of is being fetched.
@@ -185,12 +216,12 @@ impl Told {
             return true;
         };
         let news = standing.news.filter(|news| news.digest == wanted);
-        let in_force = standing.set.as_ref().map(|set| set.digest);
+        let in_force = standing.matter.as_ref().map(|matter| matter.digest());
         in_force != Some(wanted) && !news.is_some_and(|news| news.bad || news.failed)
     }
 
     /// Changes the standing of a tenant, as one step for whoever reads.
-    fn change(&self, tenant: &str, change: impl Fn(&mut Standing)) {
+    fn change(&self, tenant: &str, change: impl Fn(&mut Standing<M>)) {
         self.tenants.rcu(|tenants| {
             let mut tenants = BTreeMap::clone(tenants);
             change(tenants.entry(tenant.to_owned()).or_default());

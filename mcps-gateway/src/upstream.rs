@@ -24,6 +24,7 @@ use mcps_core::random::Random;
 use mcps_transport::limits::Limits;
 
 use crate::config;
+use crate::quarantine::Evidence;
 use bridge::Bridge;
 use command::Command;
 use mint::Minted;
@@ -46,6 +47,8 @@ pub struct Means {
     pub max_sessions: usize,
     /// Answers to nothing that was asked.
     pub strays: Arc<Strays>,
+    /// What is to know which passports servers show.
+    pub evidence: Arc<Evidence>,
 }
 
 /// The level that the passport of a server that signs must be worth, unless said otherwise.

@@ -23,7 +23,7 @@ use crate::config::{Config, SEPARATOR};
 use crate::error::GatewayError;
 use crate::judge::{Denial, Levels, Listed, Sets, weigh};
 use crate::policy::{Action, Decision, Verdict, cli::Output};
-use crate::quarantine::{Store, owner};
+use crate::quarantine::{Evidence, Rulings, Store, Subject, Whose, owner};
 use crate::tenants::Told;
 use who::Who;
 
@@ -132,7 +132,18 @@ impl WhyArgs {
                 }
                 Err(denial) => denied("level", denial),
             });
-            said.push(quarantine(&Store::new(home), server, tool)?);
+            let feed = verifier.trust.feed();
+            let verdicts = Told::new(feed.cloned(), Arc::clone(&clock));
+            verdicts.recall(home, &config.verdict_tenants());
+            let evidence = Evidence::load(home, feed.cloned(), Arc::clone(&clock)).recalled();
+            let current = Arc::new(ArcSwap::from_pointee(config.clone()));
+            let rulings = Rulings::new(current, verdicts, Arc::new(evidence));
+            let whose = Whose {
+                tenant: &caller.tenant,
+                level: caller.level(),
+            };
+            let held = quarantine(&Store::new(home), (server, tool), whose, &rulings)?;
+            said.push(held);
             let kind = "tools";
             let listed = Listed {
                 server,
@@ -201,7 +212,12 @@ fn membership(config: &Config, tenant: &str, server: &str) -> Said {
     }
 }
 
-fn quarantine(store: &Store, server: &str, tool: &str) -> Result<Said, ClientError> {
+fn quarantine(
+    store: &Store,
+    (server, tool): (&str, &str),
+    whose: Whose<'_>,
+    rulings: &Rulings,
+) -> Result<Said, ClientError> {
     let (pins, book) = store.read()?;
     let pin = pins.pin(&owner(server), tool);
     let shown = pin.map(|pin| pin.change.map_or(pin.hash, |change| change.hash));
@@ -218,12 +234,27 @@ fn quarantine(store: &Store, server: &str, tool: &str) -> Result<Said, ClientErr
             reason,
         ));
     };
-    Ok(match book.standing(&pins, server, tool, &hash).held() {
-        Some(reason) => {
-            let (rule, why) = (reason.rule(), reason.sentence());
-            Said::refuses("definition", Code::Quarantined, rule, why)
-        }
-        None => Said::permits("definition", "", "it is as it was approved"),
+    let pinned = book.standing(&pins, server, tool, &hash);
+    let subject = Subject {
+        server,
+        tool,
+        hash: Some(&hash),
+        pinned,
+    };
+    Ok(match rulings.of(whose, subject) {
+        Err(denial) => denied("definition", denial),
+        Ok(ruled) => match (ruled.held(), pinned.held()) {
+            (Some(reason), _) => {
+                let (rule, why) = (reason.rule(), reason.sentence());
+                Said::refuses("definition", Code::Quarantined, rule, why)
+            }
+            (None, Some(_)) => {
+                let by = rulings.promoted_by(whose, subject);
+                let why = format!("it was promoted by {by}");
+                Said::permits("definition", "", why)
+            }
+            (None, None) => Said::permits("definition", "", "it is as it was approved"),
+        },
     })
 }
 

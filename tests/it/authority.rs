@@ -55,4 +55,5 @@ mod store;
 mod tokens;
 mod trust;
 mod two_phases;
+mod verdicts;
 mod world;

@@ -22,6 +22,7 @@ mod rotating;
 mod tools;
 mod trust;
 mod usage;
+mod verdicts;
 mod verifying;
 
 use std::path::Path;

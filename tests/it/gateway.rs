@@ -19,6 +19,7 @@ mod shared;
 mod stdio;
 mod tenants;
 mod together;
+mod verdicts;
 mod why;
 
 use std::fs;

@@ -28,7 +28,7 @@ const ISSUE: [&str; 5] = [
     "/v1/enrolment-tokens",
 ];
 /// What cuts off, or takes that back.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "/v1/revocations",
     "/v1/suspensions",
     "/v1/stops",
@@ -40,6 +40,7 @@ const ORDER: [&str; 11] = [
     "/v1/hooks/{source}",
     "/v1/authority-keys/{kid}/taint",
     "/v1/authority-keys/{kid}/revoke",
+    "/v1/tenants/{tenant}/verdicts",
 ];
 
 /// Lets through what is within the caller's budget for requests of its kind, and says how much is

@@ -241,6 +241,7 @@ pub(super) async fn publish(
     authority.told(&told);
     match outcome {
         Publication::Published(summary) => {
+            authority.manifest_told();
             tracing::info!(
                 server_id = id.as_str(),
                 version,

@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not; nor is what followers say of themselves, which they say again.
-pub const TABLES: [&str; 27] = [
+pub const TABLES: [&str; 28] = [
     "authority",
     "authority_keys",
     "operators",
@@ -36,6 +36,7 @@ pub const TABLES: [&str; 27] = [
     "trust",
     "tenants",
     "tenant_policies",
+    "tenant_verdicts",
     "audit_lanes",
     "audit_records",
     "audit_checkpoints",

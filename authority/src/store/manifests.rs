@@ -2,8 +2,10 @@
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use mcps_core::feed::{Action, Entry as InForce, Held, Target};
 
 use super::audit::{Entry, audit};
+use super::feed::append;
 use super::servers::{LOCK_SERVER, Row as ServerRow};
 use super::trust::{Told, reassess};
 use super::{Db, ServerRecord, on, transaction};
@@ -174,10 +176,20 @@ impl Db {
             // What was scanned or reviewed is another manifest now.
             let subject = server.subject();
             let told = reassess!(tx, &subject, policy, at, "manifest_changed", false);
+            // After the level, whose row others lock before the feed's head.
+            let action = Action::ManifestChange {
+                target: Target::Server {
+                    tenant: server.tenant.clone(),
+                    name: server.name.clone(),
+                },
+                manifest: new.digest,
+            };
+            let position = append!(tx, at, std::slice::from_ref(&action), "manifest_published");
             let mut detail = vec![
                 ("version", summary.version.clone()),
                 ("digest", summary.digest.clone()),
                 ("tools", summary.tool_count.to_string()),
+                ("told", position.cursor().to_string()),
             ];
             detail.extend(told.detail());
             audit!(self, tx, Entry {
@@ -190,6 +202,30 @@ impl Db {
             (Outcome::Published(summary), told)
         });
         Ok(outcome)
+    }
+
+    /// The current manifests of servers, for snapshots.
+    pub(super) async fn current_manifests(&self) -> Result<Vec<InForce>, Error> {
+        let rows: Vec<(String, String, String)> = on!(self, pool => {
+            sqlx::query_as(
+                "SELECT s.tenant, s.name, m.digest FROM servers s JOIN manifests m \
+                 ON m.server_id = s.server_id AND m.number = s.manifests \
+                 WHERE s.state <> 'retired' ORDER BY s.tenant, s.name",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        let entries = rows.into_iter().map(|(tenant, name, digest)| {
+            let digest = Digest::from_hex(&digest).ok_or_else(|| sqlx::Error::ColumnDecode {
+                index: "digest".to_owned(),
+                source: "not a SHA-256".into(),
+            })?;
+            Ok(InForce {
+                target: Target::Server { tenant, name },
+                held: Held::Manifest(digest),
+            })
+        });
+        entries.collect()
     }
 
     /// The manifests of a server, newest first: those before `before`, at most `limit`.

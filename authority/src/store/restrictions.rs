@@ -59,7 +59,11 @@ pub(super) fn read(held: &str, until: Option<i64>) -> Held {
 
 const fn grave(held: Held) -> u8 {
     match held {
-        Held::Level(_) | Held::Policy(_) | Held::Unclear => 0,
+        Held::Level(_)
+        | Held::Policy(_)
+        | Held::Verdicts(_)
+        | Held::Manifest(_)
+        | Held::Unclear => 0,
         Held::Quarantined => 1,
         Held::Suspended(_) => 2,
         Held::Stopped => 3,
@@ -324,6 +328,8 @@ impl Db {
         }
         entries.extend(self.told_levels().await?);
         entries.extend(self.policies_in_force().await?);
+        entries.extend(self.verdicts_in_force().await?);
+        entries.extend(self.current_manifests().await?);
         for (id,) in passports {
             entries.push(revoked(Target::Passport(passport_id(&id)?)));
         }

@@ -97,18 +97,30 @@ impl AuthorityClient {
         tenant: &str,
         digest: &Digest,
     ) -> Result<String, ClientError> {
+        self.of_tenant(tenant, "policy", digest, MAX_DOCUMENT_BYTES)
+            .await
+    }
+
+    /// A document of a tenant's by its digest, as it was received.
+    pub(super) async fn of_tenant(
+        &self,
+        tenant: &str,
+        what: &str,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<String, ClientError> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if tenant.is_empty() || !tenant.bytes().all(allowed) {
             return Err(ClientError::Problem {
                 status: 404,
-                title: "Policy not found".to_owned(),
+                title: "No such tenant".to_owned(),
                 detail: "the authority's tenants have lower-case letters, digits and `-`"
                     .to_owned(),
             });
         }
-        let path = format!("/v1/tenants/{tenant}/policy/documents/{digest}");
+        let path = format!("/v1/tenants/{tenant}/{what}/documents/{digest}");
         let request = self.request(Method::GET, &path, None, None);
-        let bytes = self.bytes(request, MAX_DOCUMENT_BYTES).await?;
+        let bytes = self.bytes(request, limit).await?;
         String::from_utf8(bytes).map_err(|_| self.unexpected("a text that is not UTF-8"))
     }
 }

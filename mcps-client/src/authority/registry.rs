@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 
+use mcps_core::digest::Digest;
 use mcps_core::json::Document;
 use mcps_core::passport::PassportId;
 
@@ -187,6 +188,16 @@ impl AuthorityClient {
         let version = self.in_path(version)?;
         let path = format!("/v1/servers/{id}/manifests/{version}");
         let request = self.request(Method::GET, &path, Some(operator), None);
+        self.answer(request, MAX_DEFINITIONS).await
+    }
+
+    /// A manifest with its tools, by the digest of what it says. The caller compares that.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn manifest_by_digest(&self, digest: &Digest) -> Result<Document, ClientError> {
+        let path = format!("/v1/manifests/{digest}");
+        let request = self.request(Method::GET, &path, None, None);
         self.answer(request, MAX_DEFINITIONS).await
     }
 

@@ -25,6 +25,11 @@ pub(crate) struct Passed {
 }
 
 impl Passed {
+    /// These words.
+    pub(super) const fn with(arguments: Vec<OsString>) -> Self {
+        Self { arguments }
+    }
+
     /// Becomes that program, asked for this.
     ///
     /// # Errors

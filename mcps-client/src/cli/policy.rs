@@ -50,7 +50,7 @@ impl Policy {
 }
 
 /// A tenant's id as it may stand in a path.
-fn tenant(text: &str) -> Result<String, String> {
+pub(super) fn tenant(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let sound =
         (1..=63).contains(&text.len()) && !text.starts_with('-') && text.bytes().all(allowed);

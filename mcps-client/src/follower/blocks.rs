@@ -31,6 +31,10 @@ pub struct Blocks {
     levels: BTreeMap<Target, TrustLevel>,
     /// By which policy a tenant decides, or all do that have none of their own.
     policies: BTreeMap<Target, Digest>,
+    /// What a tenant's operators have said of tools in quarantine.
+    verdicts: BTreeMap<Target, Digest>,
+    /// The current manifests of servers.
+    manifests: BTreeMap<Target, Digest>,
     overflow: bool,
 }
 
@@ -45,6 +49,8 @@ impl Blocks {
             + self.unclear.len()
             + self.levels.len()
             + self.policies.len()
+            + self.verdicts.len()
+            + self.manifests.len()
     }
 
     /// Whether nothing is in force.
@@ -84,6 +90,10 @@ impl Blocks {
                     self.decide(&Target::All, *policy);
                 }
             },
+            Some(Action::VerdictChange { tenant, verdicts }) => {
+                self.say(&Target::Tenant(tenant.clone()), *verdicts);
+            }
+            Some(Action::ManifestChange { target, manifest }) => self.publish(target, *manifest),
             _ => self.restrict(event),
         }
     }
@@ -117,6 +127,8 @@ impl Blocks {
             Some(
                 Action::AuthorityKey { .. }
                 | Action::PolicyChange { .. }
+                | Action::VerdictChange { .. }
+                | Action::ManifestChange { .. }
                 | Action::Reinstate { .. },
             )
             | None => {}
@@ -138,6 +150,8 @@ impl Blocks {
         self.unclear.clear();
         self.levels.clear();
         self.policies.clear();
+        self.verdicts.clear();
+        self.manifests.clear();
         self.overflow = false;
     }
 
@@ -188,6 +202,18 @@ impl Blocks {
     fn decide(&mut self, target: &Target, policy: Digest) {
         if self.has_room() {
             self.policies.insert(target.clone(), policy);
+        }
+    }
+
+    fn say(&mut self, target: &Target, verdicts: Digest) {
+        if self.has_room() {
+            self.verdicts.insert(target.clone(), verdicts);
+        }
+    }
+
+    fn publish(&mut self, target: &Target, manifest: Digest) {
+        if self.has_room() {
+            self.manifests.insert(target.clone(), manifest);
         }
     }
 

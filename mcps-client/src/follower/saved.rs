@@ -42,8 +42,8 @@ pub enum SavedError {
     ForeignAuthority,
 }
 
-/// The first form had no policies.
-const FORM: i64 = 2;
+/// The first form had no policies, the second neither verdicts nor manifests.
+const FORM: i64 = 3;
 const FIRST: i64 = 1;
 
 impl Follower {
@@ -102,9 +102,8 @@ impl Follower {
         let head = Document::parse(lines.next().unwrap_or_default())?;
         let head = head.root().as_object().ok_or(SavedError::Member("form"))?;
         let form = head.get("form").and_then(Value::as_i64);
-        if form != Some(FORM) && form != Some(FIRST) {
-            return Err(SavedError::Member("form"));
-        }
+        let form = form.filter(|form| (FIRST..=FORM).contains(form));
+        let form = form.ok_or(SavedError::Member("form"))?;
         let named = head.get("authority").and_then(Value::as_str);
         if named.as_deref() != Some(authority) {
             return Err(SavedError::ForeignAuthority);
@@ -131,7 +130,7 @@ impl Follower {
         }
         let resync = flag("resync").ok_or(SavedError::Member("resync"))?;
         // An earlier version may have gone past what it did not keep.
-        let resync = resync || form == Some(FIRST);
+        let resync = resync || form < FORM;
         follower.wants = resync.then_some(Resync::Snapshot);
         for line in lines {
             follower.blocks.hold(&entry(line)?);

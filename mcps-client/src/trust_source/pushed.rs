@@ -7,6 +7,7 @@ use std::time::Duration;
 use mcps_core::digest::Digest;
 use mcps_core::key::KeyId;
 use mcps_core::level::TrustLevel;
+use mcps_core::manifest::Manifest;
 use mcps_core::passport::{Passport, PassportId};
 use mcps_core::refusal::Refusal;
 use mcps_core::trust::{Standing, TrustBundle};
@@ -153,6 +154,29 @@ impl TrustSource {
         let authority = self.authority.as_ref();
         let authority = authority.ok_or(Refusal::AuthorityUnreachable)?;
         authority.policy_document(tenant, digest).await
+    }
+
+    /// What stands of a tenant's tools as the authority gives it. The caller compares its digest.
+    ///
+    /// # Errors
+    /// As [`TrustSource::policy`].
+    pub async fn verdicts(&self, tenant: &str, digest: &Digest) -> Result<String, ClientError> {
+        let authority = self.authority.as_ref();
+        let authority = authority.ok_or(Refusal::AuthorityUnreachable)?;
+        authority.verdicts_document(tenant, digest).await
+    }
+
+    /// The manifest of that digest, whoever signed it: the feed told the digest.
+    ///
+    /// # Errors
+    /// As [`TrustSource::policy`]; what says something else.
+    pub async fn manifest_of(&self, digest: &Digest) -> Result<Manifest, ClientError> {
+        let authority = self.authority.as_ref();
+        let authority = authority.ok_or(Refusal::AuthorityUnreachable)?;
+        let shown = authority.manifest_by_digest(digest).await?;
+        let manifest = shown.root().get("manifest");
+        let manifest = manifest.ok_or(Refusal::Tool("no manifest where one should be"))?;
+        Ok(Manifest::vouched(manifest, digest)?)
     }
 
     /// Follows the authority's keys and its feed for ever, stores how far it came, and tells the

@@ -124,6 +124,10 @@ fn action(dice: &mut Dice, now: Timestamp) -> Action {
                 policy: Digest::of(&[dice.roll(3) as u8]),
                 tenant: Some(tenant),
             },
+            Target::Tenant(tenant) if dice.roll(2) == 0 => Action::VerdictChange {
+                verdicts: Digest::of(&[dice.roll(3) as u8]),
+                tenant,
+            },
             target => Action::Stop(target),
         },
     }
@@ -146,6 +150,10 @@ fn in_force(events: &[Event]) -> Vec<Entry> {
             Action::PolicyChange { tenant, policy } => {
                 let tenant = Target::Tenant(tenant.unwrap());
                 held.insert((6, tenant), Held::Policy(policy));
+            }
+            Action::VerdictChange { tenant, verdicts } => {
+                let tenant = Target::Tenant(tenant);
+                held.insert((7, tenant), Held::Verdicts(verdicts));
             }
             other => unreachable!("{other:?}"),
         }

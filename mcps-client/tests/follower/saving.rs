@@ -162,13 +162,46 @@ fn a_tenant_decides_by_what_was_told_of_it_last_and_that_is_stored() {
 }
 
 #[test]
-fn what_a_version_without_policies_stored_asks_for_a_snapshot() {
+fn what_was_said_last_of_tools_and_published_last_stands_and_is_stored() {
+    let mut authority = Authority::new(NAME, 1);
+    let target = Target::Server {
+        tenant: "acme".to_owned(),
+        name: "weather".to_owned(),
+    };
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    for text in ["1", "2"] {
+        let tenant = "acme".to_owned();
+        let verdicts = digest(text);
+        authority.commit(&Action::VerdictChange { tenant, verdicts }, NOW);
+        let (target, manifest) = (target.clone(), digest(text));
+        authority.commit(&Action::ManifestChange { target, manifest }, NOW);
+    }
+    let mut follower = Follower::new(NAME);
+    follower.start(1);
+    let frame = authority.frame(0, 4, NOW, LIFE);
+    follower.receive(frame, &BUNDLE, NOW).unwrap();
+    let again = Follower::restore(NAME, &follower.save().unwrap().text).unwrap();
+    for follower in [follower, again] {
+        let blocks = follower.blocks();
+        assert_eq!(blocks.verdicts("acme"), Some(digest("2")));
+        assert_eq!(blocks.verdicts("other"), None);
+        assert_eq!(blocks.manifest("acme", "weather"), Some(digest("2")));
+        assert_eq!(blocks.manifest("other", "weather"), None);
+        // Nobody is cut off by either.
+        assert_eq!(blocks.target(&target, NOW), None);
+    }
+}
+
+#[test]
+fn what_a_version_without_policies_or_verdicts_stored_asks_for_a_snapshot() {
     let (_, follower) = followed();
     let saved = follower.save().unwrap().text;
-    let before = saved.replacen("\"form\":2", "\"form\":1", 1);
-    let again = Follower::restore(NAME, &before).unwrap();
-    assert_eq!(again.blocks(), follower.blocks());
-    assert_eq!(again.wants(), Some(Resync::Snapshot));
+    for form in [1, 2] {
+        let before = saved.replacen("\"form\":3", &format!("\"form\":{form}"), 1);
+        let again = Follower::restore(NAME, &before).unwrap();
+        assert_eq!(again.blocks(), follower.blocks());
+        assert_eq!(again.wants(), Some(Resync::Snapshot));
+    }
     assert_eq!(Follower::restore(NAME, &saved).unwrap().wants(), None);
 }
 
@@ -184,7 +217,7 @@ fn what_was_cut_or_is_not_ours_is_refused() {
         refused(&lines[..lines.len() - 1].join("\n")),
         SavedError::Cut
     );
-    let form = saved.text.replacen("\"form\":2", "\"form\":3", 1);
+    let form = saved.text.replacen("\"form\":3", "\"form\":4", 1);
     assert_eq!(refused(&form), SavedError::Member("form"));
     let held = saved.text.replacen("\"revoked\"", "\"pardoned\"", 1);
     assert_eq!(refused(&held), SavedError::Entry(FeedError::Member("held")));

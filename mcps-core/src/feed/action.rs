@@ -77,6 +77,20 @@ pub enum Action {
         /// SHA-256 of the policy.
         policy: Digest,
     },
+    /// A tenant's operators said something else of tools in quarantine; fetch it.
+    VerdictChange {
+        /// Of which tenant.
+        tenant: String,
+        /// SHA-256 of all that stands.
+        verdicts: Digest,
+    },
+    /// A server published another manifest, which is the current one; fetch it.
+    ManifestChange {
+        /// The server. Always a [`Target::Server`].
+        target: Target,
+        /// SHA-256 of what it says ([`crate::manifest::Manifest::digest`]).
+        manifest: Digest,
+    },
     /// The kill switch: nothing of the target goes on until it is reinstated.
     Stop(Target),
     /// A key of the authority changed its state; fetch its key set.
@@ -118,6 +132,10 @@ pub(super) const QUARANTINED: [TargetKind; 5] = [
 ];
 /// Who has a policy; all, where one is for every tenant.
 pub(super) const DECIDING: [TargetKind; 2] = [TargetKind::All, TargetKind::Tenant];
+/// Whose operators say something of tools.
+pub(super) const SAYING: [TargetKind; 1] = [TargetKind::Tenant];
+/// Who publishes manifests.
+pub(super) const PUBLISHING: [TargetKind; 1] = [TargetKind::Server];
 pub(super) const STOPPED: [TargetKind; 5] = [
     TargetKind::All,
     TargetKind::Tenant,
@@ -139,6 +157,8 @@ impl Action {
             Self::TrustChange { .. } => "trust_change",
             Self::Quarantine(_) => "quarantine",
             Self::PolicyChange { .. } => "policy_change",
+            Self::VerdictChange { .. } => "verdict_change",
+            Self::ManifestChange { .. } => "manifest_change",
             Self::Stop(_) => "stop",
             Self::AuthorityKey { .. } => "authority_key",
         }
@@ -154,11 +174,22 @@ impl Action {
             | Self::ToolRevoke(target)
             | Self::TrustChange { target, .. }
             | Self::Quarantine(target)
+            | Self::ManifestChange { target, .. }
             | Self::Stop(target) => Some(target.clone()),
+            Self::VerdictChange { tenant, .. } => Some(Target::Tenant(tenant.clone())),
             Self::KeyBlock(key) => Some(Target::Key(key.clone())),
             Self::PolicyChange { tenant, .. } => tenant.clone().map(Target::Tenant),
             Self::AuthorityKey { .. } => None,
         }
+    }
+
+    /// Whether nothing is lost on who does not understand it: who holds tools back by what their own
+    /// operators said goes on doing so.
+    pub(super) const fn is_ignorable(&self) -> bool {
+        matches!(
+            self,
+            Self::VerdictChange { .. } | Self::ManifestChange { .. }
+        )
     }
 
     /// Members that an event of this type has beside those of every event.
@@ -173,6 +204,8 @@ impl Action {
             Self::Reinstate { .. } => &["target", "lifts"],
             Self::TrustChange { .. } => &["target", "level"],
             Self::PolicyChange { .. } => &["target", "policy"],
+            Self::VerdictChange { .. } => &["target", "verdicts"],
+            Self::ManifestChange { .. } => &["target", "manifest"],
             Self::AuthorityKey { .. } => &["key", "use", "state", "number"],
         }
     }
@@ -231,6 +264,17 @@ impl Action {
                 },
                 policy: digest(object, "policy")?,
             },
+            "verdict_change" => match target(&SAYING)? {
+                Target::Tenant(tenant) => Self::VerdictChange {
+                    tenant,
+                    verdicts: digest(object, "verdicts")?,
+                },
+                _ => return Err(FeedError::Member("target")),
+            },
+            "manifest_change" => Self::ManifestChange {
+                target: target(&PUBLISHING)?,
+                manifest: digest(object, "manifest")?,
+            },
             "stop" => Self::Stop(target(&STOPPED)?),
             "authority_key" => Self::AuthorityKey {
                 key: key_id(object, "key")?,
@@ -266,6 +310,12 @@ impl Action {
             Self::Reinstate { lifts, .. } => member("lifts", &quoted(lifts.as_str())),
             Self::TrustChange { level, .. } => member("level", &level.number().to_string()),
             Self::PolicyChange { policy, .. } => member("policy", &quoted(&policy.to_string())),
+            Self::VerdictChange { verdicts, .. } => {
+                member("verdicts", &quoted(&verdicts.to_string()));
+            }
+            Self::ManifestChange { manifest, .. } => {
+                member("manifest", &quoted(&manifest.to_string()));
+            }
             Self::AuthorityKey {
                 key,
                 usage,

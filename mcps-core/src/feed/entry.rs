@@ -1,6 +1,6 @@
 //! One thing in force, as snapshots and stored positions list it.
 
-use super::action::{DECIDING, QUARANTINED, REACHES, STOPPED, SUBJECTS};
+use super::action::{DECIDING, PUBLISHING, QUARANTINED, REACHES, SAYING, STOPPED, SUBJECTS};
 use super::member::{digest, only, text, time};
 use super::{FeedError, Target, TargetKind};
 use crate::clock::Timestamp;
@@ -25,6 +25,10 @@ pub enum Held {
     Level(TrustLevel),
     /// Decides by this policy, of which this is the SHA-256.
     Policy(Digest),
+    /// Its operators have said this of tools in quarantine, of which this is the SHA-256.
+    Verdicts(Digest),
+    /// Its current manifest says this, of which this is the SHA-256.
+    Manifest(Digest),
 }
 
 impl Held {
@@ -39,6 +43,8 @@ impl Held {
             Self::Unclear => "unclear",
             Self::Level(_) => "level",
             Self::Policy(_) => "policy",
+            Self::Verdicts(_) => "verdicts",
+            Self::Manifest(_) => "manifest",
         }
     }
 
@@ -52,6 +58,8 @@ impl Held {
             Self::Unclear => true,
             Self::Level(_) => SUBJECTS.contains(&kind),
             Self::Policy(_) => DECIDING.contains(&kind),
+            Self::Verdicts(_) => SAYING.contains(&kind),
+            Self::Manifest(_) => PUBLISHING.contains(&kind),
         }
     }
 }
@@ -94,6 +102,14 @@ impl Entry {
                 let held = Held::Policy(digest(object, "policy")?);
                 (held, &["held", "policy", "target"])
             }
+            "verdicts" => {
+                let held = Held::Verdicts(digest(object, "verdicts")?);
+                (held, &["held", "target", "verdicts"])
+            }
+            "manifest" => {
+                let held = Held::Manifest(digest(object, "manifest")?);
+                (held, &["held", "manifest", "target"])
+            }
             _ => return Err(FeedError::Member("held")),
         };
         if !only(object, members) {
@@ -115,10 +131,16 @@ impl Entry {
         if let Held::Policy(policy) = self.held {
             out.push_str(&format!(r#","policy":"{policy}""#));
         }
+        if let Held::Manifest(manifest) = self.held {
+            out.push_str(&format!(r#","manifest":"{manifest}""#));
+        }
         out.push_str(r#","target":"#);
         out.push_str(&self.target.to_json());
         if let Held::Suspended(Some(until)) = self.held {
             out.push_str(&format!(r#","until":"{until}""#));
+        }
+        if let Held::Verdicts(verdicts) = self.held {
+            out.push_str(&format!(r#","verdicts":"{verdicts}""#));
         }
         out.push('}');
     }

@@ -37,6 +37,9 @@ impl Event {
         );
         quote(reason, &mut json);
         action.write(&mut json);
+        if action.is_ignorable() {
+            json.push_str(r#","ignorable":true"#);
+        }
         json.push('}');
         let event = Self::read(Document::parse(json)?.root())?;
         match (&event.action, &event.reason) {

@@ -174,3 +174,17 @@ fn two_tools_with_one_name_make_no_manifest() {
     ];
     assert!(Manifest::new(SERVER, "1", &twins).is_err());
 }
+
+#[test]
+fn what_an_authority_vouches_for_is_what_its_digest_is_of_and_nothing_else() {
+    let signed = manifest().sign(&key(1)).unwrap();
+    let document = Document::parse(signed).unwrap();
+    let digest = manifest().digest().unwrap();
+    let vouched = Manifest::vouched(document.root(), &digest);
+    assert_eq!(vouched, Ok(manifest()));
+    let other = Manifest::vouched(document.root(), &Digest::of(b"another"));
+    let expected = Refusal::Tool("another manifest than was told of");
+    assert_eq!(other, Err(expected));
+    let malformed = Document::parse(unsigned("[]")).unwrap();
+    assert!(Manifest::vouched(malformed.root(), &digest).is_err());
+}

@@ -11,7 +11,9 @@ use tokio::task::JoinSet;
 
 use super::member::Member;
 use super::{All, answer, quoted};
+use crate::catalogue::Seen;
 use crate::config::SEPARATOR;
+use crate::quarantine::Whose;
 
 /// Pages of one list of one server.
 const MAX_PAGES: usize = 100;
@@ -110,7 +112,7 @@ impl All {
         });
         let all: Vec<Value<'_>> = all.flatten().collect();
         let intact = match list.kind {
-            "tools" => self.catalogue.learn(server, &all),
+            "tools" => self.open(server, &all),
             _ => vec![true; all.len()],
         };
         for (value, intact) in all.into_iter().zip(intact) {
@@ -139,6 +141,17 @@ impl All {
         if list.kind == "tools" && found.complete {
             self.catalogue.complete(server, Some(&names));
         }
+    }
+
+    /// Which tools of a server the caller may call, as far as their definitions go.
+    fn open(&self, server: &str, all: &[Value<'_>]) -> Vec<bool> {
+        let (tenant, level) = (self.tenant.as_str(), self.level);
+        let whose = Whose { tenant, level };
+        let seen = self.catalogue.learn(server, all).into_iter();
+        let open = |seen: Option<Seen>| {
+            seen.is_none_or(|seen| self.rulings.admits(whose, seen.subject(server)))
+        };
+        seen.map(open).collect()
     }
 
     /// Takes note of who offers a resource. The first who does has it: another of the same address

@@ -15,7 +15,10 @@ fn load(home: &Home, clock: Arc<dyn Clock>) -> Catalogue {
 
 fn learn(catalogue: &Catalogue, text: &str) -> bool {
     let document = Document::parse(text.to_owned()).unwrap();
-    catalogue.learn("files", &[document.root()]) == [true]
+    let seen = catalogue.learn("files", &[document.root()]);
+    seen.iter()
+        .flatten()
+        .all(|seen| seen.pinned == Pinned::Same)
 }
 
 fn pinned(catalogue: &Catalogue, tool: &str) -> Option<Pinned> {

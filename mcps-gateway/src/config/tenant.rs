@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Discovery, Level, PolicyFrom, is_name};
+use super::{Discovery, Level, PolicyFrom, QuarantineFrom, check_evidence, is_name};
 
 /// One tenant. Its name is what its members' passports say (`ext.tenant`).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -25,6 +25,12 @@ pub struct Tenant {
     /// What becomes of calls that only look while no record can be written.
     #[serde(default)]
     pub unrecorded: Unrecorded,
+    /// Whose word counts on tools that are held back.
+    #[serde(default)]
+    pub quarantine: QuarantineFrom,
+    /// The level of a server from which on what its registered manifest has need not be looked at,
+    /// where that is not as for all others.
+    pub evidence: Option<Level>,
 }
 
 /// What becomes of calls that only look while no record can be written. All others are refused then.
@@ -51,6 +57,8 @@ impl Default for Tenant {
             policy: PolicyFrom::default(),
             default_policy: true,
             unrecorded: Unrecorded::default(),
+            quarantine: QuarantineFrom::default(),
+            evidence: None,
         }
     }
 }
@@ -67,6 +75,7 @@ impl Tenant {
                 "[tenant.{name}]: callers without a signature have L0, so `anonymous = true` lets nobody in from `min_level` on; leave out one of the two, or demand the level at a server or tool"
             ));
         }
+        check_evidence(&format!("[tenant.{name}]"), self.evidence)?;
         if self.policy == PolicyFrom::Authority && !self.default_policy {
             return Err(format!(
                 "[tenant.{name}]: with `policy = \"authority\"` it is the authority that says whether the default pack is in force; leave out `default_policy`"

@@ -300,3 +300,29 @@ fn callers_that_do_not_sign_are_configured_without_contradiction() {
         assert!(why.contains(said), "{text}: {why}");
     }
 }
+
+#[test]
+fn whose_word_counts_on_what_is_held_and_what_evidence_is_asked_for() {
+    let config = Config::parse(
+        "[quarantine]\nevidence = 3\n[tenant.acme]\nquarantine = \"authority\"\nevidence = 4\n[tenant.else]\nquarantine = \"gateway\"\n[tenant.other]\n",
+    )
+    .unwrap();
+    let follow = ["acme", "else", "other", "nobody"].map(|name| config.follows_verdicts(name));
+    assert_eq!(follow, [true, false, false, false]);
+    let need = ["acme", "else", "nobody"].map(|name| config.evidence(name));
+    let (l3, l4) = (
+        mcps_core::level::TrustLevel::L3,
+        mcps_core::level::TrustLevel::L4,
+    );
+    assert_eq!(need, [Some(l4), Some(l3), None]);
+    assert_eq!(config.least_evidence(), Some(l3));
+    assert_eq!(Config::default().least_evidence(), None);
+    for text in [
+        "[quarantine]\nevidence = 1\n",
+        "[tenant.acme]\nevidence = 0\n",
+        "[quarantine]\nevidence = 5\n",
+        "[tenant.acme]\nquarantine = \"nobody\"\n",
+    ] {
+        assert!(Config::parse(text).is_err(), "{text}");
+    }
+}

@@ -1,4 +1,4 @@
-//! The index of all tools that are as they were pinned, and who sees what of it.
+//! The index of all tools that somebody may call, and who sees what of it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,8 @@ const KEPT: Duration = Duration::from_secs(30);
 pub(crate) struct Ground {
     pub(crate) config: Arc<Config>,
     pub(crate) sets: Arc<Sets>,
+    /// How often anything was promoted or held by others than this gateway's operators.
+    pub(crate) rulings: u64,
     pub(crate) now: Timestamp,
 }
 
@@ -56,6 +58,7 @@ struct Sight {
     stock: Arc<Stock>,
     config: Arc<Config>,
     sets: Arc<Sets>,
+    rulings: u64,
     since: Timestamp,
     mask: Arc<Mask>,
 }
@@ -126,6 +129,7 @@ impl Finder {
             Arc::ptr_eq(&sight.stock, stock)
                 && Arc::ptr_eq(&sight.config, &ground.config)
                 && Arc::ptr_eq(&sight.sets, &ground.sets)
+                && sight.rulings == ground.rulings
                 && ground.now >= sight.since
                 && ground.now < sight.since.plus(KEPT)
         };
@@ -149,6 +153,7 @@ impl Finder {
                 stock: Arc::clone(stock),
                 config: Arc::clone(&ground.config),
                 sets: Arc::clone(&ground.sets),
+                rulings: ground.rulings,
                 since: ground.now,
                 mask: Arc::clone(&mask),
             };

@@ -28,7 +28,7 @@ pub struct Sets {
 
 /// A set, and a history in which nothing happened.
 #[derive(Debug)]
-pub(crate) struct Set {
+pub struct Set {
     pub(crate) policies: Policies,
     /// What records name it by: of one from the authority, the digest that the feed told.
     pub(crate) digest: Digest,

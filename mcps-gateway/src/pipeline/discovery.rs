@@ -15,12 +15,13 @@ use tokio::time::timeout;
 
 use super::Gateway;
 use super::stages::Seated;
-use crate::call::{Call, Caller, Target};
+use crate::call::{Call, Caller, Pinned, Target};
 use crate::catalogue::{Inquiry, Stocked};
 use crate::config::{Discovery, SEPARATOR};
 use crate::discovery::{self, CALL_TOOL, FIND_TOOLS, Found, Ground, Wanted};
 use crate::judge::{Denial, Listed};
 use crate::outcome::Answering;
+use crate::quarantine::Subject;
 use crate::routes::Route;
 
 /// How long a server may take to list its tools: whoever looks for some waits meanwhile.
@@ -128,10 +129,14 @@ impl Gateway {
         self.ask_all(passage, call, post).await;
         self.catalogue().refresh();
         let caller = &call.caller;
-        let sees = |tool: &Stocked| self.sees(caller, &tool.server, &tool.name);
+        self.parts.rulings.settled(&caller.tenant).await;
+        let sees = |tool: &Stocked| {
+            self.opens(caller, tool, tool.pinned) && self.sees(caller, &tool.server, &tool.name)
+        };
         let ground = Ground {
             config: self.parts.config.load_full(),
             sets: self.parts.sets.load_full(),
+            rulings: self.parts.rulings.changes(),
             now: self.clock().now(),
         };
         let query = (wanted.query.as_str(), wanted.limit);
@@ -141,14 +146,28 @@ impl Gateway {
         // Once more and one by one: the mask may be some seconds old.
         let open = fitting.into_iter().filter(|tool| {
             leads(passage, &tool.server, &tool.name)
-                && self.catalogue().is_intact(&tool.server, &tool.name)
+                && self
+                    .catalogue()
+                    .standing(tool)
+                    .is_some_and(|pinned| self.opens(caller, tool, pinned))
                 && self.sees(caller, &tool.server, &tool.name)
         });
         let found = open.filter_map(|tool| Found::new(&tool.server, &tool.name, &tool.text));
         found.take(wanted.limit).collect()
     }
 
-    /// Whether a caller is shown a tool that is as it was pinned.
+    /// Whether a caller may call a tool that stands so here, as far as its definition goes.
+    fn opens(&self, caller: &Caller, tool: &Stocked, pinned: Pinned) -> bool {
+        let subject = Subject {
+            server: &tool.server,
+            tool: &tool.name,
+            hash: Some(&tool.hash),
+            pinned,
+        };
+        self.admits(caller, subject)
+    }
+
+    /// Whether a caller is shown a tool whose definition is in order.
     fn sees(&self, caller: &Caller, server: &str, name: &str) -> bool {
         let kind = "tools";
         self.reaches(&caller.tenant, server)

@@ -252,8 +252,11 @@ impl Gateway {
             definition = self.catalogue().definition(&server, &tool);
         }
         let definition = definition.unwrap_or_else(|| self.catalogue().unheard(&server, &tool));
-        let pinned = definition.pinned;
-        seated.call.definition = Some(definition);
+        let named = (server.as_str(), tool.as_str());
+        let pinned = match self.standing(&mut seated.call, named, definition).await {
+            Ok(pinned) => pinned,
+            Err(denial) => return Err(self.deny(route, seated, denial).await),
+        };
         let denial = match pinned {
             Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
             Pinned::Unlisted if self.passes_unlisted(&server) => return Ok(Intact(seated)),

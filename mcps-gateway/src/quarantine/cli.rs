@@ -18,6 +18,9 @@ use crate::policy::cli::Output;
 
 /// Look at tools that are held back, and decide about them.
 #[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "For all gateways of a tenant: mcps quarantine promote|reject|block|unblock|list|history --tenant TENANT --authority URL"
+)]
 pub struct QuarantineArgs {
     /// What to do.
     #[command(subcommand)]

@@ -2,37 +2,11 @@
 
 use mcps_client::error::ClientError;
 use mcps_core::clock::Timestamp;
-use mcps_core::digest::Digest;
 use mcps_core::pin::{ApprovalError, PinStore};
+pub use mcps_core::verdict::Verb;
 use serde_json::json;
 
 use super::{Book, Entry, Reason, State, Store, owner};
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// This definition may be called from now on.
-    Promote(Digest),
-    /// This definition is refused for good; what was approved before stays approved.
-    Reject(Digest),
-    /// Nobody calls it, whatever its definition.
-    Block,
-    /// It stands as if it had not been blocked.
-    Unblock,
-}
-
-impl Verb {
-    /// In a word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Promote(_) => "promote",
-            Self::Reject(_) => "reject",
-            Self::Block => "block",
-            Self::Unblock => "unblock",
-        }
-    }
-}
 
 /// An order.
 #[derive(Clone, Debug)]

@@ -48,6 +48,12 @@ impl Store {
         Self { home: home.clone() }
     }
 
+    /// The home.
+    #[must_use]
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// The time and place of the files.
     #[must_use]
     pub fn stamp(&self) -> Stamp {

@@ -3,16 +3,15 @@
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
 use mcps_core::digest::Digest;
-use mcps_core::tenant;
 
 /// The name of the file. A tenant's name has no `/`.
-fn file(tenant: &str) -> String {
-    format!("policy-{tenant}.json")
+pub(super) fn file(matter: &str, tenant: &str) -> String {
+    format!("{matter}-{tenant}.json")
 }
 
 /// What was kept, if it is what was written: its digest comes first, on a line of its own.
-pub(super) fn read(home: &Home, tenant: &str) -> Option<(Digest, String)> {
-    let name = file(tenant);
+pub(super) fn read(home: &Home, matter: &str, tenant: &str) -> Option<(Digest, String)> {
+    let name = file(matter, tenant);
     let why = match home.read(&name) {
         Ok(None) => return None,
         Ok(Some(text)) => match intact(&text) {
@@ -24,7 +23,7 @@ pub(super) fn read(home: &Home, tenant: &str) -> Option<(Digest, String)> {
     tracing::warn!(
         tenant,
         error = why,
-        "{name} is not used: {why}; the policy of tenant {tenant} is fetched from the trust authority"
+        "{name} is not used: {why}; the {matter} of tenant {tenant} is fetched from the trust authority"
     );
     None
 }
@@ -32,15 +31,15 @@ pub(super) fn read(home: &Home, tenant: &str) -> Option<(Digest, String)> {
 fn intact(text: &str) -> Option<(Digest, String)> {
     let (digest, document) = text.split_once('\n')?;
     let digest = Digest::from_hex(digest)?;
-    (tenant::digest(document) == digest).then(|| (digest, document.to_owned()))
+    (Digest::of(document.as_bytes()) == digest).then(|| (digest, document.to_owned()))
 }
 
 /// Keeps a document. Waits for the disk.
 pub(super) fn write(
     home: &Home,
-    tenant: &str,
+    (matter, tenant): (&str, &str),
     digest: &Digest,
     document: &str,
 ) -> Result<(), ClientError> {
-    home.write(&file(tenant), &format!("{digest}\n{document}"))
+    home.write(&file(matter, tenant), &format!("{digest}\n{document}"))
 }

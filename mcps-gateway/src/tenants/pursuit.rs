@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use mcps_client::error::ClientError;
@@ -13,11 +12,10 @@ use mcps_client::home::Home;
 use mcps_client::trust_source::TrustSource;
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
-use mcps_core::tenant::{self, TenantPolicy};
 use tokio::time::{Instant, sleep};
 
-use super::{News, Told, kept};
-use crate::judge::{Set, Sets};
+use super::{Fault, Matter, News, Said, Standing, Told, kept};
+use crate::judge::Set;
 
 /// How often it is looked whether the configuration names further tenants.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -26,14 +24,20 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Where documents are fetched from.
-pub(crate) trait Documents {
+pub(crate) trait Documents<M> {
     /// A tenant's document of that digest, as it was received.
     async fn document(&self, tenant: &str, digest: &Digest) -> Result<String, ClientError>;
 }
 
-impl Documents for TrustSource {
+impl Documents<Set> for TrustSource {
     async fn document(&self, tenant: &str, digest: &Digest) -> Result<String, ClientError> {
         self.policy(tenant, digest).await
+    }
+}
+
+impl Documents<Said> for TrustSource {
+    async fn document(&self, tenant: &str, digest: &Digest) -> Result<String, ClientError> {
+        self.verdicts(tenant, digest).await
     }
 }
 
@@ -45,41 +49,31 @@ pub(super) struct Pause {
     until: Instant,
 }
 
-/// Why a document is not in force.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error("what was received is another text, of digest {0}")]
-    Other(Digest),
-    #[error("its text is no policy of a tenant: {0}")]
-    Form(#[from] tenant::TenantPolicyError),
-    #[error("it does not load:\n{0}")]
-    Load(#[from] crate::policy::PolicyErrors),
-}
-
-impl Told {
+impl<M: Matter> Told<M> {
     /// Takes from the home what was in force when it was last known.
     pub(crate) fn recall(&self, home: &Home, tenants: &BTreeSet<String>) {
         for tenant in tenants {
             if self.tenants.load().contains_key(tenant) {
                 continue;
             }
-            let kept = kept::read(home, tenant);
-            let set = kept.and_then(|(digest, document)| match load(&document, &digest) {
-                Ok(set) => Some(Arc::new(set)),
+            let name = M::NAME;
+            let kept = kept::read(home, name, tenant);
+            let matter = kept.and_then(|(digest, document)| match load::<M>(&document, &digest) {
+                Ok(matter) => Some(Arc::new(matter)),
                 Err(fault) => {
-                    tracing::warn!(tenant, %digest, error = %fault, "the policy that was kept of tenant {tenant} is not used: {fault}");
+                    tracing::warn!(tenant, %digest, error = %fault, "the {name} that was kept of tenant {tenant} is not used: {fault}");
                     None
                 }
             });
-            let have = set.as_ref().map(|set| set.digest);
+            let have = matter.as_ref().map(|matter| matter.digest());
             if let Some(digest) = have {
-                tracing::info!(tenant, %digest, "tenant {tenant} decides by policy {digest}, which was kept");
+                tracing::info!(tenant, %digest, "tenant {tenant} decides by {name} {digest}, which was kept");
             }
             // Since when there is another one nobody knows.
             let since = Timestamp::from_millis(0);
             let news = self.wanted(tenant).filter(|wanted| Some(*wanted) != have);
             self.change(tenant, |standing| {
-                standing.set.clone_from(&set);
+                standing.matter.clone_from(&matter);
                 standing.news = news.map(|digest| News {
                     digest,
                     since,
@@ -90,12 +84,12 @@ impl Told {
         }
     }
 
-    /// Follows what the feed tells of the tenants of `sets`, for ever.
+    /// Follows what the feed tells of those tenants, whichever they are at the moment, for ever.
     pub(crate) async fn keep(
         &self,
-        sets: &ArcSwap<Sets>,
+        tenants: impl Fn() -> BTreeSet<String>,
         home: &Home,
-        documents: &impl Documents,
+        documents: &impl Documents<M>,
     ) -> Infallible {
         let Some(mut changes) = self.feed.as_ref().map(|feed| feed.changes()) else {
             return std::future::pending().await;
@@ -105,9 +99,9 @@ impl Told {
         let (mut pursuits, mut pursued) = (FuturesUnordered::new(), BTreeSet::new());
         loop {
             changes.mark_unchanged();
-            let tenants = sets.load().by_authority().clone();
-            self.recall(home, &tenants);
-            for tenant in tenants {
+            let followed = tenants();
+            self.recall(home, &followed);
+            for tenant in followed {
                 if pursued.insert(tenant.clone()) {
                     let pause = pauses.remove(&tenant).flatten();
                     pursuits.push(async move {
@@ -142,13 +136,17 @@ impl Told {
         &self,
         tenant: &str,
         home: &Home,
-        documents: &impl Documents,
+        documents: &impl Documents<M>,
         before: Option<Pause>,
     ) -> Option<Pause> {
-        let wanted = self.wanted(tenant)?;
+        let name = M::NAME;
         let known = self.tenants.load();
         let known = known.get(tenant).cloned().unwrap_or_default();
-        if known.set.as_ref().map(|set| set.digest) == Some(wanted) {
+        let Some(wanted) = self.wanted(tenant) else {
+            self.begin(tenant, &known);
+            return None;
+        };
+        if known.matter.as_ref().map(|matter| matter.digest()) == Some(wanted) {
             if known.news.is_some() {
                 self.change(tenant, |standing| standing.news = None);
             }
@@ -161,7 +159,7 @@ impl Told {
         if is_bad || pause.is_some_and(|pause| Instant::now() < pause.until) {
             return pause;
         }
-        // However many came after the set in force, it is not the newest since the first of them.
+        // However many came after what is in force, it is not the newest since the first of them.
         let first = known.news.filter(|news| !news.bad);
         let fresh = News {
             digest: wanted,
@@ -172,15 +170,15 @@ impl Told {
         self.change(tenant, |standing| standing.news = Some(fresh));
         let received = documents.document(tenant, &wanted).await;
         let why = match received {
-            Ok(document) => match load(&document, &wanted) {
-                Ok(set) => {
-                    self.put_in_force(tenant, Arc::new(set));
-                    keep_document(home, tenant, wanted, document).await;
+            Ok(document) => match load::<M>(&document, &wanted) {
+                Ok(matter) => {
+                    self.put_in_force(tenant, Arc::new(matter));
+                    keep_document(home, (name, tenant), wanted, document).await;
                     return None;
                 }
                 Err(fault @ Fault::Other(_)) => fault.to_string(),
                 Err(fault) => {
-                    tracing::error!(tenant, digest = %wanted, error = %fault, "the policy {wanted} of tenant {tenant} is refused, the last one stays in force: {fault}");
+                    tracing::error!(tenant, digest = %wanted, error = %fault, "the {name} {wanted} of tenant {tenant} is refused, the last one stays in force: {fault}");
                     let bad = News { bad: true, ..fresh };
                     self.change(tenant, |standing| standing.news = Some(bad));
                     return None;
@@ -189,22 +187,31 @@ impl Told {
             Err(error) => error.to_string(),
         };
         if pause.is_none() {
-            tracing::error!(tenant, digest = %wanted, error = why, "the policy {wanted} of tenant {tenant} is not here, the last one stays in force for now: {why}");
+            tracing::error!(tenant, digest = %wanted, error = why, "the {name} {wanted} of tenant {tenant} is not here, the last one stays in force for now: {why}");
         }
         Some(self.rest(tenant, fresh, pause))
     }
 
-    fn put_in_force(&self, tenant: &str, set: Arc<Set>) {
-        let (digest, min_level) = (set.digest, set.min_level);
-        let (facts, sequences, rules) = set.policies.sizes();
+    /// As long as nobody has said anything, nothing is what is in force, and what comes later replaces
+    /// that.
+    fn begin(&self, tenant: &str, known: &Standing<M>) {
+        let now = self.clock.now();
+        let feed = self.feed.as_ref();
+        let heard = feed.is_some_and(|feed| feed.read(|it| it.freshness(now).is_some()));
+        if let (true, None, Some(blank)) = (heard, &known.matter, M::blank()) {
+            let blank = Arc::new(blank);
+            self.change(tenant, |standing| {
+                standing.matter = Some(Arc::clone(&blank));
+            });
+        }
+    }
+
+    fn put_in_force(&self, tenant: &str, matter: Arc<M>) {
         self.change(tenant, |standing| {
-            standing.set = Some(Arc::clone(&set));
+            standing.matter = Some(Arc::clone(&matter));
             standing.news = None;
         });
-        tracing::info!(
-            tenant, %digest, %min_level, facts, sequences, rules,
-            "tenant {tenant} decides by policy {digest} from now on"
-        );
+        matter.entered(tenant);
     }
 
     fn rest(&self, tenant: &str, news: News, before: Option<Pause>) -> Pause {
@@ -224,21 +231,26 @@ impl Told {
     }
 }
 
-async fn keep_document(home: &Home, tenant: &str, digest: Digest, document: String) {
+async fn keep_document(
+    home: &Home,
+    (matter, tenant): (&'static str, &str),
+    digest: Digest,
+    document: String,
+) {
     let (home, name) = (home.clone(), tenant.to_owned());
-    let writing =
-        tokio::task::spawn_blocking(move || kept::write(&home, &name, &digest, &document));
+    let writing = tokio::task::spawn_blocking(move || {
+        kept::write(&home, (matter, &name), &digest, &document)
+    });
     if let Ok(Err(error)) = writing.await {
-        tracing::warn!(tenant, %digest, error = %error, "the policy of tenant {tenant} is not kept, so a start without the trust authority would not have it: {error}");
+        tracing::warn!(tenant, %digest, error = %error, "the {matter} of tenant {tenant} is not kept, so a start without the trust authority would not have it: {error}");
     }
 }
 
-/// The set of a document, if it is the one of that digest and loads.
-fn load(document: &str, digest: &Digest) -> Result<Set, Fault> {
-    let found = tenant::digest(document);
-    if found != *digest {
-        return Err(Fault::Other(found));
+/// What a document says, if it is the one of that digest and loads.
+fn load<M: Matter>(document: &str, digest: &Digest) -> Result<M, Fault> {
+    let found = Digest::of(document.as_bytes());
+    match found == *digest {
+        true => M::load(document, found),
+        false => Err(Fault::Other(found)),
     }
-    let policy = TenantPolicy::parse(document.as_bytes())?;
-    Ok(Set::of(&policy, found)?)
 }

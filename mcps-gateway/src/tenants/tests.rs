@@ -1,3 +1,5 @@
+mod said;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +23,7 @@ use tempfile::TempDir;
 use super::Told;
 use super::pursuit::Documents;
 use crate::config::Config;
-use crate::judge::Sets;
+use crate::judge::{Set, Sets};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_000);
 
@@ -84,7 +86,7 @@ impl Shelf {
     }
 }
 
-impl Documents for Shelf {
+impl Documents<Set> for Shelf {
     async fn document(&self, _: &str, _: &Digest) -> Result<String, ClientError> {
         self.asked.set(self.asked.get() + 1);
         let text = self.text.borrow().clone();
@@ -322,7 +324,7 @@ async fn a_start_without_the_authority_uses_what_was_kept_if_it_is_what_was_writ
 /// Gives one tenant's and keeps everybody else waiting for ever.
 struct Half(String);
 
-impl Documents for Half {
+impl Documents<Set> for Half {
     async fn document(&self, tenant: &str, _: &Digest) -> Result<String, ClientError> {
         if tenant != "acme" {
             std::future::pending::<()>().await;
@@ -345,7 +347,8 @@ async fn a_tenant_whose_document_does_not_come_holds_up_nobody_else() {
     );
     let sets = Sets::load(&config.unwrap(), Path::new(""), Arc::clone(&told)).unwrap();
     let (sets, home, half) = (ArcSwap::from_pointee(sets), scene.home(), Half(good(2)));
-    let keeping = told.keep(&sets, &home, &half);
+    let followed = || sets.load().by_authority().clone();
+    let keeping = told.keep(followed, &home, &half);
     let arriving = async {
         while in_force(&told, TrustLevel::L4).is_err() {
             tokio::task::yield_now().await;

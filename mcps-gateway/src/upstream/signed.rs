@@ -26,6 +26,7 @@ use mcps_transport::sse::Event;
 
 use super::Means;
 use crate::config;
+use crate::quarantine::{Evidence, Shown};
 
 /// A server that signs, and who it must be.
 pub(super) struct Signed {
@@ -42,6 +43,7 @@ struct Terms {
     /// The name that its passport must have.
     passport: Option<String>,
     need: TrustLevel,
+    evidence: Arc<Evidence>,
 }
 
 impl Signed {
@@ -56,6 +58,7 @@ impl Signed {
             server: server.name.clone(),
             passport: server.passport.clone(),
             need,
+            evidence: Arc::clone(&means.evidence),
         };
         let terms = Arc::new(terms);
         let common = Arc::new(Way::new(&terms, &means));
@@ -182,6 +185,10 @@ impl Hearing {
                 let mut pins = PinStore::default();
                 let now = peer.passport.issued_at();
                 let checked = tools::check_list(message, &peer.passport, &mut pins, now)?;
+                // Nobody vouches for the name of one that is not recognised.
+                if let Some(shown) = Shown::of(&peer.passport).filter(|_| peer.recognised) {
+                    self.terms.evidence.show(&self.terms.server, shown);
+                }
                 for withheld in checked.withheld {
                     tracing::error!(
                         server = self.terms.server, tool = withheld.name, reason = %withheld.refusal,

@@ -52,6 +52,8 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "get /v1/subjects/{kind}/{tenant}/{name}/trust",
             "get /v1/tenants/{tenant}/policy",
             "get /v1/tenants/{tenant}/policy/versions",
+            "get /v1/tenants/{tenant}/verdicts",
+            "get /v1/tenants/{tenant}/verdicts/orders",
             "patch /v1/servers/{id}",
             "post /v1/actions/{id}/undo",
             "post /v1/authority-keys",
@@ -71,6 +73,7 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "post /v1/subjects/{kind}/{tenant}/{name}/origin-challenges",
             "post /v1/subjects/{kind}/{tenant}/{name}/origin-checks",
             "post /v1/suspensions",
+            "post /v1/tenants/{tenant}/verdicts",
             "put /v1/tenants/{tenant}/policy",
         ]
     );
@@ -105,6 +108,7 @@ fn what_issues_and_what_cuts_off_says_that_it_is_counted() {
             "/v1/revocations",
             "/v1/stops",
             "/v1/suspensions",
+            "/v1/tenants/{tenant}/verdicts",
         ]
     );
 }

@@ -14,17 +14,17 @@ use crate::wire::code_of;
 use crate::world::run;
 
 const TENANT: &str = "[tenant.default]\n";
-const LIST: &str = r#"{"jsonrpc":"2.0","id":90,"method":"tools/list"}"#;
+pub(super) const LIST: &str = r#"{"jsonrpc":"2.0","id":90,"method":"tools/list"}"#;
 
-fn call(id: u32, name: &str) -> String {
+pub(super) fn call(id: u32, name: &str) -> String {
     json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": name}})
         .to_string()
 }
 
 /// What a server lists, which the test changes.
-type Tools = Arc<Mutex<Vec<Value>>>;
+pub(super) type Tools = Arc<Mutex<Vec<Value>>>;
 
-async fn changing(tools: &[&str]) -> (Tools, Server) {
+pub(super) async fn changing(tools: &[&str]) -> (Tools, Server) {
     let tools: Vec<Value> = tools.iter().map(|name| tool(name)).collect();
     let tools = Arc::new(Mutex::new(tools));
     let listed = Arc::clone(&tools);
@@ -37,7 +37,7 @@ async fn changing(tools: &[&str]) -> (Tools, Server) {
     (tools, server)
 }
 
-fn names(told: &[String]) -> Vec<String> {
+pub(super) fn names(told: &[String]) -> Vec<String> {
     let message: Value = serde_json::from_str(told.last().unwrap()).unwrap();
     let listed = message["result"]["tools"].as_array();
     let listed = listed.unwrap_or_else(|| panic!("{message}"));

@@ -54,6 +54,8 @@ pub(super) fn event(epoch: u64, event: &Event, now: Timestamp) -> String {
         }
         Some(Action::TrustChange { level, .. }) => line.push_str(&format!(" to {level}")),
         Some(Action::PolicyChange { policy, .. }) => line.push_str(&format!(" {policy}")),
+        Some(Action::VerdictChange { verdicts, .. }) => line.push_str(&format!(" {verdicts}")),
+        Some(Action::ManifestChange { manifest, .. }) => line.push_str(&format!(" {manifest}")),
         Some(Action::AuthorityKey { key, state, .. }) => {
             line.push_str(&format!(" {key} is {}", state.as_str()));
         }

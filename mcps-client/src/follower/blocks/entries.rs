@@ -16,6 +16,8 @@ impl Blocks {
         let suspended = self.suspended.iter();
         let levels = self.levels.iter();
         let policies = self.policies.iter();
+        let verdicts = self.verdicts.iter();
+        let manifests = self.manifests.iter();
         all(&self.revoked, Held::Revoked)
             .chain(suspended.map(|(target, until)| (target, Held::Suspended(*until))))
             .chain(all(&self.quarantined, Held::Quarantined))
@@ -23,6 +25,8 @@ impl Blocks {
             .chain(all(&self.unclear, Held::Unclear))
             .chain(levels.map(|(target, level)| (target, Held::Level(*level))))
             .chain(policies.map(|(target, policy)| (target, Held::Policy(*policy))))
+            .chain(verdicts.map(|(target, verdicts)| (target, Held::Verdicts(*verdicts))))
+            .chain(manifests.map(|(target, manifest)| (target, Held::Manifest(*manifest))))
             .map(|(target, held)| Entry {
                 target: target.clone(),
                 held,
@@ -37,6 +41,8 @@ impl Blocks {
             Held::Suspended(until) => self.suspend(target, until),
             Held::Level(level) => self.record(target, level),
             Held::Policy(policy) => self.decide(target, policy),
+            Held::Verdicts(verdicts) => self.say(target, verdicts),
+            Held::Manifest(manifest) => self.publish(target, manifest),
             Held::Quarantined => self.quarantine(target),
             Held::Stopped => self.stop(target),
             Held::Unclear => self.suspect(target),

@@ -110,6 +110,30 @@ impl Blocks {
         own.or_else(|| self.policies.get(&Target::All)).copied()
     }
 
+    /// SHA-256 of what a tenant's operators have said of tools in quarantine; `None` where they said
+    /// nothing.
+    #[must_use]
+    pub fn verdicts(&self, tenant: &str) -> Option<Digest> {
+        let tenant = Target::Tenant(tenant.to_owned());
+        self.verdicts.get(&tenant).copied()
+    }
+
+    /// SHA-256 of what a server's current manifest says; `None` where it published none.
+    #[must_use]
+    pub fn manifest(&self, tenant: &str, server: &str) -> Option<Digest> {
+        let server = Target::Server {
+            tenant: tenant.to_owned(),
+            name: server.to_owned(),
+        };
+        self.manifests.get(&server).copied()
+    }
+
+    /// The level that is recorded for a target by itself.
+    #[must_use]
+    pub fn level_of(&self, target: &Target) -> Option<TrustLevel> {
+        self.levels.get(target).copied()
+    }
+
     /// The lowest level that is recorded for a passport and for its subject.
     pub(in crate::follower) fn level(&self, passport: &Passport) -> Option<TrustLevel> {
         targets(passport)

@@ -20,6 +20,13 @@ fn written(entry: &Entry) -> String {
     out
 }
 
+fn weather() -> Target {
+    Target::Server {
+        tenant: "acme".to_owned(),
+        name: "weather".to_owned(),
+    }
+}
+
 fn crawler() -> Target {
     Target::Agent {
         tenant: "acme".to_owned(),
@@ -68,6 +75,11 @@ fn reads_what_is_written_down() {
             Held::Policy(Digest::of(b"policy")),
             tenant(),
         ),
+        (
+            format!(r#"{{"held":"verdicts","target":{{"kind":"tenant","tenant":"acme"}},"verdicts":"{}"}}"#, Digest::of(b"verdicts")),
+            Held::Verdicts(Digest::of(b"verdicts")),
+            tenant(),
+        ),
     ] {
         assert_eq!(read(&text), Ok(Entry { target, held }), "{text}");
     }
@@ -92,6 +104,11 @@ fn what_is_written_is_canonical_and_read_again() {
         (Held::Unclear, tool),
         (Held::Level(TrustLevel::L0), crawler()),
         (Held::Policy(Digest::of(b"policy")), Target::All),
+        (
+            Held::Verdicts(Digest::of(b"verdicts")),
+            Target::Tenant("acme".to_owned()),
+        ),
+        (Held::Manifest(Digest::of(b"manifest")), weather()),
     ] {
         let entry = Entry { target, held };
         let text = written(&entry);
@@ -136,6 +153,25 @@ fn refuses_what_no_event_holds_so() {
     ] {
         let text = format!(r#"{{"held":"policy","policy":"{policy}","target":{target}}}"#);
         assert_eq!(read(&text), Err(FeedError::Member(member)), "{text}");
+    }
+}
+
+#[test]
+fn only_tenants_say_something_of_tools_and_only_servers_publish() {
+    let digest = Digest::of(b"1");
+    for (held, target) in [
+        ("verdicts", r#"{"kind":"all"}"#),
+        (
+            "verdicts",
+            r#"{"kind":"server","tenant":"acme","name":"a"}"#,
+        ),
+        ("manifest", r#"{"kind":"tenant","tenant":"acme"}"#),
+        ("manifest", r#"{"kind":"agent","tenant":"acme","name":"a"}"#),
+    ] {
+        let text = format!(r#"{{"held":"{held}","{held}":"{digest}","target":{target}}}"#);
+        assert_eq!(read(&text), Err(FeedError::Member("target")), "{text}");
+        let bare = format!(r#"{{"held":"{held}","target":{target}}}"#);
+        assert_eq!(read(&bare), Err(FeedError::Member(held)), "{bare}");
     }
 }
 

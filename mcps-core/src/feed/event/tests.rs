@@ -87,6 +87,17 @@ fn every_action() -> Vec<Action> {
         let policy = hash;
         actions.push(Action::PolicyChange { tenant, policy });
     }
+    actions.push(Action::VerdictChange {
+        tenant: "acme".to_owned(),
+        verdicts: hash,
+    });
+    actions.push(Action::ManifestChange {
+        target: Target::Server {
+            tenant: "acme".to_owned(),
+            name: "weather".to_owned(),
+        },
+        manifest: hash,
+    });
     let uses = [KeyUse::Root, KeyUse::Passport, KeyUse::Status, KeyUse::Feed];
     for usage in uses {
         for state in [
@@ -120,7 +131,10 @@ fn every_action_is_read_as_it_was_written() {
     for action in every_action() {
         let event = Event::new(7, NOW, &action, "key_compromise: \"é\"").unwrap();
         assert_eq!(event.action(), Some(&action));
-        assert!(event.is_understood() && !event.is_ignorable());
+        assert!(event.is_understood());
+        // Followers of before know neither.
+        let newer = ["verdict_change", "manifest_change"].contains(&event.name());
+        assert_eq!(event.is_ignorable(), newer);
         assert_eq!((event.seq(), event.at()), (7, NOW));
         assert_eq!(event.name(), action.as_str());
         assert_eq!(event.reason(), Some("key_compromise: \"é\""));

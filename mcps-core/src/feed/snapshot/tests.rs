@@ -63,6 +63,10 @@ fn snapshot() -> Snapshot {
             Target::Tenant("other".to_owned()),
             Held::Policy(Digest::of(b"policy")),
         ),
+        (
+            Target::Tenant("other".to_owned()),
+            Held::Verdicts(Digest::of(b"verdicts")),
+        ),
         (passport(1), Held::Revoked),
         (passport(2), Held::Revoked),
     ]

@@ -1,15 +1,19 @@
 //! What is in quarantine, for an operator to look at.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use mcps_client::terminal::printable;
-use mcps_core::clock::Timestamp;
+use mcps_core::clock::{SystemClock, Timestamp};
+use mcps_core::digest::Digest;
 use mcps_core::json::Document;
 use mcps_core::tool::diff;
+use mcps_core::verdict::{Given, Ruling};
 use serde_json::{Value, json};
 
 use super::QuarantineError;
-use crate::quarantine::{OrderError, Reason, State, Store, of_owner, owner};
+use crate::quarantine::{Evidence, OrderError, Reason, State, Store, of_owner, owner};
+use crate::tenants::Said;
 
 /// Changes of one definition that are told one by one.
 const MAX_CHANGES: usize = 200;
@@ -25,6 +29,8 @@ pub(super) struct Row {
     like: Option<String>,
     by: Option<String>,
     why: Option<String>,
+    /// What tenants' operators have said of it at the authority, as last kept.
+    said: Vec<(String, Given)>,
 }
 
 impl Row {
@@ -32,12 +38,86 @@ impl Row {
         json!({
             "server": self.server, "tool": self.tool, "state": self.state, "reason": self.reason,
             "since": self.since.to_string(), "hash": self.hash, "like": self.like, "by": self.by,
-            "why": self.why,
+            "why": self.why, "authority": self.said.iter().map(|(tenant, given)| json!({
+                "tenant": tenant, "verdict": given.ruling.as_str(), "order": given.version,
+                "at": given.at.to_string(),
+            })).collect::<Vec<Value>>(),
         })
+    }
+
+    /// Whether somebody's callers may not call it by what was said at the authority.
+    fn is_refused(&self) -> bool {
+        let mut said = self.said.iter();
+        said.any(|(_, given)| given.ruling != Ruling::Promoted)
+    }
+
+    /// What was said at the authority, for people.
+    fn said(&self) -> String {
+        let said = self.said.iter().map(|(tenant, given)| {
+            let (ruling, order) = (given.ruling.as_str(), given.version);
+            format!("{tenant}: {ruling} (order {order})")
+        });
+        said.collect::<Vec<String>>().join(", ")
     }
 }
 
 pub(super) fn rows(store: &Store, all: bool) -> Result<Vec<Row>, QuarantineError> {
+    let mut rows = own(store)?;
+    let elsewhere = Elsewhere::read(store)?;
+    for row in &mut rows {
+        row.said = elsewhere.said(row);
+        elsewhere.promote(row);
+    }
+    // Of what is approved here somebody may have said the contrary.
+    rows.retain(|row| all || row.state != APPROVED || row.is_refused());
+    Ok(rows)
+}
+
+/// How what nobody holds back stands.
+const APPROVED: &str = "approved";
+
+/// What others than this gateway's operators have said.
+struct Elsewhere {
+    tenants: Vec<(String, Said)>,
+    evidence: Evidence,
+}
+
+impl Elsewhere {
+    fn read(store: &Store) -> Result<Self, QuarantineError> {
+        let home = store.home();
+        let mut tenants = Vec::new();
+        for tenant in Said::tenants(home)? {
+            let said = Said::kept(home, &tenant);
+            tenants.extend(said.map(|said| (tenant, said)));
+        }
+        let evidence = Evidence::load(home, None, Arc::new(SystemClock));
+        Ok(Self { tenants, evidence })
+    }
+
+    fn said(&self, row: &Row) -> Vec<(String, Given)> {
+        let hash = Digest::from_hex(&row.hash);
+        let said = self.tenants.iter().filter_map(|(tenant, said)| {
+            let given = said.verdicts.find(&row.server, &row.tool, hash.as_ref());
+            Some((tenant.clone(), given?))
+        });
+        said.collect()
+    }
+
+    /// What is held and was promoted by evidence.
+    fn promote(&self, row: &mut Row) {
+        let grants = self.evidence.grants();
+        let grant = grants.get(&(row.server.clone(), row.tool.clone()));
+        let grant = grant.filter(|grant| grant.hash.to_string() == row.hash);
+        if let Some(grant) = grant.filter(|_| row.state == State::Held.as_str()) {
+            row.state = "promoted";
+            row.by = Some(grant.by());
+            row.since = grant.since;
+        }
+    }
+}
+
+/// What this gateway has of all tools.
+fn own(store: &Store) -> Result<Vec<Row>, QuarantineError> {
     let (pins, book) = store.read()?;
     let mut rows: Vec<Row> = book
         .entries
@@ -52,6 +132,7 @@ pub(super) fn rows(store: &Store, all: bool) -> Result<Vec<Row>, QuarantineError
             like: entry.like.clone(),
             by: entry.by.clone(),
             why: entry.why.clone(),
+            said: Vec::new(),
         })
         .collect();
     for (owner, tool, pin) in pins.iter() {
@@ -76,7 +157,7 @@ pub(super) fn rows(store: &Store, all: bool) -> Result<Vec<Row>, QuarantineError
                     hash,
                 )
             }
-            None if all && entry.is_none() => ("approved", "", pin.pinned_at, pin.hash.to_string()),
+            None if entry.is_none() => (APPROVED, "", pin.pinned_at, pin.hash.to_string()),
             None => continue,
         };
         rows.push(Row {
@@ -89,6 +170,7 @@ pub(super) fn rows(store: &Store, all: bool) -> Result<Vec<Row>, QuarantineError
             like: None,
             by: None,
             why: None,
+            said: Vec::new(),
         });
     }
     rows.sort_by(|one, other| (&one.server, &one.tool).cmp(&(&other.server, &other.tool)));
@@ -109,9 +191,19 @@ pub(super) fn list(
     if rows.is_empty() {
         return Ok(writeln!(out, "Nothing is in quarantine.")?);
     }
-    let head = ["SERVER", "TOOL", "STATE", "REASON", "LIKE", "SINCE", "HASH"];
+    let head = [
+        "SERVER",
+        "TOOL",
+        "STATE",
+        "REASON",
+        "LIKE",
+        "SINCE",
+        "HASH",
+        "AUTHORITY",
+    ];
     let mut lines = vec![head.map(str::to_owned)];
     lines.extend(rows.into_iter().map(|row| {
+        let said = row.said();
         let like = row.like.unwrap_or_default();
         let (state, reason) = (row.state.to_owned(), row.reason.to_owned());
         [
@@ -122,6 +214,7 @@ pub(super) fn list(
             like,
             row.since.to_string(),
             row.hash,
+            said,
         ]
     }));
     table(&lines, out)?;
@@ -129,12 +222,12 @@ pub(super) fn list(
     Ok(())
 }
 
-fn table(lines: &[[String; 7]], out: &mut impl Write) -> io::Result<()> {
+fn table(lines: &[[String; 8]], out: &mut impl Write) -> io::Result<()> {
     let lines: Vec<Vec<String>> = lines
         .iter()
         .map(|line| line.iter().map(|cell| printable(cell)).collect())
         .collect();
-    let mut widths = [0; 7];
+    let mut widths = [0; 8];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = cell.chars().count().max(*width);
@@ -210,6 +303,9 @@ pub(super) fn show(
     }
     if let Some(like) = &row.like {
         writeln!(out, "looks like {}", printable(like))?;
+    }
+    if !row.said.is_empty() {
+        writeln!(out, "authority {}", printable(&row.said()))?;
     }
     writeln!(out, "hash      {}", row.hash)?;
     if let Some(approved) = &approved {
