@@ -7,7 +7,6 @@ mod signing;
 mod tail;
 
 pub use headers::CREDENTIALS;
-pub(super) use headers::back;
 pub(super) use signing::{Signed, Signing};
 pub(super) use tail::{Turn, reader};
 

@@ -24,7 +24,7 @@ use crate::listen::mirror::Era;
 use crate::listen::presence::Busy;
 use crate::listen::reach::Outward;
 use crate::listen::session::Session;
-use crate::listen::upstream::{Passage, Signed, Signing, Turn, back, reader};
+use crate::listen::upstream::{Passage, Signed, Signing, Turn, reader};
 use crate::listen::watch::Watch;
 
 /// The request whose answer is a stream of what the server says by itself (2026-07-28).
@@ -258,11 +258,15 @@ impl Hub {
             }
             // It has no sessions; of ours nothing is over.
             (StatusCode::NOT_FOUND, None) if way.in_session => StatusCode::BAD_REQUEST,
+            // It is we whom it does not let in, and nothing that its caller could bring would reach it.
+            (StatusCode::UNAUTHORIZED, _) if !way.passage.upstream.has_credentials() => {
+                StatusCode::BAD_GATEWAY
+            }
             _ => status,
         };
         Answered {
             status,
-            headers: back(headers),
+            headers: way.passage.upstream.back(headers),
             body,
         }
     }
