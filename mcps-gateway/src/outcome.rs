@@ -52,6 +52,8 @@ pub(crate) struct Answering {
     pub(crate) reader: Reader,
     pub(crate) call: Arc<Call>,
     pub(crate) written: bool,
+    /// By what name the caller comes back to what the answer asks of it.
+    pub(crate) asks: Option<String>,
     /// It is of the gateway itself and no server's, so that nothing in it is to be taken out.
     pub(crate) own: bool,
 }
@@ -61,6 +63,23 @@ impl Answering {
     pub(crate) fn of_ours(mut self) -> Self {
         self.own = true;
         self
+    }
+
+    pub(crate) fn new(reader: Reader, call: Arc<Call>) -> Self {
+        Self {
+            reader,
+            call,
+            written: false,
+            asks: None,
+            own: false,
+        }
+    }
+
+    /// What the answer asks of its caller is not going to be answered.
+    fn unasked(&mut self, refused: Option<(Code, &str)>) {
+        if let Some(state) = self.asks.take() {
+            self.reader.reach.unasked(&state, refused);
+        }
     }
 
     fn write(&mut self, outcome: &Outcome) {
@@ -89,9 +108,11 @@ impl Answering {
             _ => Ok(message),
         };
         let message = shown.inspect_err(|refusal| self.withheld(refusal))?;
+        self.asks = state_of(&message);
         let asker = self.call.target.server.as_deref();
         if let Err(rebuff) = self.reader.required(&message, asker).await {
             let code = rebuff.code;
+            self.unasked(Some((code, &rebuff.decision_id)));
             self.withheld(&Refusal::Decided(code));
             return denied(&self.call, code, &rebuff.decision_id);
         }
@@ -122,6 +143,8 @@ impl Answering {
                     "an answer is kept back: {}",
                     denial.reason
                 );
+                let decision_id = self.call.decision_id.clone();
+                self.unasked(Some((denial.code, &decision_id)));
                 self.write(&Outcome::Withheld {
                     code: denial.code.id(),
                     reason: denial.reason,
@@ -149,6 +172,12 @@ impl Watch for Answering {
         if !self.written {
             self.write(&Outcome::Failed { code: code.id() });
         }
+        let decision_id = self.call.decision_id.clone();
+        self.unasked(Some((code, &decision_id)));
+    }
+
+    fn lost(&mut self) {
+        self.unasked(None);
     }
 }
 
@@ -159,6 +188,12 @@ impl Drop for Answering {
             self.write(&Outcome::Left);
         }
     }
+}
+
+/// By what name a caller comes back to what a result asks of it (2026-07-28).
+fn state_of(message: &Message) -> Option<String> {
+    let state = message.result()?.get("requestState")?.as_str()?;
+    Some(state.into_owned())
 }
 
 /// Our error in place of an answer.

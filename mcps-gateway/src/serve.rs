@@ -170,6 +170,7 @@ pub async fn run_until(
         horizon,
         limits: Limits::default(),
         max_sessions: config.max_sessions.unwrap_or(SESSIONS.0),
+        max_sessions_each: config.max_sessions_per_caller.unwrap_or(SESSIONS.1),
         strays: Arc::default(),
     };
     let idle_s = config.session_idle_s.unwrap_or(IDLE_S);
@@ -208,8 +209,6 @@ pub async fn run_until(
     let callers = Callers::new(&config.load(), Web::new()?, Arc::clone(&clock));
     let callers = Arc::new(ArcSwap::from_pointee(callers));
     let maker = Maker {
-        max_sessions: means.max_sessions,
-        max_sessions_each: config.load().max_sessions_per_caller.unwrap_or(SESSIONS.1),
         means,
         replay,
         together: Arc::new(together),
