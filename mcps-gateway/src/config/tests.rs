@@ -300,3 +300,21 @@ fn callers_that_do_not_sign_are_configured_without_contradiction() {
         assert!(why.contains(said), "{text}: {why}");
     }
 }
+
+#[test]
+fn scopes_are_scopes_and_a_token_says_that_it_is_one_unless_any_may_be() {
+    use super::Typ;
+
+    let oidc = |rest: &str| {
+        let head = "[tenant.acme]\n[[oidc]]\nissuer = \"https://i.example\"\naudience = \"a\"\ntenant = \"acme\"";
+        Config::parse(&format!("{head}\n{rest}\n")).map(|mut config| config.oidc.remove(0))
+    };
+    assert_eq!(oidc("").unwrap().typ, Typ::AccessToken);
+    assert_eq!(oidc("typ = \"any\"").unwrap().typ, Typ::Any);
+    oidc("scopes = [\"tools\", \"api://x/y\"]").unwrap();
+    assert!(oidc("typ = \"jwt\"").unwrap_err().contains("at+jwt"));
+    for wrong in ["tools files", "", "a\\\"b", "ä"] {
+        let why = oidc(&format!("scopes = [\"{wrong}\"]")).unwrap_err();
+        assert!(why.contains("`scopes`"), "{wrong}: {why}");
+    }
+}

@@ -3,6 +3,7 @@
 mod bearer;
 mod issuer;
 mod metadata;
+mod scopes;
 mod sdk;
 mod tokens;
 
