@@ -26,7 +26,7 @@ use mcps_client::web::Web;
 use mcps_core::clock::{Clock, Timestamp};
 use tokio::time::sleep;
 
-use crate::call::{Claims, Principal};
+use crate::call::{Claims, Principal, Proof};
 use crate::config::{ApiKey, Config};
 use api_keys::{ApiKeys, PREFIX};
 use identity::from_claims;
@@ -158,6 +158,23 @@ impl Callers {
         match guest.issuer.as_str() {
             api_keys::ISSUER => !self.keys.has(&guest.tenant, &guest.name, now),
             issuer => !self.issuers().any(|name| name == issuer),
+        }
+    }
+
+    /// Whether what somebody came with is good still: this very key, or a token that has not expired.
+    pub(crate) fn knows(&self, known: &Known, now: Timestamp) -> bool {
+        let principal = &known.principal;
+        match &principal.proof {
+            Proof::Passport { .. } => true,
+            Proof::ApiKey { id } => self.keys.knows(&known.tenant, &principal.name, id, now),
+            Proof::Token => {
+                let mut issuers = self.issuers.iter();
+                let issuer = issuers.find(|issuer| issuer.name() == principal.issuer);
+                let claims = principal.claims.as_ref();
+                issuer
+                    .zip(claims)
+                    .is_some_and(|(issuer, claims)| token::is_current(claims, issuer.config(), now))
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use mcps_client::link::Asked;
-use mcps_client::listen::{Reach, Shown, Watch};
+use mcps_client::listen::{Ends, Reach, Shown, Watch};
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::json::Value;
@@ -30,6 +30,8 @@ const LISTS: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// The request whose answer goes on until somebody ends it (2026-07-28).
+const LISTEN: &str = "subscriptions/listen";
 /// A server's word that its tools have changed.
 const CHANGED: &str = "notifications/tools/list_changed";
 
@@ -179,6 +181,13 @@ impl Watch for Answering {
     fn lost(&mut self) {
         self.unasked(None);
     }
+
+    fn ends(&self) -> Option<Ends> {
+        match self.call.method == LISTEN {
+            true => self.reader.leave(),
+            false => self.reader.patience(self.call.target.server.as_deref()),
+        }
+    }
 }
 
 /// A call that is dropped leaves its record too.
@@ -215,6 +224,10 @@ impl Watch for Reader {
     }
 
     fn fail(&mut self, _: Code) {}
+
+    fn ends(&self) -> Option<Ends> {
+        self.leave()
+    }
 }
 
 impl Reader {

@@ -5,6 +5,7 @@ mod issuer;
 mod metadata;
 mod scopes;
 mod sdk;
+mod standing;
 mod tokens;
 
 use mcps_core::code::Code;
