@@ -68,6 +68,8 @@ impl Route {
     /// Lets what is under way come to its end, and then ends its sessions.
     pub(crate) async fn retire(&self) {
         let until = Instant::now() + FAREWELL;
+        // Whoever only listens here hears nothing more.
+        self.hub.hush().await;
         while self.hub.busy() > 0 && Instant::now() < until {
             sleep(GLANCE).await;
         }
