@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use mcps_client::terminal::printable;
 use mcps_core::clock::Timestamp;
 use mcps_core::json::Document;
+use mcps_core::pin::PinStore;
 use mcps_core::tool::diff;
 use serde_json::{Value, json};
 
 use super::QuarantineError;
-use crate::quarantine::{OrderError, Reason, State, Store, of_owner, owner};
+use crate::quarantine::{Book, OrderError, Reason, State, Store, of_owner, owner};
 
 /// Changes of one definition that are told one by one.
 const MAX_CHANGES: usize = 200;
@@ -39,6 +40,10 @@ impl Row {
 
 pub(super) fn rows(store: &Store, all: bool) -> Result<Vec<Row>, QuarantineError> {
     let (pins, book) = store.read()?;
+    Ok(rows_of(&pins, &book, all))
+}
+
+pub(super) fn rows_of(pins: &PinStore, book: &Book, all: bool) -> Vec<Row> {
     let mut rows: Vec<Row> = book
         .entries
         .values()
@@ -92,7 +97,7 @@ pub(super) fn rows(store: &Store, all: bool) -> Result<Vec<Row>, QuarantineError
         });
     }
     rows.sort_by(|one, other| (&one.server, &one.tool).cmp(&(&other.server, &other.tool)));
-    Ok(rows)
+    rows
 }
 
 pub(super) fn list(
