@@ -22,4 +22,4 @@ pub use mirror::Era;
 pub use names::{Names, PATH};
 pub use reach::{Awaited, Network, Opens, Outward, Reach};
 pub use upstream::{CREDENTIALS, Passage, Upstream, UpstreamOptions, client};
-pub use watch::{Shown, Watch};
+pub use watch::{Ends, Shown, Watch};

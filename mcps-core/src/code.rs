@@ -74,6 +74,8 @@ pub enum Code {
     IssuerUnreachable = 31,
     /// MCPS-032: what several gateways remember together could not be reached.
     SharedStateUnavailable = 32,
+    /// MCPS-033: the access token is good and lacks a scope.
+    InsufficientScope = 33,
 }
 
 struct Row {
@@ -101,7 +103,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const TABLE: [Row; 32] = [
+const TABLE: [Row; 33] = [
     row(Code::InvalidPassport, "MCPS-001", 401, "Invalid passport", "Present a passport from an authority this peer trusts: mcps passport request"),
     row(Code::PassportExpired, "MCPS-002", 401, "Passport expired", "Renew it: mcps passport renew"),
     row(Code::PassportRevoked, "MCPS-003", 403, "Passport revoked", "Ask the operator of the trust authority why; a revoked passport does not come back"),
@@ -134,6 +136,7 @@ const TABLE: [Row; 32] = [
     row(Code::InvalidCredential, "MCPS-030", 401, "Invalid credential", "Get a new access token, or ask the platform team for a key: mcps-gateway key new"),
     row(Code::IssuerUnreachable, "MCPS-031", 503, "Token issuer unreachable", "Check the issuer of the access token and the network to it: curl <issuer>/.well-known/openid-configuration"),
     row(Code::SharedStateUnavailable, "MCPS-032", 503, "Shared state unavailable", "Restore the Redis or Valkey that the gateways share, then sign and send anew"),
+    row(Code::InsufficientScope, "MCPS-033", 403, "Insufficient scope", "Get an access token with the scopes that WWW-Authenticate names"),
 ];
 
 impl Code {
@@ -142,8 +145,8 @@ impl Code {
         clippy::indexing_slicing,
         reason = "evaluated at compile time, within both arrays' one length"
     )]
-    pub const ALL: [Code; 32] = {
-        let mut all = [Code::InvalidPassport; 32];
+    pub const ALL: [Code; 33] = {
+        let mut all = [Code::InvalidPassport; 33];
         let mut i = 0;
         while i < all.len() {
             all[i] = TABLE[i].code;
@@ -166,7 +169,7 @@ impl Code {
         self.row().id
     }
 
-    /// 1 to 32.
+    /// 1 to 33.
     #[must_use]
     pub const fn number(self) -> u16 {
         self as u16

@@ -17,6 +17,7 @@ use mcps_client::link::Link;
 use mcps_client::listen::{Awaited, Opens, Outward, Reach};
 use mcps_client::tools;
 use mcps_core::clock::Clock;
+use mcps_core::code::Code;
 use mcps_core::json::Value;
 use mcps_core::level::TrustLevel;
 use mcps_core::message::{Id, Kind, Message};
@@ -290,6 +291,13 @@ impl Reach for All {
 
     fn asked_by(&self, id: &Id) -> Option<String> {
         self.asked.asker(id.as_str())
+    }
+
+    fn unasked(&self, state: &str, refused: Option<(Code, &str)>) {
+        // It names one call of one of them.
+        for member in self.members.values() {
+            member.reach.unasked(state, refused);
+        }
     }
 
     fn member(&self, server: &str) -> Option<Arc<dyn Reach>> {

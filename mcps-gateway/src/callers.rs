@@ -13,6 +13,7 @@ mod token;
 pub(crate) use fault::Fault;
 pub(crate) use resource::{Resource, WELL_KNOWN, challenge};
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use mcps_client::web::Web;
 use mcps_core::clock::{Clock, Timestamp};
 use tokio::time::sleep;
 
-use crate::call::{Claims, Principal};
+use crate::call::{Claims, Principal, Proof};
 use crate::config::{ApiKey, Config};
 use api_keys::{ApiKeys, PREFIX};
 use identity::from_claims;
@@ -105,6 +106,30 @@ impl Callers {
         self.issuers.iter().map(|issuer| issuer.name())
     }
 
+    /// All scopes that tokens may need here.
+    pub(crate) fn scopes(&self) -> BTreeSet<&str> {
+        let all = self
+            .issuers
+            .iter()
+            .flat_map(|issuer| &issuer.config().scopes);
+        all.map(String::as_str).collect()
+    }
+
+    /// The scopes that a token like this one needs; without one, a token of the only issuer.
+    pub(crate) fn scopes_of(&self, token: Option<&AccessToken>) -> &[String] {
+        let issuer = match (token, self.issuers.as_slice()) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(token), all) => {
+                let token = token::read(token.reveal()).ok();
+                let named = token.and_then(|token| token::issuer(&token.claims).ok());
+                all.iter()
+                    .find(|issuer| Some(issuer.name()) == named.as_deref())
+            }
+        };
+        issuer.map_or(&[], |issuer| &issuer.config().scopes)
+    }
+
     /// Who comes with a token, to the endpoint of that server or of all. Waits for nobody, unless its
     /// issuer has a key that is not known here.
     ///
@@ -124,6 +149,7 @@ impl Callers {
         let issuer = self.issuers.iter().find(|issuer| issuer.name() == named);
         let issuer = issuer.ok_or(FOREIGN)?;
         let claims = issuer.verify(&token, server).await?;
+        token::reaches(&claims, issuer.config())?;
         from_claims(issuer.config(), claims)
     }
 
@@ -132,6 +158,23 @@ impl Callers {
         match guest.issuer.as_str() {
             api_keys::ISSUER => !self.keys.has(&guest.tenant, &guest.name, now),
             issuer => !self.issuers().any(|name| name == issuer),
+        }
+    }
+
+    /// Whether what somebody came with is good still: this very key, or a token that has not expired.
+    pub(crate) fn knows(&self, known: &Known, now: Timestamp) -> bool {
+        let principal = &known.principal;
+        match &principal.proof {
+            Proof::Passport { .. } => true,
+            Proof::ApiKey { id } => self.keys.knows(&known.tenant, &principal.name, id, now),
+            Proof::Token => {
+                let mut issuers = self.issuers.iter();
+                let issuer = issuers.find(|issuer| issuer.name() == principal.issuer);
+                let claims = principal.claims.as_ref();
+                issuer
+                    .zip(claims)
+                    .is_some_and(|(issuer, claims)| token::is_current(claims, issuer.config(), now))
+            }
         }
     }
 
@@ -177,6 +220,7 @@ pub(crate) fn with_claims(
     let issuer = config.oidc.iter().find(|issuer| issuer.issuer == named);
     let issuer = issuer.ok_or(FOREIGN)?;
     token::hold(&claims, issuer, Some(server), now)?;
+    token::reaches(&claims, issuer)?;
     from_claims(issuer, claims)
 }
 

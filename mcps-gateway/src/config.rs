@@ -16,7 +16,7 @@ pub use api_key::ApiKey;
 pub(crate) use api_key::is_label;
 pub use discovery::Discovery;
 pub use level::Level;
-pub use oidc::{Algorithm, Oidc};
+pub use oidc::{Algorithm, Oidc, Typ};
 pub use policy::PolicyFrom;
 use rules::check_evidence;
 pub use rules::{Admission, LookAlikes, QuarantineFrom, Rules};

@@ -16,6 +16,7 @@ pub mod events;
 mod frame;
 pub mod history;
 pub mod judge;
+mod lease;
 mod outcome;
 pub mod pipeline;
 pub mod policy;

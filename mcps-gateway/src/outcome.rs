@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use mcps_client::link::Asked;
-use mcps_client::listen::{Reach, Shown, Watch};
+use mcps_client::listen::{Ends, Reach, Shown, Watch};
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::json::Value;
@@ -31,6 +31,8 @@ const LISTS: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// The request whose answer goes on until somebody ends it (2026-07-28).
+const LISTEN: &str = "subscriptions/listen";
 /// A server's word that its tools have changed.
 const CHANGED: &str = "notifications/tools/list_changed";
 
@@ -53,6 +55,8 @@ pub(crate) struct Answering {
     pub(crate) reader: Reader,
     pub(crate) call: Arc<Call>,
     pub(crate) written: bool,
+    /// By what name the caller comes back to what the answer asks of it.
+    pub(crate) asks: Option<String>,
     /// It is of the gateway itself and no server's, so that nothing in it is to be taken out.
     pub(crate) own: bool,
 }
@@ -62,6 +66,23 @@ impl Answering {
     pub(crate) fn of_ours(mut self) -> Self {
         self.own = true;
         self
+    }
+
+    pub(crate) fn new(reader: Reader, call: Arc<Call>) -> Self {
+        Self {
+            reader,
+            call,
+            written: false,
+            asks: None,
+            own: false,
+        }
+    }
+
+    /// What the answer asks of its caller is not going to be answered.
+    fn unasked(&mut self, refused: Option<(Code, &str)>) {
+        if let Some(state) = self.asks.take() {
+            self.reader.reach.unasked(&state, refused);
+        }
     }
 
     fn write(&mut self, outcome: &Outcome) {
@@ -90,9 +111,11 @@ impl Answering {
             _ => Ok(message),
         };
         let message = shown.inspect_err(|refusal| self.withheld(refusal))?;
+        self.asks = state_of(&message);
         let asker = self.call.target.server.as_deref();
         if let Err(rebuff) = self.reader.required(&message, asker).await {
             let code = rebuff.code;
+            self.unasked(Some((code, &rebuff.decision_id)));
             self.withheld(&Refusal::Decided(code));
             return denied(&self.call, code, &rebuff.decision_id);
         }
@@ -123,6 +146,8 @@ impl Answering {
                     "an answer is kept back: {}",
                     denial.reason
                 );
+                let decision_id = self.call.decision_id.clone();
+                self.unasked(Some((denial.code, &decision_id)));
                 self.write(&Outcome::Withheld {
                     code: denial.code.id(),
                     reason: denial.reason,
@@ -150,6 +175,19 @@ impl Watch for Answering {
         if !self.written {
             self.write(&Outcome::Failed { code: code.id() });
         }
+        let decision_id = self.call.decision_id.clone();
+        self.unasked(Some((code, &decision_id)));
+    }
+
+    fn lost(&mut self) {
+        self.unasked(None);
+    }
+
+    fn ends(&self) -> Option<Ends> {
+        match self.call.method == LISTEN {
+            true => self.reader.leave(),
+            false => self.reader.patience(self.call.target.server.as_deref()),
+        }
     }
 }
 
@@ -160,6 +198,12 @@ impl Drop for Answering {
             self.write(&Outcome::Left);
         }
     }
+}
+
+/// By what name a caller comes back to what a result asks of it (2026-07-28).
+fn state_of(message: &Message) -> Option<String> {
+    let state = message.result()?.get("requestState")?.as_str()?;
+    Some(state.into_owned())
 }
 
 /// Our error in place of an answer.
@@ -181,6 +225,10 @@ impl Watch for Reader {
     }
 
     fn fail(&mut self, _: Code) {}
+
+    fn ends(&self) -> Option<Ends> {
+        self.leave()
+    }
 }
 
 impl Reader {

@@ -68,6 +68,8 @@ impl Route {
     /// Lets what is under way come to its end, and then ends its sessions.
     pub(crate) async fn retire(&self) {
         let until = Instant::now() + FAREWELL;
+        // Whoever only listens here hears nothing more.
+        self.hub.hush().await;
         while self.hub.busy() > 0 && Instant::now() < until {
             sleep(GLANCE).await;
         }
@@ -92,8 +94,6 @@ pub(crate) struct Maker {
     pub(crate) ways: Arc<Ways>,
     /// The names of [`PATH`] itself.
     pub(crate) uris: Vec<String>,
-    pub(crate) max_sessions: usize,
-    pub(crate) max_sessions_each: usize,
 }
 
 impl Maker {
@@ -129,8 +129,8 @@ impl Maker {
             random: Arc::clone(&means.random),
             horizon: Arc::clone(&means.horizon),
             behind: Behind::Url(Arc::new(Upstream::of(Arc::clone(&way), headers))),
-            max_sessions: self.max_sessions,
-            max_sessions_each: self.max_sessions_each,
+            max_sessions: means.max_sessions,
+            max_sessions_each: means.max_sessions_each,
             limits: means.limits,
         });
         Ok(Route {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use futures_util::future::join_all;
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
 use mcps_client::identity::Identity;
@@ -22,10 +23,11 @@ use mcps_core::clock::Clock;
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::replay::ReplayGuard;
-use mcps_transport::http::server::{Server, Tls};
+use mcps_transport::http::server::{HttpLimits, Server, Tls};
 use mcps_transport::limits::Limits;
 use mcps_transport::shutdown::{Cause, Shutdown};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -54,6 +56,11 @@ const ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
 /// How long open streams may take to end once we are asked to stop.
 const HUSH: Duration = Duration::from_secs(2);
+/// How long calls under way may take then: those that take longer are answered without their servers, while
+/// whoever started us still waits for us (Kubernetes 30 s, systemd 90 s).
+const LAST_CALLS: Duration = Duration::from_secs(20);
+/// And how long until the last answer has been read.
+const DRAIN: Duration = Duration::from_secs(23);
 /// How often sessions are looked at that nobody uses.
 const SWEEP: Duration = Duration::from_secs(10);
 /// How often it is looked whether the configuration's file has changed.
@@ -171,6 +178,7 @@ pub async fn run_until(
         horizon,
         limits: Limits::default(),
         max_sessions: config.max_sessions.unwrap_or(SESSIONS.0),
+        max_sessions_each: config.max_sessions_per_caller.unwrap_or(SESSIONS.1),
         strays: Arc::default(),
         evidence: Arc::new(Evidence::load(
             home,
@@ -227,8 +235,6 @@ pub async fn run_until(
     let callers = Callers::new(&config.load(), Web::new()?, Arc::clone(&clock));
     let callers = Arc::new(ArcSwap::from_pointee(callers));
     let maker = Maker {
-        max_sessions: means.max_sessions,
-        max_sessions_each: config.load().max_sessions_per_caller.unwrap_or(SESSIONS.1),
         means,
         replay,
         together: Arc::new(together),
@@ -271,21 +277,37 @@ pub async fn run_until(
         );
     }
     let front = Front(Arc::clone(&gateway));
-    let mut server =
-        Server::new(listener, front).with_edge(edge.and_below().with_documents(WELL_KNOWN));
+    let limits = HttpLimits {
+        drain: DRAIN,
+        ..HttpLimits::default()
+    };
+    let mut server = Server::new(listener, front)
+        .with_edge(edge.and_below().with_documents(WELL_KNOWN))
+        .with_limits(limits);
     if let Some(tls) = tls {
         server = server.with_tls(tls);
     }
     ready(&url);
     let mut cause = Cause::Terminate;
+    // Endpoints that are there no more, as long as something is under way at them.
+    let (mut leaving, stopped) = (JoinSet::new(), Notify::new());
     let stopping = async {
         cause = tokio::select! {
-            cause = gateway.until_stopped(stop, (&options.config, options.within)) => cause,
+            cause = gateway.until_stopped(stop, (&options.config, options.within), &mut leaving) => cause,
             () = left => Cause::Terminate,
         };
         tracing::info!("asked to stop; finishing what is under way");
+        stopped.notify_one();
         // Whoever reads slowly does not hold up the end.
         drop(timeout(HUSH, gateway.hush()).await);
+    };
+    let finishing = async {
+        stopped.notified().await;
+        sleep(LAST_CALLS).await;
+        for route in gateway.routes.all() {
+            route.hub.finish();
+        }
+        std::future::pending().await
     };
     let expelling = async {
         let Some(mut changes) = trust.changes() else {
@@ -302,6 +324,7 @@ pub async fn run_until(
     tokio::select! {
         served = server.serve(stopping) => served.map_err(ClientError::from)?,
         () = gateway.sweep(idle_ms) => {}
+        () = finishing => {}
         () = expelling => {}
         () = renewal::keep(home.clone(), Arc::clone(&identity), clock) => {
             return Err(ClientError::from(Refusal::Passport("none is loaded")).into());
@@ -314,9 +337,10 @@ pub async fn run_until(
         never = callers::keep(&callers) => match never {},
     }
     trust.store_feed(home);
-    for route in gateway.routes.all() {
-        route.close().await;
-    }
+    leaving.shutdown().await;
+    // One server that does not end holds up no other.
+    let routes = gateway.routes.all();
+    join_all(routes.iter().map(|route| route.close())).await;
     Ok(cause)
 }
 
@@ -357,8 +381,12 @@ fn both(one: &[String], other: &[String]) -> Vec<String> {
 impl Gateway {
     /// Waits until a signal asks to stop. Another one, or a change of the file, exchanges the
     /// configuration.
-    async fn until_stopped(&self, mut stop: Shutdown, (file, within): (&Path, bool)) -> Cause {
-        let mut leaving = JoinSet::new();
+    async fn until_stopped(
+        &self,
+        mut stop: Shutdown,
+        (file, within): (&Path, bool),
+        leaving: &mut JoinSet<()>,
+    ) -> Cause {
         let mut seen = changed_at(file);
         loop {
             let cause = tokio::select! {

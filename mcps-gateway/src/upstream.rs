@@ -45,6 +45,8 @@ pub struct Means {
     pub limits: Limits,
     /// The most sessions with one server.
     pub max_sessions: usize,
+    /// The most of them of one caller.
+    pub max_sessions_each: usize,
     /// Answers to nothing that was asked.
     pub strays: Arc<Strays>,
     /// What is to know which passports servers show.
@@ -83,7 +85,7 @@ pub fn way(server: &config::Server, means: &Means) -> Result<Arc<dyn Opens>, Cli
     });
     Ok(match server.era {
         None => minted,
-        Some(era) => Arc::new(Bridge::new(minted, era.into(), &server.name, &means.random)),
+        Some(era) => Arc::new(Bridge::new(minted, era.into(), &server.name, means)),
     })
 }
 

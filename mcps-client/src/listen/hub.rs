@@ -13,6 +13,7 @@ pub use reply::status_of;
 pub use stages::{Admitted, Arrived, Entered, Fetched};
 
 use std::collections::{HashMap, HashSet};
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::link::{End, Guest, Link, LinkParts, Plain, Wire};
@@ -23,19 +24,31 @@ use mcps_core::random::{Random, hex16};
 use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::Reply;
 use mcps_transport::limits::Limits;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::horizon::Horizon;
 use super::mirror::Era;
 use super::process::Process;
 use super::session::{Server, Session};
-use super::upstream::Upstream;
+use super::upstream::{Passage, Upstream};
 use crate::desk::Desk;
 use crate::desk::Mode;
 use reply::{bad_request, not_found, unavailable};
 
 /// Most ids of sessions of revoked callers that are remembered.
 const MAX_EXPELLED: usize = 4096;
+
+/// How far the end has come. What follows ends too where what came before it has to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Whoever asks is answered.
+    Open,
+    /// Streams that end by nothing else end.
+    Hushed,
+    /// Everything does.
+    Over,
+}
 
 /// How a session is found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +107,7 @@ pub struct Hub {
     leaving: Arc<Mutex<Vec<Arc<Session>>>>,
     /// The process that sessions share.
     shared: Arc<Mutex<Option<Arc<Process>>>>,
+    stage: Arc<watch::Sender<Stage>>,
     tasks: Arc<Mutex<JoinSet<()>>>,
 }
 
@@ -107,6 +121,7 @@ impl Hub {
             expelled: Arc::default(),
             leaving: Arc::default(),
             shared: Arc::default(),
+            stage: Arc::new(watch::Sender::new(Stage::Open)),
             tasks: Arc::default(),
         }
     }
@@ -219,9 +234,46 @@ impl Hub {
 
     /// Ends the streams that end by nothing else, so that whoever stops does not wait for them.
     pub async fn hush(&self) {
+        self.reach_stage(Stage::Hushed);
         let sessions: Vec<_> = self.sessions().values().cloned().collect();
         for session in sessions {
             session.hush().await;
+        }
+    }
+
+    /// Answers what a server over HTTP has not answered yet: whoever stops waits no longer.
+    pub fn finish(&self) {
+        self.reach_stage(Stage::Over);
+    }
+
+    fn reach_stage(&self, stage: Stage) {
+        self.stage.send_if_modified(|now| {
+            let later = *now < stage;
+            if later {
+                *now = stage;
+            }
+            later
+        });
+    }
+
+    /// Waits until a response has to end because whoever serves it stops, or its session does.
+    fn stopped(&self, passage: &Passage, stands: bool) -> impl Future<Output = ()> + use<> {
+        let (mut stage, ended) = (self.stage.subscribe(), passage.ended());
+        let last = if stands { Stage::Hushed } else { Stage::Over };
+        async move {
+            let stops = async {
+                if stage.wait_for(|now| *now >= last).await.is_err() {
+                    pending().await
+                }
+            };
+            // A call comes to its end in any case.
+            if !stands {
+                return stops.await;
+            }
+            tokio::select! {
+                () = stops => {}
+                () = ended => {}
+            }
         }
     }
 

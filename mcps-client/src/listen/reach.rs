@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use mcps_core::code::Code;
 use mcps_core::envelope::Act;
 use mcps_core::message::{Id, Message};
 use mcps_transport::error::TransportError;
@@ -48,6 +49,13 @@ pub trait Reach: Send + Sync {
     fn asked_by(&self, id: &Id) -> Option<String> {
         let _ = id;
         None
+    }
+
+    /// What a result asks of the caller before it is one (2026-07-28) is not going to be answered. `state`
+    /// is the result's `requestState`; `refused` has the code and the decision by which the caller is not
+    /// asked, and is absent where it has left.
+    fn unasked(&self, state: &str, refused: Option<(Code, &str)>) {
+        let _ = (state, refused);
     }
 
     /// The way to one of several servers alone.

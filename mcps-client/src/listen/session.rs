@@ -57,7 +57,7 @@ impl Session {
         match &self.server {
             Server::Own(process) => process.end(),
             Server::Shared(_) => {}
-            Server::Remote(passage) => passage.hush(),
+            Server::Remote(passage) => passage.end(),
         }
     }
 

@@ -7,11 +7,11 @@ mod signing;
 mod tail;
 
 pub use headers::CREDENTIALS;
-pub(super) use headers::back;
 pub(super) use signing::{Signed, Signing};
 pub(super) use tail::{Turn, reader};
 
 use std::collections::VecDeque;
+use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use mcps_core::message::Message;
 use mcps_transport::http::client::{Client, ClientLimits, Response};
 use mcps_transport::http::headers::McpHeaders;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::reach::{Network, Opens, Outward, Reach};
@@ -117,6 +118,7 @@ pub struct Passage {
     id: OnceLock<HeaderValue>,
     /// Streams that can be resumed, oldest first.
     tails: Mutex<VecDeque<Arc<Tail>>>,
+    over: watch::Sender<bool>,
 }
 
 impl Passage {
@@ -127,6 +129,7 @@ impl Passage {
             reach: upstream.behind.open(link, stays),
             id: OnceLock::new(),
             tails: Mutex::default(),
+            over: watch::Sender::new(false),
         }
     }
 
@@ -223,6 +226,22 @@ impl Passage {
             }
         }
         self.reach.close().await;
+    }
+
+    /// The session is over, and with it the streams that end by nothing else.
+    pub(super) fn end(&self) {
+        self.over.send_replace(true);
+        self.hush();
+    }
+
+    /// Waits until it is; for ever where it just goes.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let mut over = self.over.subscribe();
+        async move {
+            if over.wait_for(|over| *over).await.is_err() {
+                pending().await
+            }
+        }
     }
 
     /// Ends the streams that end by nothing else.

@@ -12,6 +12,9 @@ use crate::link::Asked;
 /// A message as its caller is to have it, or why not, as soon as that is known.
 pub type Shown<'a> = Pin<Box<dyn Future<Output = Result<Message, Refusal>> + Send + 'a>>;
 
+/// Ends when a response has to, with what its caller is told then.
+pub type Ends = Pin<Box<dyn Future<Output = Code> + Send>>;
+
 /// Looks at one response. Dropping it is the end of the response, whatever came of it.
 pub trait Watch: Send {
     /// The answer, as the server wrote it and as its caller is to have it.
@@ -28,4 +31,12 @@ pub trait Watch: Send {
 
     /// There is no answer of the server's: its caller is told this code.
     fn fail(&mut self, code: Code);
+
+    /// Its caller left before the answer was theirs.
+    fn lost(&mut self) {}
+
+    /// When the response ends though its server goes on; `None` for never. It is asked once.
+    fn ends(&self) -> Option<Ends> {
+        None
+    }
 }

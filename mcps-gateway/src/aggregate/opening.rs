@@ -11,6 +11,8 @@ use tokio::task::JoinSet;
 
 use super::{All, answer, quoted, refusal};
 
+/// What a result says who made it under (2026-07-28, *General fields: `_meta`*).
+const SERVER: &str = "io.modelcontextprotocol/serverInfo";
 /// Capabilities that are passed on where any server has them; all others are dropped, since nothing
 /// here would know how to serve them together.
 const CAPABILITIES: [&str; 5] = ["completions", "logging", "prompts", "resources", "tools"];
@@ -73,9 +75,9 @@ impl All {
             ));
         }
         let result = format!(
-            r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"serverInfo":{},"ttlMs":0,"cacheScope":"private"}}"#,
+            r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"serverInfo":{info},"ttlMs":0,"cacheScope":"private","_meta":{{"{SERVER}":{info}}}}}"#,
             capabilities(&answers),
-            info()
+            info = info(),
         );
         Ok(answer(&outward.message, &result))
     }

@@ -19,7 +19,7 @@ pub(super) const PREFIX: &str = "mcpsk_";
 /// Who says who the holders of keys are. No authority and no issuer of tokens is called so.
 pub(super) const ISSUER: &str = "urn:mcps:api-key";
 
-/// Bytes of a digest that a record names a key by.
+/// How much of a digest in hexadecimal a record names a key by: as much as keys are found by.
 const SHOWN: usize = 16;
 
 /// A new key. Whoever has it is its caller.
@@ -72,6 +72,15 @@ impl ApiKeys {
             return Err(Fault::Invalid("the key has expired"));
         }
         Ok(known(key))
+    }
+
+    /// Whether this very key of a caller's is good still; `id` is what a record names it by.
+    pub(super) fn knows(&self, tenant: &str, name: &str, id: &str, now: Timestamp) -> bool {
+        let Ok(place) = u64::from_str_radix(id, 16).map(u64::to_be_bytes) else {
+            return false;
+        };
+        let mut near = self.keys.get(&place).into_iter().flatten();
+        near.any(|key| key.tenant == tenant && key.name == name && !key.is_over(now))
     }
 
     /// Whether a caller has a key that is good.

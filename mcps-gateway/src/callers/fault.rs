@@ -11,6 +11,9 @@ pub(crate) enum Fault {
     /// It may be good, and nobody here can tell.
     #[error("the keys of its issuer cannot be had, or are too old")]
     Unreachable,
+    /// It is good, and lacks a scope that is wanted here.
+    #[error("it lacks a scope that `scopes` of its issuer names")]
+    Scope,
     /// It is good, and its claims name no tenant.
     #[error("no tenant belongs to what its claims say")]
     NoTenant,
@@ -22,6 +25,7 @@ impl Fault {
         match self {
             Self::Invalid(_) => Code::InvalidCredential,
             Self::Unreachable => Code::IssuerUnreachable,
+            Self::Scope => Code::InsufficientScope,
             Self::NoTenant => Code::Denied,
         }
     }
@@ -31,6 +35,7 @@ impl Fault {
         match self {
             Self::Invalid(_) => "credential",
             Self::Unreachable => "credential.issuer",
+            Self::Scope => "credential.scope",
             Self::NoTenant => "tenant",
         }
     }

@@ -93,6 +93,7 @@ impl Issuer {
                 "it is signed in a way that its issuer does not use",
             ));
         }
+        token.is_access(self.config.typ)?;
         // What is over is not worth a question. Who lies about that gains nothing.
         token::hold(&token.claims, &self.config, server, self.clock.now())?;
         let held = self.held.load_full();

@@ -1,6 +1,8 @@
 //! What clients are told that come without a token: where tokens for this gateway are to be had
 //! (RFC 9728; MCP, *Authorization*).
 
+use std::collections::BTreeSet;
+
 use http::header::{HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
 use mcps_client::listen::PATH;
@@ -47,14 +49,22 @@ impl<'a> Resource<'a> {
     }
 
     /// The document of an endpoint, of one server or of all.
-    pub(crate) fn document(&self, server: Option<&str>, issuers: &[&str]) -> String {
+    pub(crate) fn document(
+        &self,
+        server: Option<&str>,
+        issuers: &[&str],
+        scopes: &BTreeSet<&str>,
+    ) -> String {
         let (origin, path) = (self.origin, self.path);
-        let document = json!({
+        let mut document = json!({
             "resource": format!("{origin}{path}{}", below(server)),
             "resource_name": "mcps-gateway",
             "authorization_servers": issuers,
             "bearer_methods_supported": ["header"],
         });
+        if let (false, Some(members)) = (scopes.is_empty(), document.as_object_mut()) {
+            members.insert("scopes_supported".to_owned(), json!(scopes));
+        }
         document.to_string()
     }
 
@@ -69,16 +79,24 @@ fn below(server: Option<&str>) -> String {
     server.map_or(String::new(), |server| format!("/{server}"))
 }
 
-/// What goes with a refusal, so that a client knows how to do better (RFC 6750 §3). Without issuers it
-/// knows nothing more than that a key is needed.
-pub(crate) fn challenge(code: Code, resource: Option<(Resource<'_>, Option<&str>)>) -> HeaderMap {
+/// What goes with a refusal, so that a client knows how to do better (RFC 6750 §3): with a token of these
+/// scopes. Without issuers it knows nothing more than that a key is needed.
+pub(crate) fn challenge(
+    code: Code,
+    resource: Option<(Resource<'_>, Option<&str>)>,
+    scopes: &[String],
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    if code.http_status() != 401 {
-        return headers;
-    }
+    let error = match code {
+        Code::InvalidCredential => Some("invalid_token"),
+        Code::InsufficientScope => Some("insufficient_scope"),
+        code if code.http_status() == 401 => None,
+        _ => return headers,
+    };
     let mut members = Vec::new();
-    if code == Code::InvalidCredential {
-        members.push(r#"error="invalid_token""#.to_owned());
+    members.extend(error.map(|error| format!(r#"error="{error}""#)));
+    if !scopes.is_empty() {
+        members.push(format!(r#"scope="{}""#, scopes.join(" ")));
     }
     match resource {
         Some((resource, server)) => {
@@ -88,7 +106,7 @@ pub(crate) fn challenge(code: Code, resource: Option<(Resource<'_>, Option<&str>
         None => members.push(r#"realm="mcps-gateway""#.to_owned()),
     }
     let value = format!("Bearer {}", members.join(", "));
-    // Addresses and names are of visible ASCII.
+    // Addresses, names and scopes are of visible ASCII.
     headers.extend(HeaderValue::from_str(&value).map(|value| (WWW_AUTHENTICATE, value)));
     headers
 }

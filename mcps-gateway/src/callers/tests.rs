@@ -60,6 +60,8 @@ async fn each_key_of_a_name_is_the_same_caller_until_it_expires() {
     assert_eq!(fault, Fault::Invalid("the key has expired"));
     assert!(recognised(&callers, &new).await.is_ok());
     assert!(!callers.is_gone(&one.guest(), clock.now()));
+    assert!(!callers.knows(&one, clock.now()), "that key is over");
+    assert!(callers.knows(&other, clock.now()));
 
     let again = Config::parse(&format!("[tenant.acme]\n{}", stanza(&old, expires))).unwrap();
     let fewer = callers.again(&again);
@@ -67,6 +69,8 @@ async fn each_key_of_a_name_is_the_same_caller_until_it_expires() {
         fewer.is_gone(&one.guest(), clock.now()),
         "none is good any more"
     );
+    assert!(!fewer.knows(&other, now()), "it was taken out");
+    assert!(fewer.knows(&one, now()));
     assert!(recognised(&fewer, &new).await.is_err());
     assert!(with_key(&again, "acme", "ci", clock.now()).is_err());
     assert!(with_key(&again, "acme", "ci", now()).is_ok());

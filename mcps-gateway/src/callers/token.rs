@@ -1,6 +1,8 @@
 //! An access token in the form of RFC 9068: a JWT (RFC 7519), signed by its issuer (RFC 7515). What is
 //! read here is not believed before [`super::issuer`] has verified it.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcps_core::clock::Timestamp;
@@ -8,7 +10,7 @@ use mcps_core::json::{Document, Limits, Value};
 
 use super::Fault;
 use crate::call::Claims;
-use crate::config::{Algorithm, Oidc};
+use crate::config::{Algorithm, Oidc, Typ};
 
 /// The longest token, and how deep its claims may nest.
 const WITHIN: Limits = Limits {
@@ -17,8 +19,11 @@ const WITHIN: Limits = Limits {
 };
 /// The longest name of a key.
 const KID: usize = 256;
-/// What `typ` may say: what else an issuer signs is no access token, as a logout token is none.
-const TYPES: [&str; 2] = ["jwt", "at+jwt"];
+/// What `typ` of an access token is (RFC 9068 §4), and of a JWT that may be anything.
+const TYPES: (&str, &str) = ("at+jwt", "jwt");
+/// Claims that an ID token has and an access token has no use for (OpenID Connect Core 1.0 §2, §3.3.2.11;
+/// `s_hash` is FAPI's).
+const OF_ID_TOKENS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 
 /// One as it was received.
 #[derive(Debug)]
@@ -30,6 +35,36 @@ pub(super) struct Token<'a> {
     /// Which key it is signed with, as it says.
     pub(super) kid: Option<String>,
     pub(super) claims: Claims,
+    /// It says of itself that it is an access token.
+    typed: bool,
+}
+
+impl Token<'_> {
+    /// Whether it is an access token, as far as its issuer lets anybody tell. What else an issuer signs,
+    /// such as an ID token, says who somebody is and was given to a program that may not come here with it.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`].
+    pub(super) fn is_access(&self, typ: Typ) -> Result<(), Fault> {
+        if self.typed {
+            return Ok(());
+        }
+        if typ == Typ::AccessToken {
+            return Err(Fault::Invalid(
+                "it does not say that it is an access token: its `typ` is not `at+jwt`; for an issuer that never says so write `typ = \"any\"`",
+            ));
+        }
+        let root = self.claims.root();
+        // Keycloak has the kind among the claims.
+        let kind = root.get("typ");
+        let other = kind.is_some_and(|kind| kind.as_str().as_deref() != Some("Bearer"));
+        if other || OF_ID_TOKENS.iter().any(|name| root.get(name).is_some()) {
+            return Err(Fault::Invalid(
+                "it is an ID token, or another that is no access token",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Reads one.
@@ -58,15 +93,19 @@ pub(super) fn read(text: &str) -> Result<Token<'_>, Fault> {
             "it has critical members that nobody here knows",
         ));
     }
-    if let Some(kind) = member("typ") {
-        let kind = kind.as_str().unwrap_or_default().to_ascii_lowercase();
-        let kind = kind.strip_prefix("application/").unwrap_or(&kind);
-        if !TYPES.contains(&kind) {
-            return Err(Fault::Invalid(
-                "it says of itself that it is something else than an access token",
-            ));
+    let typed = match member("typ") {
+        None => false,
+        Some(kind) => {
+            let kind = kind.as_str().unwrap_or_default().to_ascii_lowercase();
+            let kind = kind.strip_prefix("application/").unwrap_or(&kind);
+            if kind != TYPES.0 && kind != TYPES.1 {
+                return Err(Fault::Invalid(
+                    "it says of itself that it is something else than an access token",
+                ));
+            }
+            kind == TYPES.0
         }
-    }
+    };
     let algorithm = member("alg").and_then(Value::as_str);
     let algorithm = algorithm.and_then(|name| {
         let mut all = Algorithm::ALL.into_iter();
@@ -85,6 +124,7 @@ pub(super) fn read(text: &str) -> Result<Token<'_>, Fault> {
         algorithm,
         kid: kid.transpose()?,
         claims: Claims::new(json(claims)?).ok_or(malformed)?,
+        typed,
     })
 }
 
@@ -119,14 +159,13 @@ pub(super) fn hold(
     {
         return Err(Fault::Invalid("it is for somebody else than this gateway"));
     }
-    // Whole seconds, the issuer's clock being off by as many.
-    let now = now.as_millis().div_euclid(1000);
-    let skew = i64::try_from(config.skew_s).unwrap_or(0);
-    let expires = root.get("exp").map(seconds).transpose()?;
-    let expires = expires.ok_or(Fault::Invalid("it never expires"))?;
-    if now.saturating_sub(skew) >= expires {
+    if root.get("exp").is_none() {
+        return Err(Fault::Invalid("it never expires"));
+    }
+    if !is_current(claims, config, now) {
         return Err(Fault::Invalid("it has expired"));
     }
+    let (now, skew) = (whole(now), skew(config));
     for name in ["nbf", "iat"] {
         let since = root.get(name).map(seconds).transpose()?;
         if since.is_some_and(|since| since > now.saturating_add(skew)) {
@@ -134,6 +173,45 @@ pub(super) fn hold(
         }
     }
     Ok(())
+}
+
+/// Whether claims have not expired, the issuer's clock being off by as much as it may.
+pub(super) fn is_current(claims: &Claims, config: &Oidc, now: Timestamp) -> bool {
+    let expires = claims.root().get("exp").map(seconds);
+    let past = whole(now).saturating_sub(skew(config));
+    expires.is_some_and(|expires| expires.is_ok_and(|expires| past < expires))
+}
+
+/// Whole seconds.
+const fn whole(now: Timestamp) -> i64 {
+    now.as_millis().div_euclid(1000)
+}
+
+fn skew(config: &Oidc) -> i64 {
+    i64::try_from(config.skew_s).unwrap_or(0)
+}
+
+/// Whether claims have all scopes that their issuer's tokens need here: `scope` (RFC 9068 §2.2.3), or `scp`
+/// of issuers that have another name for it, in one text or in a list.
+///
+/// # Errors
+/// [`Fault::Scope`].
+pub(super) fn reaches(claims: &Claims, config: &Oidc) -> Result<(), Fault> {
+    let root = claims.root();
+    let mut have = HashSet::new();
+    for value in ["scope", "scp"]
+        .into_iter()
+        .filter_map(|name| root.get(name))
+    {
+        let list = value.as_array().into_iter().flatten();
+        for text in list.chain([value]).filter_map(Value::as_str) {
+            have.extend(text.split(' ').map(str::to_owned));
+        }
+    }
+    match config.scopes.iter().all(|scope| have.contains(scope)) {
+        true => Ok(()),
+        false => Err(Fault::Scope),
+    }
 }
 
 /// Whether an audience is this gateway or, of its endpoints, the one that is asked.

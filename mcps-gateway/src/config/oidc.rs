@@ -57,6 +57,18 @@ impl Algorithm {
     }
 }
 
+/// What the header of a token must say that it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Typ {
+    /// An access token (RFC 9068 §4).
+    #[default]
+    #[serde(rename = "at+jwt")]
+    AccessToken,
+    /// That, a JWT of any kind, or nothing.
+    #[serde(rename = "any")]
+    Any,
+}
+
 /// One issuer.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +95,12 @@ pub struct Oidc {
     pub owner_claim: Option<String>,
     /// The claim that says the caller's groups.
     pub groups_claim: Option<String>,
+    /// What its tokens must say that they are.
+    #[serde(default)]
+    pub typ: Typ,
+    /// What of each `scope` or `scp` must have.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     /// How its tokens may be signed.
     #[serde(default = "usual")]
     pub algorithms: Vec<Algorithm>,
@@ -103,6 +121,12 @@ pub struct Oidc {
     /// How long keys are good that cannot be fetched again.
     #[serde(default = "stale_s")]
     pub stale_s: u64,
+}
+
+/// Whether a text can be one scope (RFC 6749 §3.3).
+fn is_scope(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    !text.is_empty() && text.bytes().all(fits)
 }
 
 fn sub() -> String {
@@ -178,6 +202,12 @@ impl Oidc {
         }
         if self.algorithms.is_empty() {
             return wrong("`algorithms` names none; leave it out for RS256 and ES256".to_owned());
+        }
+        if !self.scopes.iter().all(|scope| is_scope(scope)) {
+            return wrong(
+                "`scopes` is a list, each scope by itself and of visible ASCII: `scopes = [\"tools\", \"files\"]`"
+                    .to_owned(),
+            );
         }
         if !self.name_prefix.is_empty() && !is_label(&self.name_prefix) {
             return wrong(

@@ -326,3 +326,21 @@ fn whose_word_counts_on_what_is_held_and_what_evidence_is_asked_for() {
         assert!(Config::parse(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn scopes_are_scopes_and_a_token_says_that_it_is_one_unless_any_may_be() {
+    use super::Typ;
+
+    let oidc = |rest: &str| {
+        let head = "[tenant.acme]\n[[oidc]]\nissuer = \"https://i.example\"\naudience = \"a\"\ntenant = \"acme\"";
+        Config::parse(&format!("{head}\n{rest}\n")).map(|mut config| config.oidc.remove(0))
+    };
+    assert_eq!(oidc("").unwrap().typ, Typ::AccessToken);
+    assert_eq!(oidc("typ = \"any\"").unwrap().typ, Typ::Any);
+    oidc("scopes = [\"tools\", \"api://x/y\"]").unwrap();
+    assert!(oidc("typ = \"jwt\"").unwrap_err().contains("at+jwt"));
+    for wrong in ["tools files", "", "a\\\"b", "ä"] {
+        let why = oidc(&format!("scopes = [\"{wrong}\"]")).unwrap_err();
+        assert!(why.contains("`scopes`"), "{wrong}: {why}");
+    }
+}

@@ -52,7 +52,7 @@ impl Gateway {
             Ok(token) => token,
             Err(why) => {
                 let denial = Denial::new(Code::InvalidCredential, "credential", why.to_owned());
-                return Err(self.turned_away(route, &letter, &denial));
+                return Err(self.turned_away(route, &letter, &denial, None));
             }
         };
         let Some(token) = token else {
@@ -65,19 +65,25 @@ impl Gateway {
             }
             let reason = "it is not signed, and came with neither a key nor a token".to_owned();
             let denial = Denial::new(Code::SignatureRequired, "credential", reason);
-            return Err(self.turned_away(route, &letter, &denial));
+            return Err(self.turned_away(route, &letter, &denial, None));
         };
         match callers.recognise(&token, server).await {
             Ok(known) => Ok(Some(known)),
             Err(fault) => {
                 let denial = Denial::new(fault.code(), fault.rule(), fault.to_string());
-                Err(self.turned_away(route, &letter, &denial))
+                Err(self.turned_away(route, &letter, &denial, Some(&token)))
             }
         }
     }
 
     /// Says so to nobody in particular: what anybody can send is not to fill the record.
-    fn turned_away(&self, route: &Route, letter: &Letter<'_>, denial: &Denial) -> Box<Reply> {
+    fn turned_away(
+        &self,
+        route: &Route,
+        letter: &Letter<'_>,
+        denial: &Denial,
+        token: Option<&AccessToken>,
+    ) -> Box<Reply> {
         let (code, decision_id) = (denial.code, self.decision_id());
         tracing::warn!(
             code = code.id(),
@@ -94,7 +100,8 @@ impl Gateway {
         // Without an issuer there is no token to be had.
         let resource = resource.filter(|_| callers.issuers().next().is_some());
         let server = route.server.as_deref();
-        let mut headers = challenge(code, resource.map(|resource| (resource, server)));
+        let scopes = callers.scopes_of(token);
+        let mut headers = challenge(code, resource.map(|resource| (resource, server)), scopes);
         if code == Code::IssuerUnreachable {
             headers.insert(RETRY_AFTER, http::HeaderValue::from_static("10"));
         }
@@ -152,7 +159,9 @@ impl Gateway {
         Reply::Json {
             status: StatusCode::OK,
             headers: http::HeaderMap::new(),
-            body: resource.document(route.server.as_deref(), &issuers).into(),
+            body: resource
+                .document(route.server.as_deref(), &issuers, &callers.scopes())
+                .into(),
         }
     }
 }

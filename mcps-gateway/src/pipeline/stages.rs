@@ -352,12 +352,7 @@ impl Gateway {
                 reach: Arc::clone(passage.reach()),
                 back: asking::back(passage.onward(&post.headers)),
             };
-            Answering {
-                reader,
-                call,
-                written: false,
-                own: false,
-            }
+            Answering::new(reader, call)
         });
         if let (Some(call), Some(answering)) = (&call, answering) {
             return match self.own(route, call) {

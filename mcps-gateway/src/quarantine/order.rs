@@ -4,7 +4,7 @@ use mcps_client::error::ClientError;
 use mcps_core::clock::Timestamp;
 use mcps_core::pin::{ApprovalError, PinStore};
 pub use mcps_core::verdict::Verb;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Book, Entry, Reason, State, Store, owner};
 
@@ -92,16 +92,22 @@ impl Order {
         }
         store.change(|pins, book| {
             let done = self.apply(pins, book, now)?;
-            store.note(&json!({
-                "at": now.to_string(), "by": self.by, "action": self.verb.as_str(),
-                "server": self.server, "tool": self.tool, "hash": done.hash, "was": done.was,
-                "why": self.why,
-            }))?;
+            store.note(&[self.line(&done, now)])?;
             Ok(done)
         })
     }
 
-    fn apply(
+    /// What the log has of it.
+    pub(in crate::quarantine) fn line(&self, done: &Done, now: Timestamp) -> Value {
+        json!({
+            "at": now.to_string(), "by": self.by, "action": self.verb.as_str(),
+            "server": self.server, "tool": self.tool, "hash": done.hash, "was": done.was,
+            "why": self.why,
+        })
+    }
+
+    /// Carries it out in what was read of a home.
+    pub(in crate::quarantine) fn apply(
         &self,
         pins: &mut PinStore,
         book: &mut Book,

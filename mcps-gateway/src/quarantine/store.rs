@@ -264,16 +264,17 @@ impl Store {
         }
     }
 
-    /// Adds what an operator does to the log, before it is done.
+    /// Adds what an operator does at once to the log, before it is done.
     ///
     /// # Errors
     /// [`ClientError::File`].
-    pub fn note(&self, line: &serde_json::Value) -> Result<(), ClientError> {
+    pub fn note(&self, lines: &[serde_json::Value]) -> Result<(), ClientError> {
         let path = self.home.path(LOG);
         let noted = (|| {
             let mut options = OpenOptions::new();
             let mut file = options.create(true).append(true).mode(0o600).open(&path)?;
-            file.write_all(format!("{line}\n").as_bytes())?;
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            file.write_all(text.as_bytes())?;
             file.sync_all()
         })();
         noted.map_err(|source| ClientError::File {

@@ -337,3 +337,50 @@ fn who_did_what_is_kept() {
     assert_eq!(lines[1]["tool"], "read");
     assert!(owner("files").to_string().ends_with("files"));
 }
+
+/// The command as it is typed.
+#[derive(clap::Parser)]
+struct Typed {
+    #[command(flatten)]
+    args: super::cli::QuarantineArgs,
+}
+
+#[test]
+fn of_a_server_all_is_promoted_or_nothing() {
+    use clap::Parser as _;
+
+    let stand = Stand::new();
+    // Room for one more.
+    let many: Vec<Tool> = (0..999).map(|n| tool(&format!("t{n}"), "a")).collect();
+    let rules = stand.rules;
+    stand.store.look("files", &many, rules, NOW).unwrap();
+    stand.store.listed("files").unwrap();
+    for name in ["push", "send"] {
+        assert_eq!(stand.look("files", &tool(name, "a")), held(Reason::NewTool));
+    }
+    let home = Home::new(stand._folder.path());
+    let run = |words: &[&str]| {
+        let words = [&["quarantine"], words].concat();
+        let args = Typed::try_parse_from(words).unwrap().args;
+        let mut out = Vec::new();
+        let clock = mcps_core::clock::ManualClock::new(NOW);
+        let done = super::cli::run(&args, &home, &clock, &mut out);
+        (done, String::from_utf8(out).unwrap())
+    };
+    let (done, shown) = run(&["-o", "json", "show", "files"]);
+    done.unwrap();
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let hash = shown["hash"].as_str().unwrap();
+    let (done, _) = run(&["promote", "files", "--hash", hash, "--by", "ann"]);
+    let why = done.unwrap_err().to_string();
+    assert!(why.contains("as can be kept"), "{why}");
+    for name in ["push", "send"] {
+        assert_eq!(
+            stand.look("files", &tool(name, "a")),
+            held(Reason::NewTool),
+            "{name}"
+        );
+    }
+    let log = stand._folder.path().join("quarantine.log");
+    assert!(!log.exists(), "what was not done is not in the log");
+}

@@ -5,6 +5,7 @@ mod document;
 mod newer;
 mod older;
 mod outlet;
+mod places;
 mod tasks;
 mod wording;
 
@@ -15,14 +16,17 @@ use http::{HeaderMap, StatusCode};
 use mcps_client::link::Link;
 use mcps_client::listen::{Awaited, Era, Opens, Outward, Reach};
 use mcps_client::mirror::Mirrors;
+use mcps_core::code::Code;
 use mcps_core::message::Message;
 use mcps_core::random::Random;
 use mcps_transport::http::client::Response;
 use mcps_transport::http::headers::McpHeaders;
 
+use super::Means;
 use newer::Newer;
 use newer::parked::Parking;
 use older::Older;
+use places::Places;
 use tasks::Tasks;
 
 /// What all callers of one server have in common.
@@ -35,6 +39,8 @@ struct Common {
     mirrors: Arc<Mirrors>,
     /// Calls that wait for their caller's answers (2026-07-28).
     parking: Arc<Parking>,
+    /// Sessions at the server, of which callers know nothing (until 2025-11-25).
+    sessions: Places,
     tasks: Arc<Tasks>,
 }
 
@@ -47,18 +53,14 @@ pub(super) struct Bridge {
 
 impl Bridge {
     /// The server behind `inner` speaks this era and no other.
-    pub(super) fn new(
-        inner: Arc<dyn Opens>,
-        era: Era,
-        server: &str,
-        random: &Arc<dyn Random>,
-    ) -> Self {
+    pub(super) fn new(inner: Arc<dyn Opens>, era: Era, server: &str, means: &Means) -> Self {
         Self {
             inner,
             era,
             common: Common {
                 server: server.to_owned(),
-                random: Arc::clone(random),
+                random: Arc::clone(&means.random),
+                sessions: Places::new(means.max_sessions, means.max_sessions_each),
                 mirrors: Arc::default(),
                 parking: Arc::default(),
                 tasks: Arc::default(),
@@ -71,16 +73,14 @@ impl Opens for Bridge {
     fn open(&self, link: &Link, stays: bool) -> Arc<dyn Reach> {
         let reach = self.inner.open(link, stays);
         let common = self.common.clone();
+        let caller = link.peer().map(|peer| peer.passport.id().to_string());
+        // As one string: nothing else tells two of them apart.
+        let caller = caller.or_else(|| link.guest().map(|guest| format!("{guest:?}")));
         let other: Arc<dyn Reach> = match self.era {
-            Era::Modern => Arc::new(older::Way(Arc::new(Older::new(&reach, common)))),
-            Era::Legacy => {
-                let caller = link.peer().map(|peer| peer.passport.id().to_string());
-                // As one string: nothing else tells two of them apart.
-                let caller = caller.or_else(|| link.guest().map(|guest| format!("{guest:?}")));
-                Arc::new(newer::Way(Arc::new(Newer::new(
-                    &reach, common, caller, stays,
-                ))))
-            }
+            Era::Modern => Arc::new(older::Way(Arc::new(Older::new(&reach, common, caller)))),
+            Era::Legacy => Arc::new(newer::Way(Arc::new(Newer::new(
+                &reach, common, caller, stays,
+            )))),
         };
         Arc::new(Bridged {
             era: self.era,
@@ -127,6 +127,10 @@ impl Reach for Bridged {
 
     fn delete(&self, headers: HeaderMap) -> Awaited<'_> {
         self.way(false).delete(headers)
+    }
+
+    fn unasked(&self, state: &str, refused: Option<(Code, &str)>) {
+        self.other.unasked(state, refused);
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -3,6 +3,7 @@
 mod newer;
 mod older;
 mod peers;
+mod unasked;
 
 use reqwest::Response;
 use serde_json::{Value, json};

@@ -3,7 +3,9 @@
 mod bearer;
 mod issuer;
 mod metadata;
+mod scopes;
 mod sdk;
+mod standing;
 mod tokens;
 
 use mcps_core::code::Code;

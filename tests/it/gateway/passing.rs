@@ -4,7 +4,7 @@ use mcps_core::code::Code;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Says, Server, result, tool, usual};
 use super::{Gate, over_http};
 use crate::listen::caller::messages;
 use crate::listen::modern;
@@ -240,5 +240,59 @@ async fn a_call_that_is_dressed_as_a_notification_goes_nowhere() {
             )
         );
         assert!(server.seen(method).is_empty(), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn what_all_servers_can_do_together_says_who_says_so() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{OPEN}{}", over_http("files", &server))).await;
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "server/discover"),
+    ];
+    let told = post(&gate.url, &headers, &modern(1, "server/discover", "")).await;
+    let told: Value = serde_json::from_str(&told.text().await.unwrap()).unwrap();
+    let info = &told["result"]["_meta"]["io.modelcontextprotocol/serverInfo"];
+    assert_eq!(info["name"], "mcps-gateway", "{told}");
+    assert!(info["version"].is_string(), "{told}");
+}
+
+#[tokio::test]
+async fn a_servers_challenge_is_for_nobody_whose_credentials_it_does_not_get() {
+    const CHALLENGE: &str = "HTTP/1.1 401 X\r\nWWW-Authenticate: Bearer resource_metadata=\"https://evil.example/m\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let server = Server::saying(|asked| match asked["method"].as_str() {
+        Some("tools/list") => result(asked, json!({"tools": [tool("look")]})),
+        Some("tools/call") => Says::Raw(CHALLENGE.to_owned()),
+        _ => usual(asked),
+    })
+    .await;
+    for (more, passed) in [
+        ("", false),
+        ("forward_headers = [\"authorization\"]\n", true),
+    ] {
+        let config = format!("{OPEN}{}{more}", over_http("files", &server));
+        let gate = Gate::open(&config).await;
+        for (url, tool) in [
+            (gate.at("files"), "look"),
+            (gate.url.clone(), "files__look"),
+        ] {
+            let opened = post(&url, &[], INITIALIZE).await;
+            let session = opened.headers()["mcp-session-id"].clone();
+            let session = ("mcp-session-id", session.to_str().unwrap());
+            let version = ("mcp-protocol-version", "2025-11-25");
+            let answer = post(&url, &[session, version], &call(1, tool)).await;
+            let passed = passed && tool == "look";
+            let challenged = answer.headers().contains_key("www-authenticate");
+            assert_eq!(challenged, passed, "{url}");
+            let status = if passed {
+                StatusCode::UNAUTHORIZED
+            } else {
+                StatusCode::BAD_GATEWAY
+            };
+            assert_eq!(answer.status(), status, "{url}");
+            let text = answer.text().await.unwrap();
+            assert_eq!(code_of(&text), Some(Code::UpstreamUnavailable), "{text}");
+        }
     }
 }

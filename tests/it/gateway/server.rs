@@ -1,9 +1,12 @@
 //! A server over HTTP that says what the test lets it say, and counts what reaches it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::wire::Asked;
@@ -18,6 +21,10 @@ pub(super) enum Says {
     Stays(Vec<String>),
     /// These bytes, whatever they are.
     Raw(String),
+    /// These bytes, one now and one later, for as long as somebody reads.
+    Drips(String),
+    /// One document, as soon as the test lets it be said.
+    Held(Value),
 }
 
 /// The headers of one request.
@@ -29,6 +36,9 @@ pub(super) struct Server {
     seen: Arc<Mutex<Vec<Value>>>,
     /// Every header of every request, by its method.
     headers: Arc<Mutex<Vec<(Value, Headers)>>>,
+    released: watch::Sender<bool>,
+    /// It takes no answers any more, and leaves whoever brings one waiting.
+    deaf: Arc<AtomicBool>,
     serving: JoinHandle<()>,
 }
 
@@ -85,6 +95,9 @@ impl Server {
         let headers: Arc<Mutex<Vec<(Value, Headers)>>> = Arc::default();
         let (kept, answer) = (Arc::clone(&seen), Arc::new(answer));
         let beside = Arc::clone(&headers);
+        let released = watch::Sender::new(false);
+        let (held, deaf) = (released.clone(), Arc::<AtomicBool>::default());
+        let is_deaf = Arc::clone(&deaf);
         #[expect(
             clippy::disallowed_methods,
             reason = "the server owns its task and ends it"
@@ -97,6 +110,7 @@ impl Server {
                 };
                 let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
                 let (beside, stream) = (Arc::clone(&beside), stream.clone());
+                let (mut held, is_deaf) = (held.subscribe(), Arc::clone(&is_deaf));
                 tasks.spawn(async move {
                     let asked = Asked::read(socket).await;
                     let method = asked.method.clone();
@@ -124,6 +138,9 @@ impl Server {
                     let method = message["method"].clone();
                     beside.lock().unwrap().push((method, asked.headers.clone()));
                     if message.get("id").is_none() || message.get("method").is_none() {
+                        if is_deaf.load(Ordering::SeqCst) {
+                            return std::future::pending().await;
+                        }
                         return asked.empty(202, "").await;
                     }
                     let named = match message["method"].as_str() {
@@ -147,6 +164,11 @@ impl Server {
                             stream.closed().await;
                         }
                         Says::Raw(bytes) => asked.raw(&bytes).await,
+                        Says::Drips(bytes) => asked.drip(&bytes, Duration::from_millis(100)).await,
+                        Says::Held(body) => {
+                            held.wait_for(|released| *released).await.unwrap();
+                            asked.json(200, named, &body.to_string()).await;
+                        }
                     }
                 });
             }
@@ -155,8 +177,20 @@ impl Server {
             url,
             seen,
             headers,
+            released,
+            deaf,
             serving,
         }
+    }
+
+    /// Lets it say what was held.
+    pub(super) fn release(&self) {
+        self.released.send_replace(true);
+    }
+
+    /// Lets it take no answers any more.
+    pub(super) fn deafen(&self) {
+        self.deaf.store(true, Ordering::SeqCst);
     }
 
     /// What reached it of this method.

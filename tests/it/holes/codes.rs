@@ -104,6 +104,10 @@ fn caused(code: Code) -> Caused {
             "gateway/shared.rs",
             "without_redis_everything_is_refused_and_no_server_hears_of_it_until_it_is_back",
         ),
+        Code::InsufficientScope => By(
+            "gateway/callers/scopes.rs",
+            "a_token_without_a_scope_that_is_wanted_is_told_which",
+        ),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A server over HTTP by hand: one request as it came, and an answer of any bytes.
 
+use std::time::Duration;
+
 use mcps_client::token::Presented;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -85,6 +87,16 @@ impl Asked {
         // Who was asked may have given up.
         drop(self.socket.write_all(text.as_bytes()).await);
         drop(self.socket.shutdown().await);
+    }
+
+    /// Answers with these bytes, one after the other, until nobody reads them any more.
+    pub(crate) async fn drip(mut self, text: &str, pause: Duration) {
+        for byte in text.bytes() {
+            if self.socket.write_all(&[byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// Answers with a JSON document and closes.

@@ -101,6 +101,21 @@ impl Server {
         match params["name"].as_str() {
             Some("echo") => answer(id, content(text), modern),
             Some("pid") => answer(id, content(&std::process::id().to_string()), modern),
+            // As soon as a file is there.
+            Some("wait") => {
+                while !std::path::Path::new(text).exists() {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                answer(id, content(text), modern);
+            }
+            // Never a whole line.
+            Some("drip") => loop {
+                let mut out = stdout().lock();
+                if out.write_all(b" ").and_then(|()| out.flush()).is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(100));
+            },
             // Nothing but word that it is held.
             Some("hold") => tell(
                 "notifications/progress",
@@ -139,7 +154,7 @@ fn capabilities() -> Value {
 
 fn tools() -> Vec<Value> {
     let schema = json!({"type": "object", "properties": {"text": {"type": "string"}}});
-    ["echo", "hold", "pid"]
+    ["drip", "echo", "hold", "pid", "wait"]
         .iter()
         .map(|name| json!({"name": name, "description": name, "inputSchema": schema}))
         .collect()

@@ -24,8 +24,11 @@ use crate::listen::mirror::Era;
 use crate::listen::presence::Busy;
 use crate::listen::reach::Outward;
 use crate::listen::session::Session;
-use crate::listen::upstream::{Passage, Signed, Signing, Turn, back, reader};
+use crate::listen::upstream::{Passage, Signed, Signing, Turn, reader};
 use crate::listen::watch::Watch;
+
+/// The request whose answer is a stream of what the server says by itself (2026-07-28).
+const LISTEN: &str = "subscriptions/listen";
 
 /// The way of one request.
 pub(super) struct Way<'a> {
@@ -111,11 +114,23 @@ impl Hub {
         let desk = way.session.desk.clone();
         let mut signing = Signing::new(link, desk, body, Some(id), watch);
         let begins = headers.contains_key(MCP_SESSION_ID);
-        let sent = self.send(&way, message, &post).await;
+        let stands = message.method().as_deref() == Some(LISTEN);
+        let mut failure = Code::UpstreamUnavailable;
+        let sent = tokio::select! {
+            sent = self.send(&way, message, &post) => sent.map(Some),
+            code = signing.over() => {
+                failure = code;
+                Ok(None)
+            }
+            () = self.stopped(way.passage, stands) => Ok(None),
+        };
         if sent.is_err() && begins {
             self.forget(way.session);
         }
-        let answered = match sent? {
+        let Some(sent) = sent? else {
+            return self.cut(&way, signing, failure, headers);
+        };
+        let answered = match sent {
             Ok(Response::Events {
                 headers: named,
                 events,
@@ -123,7 +138,8 @@ impl Hub {
                 way.passage.named(named.raw().get(MCP_SESSION_ID));
                 let resumable = era == Era::Legacy;
                 let turn = way.passage.begin(signing, resumable).await;
-                let events = self.follow(turn, events, Vec::new(), resumable, busy);
+                let within = (resumable, stands);
+                let events = self.follow(&way, (turn, events), Vec::new(), within, busy);
                 return Ok(Reply::Events { headers, events });
             }
             Ok(Response::Json {
@@ -160,9 +176,11 @@ impl Hub {
             false => None,
         };
         if let Some(Signed::Last(text)) = signed {
+            if post.gone.is_so() {
+                signing.lost();
+            }
             return Ok(*json(answered.status, headers, text));
         }
-        let failure = Code::UpstreamUnavailable;
         let status = match answered.status {
             StatusCode::OK => status_of(failure),
             status => status,
@@ -240,27 +258,49 @@ impl Hub {
             }
             // It has no sessions; of ours nothing is over.
             (StatusCode::NOT_FOUND, None) if way.in_session => StatusCode::BAD_REQUEST,
+            // It is we whom it does not let in, and nothing that its caller could bring would reach it.
+            (StatusCode::UNAUTHORIZED, _) if !way.passage.upstream.has_credentials() => {
+                StatusCode::BAD_GATEWAY
+            }
             _ => status,
         };
         Answered {
             status,
-            headers: back(headers),
+            headers: way.passage.upstream.back(headers),
             body,
+        }
+    }
+
+    /// The answer to a request that its server did not answer in time.
+    fn cut(
+        &self,
+        way: &Way<'_>,
+        mut signing: Signing,
+        code: Code,
+        mut headers: HeaderMap,
+    ) -> Result<Reply, Box<Reply>> {
+        if headers.remove(MCP_SESSION_ID).is_some() {
+            self.forget(way.session);
+        }
+        match signing.fail(code) {
+            Signed::Last(text) => Ok(*json(status_of(code), headers, text)),
+            Signed::Next(_) | Signed::Dropped => Err(unavailable()),
         }
     }
 
     /// Passes an event stream on, beside everything else.
     fn follow(
         &self,
-        turn: Turn,
-        events: EventReader,
+        way: &Way<'_>,
+        (turn, events): (Turn, EventReader),
         missed: Vec<Event>,
-        resumable: bool,
+        (resumable, stands): (bool, bool),
         busy: Busy,
     ) -> mpsc::Receiver<Event> {
         let (to_reader, read) = reader(missed);
+        let stopped = self.stopped(way.passage, stands);
         self.spawn(async move {
-            turn.follow(events, to_reader, resumable).await;
+            turn.follow(events, to_reader, resumable, stopped).await;
             drop(busy);
         });
         read
@@ -284,7 +324,10 @@ impl Hub {
             }
             Some(id) => {
                 let found = way.passage.resume(id.as_bytes()).await;
-                let turn = found.ok_or_else(bad_request)?;
+                let mut turn = found.ok_or_else(bad_request)?;
+                if turn.stands() {
+                    turn.watched_by(watch);
+                }
                 let missed = turn.missed(id.as_bytes()).ok_or_else(bad_request)?;
                 let Some(after) = missed.after else {
                     let (_, events) = reader(missed.events);
@@ -302,7 +345,8 @@ impl Hub {
         };
         match answered.inspect_err(failed) {
             Ok(Response::Events { events, .. }) => {
-                let events = self.follow(turn, events, missed, true, busy);
+                let within = (true, turn.stands());
+                let events = self.follow(&way, (turn, events), missed, within, busy);
                 let headers = HeaderMap::new();
                 Ok(Reply::Events { headers, events })
             }

@@ -20,7 +20,10 @@ const THERE: [HeaderName; 5] = [
 ];
 
 /// To the caller, of an answer.
-const BACK: [HeaderName; 3] = [header::WWW_AUTHENTICATE, header::RETRY_AFTER, header::ALLOW];
+const BACK: [HeaderName; 2] = [header::RETRY_AFTER, header::ALLOW];
+/// To a caller whose credentials the server has: others would get, and send, one for a place that the
+/// server names.
+const CHALLENGE: HeaderName = header::WWW_AUTHENTICATE;
 
 impl Upstream {
     /// What goes on to the server, in the session that it knows by `session`.
@@ -39,15 +42,21 @@ impl Upstream {
         headers.extend(session.map(|id| (MCP_SESSION_ID, id.clone())));
         headers
     }
-}
 
-/// What goes back to the caller.
-pub(in crate::listen) fn back(answered: &McpHeaders) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for name in BACK {
-        for value in answered.raw().get_all(&name) {
-            headers.append(&name, value.clone());
-        }
+    /// Whether the server has what its callers come with.
+    pub(in crate::listen) fn has_credentials(&self) -> bool {
+        self.headers.contains(&CREDENTIALS)
     }
-    headers
+
+    /// What goes back to the caller.
+    pub(in crate::listen) fn back(&self, answered: &McpHeaders) -> HeaderMap {
+        let challenge = self.has_credentials().then_some(CHALLENGE);
+        let mut headers = HeaderMap::new();
+        for name in BACK.into_iter().chain(challenge) {
+            for value in answered.raw().get_all(&name) {
+                headers.append(&name, value.clone());
+            }
+        }
+        headers
+    }
 }

@@ -1,6 +1,7 @@
 //! What becomes of the messages of one response: each is signed as the next of the stream that the
 //! caller reads.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use mcps_core::code::Code;
@@ -9,7 +10,7 @@ use mcps_core::refusal::Refusal;
 
 use crate::desk::Desk;
 use crate::link::{Body, Link};
-use crate::listen::watch::Watch;
+use crate::listen::watch::{Ends, Watch};
 
 /// One response on its way to its caller.
 pub(in crate::listen) struct Signing {
@@ -19,6 +20,8 @@ pub(in crate::listen) struct Signing {
     /// The request that it answers; the stream of what answers nothing has none.
     asked: Option<Id>,
     watch: Option<Box<dyn Watch>>,
+    /// When it is to end, as whoever watches says.
+    ends: Option<Ends>,
     done: bool,
 }
 
@@ -45,8 +48,33 @@ impl Signing {
             desk,
             body,
             asked,
+            ends: watch.as_ref().and_then(|watch| watch.ends()),
             watch,
             done: false,
+        }
+    }
+
+    /// What comes from now on is for somebody else to look at, who may read it for as long as they say.
+    pub(in crate::listen) fn watched_by(&mut self, watch: Option<Box<dyn Watch>>) {
+        self.ends = watch.as_ref().and_then(|watch| watch.ends());
+        self.watch = watch;
+    }
+
+    /// Waits until it is to end: what its caller is told then.
+    pub(in crate::listen) async fn over(&mut self) -> Code {
+        let Some(ends) = &mut self.ends else {
+            return pending().await;
+        };
+        let code = ends.await;
+        // It says so once.
+        self.ends = None;
+        code
+    }
+
+    /// Nobody has read the answer.
+    pub(in crate::listen) fn lost(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.lost();
         }
     }
 

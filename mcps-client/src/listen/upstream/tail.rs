@@ -8,6 +8,7 @@ use mcps_transport::sse::{Backlog, Event};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, watch};
 
 use super::signing::{Signed, Signing};
+use crate::listen::watch::Watch;
 
 /// Events that wait for a caller who reads slowly. The server then waits too.
 const QUEUE: usize = 16;
@@ -106,6 +107,16 @@ impl Turn {
         async move { drop(others.wait_for(|now| *now != number).await) }
     }
 
+    /// Whether the stream answers nothing.
+    pub(in crate::listen) fn stands(&self) -> bool {
+        self.tail.is_standing()
+    }
+
+    /// Whoever reads from now on has somebody else look at it.
+    pub(in crate::listen) fn watched_by(&mut self, watch: Option<Box<dyn Watch>>) {
+        self.signing.watched_by(watch);
+    }
+
     /// What came after that event; `None` when that is not kept any more.
     pub(in crate::listen) fn missed(&self, id: &[u8]) -> Option<Missed> {
         let kept = self.tail.kept();
@@ -117,16 +128,17 @@ impl Turn {
         })
     }
 
-    /// Passes the server's stream on until it ends, or the reader leaves, or another takes it. One
-    /// that ends without its answer is left as it is if it can be resumed.
+    /// Passes the server's stream on until it ends or has to, or `stopped` does, or the reader leaves, or
+    /// another takes it. One that ends without its answer is left as it is if it can be resumed.
     pub(in crate::listen) async fn follow(
         mut self,
         mut events: EventReader,
         reader: mpsc::Sender<Event>,
         resumable: bool,
+        stopped: impl Future<Output = ()>,
     ) {
         let lost = self.lost();
-        tokio::pin!(lost);
+        tokio::pin!(lost, stopped);
         loop {
             let event = tokio::select! {
                 biased;
@@ -135,6 +147,8 @@ impl Turn {
                     tracing::debug!("a caller left before the end of a stream");
                     return;
                 }
+                code = self.signing.over() => return self.end(code, &reader),
+                () = &mut stopped => return self.end(Code::UpstreamUnavailable, &reader),
                 event = events.next() => event,
             };
             let event = match event {
@@ -158,7 +172,10 @@ impl Turn {
             }
             tokio::select! {
                 () = &mut lost => return,
-                sent = reader.send(event) => drop(sent),
+                code = self.signing.over() => return self.end(code, &reader),
+                sent = reader.send(event) => if sent.is_err() && last {
+                    self.signing.lost();
+                },
             }
             if last {
                 return;
@@ -171,6 +188,14 @@ impl Turn {
         if let Signed::Last(text) = self.signing.fail(Code::UpstreamUnavailable) {
             self.tail.kept().over = true;
             drop(reader.send(Event::message(text.as_bytes())).await);
+        }
+    }
+
+    /// Ends it here; whoever does not read it does not hear why.
+    fn end(mut self, code: Code, reader: &mpsc::Sender<Event>) {
+        if let Signed::Last(text) = self.signing.fail(code) {
+            self.tail.kept().over = true;
+            drop(reader.try_send(Event::message(text.as_bytes())));
         }
     }
 }

@@ -23,7 +23,9 @@ fn uris() -> Vec<String> {
 fn a_document_is_where_its_resource_says() {
     let uris = uris();
     let resource = Resource::of(&uris, &asked("GW.example.com:443")).unwrap();
-    let document = resource.document(Some("files"), &["https://login.example.com"]);
+    let scopes = ["tools", "files"];
+    let scopes = scopes.into_iter().collect();
+    let document = resource.document(Some("files"), &["https://login.example.com"], &scopes);
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     assert_eq!(
         document["resource"],
@@ -33,7 +35,15 @@ fn a_document_is_where_its_resource_says() {
         document["authorization_servers"][0],
         "https://login.example.com"
     );
-    let headers = challenge(Code::InvalidCredential, Some((resource, Some("files"))));
+    assert_eq!(
+        document["scopes_supported"],
+        serde_json::json!(["files", "tools"])
+    );
+    let headers = challenge(
+        Code::InvalidCredential,
+        Some((resource, Some("files"))),
+        &[],
+    );
     assert_eq!(
         headers[WWW_AUTHENTICATE],
         r#"Bearer error="invalid_token", resource_metadata="https://gw.example.com/.well-known/oauth-protected-resource/tools/mcp/files""#
@@ -69,8 +79,14 @@ fn it_goes_by_the_name_that_was_used_else_by_the_first() {
 
 #[test]
 fn only_who_should_come_again_with_something_else_is_told_so() {
-    assert!(challenge(Code::Denied, None).is_empty());
-    assert!(challenge(Code::IssuerUnreachable, None).is_empty());
-    let headers = challenge(Code::SignatureRequired, None);
+    assert!(challenge(Code::Denied, None, &[]).is_empty());
+    assert!(challenge(Code::IssuerUnreachable, None, &[]).is_empty());
+    let headers = challenge(Code::SignatureRequired, None, &[]);
     assert_eq!(headers[WWW_AUTHENTICATE], r#"Bearer realm="mcps-gateway""#);
+    let scopes = ["a", "b"].map(str::to_owned);
+    let headers = challenge(Code::InsufficientScope, None, &scopes);
+    assert_eq!(
+        headers[WWW_AUTHENTICATE],
+        r#"Bearer error="insufficient_scope", scope="a b", realm="mcps-gateway""#
+    );
 }

@@ -4,10 +4,10 @@ use mcps_core::clock::Timestamp;
 use mcps_core::json::Document;
 use serde_json::{Value, json};
 
-use super::{hold, read};
+use super::{hold, is_current, reaches, read};
 use crate::call::Claims;
 use crate::callers::Fault;
-use crate::config::{Algorithm, Config, Oidc};
+use crate::config::{Algorithm, Config, Oidc, Typ};
 
 const NOW_S: i64 = 1_800_000_000;
 
@@ -47,6 +47,7 @@ fn reads_what_it_is_signed_with() {
     let read = read(&text).unwrap();
     assert_eq!(read.algorithm, Algorithm::ES256);
     assert_eq!(read.kid.as_deref(), Some("k1"));
+    assert!(read.is_access(Typ::AccessToken).is_ok());
     assert!(text.starts_with(read.signed) && text.ends_with(read.signature));
 }
 
@@ -147,4 +148,25 @@ fn is_for_this_gateway_or_for_the_one_endpoint() {
     ] {
         assert!(holds(None, |claims| claims["iss"] = issuer.clone()).is_err());
     }
+}
+
+#[test]
+fn is_current_for_as_long_as_it_is_held_to_be() {
+    let config = config();
+    let claims = claims(|_| {});
+    for (off_s, good) in [(0, true), (359, true), (360, false)] {
+        let now = Timestamp::from_millis((NOW_S + off_s) * 1000 + 999);
+        assert_eq!(is_current(&claims, &config, now), good, "{off_s}");
+        assert_eq!(hold(&claims, &config, None, now).is_ok(), good, "{off_s}");
+    }
+}
+
+#[test]
+fn without_scopes_that_are_wanted_every_scope_is_enough() {
+    let mut config = config();
+    assert_eq!(reaches(&claims(|_| {}), &config), Ok(()));
+    config.scopes = vec!["tools".to_owned()];
+    assert_eq!(reaches(&claims(|_| {}), &config), Err(Fault::Scope));
+    let held = claims(|claims| claims["scp"] = json!(["a", "tools"]));
+    assert_eq!(reaches(&held, &config), Ok(()));
 }

@@ -7,12 +7,13 @@ use mcps_client::terminal::printable;
 use mcps_core::clock::{SystemClock, Timestamp};
 use mcps_core::digest::Digest;
 use mcps_core::json::Document;
+use mcps_core::pin::PinStore;
 use mcps_core::tool::diff;
 use mcps_core::verdict::{Given, Ruling};
 use serde_json::{Value, json};
 
 use super::QuarantineError;
-use crate::quarantine::{Evidence, OrderError, Reason, State, Store, of_owner, owner};
+use crate::quarantine::{Book, Evidence, OrderError, Reason, State, Store, of_owner, owner};
 use crate::tenants::Said;
 
 /// Changes of one definition that are told one by one.
@@ -119,6 +120,11 @@ impl Elsewhere {
 /// What this gateway has of all tools.
 fn own(store: &Store) -> Result<Vec<Row>, QuarantineError> {
     let (pins, book) = store.read()?;
+    Ok(rows_of(&pins, &book))
+}
+
+/// The same of what was read already.
+pub(super) fn rows_of(pins: &PinStore, book: &Book) -> Vec<Row> {
     let mut rows: Vec<Row> = book
         .entries
         .values()
@@ -174,7 +180,7 @@ fn own(store: &Store) -> Result<Vec<Row>, QuarantineError> {
         });
     }
     rows.sort_by(|one, other| (&one.server, &one.tool).cmp(&(&other.server, &other.tool)));
-    Ok(rows)
+    rows
 }
 
 pub(super) fn list(

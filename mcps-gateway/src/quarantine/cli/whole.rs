@@ -6,19 +6,25 @@ use std::io::Write;
 use mcps_client::terminal::printable;
 use mcps_core::clock::Clock;
 use mcps_core::digest::{Digest, Hasher};
+use mcps_core::pin::PinStore;
 use serde_json::{Value, json};
 
 use super::shown::{self, Row};
 use super::{QuarantineError, Said};
-use crate::quarantine::{OrderError, Reason, State, Store, Verb};
+use crate::quarantine::{Book, OrderError, Reason, State, Store, Verb};
 
 /// What is held back of a server and can be promoted, and a hash of all of it.
 fn held(store: &Store, server: &str) -> Result<(Vec<Row>, Digest), QuarantineError> {
-    let mut rows = shown::rows(store, false)?;
+    let (pins, book) = store.read()?;
+    Ok(held_of(&pins, &book, server)?)
+}
+
+fn held_of(pins: &PinStore, book: &Book, server: &str) -> Result<(Vec<Row>, Digest), OrderError> {
+    let mut rows = shown::rows_of(pins, book);
     // What somebody has decided about is decided about by itself.
     rows.retain(|row| row.server == server && row.state == State::Held.as_str());
     if rows.is_empty() {
-        return Err(OrderError::NothingHeld.into());
+        return Err(OrderError::NothingHeld);
     }
     let mut hasher = Hasher::new();
     for row in &rows {
@@ -81,16 +87,32 @@ pub(super) fn promote(
     json: bool,
     out: &mut impl Write,
 ) -> Result<(), QuarantineError> {
-    let (rows, now) = held(store, server)?;
-    if now != *hash {
-        return Err(OrderError::OtherSet.into());
-    }
-    for row in &rows {
-        let hash = Digest::from_hex(&row.hash).ok_or(OrderError::ChangedAgain)?;
-        // Whatever changes meanwhile is another definition, and is not promoted.
-        let order = said.order(Verb::Promote(hash), (server, &row.tool));
-        order.carry_out(store, clock.now())?;
-    }
+    let now = clock.now();
+    // One step: where a single tool cannot be promoted, none is.
+    let all = |pins: &mut PinStore, book: &mut Book| {
+        let (rows, shown) = held_of(pins, book, server)?;
+        if shown != *hash {
+            return Err(OrderError::OtherSet);
+        }
+        let mut lines = Vec::new();
+        for row in &rows {
+            let hash = Digest::from_hex(&row.hash).ok_or(OrderError::ChangedAgain)?;
+            let order = said.order(Verb::Promote(hash), (server, &row.tool));
+            let done = order.apply(pins, book, now)?;
+            lines.push(order.line(&done, now));
+        }
+        if !said.dry_run {
+            store.note(&lines)?;
+        }
+        Ok(rows)
+    };
+    let rows = match said.dry_run {
+        true => {
+            let (mut pins, mut book) = store.read()?;
+            all(&mut pins, &mut book)?
+        }
+        false => store.change(all)?,
+    };
     let count = rows.len();
     if json {
         let tools: Vec<&str> = rows.iter().map(|row| row.tool.as_str()).collect();

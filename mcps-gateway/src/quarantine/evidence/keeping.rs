@@ -187,7 +187,7 @@ impl Evidence {
         let at = self.clock.now().to_string();
         let writing = tokio::task::spawn_blocking(move || {
             for line in &lines {
-                store.note(&line.json(&at))?;
+                store.note(&[line.json(&at)])?;
             }
             kept::write(&home, &after)?;
             Ok::<_, ClientError>((lines, after))

@@ -19,6 +19,7 @@ use mcps_transport::http::client::Response;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::outlet::{Left, Outlet, by_number};
+use super::places::Place;
 use super::wording::{self, OLDER, Said};
 use super::{Common, document, document::accepted, not_allowed};
 use exchange::Exchange;
@@ -87,7 +88,7 @@ impl Newer {
     /// The session for a request: that of those who said the same of themselves.
     async fn session(&self, said: &Said, headers: &HeaderMap) -> Result<Arc<Session>, Unopened> {
         if !self.stays {
-            let session = Session::open(&self.reach, said, headers).await?;
+            let session = Session::open(&self.reach, self.place()?, said, headers).await?;
             return Ok(Arc::new(session));
         }
         let mut sessions = self.sessions.lock().await;
@@ -101,9 +102,34 @@ impl Newer {
         if sessions.len() >= MAX_SESSIONS {
             return Err(Unopened::Full);
         }
-        let session = Arc::new(Session::open(&self.reach, said, headers).await?);
+        let session = Session::open(&self.reach, self.place()?, said, headers).await?;
+        let session = Arc::new(session);
         sessions.push(Arc::clone(&session));
         Ok(session)
+    }
+
+    /// A place for one more session.
+    fn place(&self) -> Result<Place, Unopened> {
+        let place = self.common.sessions.take(self.caller.as_deref());
+        place.ok_or(Unopened::Crowded)
+    }
+
+    /// Runs an exchange beside everything else.
+    ///
+    /// # Errors
+    /// The answer to `asked` where there are too many.
+    fn begin(
+        &self,
+        asked: &Message,
+        exchange: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Box<Response>> {
+        if self.common.tasks.begin(self.caller.as_deref(), exchange) {
+            return Ok(());
+        }
+        let (server, random) = (&self.common.server, self.common.random.as_ref());
+        let why = "too much of the caller's is under way";
+        let refusal = document::refusal(asked, Code::RateLimited, random, server, why);
+        Err(Box::new(told(refusal)))
     }
 
     /// Ends a session that nobody comes back to.
@@ -132,6 +158,12 @@ impl Newer {
             Unopened::Full => (
                 Code::RateLimited,
                 "the caller says different things of itself in too many requests".to_owned(),
+            ),
+            Unopened::Crowded => (
+                Code::RateLimited,
+                format!(
+                    "the caller has too many sessions at {server} already; max_sessions_per_caller and max_sessions allow more"
+                ),
             ),
             Unopened::Unknown => (
                 Code::NoMutualVersion,
@@ -179,13 +211,17 @@ impl Newer {
                 let Some(message) = wording::older(asked) else {
                     return Err(too_long());
                 };
+                let asked = outward.message.clone();
                 let exchange = Exchange {
                     newer: Arc::clone(self),
-                    session,
+                    session: Arc::clone(&session),
                     asked: outward,
                     message,
                 };
-                self.common.tasks.begin(exchange.run(asker));
+                if let Err(refused) = self.begin(&asked, exchange.run(asker)) {
+                    self.part(&session).await;
+                    return Ok(*refused);
+                }
             }
         }
         seat.wait().await
@@ -224,6 +260,12 @@ impl Reach for Way {
 
     fn delete(&self, _: HeaderMap) -> Awaited<'_> {
         Box::pin(std::future::ready(Ok(not_allowed())))
+    }
+
+    fn unasked(&self, state: &str, refused: Option<(Code, &str)>) {
+        let newer = &self.0;
+        let parking = &newer.common.parking;
+        parking.unasked(state, newer.caller.as_deref(), refused);
     }
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -34,6 +34,8 @@ use watching::Watched;
 pub(super) struct Older {
     reach: Arc<dyn Reach>,
     common: Common,
+    /// Whose passport it is; absent where nobody signs.
+    caller: Option<String>,
     /// What it said when it began its session.
     said: Mutex<Said>,
     /// Requests under way, by what the caller calls them: told when it gives one up.
@@ -67,11 +69,12 @@ impl Drop for Flight {
 }
 
 impl Older {
-    pub(super) fn new(reach: &Arc<dyn Reach>, common: Common) -> Self {
+    pub(super) fn new(reach: &Arc<dyn Reach>, common: Common, caller: Option<String>) -> Self {
         Self {
             reach: Arc::clone(reach),
             questions: Questions::new(common.random.as_ref()),
             common,
+            caller,
             said: Mutex::default(),
             flights: Mutex::default(),
             watched: Watched::default(),
@@ -202,9 +205,20 @@ impl Older {
             id,
             given_up,
         };
+        let asked = outward.message.clone();
         let (exchange, seat) = Exchange::new(flight, outward);
-        self.common.tasks.begin(exchange.run());
+        if !self.begin(exchange.run()) {
+            let (server, random) = (&self.common.server, self.common.random.as_ref());
+            let why = "too much of the caller's is under way";
+            let refusal = document::refusal(&asked, Code::RateLimited, random, server, why);
+            return Ok(told(refusal));
+        }
         seat.wait().await
+    }
+
+    /// Runs something beside everything else, if there is not too much of it.
+    fn begin(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
+        self.common.tasks.begin(self.caller.as_deref(), task)
     }
 
     /// A request as the server is to have it, with its headers.

@@ -10,6 +10,7 @@ use mcps_transport::http::client::{EventReader, EventSource, Next, Response};
 use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::sse::Event;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 /// Events that wait for a caller who reads slowly. The server then waits too.
@@ -27,11 +28,15 @@ enum Begun {
 pub(super) struct Outlet {
     first: Option<oneshot::Sender<First>>,
     events: Option<mpsc::Sender<Event>>,
+    /// Documents and events, and how many of them were taken.
+    said: usize,
+    taken: Arc<AtomicUsize>,
 }
 
 /// The end at which it is waited for.
 pub(super) struct Seat {
     first: oneshot::Receiver<First>,
+    taken: Arc<AtomicUsize>,
     here: oneshot::Sender<()>,
 }
 
@@ -43,11 +48,18 @@ impl Outlet {
     pub(super) fn new() -> (Self, Seat, Left) {
         let (first, begun) = oneshot::channel();
         let (here, left) = oneshot::channel();
+        let taken = Arc::default();
         let outlet = Self {
             first: Some(first),
             events: None,
+            said: 0,
+            taken: Arc::clone(&taken),
         };
-        let seat = Seat { first: begun, here };
+        let seat = Seat {
+            first: begun,
+            taken,
+            here,
+        };
         (outlet, seat, left)
     }
 
@@ -65,6 +77,7 @@ impl Outlet {
         let event = Event::message(message.text().as_bytes());
         self.begin();
         if let Some(events) = &self.events {
+            self.said += 1;
             drop(events.send(event).await);
         }
     }
@@ -91,6 +104,7 @@ impl Outlet {
     /// Answers with a response as it is, where nothing was said before.
     pub(super) fn give(&mut self, response: Response) {
         if let Some(first) = self.first.take() {
+            self.said += 1;
             drop(first.send(Ok(Begun::Whole(response))));
         }
         self.events = None;
@@ -103,6 +117,17 @@ impl Outlet {
         }
         self.events = None;
     }
+
+    /// Waits until nobody waits any more, after the last word: whether all that was said was taken.
+    pub(super) async fn parted(self, left: Left) -> bool {
+        let Self {
+            said, taken, first, ..
+        } = self;
+        drop(first);
+        // Either end of it says so.
+        drop(left.await);
+        taken.load(Ordering::Acquire) >= said
+    }
 }
 
 impl Seat {
@@ -111,11 +136,15 @@ impl Seat {
     pub(super) async fn wait(self) -> Result<Response, TransportError> {
         let gone = || TransportError::Exchange(Arc::new(Refusal::Upstream));
         match self.first.await.map_err(|_| gone())?? {
-            Begun::Whole(response) => Ok(response),
+            Begun::Whole(response) => {
+                self.taken.fetch_add(1, Ordering::Release);
+                Ok(response)
+            }
             Begun::Events(events) => Ok(Response::Events {
                 headers: McpHeaders::default(),
                 events: EventReader::of(Stream {
                     events,
+                    taken: self.taken,
                     _here: self.here,
                 }),
             }),
@@ -126,12 +155,18 @@ impl Seat {
 /// What is said, event by event.
 struct Stream {
     events: mpsc::Receiver<Event>,
+    taken: Arc<AtomicUsize>,
     _here: oneshot::Sender<()>,
 }
 
 impl EventSource for Stream {
     fn next(&mut self) -> Next<'_> {
-        Box::pin(async { Ok(self.events.recv().await) })
+        Box::pin(async {
+            let event = self.events.recv().await;
+            self.taken
+                .fetch_add(usize::from(event.is_some()), Ordering::Release);
+            Ok(event)
+        })
     }
 }
 
@@ -149,3 +184,6 @@ pub(super) fn by_number(message: &Message) -> StatusCode {
         _ => StatusCode::OK,
     }
 }
+
+#[cfg(test)]
+mod tests;

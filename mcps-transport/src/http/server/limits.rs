@@ -26,7 +26,8 @@ pub struct HttpLimits {
     pub body_read: Duration,
     /// How long a connection may wait for its next request. Default: 60 s.
     pub idle: Duration,
-    /// How long a client may take nothing of what is being sent. Default: 30 s.
+    /// How long a client may take for [`READ_LEAST`](Self::READ_LEAST) of what is being sent, or for the
+    /// rest of it. Default: 30 s.
     pub write: Duration,
     /// The most connections at a time, counting those whose request is still being worked on after
     /// the client left; beyond it 503 and a close. Default: 1024.
@@ -47,6 +48,10 @@ impl HttpLimits {
     /// How much of an answer waits in a connection before its endpoint has to, in bytes. A single
     /// document or event larger than this waits alone.
     pub const WRITE_BUFFER: usize = 64 * 1024;
+
+    /// How much a client that reads slowly has to take in each [`write`](Self::write), in bytes: whoever
+    /// takes a byte now and then would hold what waits for as long as it likes.
+    pub const READ_LEAST: usize = 128 * 1024;
 }
 
 impl Default for HttpLimits {

@@ -1,5 +1,5 @@
 //! A socket that waits only so long: for heads of requests, for the next request, and for a client
-//! that does not read.
+//! that does not read, or hardly.
 
 use std::{
     io,
@@ -29,7 +29,8 @@ pub(super) struct Patience<S> {
     write: Duration,
     /// Which wait of [`Stages`] the timer is for.
     reading: Option<(u64, Pin<Box<Sleep>>)>,
-    writing: Option<Pin<Box<Sleep>>>,
+    /// Since something waits to be taken, and how much was taken since.
+    writing: Option<(usize, Pin<Box<Sleep>>)>,
 }
 
 impl<S> Patience<S> {
@@ -65,22 +66,46 @@ impl<S> Patience<S> {
         timer.as_mut().poll(cx).map(|()| Err(timed_out()))
     }
 
-    /// Bounds a wait of the writing side; progress takes the bound away.
+    /// Bounds a wait of the writing side; enough of progress takes the bound away.
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(Ok(bytes)) = written else {
+            return self.bounded(cx, written);
+        };
+        if let Some((taken, _)) = &mut self.writing {
+            *taken = taken.saturating_add(bytes);
+            let enough = *taken >= HttpLimits::READ_LEAST;
+            // Who still reads the last answer is not idle.
+            if self.stages.now().1 == Stage::Idle {
+                self.reading = None;
+            }
+            if enough {
+                self.writing = None;
+            }
+        }
+        written
+    }
+
+    /// The same where all that waited is gone when the wait ends.
     fn bounded<T>(
         &mut self,
         cx: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
+        done: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
+        if done.is_ready() {
             let waited = self.writing.take().is_some();
-            // Who still reads the last answer is not idle.
             if waited && self.stages.now().1 == Stage::Idle {
                 self.reading = None;
             }
-            return written;
+            return done;
         }
         let write = self.write;
-        let timer = self.writing.get_or_insert_with(|| Box::pin(sleep(write)));
+        let (_, timer) = self
+            .writing
+            .get_or_insert_with(|| (0, Box::pin(sleep(write))));
         timer.as_mut().poll(cx).map(|()| Err(timed_out()))
     }
 }
@@ -115,7 +140,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.bounded(cx, written)
+        self.written(cx, written)
     }
 
     fn poll_write_vectored(
@@ -124,7 +149,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bytes);
-        self.bounded(cx, written)
+        self.written(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -141,3 +166,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         self.bounded(cx, shut)
     }
 }
+
+#[cfg(test)]
+mod tests;

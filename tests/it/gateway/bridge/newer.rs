@@ -14,7 +14,7 @@ use crate::gateway::server::{Says, result};
 use crate::listen::caller::Caller;
 use crate::wire::{code_of, eventually};
 
-async fn call(caller: &mut Caller, id: u32, name: &str, more: Value) -> Vec<String> {
+pub(super) async fn call(caller: &mut Caller, id: u32, name: &str, more: Value) -> Vec<String> {
     newer_headers(caller, "tools/call", Some(name));
     let mut params = json!({"name": name, "arguments": {"n": 1}});
     for (key, value) in more.as_object().unwrap() {
@@ -141,7 +141,7 @@ async fn a_session_that_the_server_has_forgotten_is_opened_anew() {
     assert_eq!(server.seen("tools/call").len(), 3);
 }
 
-fn asking(asked: &Value, method: &str) -> Says {
+pub(super) fn asking(asked: &Value, method: &str) -> Says {
     let question =
         json!({"jsonrpc": "2.0", "id": 41, "method": method, "params": {"message": "who?"}});
     let token = &asked["params"]["_meta"]["progressToken"];

@@ -194,6 +194,14 @@ async fn a_token_that_is_not_quite_good_is_refused_before_anything_is_touched() 
                 &good,
             ),
         ),
+        (
+            "a JWT of any kind",
+            ec.token_saying(&json!({"alg": "ES256", "kid": "e1", "typ": "JWT"}), &good),
+        ),
+        (
+            "no kind",
+            ec.token_saying(&json!({"alg": "ES256", "kid": "e1"}), &good),
+        ),
         ("huge", with("sub", json!("a".repeat(17_000)))),
         ("a name too long", with("sub", json!("a".repeat(300)))),
         ("four parts", format!("{whole}.x")),

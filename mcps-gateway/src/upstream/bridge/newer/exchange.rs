@@ -1,6 +1,7 @@
 //! One request of the newer era at a server of the older, until it is answered: over several requests of the
 //! caller's where the server asks for something.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use http::StatusCode;
 use mcps_client::listen::Outward;
 use mcps_core::code::Code;
 use mcps_core::json::Value;
-use mcps_core::message::{Kind, Message};
+use mcps_core::message::{self, Id, Kind, Message};
+use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::{EventReader, Response};
 use mcps_transport::http::headers::McpHeaders;
@@ -23,6 +25,10 @@ use crate::upstream::bridge::wording::{self, quoted, rebuilt};
 
 /// How long a caller may take to come back with an answer.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// How long the server may take to hear something.
+const TELLING: Duration = Duration::from_secs(10);
+/// How long it may go on with a call of which nobody hears any more.
+const FAREWELL: Duration = Duration::from_secs(60);
 /// What a server tells of beside requests, which the newer era tells only who listens for it.
 const STANDING: [&str; 5] = [
     "notifications/tools/list_changed",
@@ -32,8 +38,21 @@ const STANDING: [&str; 5] = [
     "notifications/cancelled",
 ];
 
+/// Why nobody answers a server.
+const GONE: &str = "the client has not answered";
+
 /// Requests in the middle of which something may be asked (2026-07-28, *Multi Round-Trip Requests*).
 const ASKING: [&str; 3] = ["tools/call", "prompts/get", "resources/read"];
+
+/// How a request goes on after its server has asked something.
+enum Next {
+    /// Whoever waits now.
+    With(Asker),
+    /// Nobody waits, and the server has been told why its question was not answered.
+    Alone,
+    /// Nobody waits for what the server does.
+    Over,
+}
 
 /// One request under way.
 pub(super) struct Exchange {
@@ -114,18 +133,21 @@ impl Exchange {
         self.tell(text).await;
     }
 
-    /// Tells the server something, if it can be told.
-    async fn tell(&self, text: String) {
+    /// Tells the server something, and whether it could be told.
+    async fn tell(&self, text: String) -> bool {
         let Ok(message) = Message::parse(text) else {
-            return;
+            return false;
         };
         let outward = self.session.outward(message, &self.asked.headers);
-        if self.newer.reach.post(outward).await.is_err() {
+        let telling = timeout(TELLING, self.newer.reach.post(outward));
+        let told = matches!(telling.await, Ok(Ok(_)));
+        if !told {
             tracing::debug!(
                 server = self.newer.common.server,
                 "the server could not be told something"
             );
         }
+        told
     }
 
     /// A response that is no stream.
@@ -167,10 +189,31 @@ impl Exchange {
                 Kind::Response | Kind::Error => return self.answer(&message, &mut asker).await,
                 Kind::Notification => self.notify(&message, &mut asker).await,
                 Kind::Request => match self.asks(&message, asker).await {
-                    Some(next) => asker = next,
-                    None => return self.give_up().await,
+                    Next::With(next) => asker = next,
+                    Next::Alone => return self.leave(events).await,
+                    Next::Over => return self.give_up().await,
                 },
             }
+        }
+    }
+
+    /// Lets the server come to its end, though nobody hears of it. What it asks meanwhile nobody answers.
+    async fn leave(&self, mut events: EventReader) {
+        let ending = async {
+            while let Some(message) = document::next(&mut events).await {
+                match message.kind() {
+                    Kind::Response | Kind::Error => return,
+                    Kind::Notification => {}
+                    Kind::Request => {
+                        if let Some(id) = message.id() {
+                            self.tell(unanswered(id, GONE)).await;
+                        }
+                    }
+                }
+            }
+        };
+        if timeout(FAREWELL, ending).await.is_err() {
+            self.give_up().await;
         }
     }
 
@@ -212,35 +255,39 @@ impl Exchange {
         }
     }
 
-    /// What the server asks is the answer to the caller, who comes back with theirs. `None` when nobody does.
-    async fn asks(&self, question: &Message, mut asker: Asker) -> Option<Asker> {
+    /// What the server asks is the answer to the caller, who comes back with theirs.
+    async fn asks(&self, question: &Message, mut asker: Asker) -> Next {
         let method = question.method().unwrap_or_default().into_owned();
-        let id = question.id()?.as_str().to_owned();
+        let Some(id) = question.id() else {
+            return Next::With(asker);
+        };
         if method == "ping" {
             self.tell(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#))
                 .await;
-            return Some(asker);
+            return Next::With(asker);
         }
-        let refused = |why: &str| {
-            let why = quoted(why);
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":{why}}}}}"#)
-        };
         let asking = self.message.method();
         let may = asking.is_some_and(|asking| ASKING.contains(&asking.as_ref()));
         if !may || !asker.said.answers(&method) {
-            self.tell(refused("the client cannot answer this")).await;
-            return Some(asker);
+            self.tell(unanswered(id, "the client cannot answer this"))
+                .await;
+            return Next::With(asker);
         }
         let common = &self.newer.common;
         let random = common.random.as_ref();
         let owner = Owner::of(&self.asked.message, self.newer.caller.as_deref());
         let Some((token, returned)) = common.parking.park(&owner, random) else {
-            self.tell(refused("too much waits for the client")).await;
             let why = "too many calls wait for answers of their callers";
-            let asked = wording::under(&self.asked.message, &asker.id)?;
-            let refusal = document::refusal(&asked, Code::RateLimited, random, &common.server, why);
-            asker.outlet.answer(refusal?, by_number).await;
-            return None;
+            let asked = wording::under(&self.asked.message, &asker.id);
+            let refusal = asked.and_then(|asked| {
+                document::refusal(&asked, Code::RateLimited, random, &common.server, why)
+            });
+            if let Some(refusal) = refusal {
+                asker.outlet.answer(refusal, by_number).await;
+            }
+            self.tell(unanswered(id, "too much waits for the client"))
+                .await;
+            return Next::Over;
         };
         let params = question.params().map(|params| params.raw());
         let params = params.map(|params| format!(r#","params":{params}"#));
@@ -250,25 +297,52 @@ impl Exchange {
             quoted(&method),
             params.unwrap_or_default()
         );
-        asker
-            .outlet
-            .answer(Message::parse(text).ok()?, by_number)
-            .await;
-        drop(asker);
+        let Asker {
+            mut outlet, left, ..
+        } = asker;
+        match Message::parse(text) {
+            Ok(required) => outlet.answer(required, by_number).await,
+            Err(_) => outlet.fail(super::too_long()),
+        }
+        let unheard = async {
+            if outlet.parted(left).await {
+                pending::<()>().await;
+            }
+        };
         let returned = tokio::select! {
             returned = timeout(PATIENCE, returned) => returned.ok().and_then(Result::ok),
             () = self.session.end() => None,
+            () = unheard => None,
         };
-        let Some(Returned { asker, answer }) = returned else {
-            self.tell(refused("the client has not answered")).await;
-            return None;
-        };
-        self.tell(format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"result":{answer}}}"#
-        ))
-        .await;
-        Some(asker)
+        match returned {
+            Some(Returned::Answered(asker, answer)) => {
+                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{answer}}}"#);
+                let mut asker = *asker;
+                if self.tell(answer).await {
+                    return Next::With(asker);
+                }
+                // It would wait for an answer that was given.
+                let why = TransportError::Exchange(Arc::new(Refusal::Upstream));
+                asker.outlet.fail(why);
+                Next::Over
+            }
+            Some(Returned::Refused(code, decision_id)) => {
+                self.tell(message::error_text(Some(id), code, &decision_id, ""))
+                    .await;
+                Next::Alone
+            }
+            None => {
+                self.tell(unanswered(id, GONE)).await;
+                Next::Over
+            }
+        }
     }
+}
+
+/// What a server is told whose question has no answer.
+fn unanswered(id: &Id, why: &str) -> String {
+    let why = quoted(why);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":{why}}}}}"#)
 }
 
 /// A response that no message is in, without what its server calls the session.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::jcs;
 use mcps_core::json::{Document, Value};
@@ -37,11 +38,12 @@ pub(super) struct Owner {
     request: Digest,
 }
 
-/// A caller who came back.
-pub(super) struct Returned {
-    pub(super) asker: Asker,
-    /// The answer, as JSON.
-    pub(super) answer: String,
+/// What a call waits for.
+pub(super) enum Returned {
+    /// Its caller came back, with an answer in JSON.
+    Answered(Box<Asker>, String),
+    /// Its caller is not asked, by that decision.
+    Refused(Code, String),
 }
 
 /// What a request comes back with.
@@ -139,10 +141,25 @@ impl Parking {
         let Some(parked) = parked else {
             return Err(unknown);
         };
-        let returned = Returned {
-            asker,
-            answer: claim.answer,
-        };
+        let returned = Returned::Answered(Box::new(asker), claim.answer);
         parked.back.send(returned).map_err(|_| unknown)
+    }
+
+    /// Ends the wait of a call whose caller was not asked: refused with that code by that decision, or gone.
+    pub(super) fn unasked(&self, token: &str, caller: Option<&str>, refused: Option<(Code, &str)>) {
+        let mut all = self.all();
+        let mine = all
+            .get(token)
+            .is_some_and(|parked| parked.claim.caller.as_deref() == caller);
+        let parked = if mine { all.remove(token) } else { None };
+        drop(all);
+        if let (Some(parked), Some((code, decision_id))) = (parked, refused) {
+            // It may have ended by itself.
+            drop(
+                parked
+                    .back
+                    .send(Returned::Refused(code, decision_id.to_owned())),
+            );
+        }
     }
 }

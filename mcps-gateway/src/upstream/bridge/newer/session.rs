@@ -16,6 +16,7 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::timeout;
 
 use crate::upstream::bridge::document;
+use crate::upstream::bridge::places::Place;
 use crate::upstream::bridge::wording::{self, OLDER, Said, quoted};
 
 /// How long the server may take to open a session, or to end one.
@@ -37,12 +38,15 @@ pub(super) struct Session {
     /// The server knows it no more.
     lost: AtomicBool,
     over: watch::Sender<bool>,
+    _place: Place,
 }
 
 /// Why there is none.
 pub(super) enum Unopened {
-    /// The caller has too many.
+    /// The caller says too many different things of itself.
     Full,
+    /// There is no place for it.
+    Crowded,
     /// The server does not speak the era.
     Unknown,
     /// Its response, which is no message.
@@ -57,6 +61,7 @@ impl Session {
     /// Opens one for a caller who says that, with what of the caller's headers goes on.
     pub(super) async fn open(
         reach: &Arc<dyn Reach>,
+        place: Place,
         said: &Said,
         headers: &HeaderMap,
     ) -> Result<Self, Unopened> {
@@ -109,6 +114,7 @@ impl Session {
             level: AsyncMutex::default(),
             lost: AtomicBool::new(false),
             over: watch::Sender::new(false),
+            _place: place,
         };
         let ready = Message::parse(READY).map_err(|_| Unopened::Unanswered)?;
         let told = reach.post(session.outward(ready, headers)).await;

@@ -92,12 +92,16 @@ impl Newer {
         self: &Arc<Self>,
         outward: Outward,
     ) -> Result<Response, TransportError> {
+        let place = match self.place() {
+            Ok(place) => place,
+            Err(unopened) => return Ok(self.unopened(&outward.message, unopened)),
+        };
         let (mut outlet, seat, left) = Outlet::new();
-        let newer = Arc::clone(self);
+        let (newer, asked) = (Arc::clone(self), outward.message.clone());
         // Beside whoever asks, so that the session ends at the server even if they leave at once.
-        self.common.tasks.begin(async move {
+        let begun = self.begin(&asked, async move {
             let said = Said::each(&outward.message);
-            match Session::open(&newer.reach, &said, &outward.headers).await {
+            match Session::open(&newer.reach, place, &said, &outward.headers).await {
                 Ok(session) => {
                     tokio::select! {
                         _ = left => {}
@@ -108,7 +112,10 @@ impl Newer {
                 Err(unopened) => outlet.give(newer.unopened(&outward.message, unopened)),
             }
         });
-        seat.wait().await
+        match begun {
+            Ok(()) => seat.wait().await,
+            Err(refused) => Ok(*refused),
+        }
     }
 
     /// Tells a caller of what its subscription is to, until the server ends the stream.

@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use mcps_client::listen::Outward;
 use mcps_core::code::Code;
 use mcps_core::json::Value;
 use mcps_core::message::{Kind, Message};
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::Response;
+use mcps_transport::http::headers::McpHeaders;
 use tokio::sync::watch;
 
 use super::{Older, too_long};
@@ -120,7 +121,7 @@ impl Older {
         let (mut outlet, seat, left) = Outlet::new();
         let older = Arc::clone(self);
         outlet.begin();
-        self.common.tasks.begin(async move {
+        let begun = self.begin(async move {
             let telling = async {
                 let mut events = first;
                 loop {
@@ -149,6 +150,17 @@ impl Older {
                 () = telling => {}
             }
         });
+        if !begun {
+            tracing::warn!(
+                server = self.common.server,
+                "refused a stream: too much of its caller's is under way"
+            );
+            return Ok(Response::Refused {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                headers: McpHeaders::default(),
+                body: bytes::Bytes::new(),
+            });
+        }
         seat.wait().await
     }
 
