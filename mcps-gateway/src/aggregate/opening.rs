@@ -73,9 +73,10 @@ impl All {
             ));
         }
         let result = format!(
-            r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"serverInfo":{},"ttlMs":0,"cacheScope":"private"}}"#,
+            r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"serverInfo":{},"ttlMs":0,"cacheScope":"private","_meta":{}}}"#,
             capabilities(&answers),
-            info()
+            info(),
+            meta()
         );
         Ok(answer(&outward.message, &result))
     }
@@ -95,6 +96,11 @@ fn info() -> String {
         r#"{{"name":"mcps-gateway","version":"{}"}}"#,
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// What each result of 2026-07-28 says of who made it.
+pub(super) fn meta() -> String {
+    format!(r#"{{"io.modelcontextprotocol/serverInfo":{}}}"#, info())
 }
 
 /// What any of them can do.
