@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint bench load chaos api-check interop matrix conformance fuzz clean tools
+.PHONY: help quickstart test lint bench load soak chaos api-check interop matrix conformance fuzz clean tools
 
 # cargo puts its output there; set it to keep the checkout clean.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -62,6 +62,10 @@ bench: tools ## Measure the hot paths (ARGS go to criterion)
 load: tools ## Hundreds of clients, streams for minutes, servers and wrappers killed meanwhile: five minutes
 	cargo build --release --locked --workspace --bins
 	cargo bench --locked -p mcps-tests --bench load
+
+soak: tools ## A million calls (ARGS: how many) of 1,000 sessions through a gateway while its servers die
+	cargo build --release --locked --workspace --bins
+	cargo bench --locked -p mcps-tests --bench soak -- $(ARGS)
 
 # Each of them twenty times as long as in the suite.
 chaos: tools ## Kill, crash, freeze and exchange what the authority rests on, hundreds of times: six minutes

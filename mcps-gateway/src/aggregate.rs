@@ -146,6 +146,15 @@ impl All {
         match (outward.message.kind(), method.as_deref()) {
             (Kind::Request, Some("initialize")) => self.initialize(outward).await,
             (Kind::Request, Some("server/discover")) => self.discover(outward).await,
+            (Kind::Request, Some(method @ ("ping" | "logging/setLevel")))
+                if is_modern(&outward.message) =>
+            {
+                let error = format!(
+                    r#"{{"code":-32601,"message":"Method not found","data":{}}}"#,
+                    quoted(method)
+                );
+                Ok(failure(&outward.message, &error))
+            }
             (Kind::Request, Some("ping")) => Ok(answer(&outward.message, "{}")),
             (Kind::Request, Some("logging/setLevel")) => {
                 self.tell_all(&outward).await;
@@ -338,6 +347,14 @@ pub(crate) fn subject(message: &Message) -> Option<(&'static str, Value<'_>)> {
     }
 }
 
+/// Whether a request is of 2026-07-28, which has no sessions.
+fn is_modern(message: &Message) -> bool {
+    let version = "io.modelcontextprotocol/protocolVersion";
+    message
+        .meta()
+        .is_some_and(|meta| meta.get(version).is_some())
+}
+
 /// A string of JSON.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -353,11 +370,14 @@ fn answer(message: &Message, result: &str) -> Response {
 
 /// An error of MCP's own.
 fn refusal(message: &Message, number: i64, why: &str) -> Response {
-    let id = message.id().map_or("null", |id| id.as_str());
     let why = quoted(why);
-    document(format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{number},"message":{why}}}}}"#
-    ))
+    failure(message, &format!(r#"{{"code":{number},"message":{why}}}"#))
+}
+
+/// The error that a request is answered with.
+fn failure(message: &Message, error: &str) -> Response {
+    let id = message.id().map_or("null", |id| id.as_str());
+    document(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
 }
 
 fn document(text: String) -> Response {

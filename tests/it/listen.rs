@@ -72,7 +72,7 @@ async fn listening_at(stage: &Stage, address: &str, options: &[&str]) -> (Proces
     listening_before(stage, address, options, &[demo]).await
 }
 
-async fn listening_before(
+pub(crate) async fn listening_before(
     stage: &Stage,
     address: &str,
     options: &[&str],

@@ -13,6 +13,7 @@
 
 mod difference;
 mod driver;
+mod edge;
 mod left_over;
 mod listening;
 mod manners;
@@ -128,6 +129,41 @@ fn over_http() {
     ];
     let heard = compare_with(&pairs, |world, plan| Signed::new(world, plan).over_http());
     verified(&pairs, heard);
+}
+
+/// Behind a gateway, at its endpoint of all servers, where tools and prompts are `server__name`.
+#[test]
+fn all_servers_as_one() {
+    let pairs = [
+        pair(Driver::command("typescript-1"), Plan::Everything, LEGACY),
+        pair(Driver::command("python-1"), Plan::Filesystem, LEGACY),
+        pair(Driver::command("python-2"), Plan::Git, STATELESS),
+        pair(Driver::RustSdk("auto"), Plan::Time, STATELESS),
+    ];
+    let folder = plan::installed();
+    let world = World::start();
+    let mut wrong = Vec::new();
+    for Pair { driver, plan, .. } in &pairs {
+        let turn = Turn::wait();
+        let pair = format!("{driver}-{plan}");
+        let dir = world.dir().join(&pair);
+        let server = plan.server(&folder, &dir);
+        plan.lay_out(&folder, &dir);
+        let direct = driver.run(&folder, *plan, &dir, &server).record;
+        plan.lay_out(&folder, &dir);
+        // A second server of an era that the first does not speak would be a matter of `era`.
+        let beside = (*plan != Plan::Everything && *plan != Plan::Filesystem)
+            .then(|| Plan::Time.server(&folder, &dir));
+        let standing = edge::open(&world, &pair, *plan, &server, beside.as_deref(), &dir);
+        let prefix = edge::prefix(*plan);
+        let through = driver.run_under(&prefix, &folder, *plan, &dir, &standing.command);
+        drop(turn);
+        let [direct, through] = [direct, through.record].map(|all| edge::apart(&all, *plan));
+        let differs = difference::between(&direct, &through);
+        wrong.extend(differs.map(|why| format!("{pair}: {why}\n{}", standing.said())));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    left_over::assert_none(world.dir());
 }
 
 #[test]

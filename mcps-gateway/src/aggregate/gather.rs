@@ -10,7 +10,8 @@ use mcps_transport::http::client::Response;
 use tokio::task::JoinSet;
 
 use super::member::Member;
-use super::{All, answer, quoted};
+use super::opening::meta;
+use super::{All, answer, failure, is_modern, quoted};
 use crate::catalogue::Seen;
 use crate::config::SEPARATOR;
 use crate::quarantine::Whose;
@@ -68,6 +69,8 @@ struct Found {
     server: String,
     pages: Vec<Message>,
     complete: bool,
+    /// How it refused the first page.
+    refused: Option<Message>,
 }
 
 impl All {
@@ -85,18 +88,24 @@ impl All {
             found.extend(pages.ok());
         }
         found.sort_by(|one, other| one.server.cmp(&other.server));
+        // What none of them has is refused as the first of them refuses it.
+        if found.iter().all(|found| found.pages.is_empty()) {
+            let refused = found.iter().find_map(|found| found.refused.as_ref());
+            if let Some(error) = refused.and_then(Message::error) {
+                return failure(&outward.message, error.raw());
+            }
+        }
         let mut texts = Vec::new();
         for found in &found {
             self.label(found, list, &mut texts);
         }
-        let modern = outward.message.meta().is_some_and(|meta| {
-            meta.get("io.modelcontextprotocol/protocolVersion")
-                .is_some()
-        });
-        let rest = if modern {
-            r#","resultType":"complete","ttlMs":0,"cacheScope":"private""#
+        let rest = if is_modern(&outward.message) {
+            format!(
+                r#","resultType":"complete","ttlMs":0,"cacheScope":"private","_meta":{}"#,
+                meta()
+            )
         } else {
-            ""
+            String::new()
         };
         let result = format!(r#"{{"{}":[{}]{rest}}}"#, list.kind, texts.join(","));
         answer(&outward.message, &result)
@@ -188,6 +197,7 @@ async fn pages(member: &Arc<Member>, outward: Outward, opening: Option<&Message>
         server: member.name.clone(),
         pages: Vec::new(),
         complete: false,
+        refused: None,
     };
     let (mut cursor, mut count) = (None::<String>, 0);
     while found.pages.len() < MAX_PAGES && count <= MAX_LISTED {
@@ -195,8 +205,12 @@ async fn pages(member: &Arc<Member>, outward: Outward, opening: Option<&Message>
             break;
         };
         let asked = member.listed(again(&outward, message), opening).await;
-        let Some(answer) = asked.filter(|answer| answer.result().is_some()) else {
-            break;
+        let answer = match asked {
+            Some(answer) if answer.result().is_some() => answer,
+            refused => {
+                found.refused = refused;
+                break;
+            }
         };
         let next = answer.result().and_then(|result| result.get("nextCursor"));
         let next = next

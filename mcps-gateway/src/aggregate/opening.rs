@@ -11,8 +11,6 @@ use tokio::task::JoinSet;
 
 use super::{All, answer, quoted, refusal};
 
-/// What a result says who made it under (2026-07-28, *General fields: `_meta`*).
-const SERVER: &str = "io.modelcontextprotocol/serverInfo";
 /// Capabilities that are passed on where any server has them; all others are dropped, since nothing
 /// here would know how to serve them together.
 const CAPABILITIES: [&str; 5] = ["completions", "logging", "prompts", "resources", "tools"];
@@ -75,9 +73,10 @@ impl All {
             ));
         }
         let result = format!(
-            r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"serverInfo":{info},"ttlMs":0,"cacheScope":"private","_meta":{{"{SERVER}":{info}}}}}"#,
+            r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"serverInfo":{},"ttlMs":0,"cacheScope":"private","_meta":{}}}"#,
             capabilities(&answers),
-            info = info(),
+            info(),
+            meta()
         );
         Ok(answer(&outward.message, &result))
     }
@@ -97,6 +96,11 @@ fn info() -> String {
         r#"{{"name":"mcps-gateway","version":"{}"}}"#,
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// What each result of 2026-07-28 says of who made it.
+pub(super) fn meta() -> String {
+    format!(r#"{{"io.modelcontextprotocol/serverInfo":{}}}"#, info())
 }
 
 /// What any of them can do.

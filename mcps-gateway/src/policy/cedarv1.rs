@@ -107,15 +107,18 @@ impl CedarV1 {
             "Resource",
             "FeatureType",
             "MCP",
+            "Backend",
         ];
         let types = named
             .into_iter()
             .filter_map(|name| Some((name, name.parse().ok()?)));
-        let Ok(group) = file.group_type.parse() else {
+        // Their engine takes no namespace there, and so no file of theirs has one.
+        let group = Some(&file.group_type).filter(|name| !name.contains("::"));
+        let Some(group) = group.and_then(|name| name.parse().ok()) else {
             faults.add(
                 (&source.name, 0),
                 "group_entity_type is no entity type",
-                "write a name as THVGroup",
+                "write one name, as THVGroup",
             );
             return None;
         };
@@ -178,9 +181,11 @@ impl CedarV1 {
             .into_iter()
             .map(|id| EntityUid::from_type_name_and_id(self.group.clone(), EntityId::new(id)))
             .collect();
-        let servers = match question.server {
-            "" => HashSet::new(),
-            server => HashSet::from([uid("MCP", server)?]),
+        let servers = match (question.server, shape.kind) {
+            ("", _) => HashSet::new(),
+            // A tool is in its backend too, which in a gateway of several servers is the server.
+            (server, "Tool") => HashSet::from([uid("MCP", server)?, uid("Backend", server)?]),
+            (server, _) => HashSet::from([uid("MCP", server)?]),
         };
         let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
         let mut of_resource = arguments.clone();
@@ -192,7 +197,7 @@ impl CedarV1 {
             "Resource" => drop(of_resource.insert("uri".to_owned(), text(question.name))),
             _ => {}
         }
-        let of_action = HashMap::from([("operation".to_owned(), text(shape.operation))]);
+        let of_action = HashMap::from([("operation".to_owned(), text(shape.action))]);
         let build = "an attribute cannot be built";
         let request_entities = [
             Entity::new(principal.clone(), claims.clone(), groups).map_err(|_| build)?,
@@ -306,7 +311,7 @@ pub(crate) fn is_housekeeping(method: &str) -> bool {
 fn is_always_allowed(action: Action<'_>) -> bool {
     match action {
         Action::Roots | Action::Complete => true,
-        Action::Method(method) => is_housekeeping(method),
+        Action::Method(method) => method == "progress/update" || is_housekeeping(method),
         _ => false,
     }
 }

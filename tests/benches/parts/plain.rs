@@ -1,10 +1,31 @@
 //! A client that does not sign, with the transport's own HTTP.
 
+use std::fmt;
+
 use mcps_transport::http::client::{Client, ClientLimits, Response};
+use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::it::listen::load::era::Era;
 use super::it::wire;
+
+/// Why something did not come.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// A status, and the words with it.
+    Refused(StatusCode, String),
+    /// The connection.
+    Broken(String),
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(status, words) => write!(f, "{status}: {words}"),
+            Self::Broken(why) => f.write_str(why),
+        }
+    }
+}
 
 /// A client that does not sign.
 pub(super) struct Plain {
@@ -27,6 +48,17 @@ impl Plain {
         tool: &'static str,
         more: HeaderMap,
     ) -> Self {
+        let opened = Self::try_open(url, era, tool, more).await;
+        opened.unwrap_or_else(|failed| panic!("{url}: {failed}"))
+    }
+
+    /// The same, or why not.
+    pub(super) async fn try_open(
+        url: &str,
+        era: Era,
+        tool: &'static str,
+        more: HeaderMap,
+    ) -> Result<Self, Failed> {
         let mut plain = Self {
             http: Client::new(url, ClientLimits::default(), None).unwrap(),
             era,
@@ -35,12 +67,16 @@ impl Plain {
             more,
         };
         if era == Era::Legacy {
-            let (_, headers) = plain.post(wire::INITIALIZE.to_owned(), "initialize").await;
+            let opening = plain.try_post(wire::INITIALIZE.to_owned(), "initialize");
+            let (text, headers) = opening.await?;
+            if !text.contains(r#""result""#) {
+                return Err(Failed::Refused(StatusCode::OK, text));
+            }
             plain.session = headers.get("mcp-session-id").cloned();
             let ready = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-            plain.post(ready.to_owned(), "").await;
+            plain.try_post(ready.to_owned(), "").await?;
         }
-        plain
+        Ok(plain)
     }
 
     pub(super) async fn call(&self, id: u64) {
@@ -51,6 +87,16 @@ impl Plain {
     }
 
     pub(super) async fn post(&self, text: String, method: &str) -> (String, HeaderMap) {
+        let answered = self.try_post(text, method).await;
+        answered.unwrap_or_else(|failed| panic!("{failed}"))
+    }
+
+    /// The same, or why it has no answer.
+    pub(super) async fn try_post(
+        &self,
+        text: String,
+        method: &str,
+    ) -> Result<(String, HeaderMap), Failed> {
         let mut headers = self.more.clone();
         let name = (method == "tools/call").then_some(self.tool);
         for (header, value) in self.era.mirrored(method, name) {
@@ -62,10 +108,11 @@ impl Plain {
             let version = HeaderValue::from_static("2025-11-25");
             headers.insert("mcp-protocol-version", version);
         }
-        match self.http.post(text, headers).await.unwrap() {
+        let answered = self.http.post(text, headers).await;
+        match answered.map_err(|error| Failed::Broken(error.to_string()))? {
             Response::Json { body, headers } => {
                 let text = String::from_utf8(body.to_vec()).unwrap();
-                (text, headers.raw().clone())
+                Ok((text, headers.raw().clone()))
             }
             Response::Events {
                 mut events,
@@ -76,10 +123,13 @@ impl Plain {
                 while let Some(event) = events.next().await.unwrap() {
                     text += std::str::from_utf8(&event.data().unwrap_or_default()).unwrap();
                 }
-                (text, headers.raw().clone())
+                Ok((text, headers.raw().clone()))
             }
-            Response::Accepted { headers } => (String::new(), headers.raw().clone()),
-            refused @ Response::Refused { .. } => panic!("{refused:?}"),
+            Response::Accepted { headers } => Ok((String::new(), headers.raw().clone())),
+            Response::Refused { status, body, .. } => {
+                let words = String::from_utf8_lossy(&body).into_owned();
+                Err(Failed::Refused(status, words))
+            }
         }
     }
 }

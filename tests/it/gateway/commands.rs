@@ -1,5 +1,6 @@
 //! Servers that are commands: a process for each session, or one for all.
 
+use mcps_core::code::Code;
 use serde_json::{Value, json};
 
 use super::Gate;
@@ -76,6 +77,19 @@ async fn a_process_that_dies_ends_its_own_session_alone() {
         text(&session(&gate).await.ask(&call(1, "echo")).await),
         "hi"
     );
+}
+
+#[tokio::test]
+async fn a_line_of_100_mb_is_one_sessions_end_and_no_other_notices() {
+    let gate = Gate::open(&config("")).await;
+    let (one, other) = (session(&gate).await, session(&gate).await);
+    let resident = || crate::listen::load::ground::resident(gate.process.id()).unwrap();
+    let before = resident();
+    let (_, code) = one.refused(&call(1, "flood")).await;
+    assert_eq!(code, Some(Code::UpstreamUnavailable));
+    assert_eq!(text(&other.ask(&call(2, "echo")).await), "hi");
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 60 * 1024, "the gateway holds {grown} KiB more");
 }
 
 #[tokio::test]

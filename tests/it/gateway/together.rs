@@ -101,6 +101,37 @@ async fn all_servers_are_one_in_the_newer_era_too() {
 }
 
 #[tokio::test]
+async fn what_no_server_has_is_refused_as_a_server_refuses_it() {
+    let (one, other) = (Server::with(&["look"]).await, Server::with(&["look"]).await);
+    let config = format!(
+        "[tenant.default]\n{}{}",
+        over_http("one", &one),
+        over_http("other", &other)
+    );
+    let gate = Gate::open(&config).await;
+    let caller = together(&gate).await;
+    let error = |told: &[String]| -> Value {
+        let message: Value = serde_json::from_str(told.last().unwrap()).unwrap();
+        message["error"].clone()
+    };
+    let prompts = r#"{"jsonrpc":"2.0","id":2,"method":"prompts/list"}"#;
+    let refused = json!({"code": -32601, "message": "no such method"});
+    assert_eq!(error(&caller.ask(prompts).await), refused);
+    // Of which the newer era knows nothing any more, whatever the servers would say.
+    let mut caller = Caller::of(&gate.stage.agent, &gate.url);
+    for method in ["ping", "logging/setLevel"] {
+        caller.headers = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", method),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        let told = caller.ask(&modern(3, method, "")).await;
+        assert_eq!(error(&told)["code"], -32601, "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_the_caller_may_not_call_is_not_even_asked() {
     let (low, high) = (
         Server::with(&["look"]).await,

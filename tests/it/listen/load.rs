@@ -6,7 +6,7 @@ mod calls;
 pub(crate) mod connected;
 mod deaths;
 pub(crate) mod era;
-mod ground;
+pub(crate) mod ground;
 pub(crate) mod member;
 mod restarts;
 mod streams;

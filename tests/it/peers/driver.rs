@@ -59,6 +59,18 @@ impl Driver {
 
     /// Has the client start `server` and carry out the plan.
     pub(super) fn run(self, peers: &Path, plan: Plan, dir: &Path, server: &[String]) -> Session {
+        self.run_under("", peers, plan, dir, server)
+    }
+
+    /// The same where the names of tools and prompts begin with `prefix`.
+    pub(super) fn run_under(
+        self,
+        prefix: &str,
+        peers: &Path,
+        plan: Plan,
+        dir: &Path,
+        server: &[String],
+    ) -> Session {
         // Files, not pipes: whoever still holds one open would keep us waiting.
         let said = dir.join("said.txt");
         let record = match self {
@@ -67,6 +79,7 @@ impl Driver {
                 let mut command = Command::new(peers.join(format!("bin/client-{name}")));
                 command.args(["--plan", plan.name(), "--dir"]).arg(dir);
                 command.args(mode.map(|mode| ["--mode", mode]).iter().flatten());
+                command.args(["--prefix", prefix]);
                 command.arg("--").args(server).current_dir(dir);
                 command.stdin(Stdio::null());
                 command.stdout(File::create(&out).unwrap());
@@ -78,7 +91,8 @@ impl Driver {
                 record
             }
             Self::RustSdk(mode) => {
-                rust_sdk::run(mode, plan, dir, server, File::create(&said).unwrap())
+                let plan = plan.read_under(prefix, dir);
+                rust_sdk::run(mode, &plan, server, File::create(&said).unwrap())
             }
         };
         let said = fs::read(said).unwrap();

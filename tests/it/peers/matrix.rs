@@ -1,4 +1,4 @@
-//! Every client with every server, three ways: the table of `docs/compatibility.md`. `scripts/matrix`
+//! Every client with every server, four ways: the table of `docs/compatibility.md`. `scripts/matrix`
 //! runs it, installs what the other tests do without, and puts the table in its place.
 
 use std::fmt::Write as _;
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::difference;
 use super::driver::Driver;
+use super::edge;
 use super::path::Path as Signed;
 use super::plan::{self, Plan};
 use crate::world::World;
@@ -46,9 +47,8 @@ fn clients() -> [(Driver, &'static str); 7] {
 struct Outcome {
     /// The direct session is no measure: it breaks off, or does not repeat.
     unfit: bool,
-    /// Whether it differs so.
-    stdio: bool,
-    http: bool,
+    /// In which ways it differs.
+    differs: Vec<&'static str>,
     /// How, as a list.
     notes: String,
     /// How many entries the direct record has.
@@ -133,6 +133,23 @@ fn outcome(driver: Driver, plan: Plan, pair: &str, peers: &Path, world: &World) 
         // A driver that gives up fails a test; here it is an outcome.
         catch_unwind(AssertUnwindSafe(session)).map_err(|why| reason(&*why))
     };
+    // All who call there sign: the tenant lets nobody else in.
+    let run_as_one = || {
+        plan.lay_out(peers, &dir);
+        let other = dir.join("beside");
+        let beside = beside(plan).map(|beside| {
+            beside.lay_out(peers, &other);
+            beside.server(peers, &other)
+        });
+        let session = || {
+            let pair = format!("{driver}-{plan}");
+            let standing = edge::open(world, &pair, plan, &server, beside.as_deref(), &dir);
+            let prefix = edge::prefix(plan);
+            let session = driver.run_under(&prefix, peers, plan, &dir, &standing.command);
+            edge::apart(&session.record, plan)
+        };
+        catch_unwind(AssertUnwindSafe(session)).map_err(|why| reason(&*why))
+    };
     let mut outcome = Outcome::default();
     let mut notes = String::new();
     let mut note = |way: &str, why: Option<String>| {
@@ -169,9 +186,29 @@ fn outcome(driver: Driver, plan: Plan, pair: &str, peers: &Path, world: &World) 
     let unfit = note("directly", unfit);
     if !unfit {
         let path = || Signed::new(world, plan);
-        let stdio = note("stdio", differs(&direct, run(Some(&path()))));
-        let http = note("HTTP", differs(&direct, run(Some(&path().over_http()))));
-        (outcome.stdio, outcome.http) = (stdio, http);
+        type Way<'a> = (&'static str, &'a dyn Fn() -> Result<String, String>);
+        let ways: [Way<'_>; 3] = [
+            ("stdio", &|| run(Some(&path()))),
+            ("HTTP", &|| run(Some(&path().over_http()))),
+            ("gateway", &run_as_one),
+        ];
+        for (way, go) in ways {
+            let as_seen = |direct: &str| match way {
+                "gateway" => edge::apart(direct, plan),
+                _ => direct.to_owned(),
+            };
+            let mut why = differs(&as_seen(&direct), go());
+            if why.is_some() {
+                // What differs once and not again is a matter of timing, in servers that speak by themselves.
+                why = match run(None) {
+                    Ok(direct) => differs(&as_seen(&direct), go()),
+                    Err(why) => Some(why),
+                };
+            }
+            if note(way, why) {
+                outcome.differs.push(way);
+            }
+        }
     }
     outcome.notes = notes;
     outcome.unfit = unfit;
@@ -181,6 +218,16 @@ fn outcome(driver: Driver, plan: Plan, pair: &str, peers: &Path, world: &World) 
         .find_map(|name| record.first()?["result"][*name].as_str())
         .map(str::to_owned);
     outcome
+}
+
+/// What else is behind the gateway: a server that speaks in the same eras, asks nothing, and has none of
+/// the kinds of things that the other has not.
+const fn beside(plan: Plan) -> Option<Plan> {
+    match plan {
+        Plan::Everything | Plan::Sqlite => Some(Plan::Memory),
+        Plan::Filesystem | Plan::Memory => None,
+        Plan::Time | Plan::Git | Plan::Fetch => Some(Plan::Time),
+    }
 }
 
 fn differs(direct: &str, through: Result<String, String>) -> Option<String> {
@@ -198,12 +245,10 @@ fn reason(panic: &(dyn std::any::Any + Send)) -> String {
 
 impl Outcome {
     fn cell(&self) -> String {
-        let how = match (self.unfit, self.stdio, self.http) {
-            (true, ..) => return "no measure".to_owned(),
-            (_, false, false) => "equal",
-            (_, true, false) => "stdio differs, HTTP equal",
-            (_, false, true) => "stdio equal, HTTP differs",
-            (_, true, true) => "both differ",
+        let how = match self.differs.as_slice() {
+            _ if self.unfit => return "no measure".to_owned(),
+            [] => "equal".to_owned(),
+            ways => format!("differs by {}", ways.join(", ")),
         };
         match &self.revision {
             Some(revision) => format!("{how} ({revision})"),

@@ -23,6 +23,16 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// `mcps connect --url`, as this agent, to what listens.
+    pub(super) fn at(agent: &FilePath, listening: Listening) -> Self {
+        let mut command = Vec::from(program("mcps", agent));
+        command.extend(["connect", "--url", listening.url()].map(str::to_owned));
+        Self {
+            command,
+            listening: Some(listening),
+        }
+    }
+
     /// What the programs beside the client's own have logged.
     pub(super) fn said(&self) -> String {
         self.listening

@@ -111,6 +111,20 @@ impl Plan {
         )
     }
 
+    /// The same where the names of tools and prompts begin with `prefix`.
+    pub(super) fn read_under(self, prefix: &str, dir: &Path) -> Value {
+        let mut plan = self.read(dir);
+        for step in plan["steps"].as_array_mut().unwrap() {
+            for (within, name) in [("", "tool"), ("", "name"), ("/ref", "name")] {
+                let named = step.pointer_mut(within).and_then(|all| all.get_mut(name));
+                if let Some(Value::String(named)) = named {
+                    named.insert_str(0, prefix);
+                }
+            }
+        }
+        plan
+    }
+
     /// Whether a record has every step, and in it what the plan is there for.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -20,19 +19,16 @@ use rmcp::{RoleClient, Service};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::plan::Plan;
-
 /// As the other drivers: a session that takes longer is given up.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Connects, carries out the plan, and returns the record. Standard error goes to `said`.
-pub(super) fn run(mode: &str, plan: Plan, dir: &Path, server: &[String], said: File) -> String {
+pub(super) fn run(mode: &str, plan: &Value, server: &[String], said: File) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let plan = plan.read(dir);
-    let session = session(mode, &plan, server, said);
+    let session = session(mode, plan, server, said);
     let record = runtime.block_on(async { tokio::time::timeout(LIMIT, session).await });
     let record = record.expect("gave up after 60 s");
     serde_json::to_string(&record).unwrap()

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from plan_text import blank, expand
+from plan_text import blank, expand, prefixed
 
 # Each step is a session of its own: the listings and the first calls will do.
 CALLS = 3
@@ -56,10 +56,11 @@ def main():
     parser.add_argument("inspector", nargs=2)
     parser.add_argument("--plan", required=True)
     parser.add_argument("--dir", default="")
+    parser.add_argument("--prefix", default="")
     options = parser.parse_args(sys.argv[1:cut])
     server = sys.argv[cut + 1 :]
     text = (Path(__file__).parent / "plans" / f"{options.plan}.json").read_text(encoding="utf-8")
-    steps = expand(json.loads(text), options.dir)["steps"]
+    steps = prefixed(expand(json.loads(text), options.dir), options.prefix)["steps"]
     record = []
     calls = 0
     with tempfile.TemporaryDirectory() as folder:

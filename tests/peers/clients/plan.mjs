@@ -92,11 +92,16 @@ function blank(entry, pattern) {
 
 function options() {
   const cut = process.argv.indexOf("--");
-  if (cut < 0) throw new Error("usage: DRIVER --plan NAME [--dir DIR] [--mode MODE] -- COMMAND [ARGUMENT...]");
+  if (cut < 0) throw new Error("usage: DRIVER --plan NAME [--dir DIR] [--mode MODE] [--prefix PREFIX] -- COMMAND [ARGUMENT...]");
   const [command, ...args] = process.argv.slice(cut + 1);
   const { values } = parseArgs({
     args: process.argv.slice(2, cut),
-    options: { plan: { type: "string" }, dir: { type: "string", default: "" }, mode: { type: "string" } },
+    options: {
+      plan: { type: "string" },
+      dir: { type: "string", default: "" },
+      mode: { type: "string" },
+      prefix: { type: "string", default: "" },
+    },
   });
   const text = readFileSync(new URL(`plans/${values.plan}.json`, import.meta.url), "utf8");
   const plan = JSON.parse(text, (_, value) => {
@@ -104,5 +109,11 @@ function options() {
     if (Array.isArray(value?.$repeat)) return value.$repeat[0].repeat(value.$repeat[1]);
     return value;
   });
+  // What tools and prompts are called where several servers are one.
+  for (const step of plan.steps) {
+    if (step.tool) step.tool = values.prefix + step.tool;
+    if (step.name) step.name = values.prefix + step.name;
+    if (step.ref?.name) step.ref.name = values.prefix + step.ref.name;
+  }
   return { command, args, mode: values.mode, plan };
 }

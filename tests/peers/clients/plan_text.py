@@ -26,3 +26,13 @@ def expand(value, folder):
             return text * times
         return {key: expand(item, folder) for key, item in value.items()}
     return value
+
+
+def prefixed(plan, prefix):
+    """The plan with tools and prompts called as they are where several servers are one."""
+    for step in plan["steps"]:
+        for named in (step, step.get("ref", {})):
+            for key in ("tool", "name"):
+                if key in named:
+                    named[key] = prefix + named[key]
+    return plan

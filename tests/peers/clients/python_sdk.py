@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import mcp
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from plan_text import blank, expand
+from plan_text import blank, expand, prefixed
 
 try:  # 2.x
     import mcp_types as types
@@ -210,11 +210,13 @@ def main():
     parser.add_argument("--plan", required=True)
     parser.add_argument("--dir", default="")
     parser.add_argument("--mode")
+    parser.add_argument("--prefix", default="")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     text = (Path(__file__).parent / "plans" / f"{options.plan}.json").read_text(encoding="utf-8")
+    plan = prefixed(expand(json.loads(text), options.dir), options.prefix)
     record = []
-    anyio.run(drive, options, expand(json.loads(text), options.dir), record)
+    anyio.run(drive, options, plan, record)
     json.dump(record, sys.stdout, indent=1)
     print()
 

@@ -116,6 +116,7 @@ impl Server {
                 }
                 thread::sleep(Duration::from_millis(100));
             },
+            Some("flood") => flood(id),
             // Nothing but word that it is held.
             Some("hold") => tell(
                 "notifications/progress",
@@ -154,10 +155,23 @@ fn capabilities() -> Value {
 
 fn tools() -> Vec<Value> {
     let schema = json!({"type": "object", "properties": {"text": {"type": "string"}}});
-    ["drip", "echo", "hold", "pid", "wait"]
+    ["drip", "echo", "flood", "hold", "pid", "wait"]
         .iter()
         .map(|name| json!({"name": name, "description": name, "inputSchema": schema}))
         .collect()
+}
+
+/// An answer of 100 MB in one line, as far as somebody reads it.
+fn flood(id: &Value) {
+    let mut out = stdout().lock();
+    let begin =
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":[{{"type":"text","text":""#);
+    let much = [b'x'; 64 * 1024];
+    let mut written = out.write_all(begin.as_bytes());
+    for _ in 0..100_000_000 / much.len() {
+        written = written.and_then(|()| out.write_all(&much));
+    }
+    drop(written.and_then(|()| out.write_all(b"\"}]}}\n")));
 }
 
 fn content(text: &str) -> Value {

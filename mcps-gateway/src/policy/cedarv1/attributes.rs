@@ -23,15 +23,15 @@ pub(super) fn claims(claims: Option<Value<'_>>, named: &Claims) -> Attributes {
     for member in object {
         let (name, value) = (member.name(), member.value());
         if named.multi_valued.contains(name.as_ref())
-            && let Some(values) = several(value)
+            && let Some((text, values)) = several(value)
         {
-            let set = values.iter().cloned().map(RestrictedExpression::new_string);
+            let set = values.into_iter().map(RestrictedExpression::new_string);
             out.insert(
                 format!("claimset_{name}"),
                 RestrictedExpression::new_set(set),
             );
-            let joined = RestrictedExpression::new_string(values.join(" "));
-            out.insert(format!("claim_{name}"), joined);
+            let text = RestrictedExpression::new_string(text);
+            out.insert(format!("claim_{name}"), text);
             continue;
         }
         if let Some(value) = converted(value, 0) {
@@ -41,16 +41,18 @@ pub(super) fn claims(claims: Option<Value<'_>>, named: &Claims) -> Attributes {
     out
 }
 
-/// The values of a claim with several: a list of strings, or words in one.
-fn several(value: Value<'_>) -> Option<Vec<String>> {
+/// The values of a claim with several, and all of them as one text: words, whose text stays as it is,
+/// or the strings of a list, joined. What is no string in a list is left out.
+fn several(value: Value<'_>) -> Option<(String, Vec<String>)> {
     if let Some(text) = value.as_str() {
-        return Some(text.split_whitespace().map(str::to_owned).collect());
+        let words = text.split_whitespace().map(str::to_owned).collect();
+        return Some((text.into_owned(), words));
     }
-    let items = value
-        .as_array()?
-        .iter()
-        .map(|item| Some(item.as_str()?.into_owned()));
-    items.collect()
+    let items = value.as_array()?.iter();
+    let strings: Vec<String> = items
+        .filter_map(|item| item.as_str().map(std::borrow::Cow::into_owned))
+        .collect();
+    Some((strings.join(" "), strings))
 }
 
 fn converted(value: Value<'_>, depth: u8) -> Option<RestrictedExpression> {

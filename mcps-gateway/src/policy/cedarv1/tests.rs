@@ -1,4 +1,6 @@
-//! The form's outcomes, case by case.
+//! The form's outcomes.
+
+mod cases;
 
 use mcps_core::clock::Timestamp;
 use serde_json::{Value, json};
@@ -81,7 +83,7 @@ fn the_policies_of_the_form_have_their_outcomes() {
             false,
         ),
         (
-            "permit(principal, action, resource) when { action.operation == \"call\" };",
+            "permit(principal, action, resource) when { action.operation == \"call_tool\" };",
             true,
         ),
         (
@@ -188,16 +190,21 @@ fn groups_come_from_the_named_claim_or_the_first_of_the_usual() {
         decide(&load(&cedar).unwrap(), &call("call_tool", "x", claims)).is_allowed()
     };
     assert!(of(json!({}), json!({ "groups": ["g"] })));
-    assert!(of(json!({}), json!({ "groups": [], "roles": ["g"] })));
+    assert!(of(json!({}), json!({ "roles": ["g"] })));
+    assert!(!of(json!({}), json!({ "groups": [], "roles": ["g"] })));
     assert!(of(json!({}), json!({ "cognito:groups": ["g"] })));
     assert!(!of(json!({}), json!({ "groups": ["a"], "roles": ["g"] })));
     assert!(of(
         json!({ "group_claim_name": "teams" }),
         json!({ "teams": ["g"], "groups": ["a"] })
     ));
-    assert!(!of(
+    assert!(of(
         json!({ "group_claim_name": "teams" }),
         json!({ "groups": ["g"] })
+    ));
+    assert!(!of(
+        json!({ "group_claim_name": "teams" }),
+        json!({ "teams": [], "groups": ["g"] })
     ));
     assert!(of(
         json!({ "role_claim_name": "realm_access.roles" }),

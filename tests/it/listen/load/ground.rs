@@ -105,7 +105,8 @@ fn journal(stage: &Stage) -> PathBuf {
     stage.world.dir().join("journal")
 }
 
-fn resident(process: u32) -> Option<u64> {
+/// Memory that a process holds, in KiB.
+pub(crate) fn resident(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status
         .lines()

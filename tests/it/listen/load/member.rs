@@ -128,6 +128,8 @@ impl Member {
         let (posted, _) = self.seal(READY);
         match self.post(&posted).await? {
             Response::Accepted { .. } => Ok(()),
+            // Its server has died meanwhile.
+            Response::Refused { status, .. } => Err(Failed::Status(status)),
             other => panic!("accepted with {other:?}"),
         }
     }
