@@ -153,7 +153,7 @@ impl Call {
         let decisions = self.permitted + self.denied;
         let told = match self.came {
             // A session that is over is over before anything is decided, or its server says so after.
-            Came::Gone => decisions <= 1 && self.outcomes == self.permitted,
+            Came::Gone | Came::Status(_) => decisions <= 1 && self.outcomes == self.permitted,
             Came::Never => decisions == 0,
             Came::Answer => (self.permitted, self.outcomes, self.done) == (1, 1, 1),
             // Whoever says that, the gateway's own refusals are denials and have no outcome.

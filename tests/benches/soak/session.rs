@@ -31,6 +31,8 @@ pub(super) enum Came {
     Error(i64),
     /// The session was over.
     Gone,
+    /// Another status without words.
+    Status(u16),
     /// The connection was closed, idle, just then: the gateway must never have had it.
     Never,
 }
@@ -119,9 +121,8 @@ async fn plainly(plain: &Plain, id: u64, tool: &str, words: &str) -> Came {
         Err(plain::Failed::Refused(StatusCode::NOT_FOUND, text)) if !text.contains("MCPS-") => {
             Came::Gone
         }
-        // A gateway's word for a server that is away may be a status alone.
-        Err(plain::Failed::Refused(StatusCode::BAD_GATEWAY, text)) if text.is_empty() => {
-            Came::Code(Code::UpstreamUnavailable)
+        Err(plain::Failed::Refused(status, text)) if text.is_empty() => {
+            Came::Status(status.as_u16())
         }
         Err(plain::Failed::Refused(status, text)) => match code_of(&text) {
             Some(code) => Came::Code(code),
@@ -140,9 +141,8 @@ async fn signed(member: &Member, tool: &str, words: &str) -> Came {
         }
         Err(Failed::Code(code)) => Came::Code(code),
         Err(Failed::Status(StatusCode::NOT_FOUND)) => Came::Gone,
-        Err(Failed::Status(StatusCode::BAD_GATEWAY)) => Came::Code(Code::UpstreamUnavailable),
+        Err(Failed::Status(status)) => Came::Status(status.as_u16()),
         Err(Failed::Broken(_)) => Came::Never,
-        Err(failed) => panic!("{words}: {failed:?}"),
     }
 }
 
