@@ -14,10 +14,13 @@ use std::collections::BTreeMap;
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 
-/// Largest document, in bytes.
-pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
+/// Largest document, in bytes: as many verdicts as there may be, with the longest names.
+pub const MAX_DOCUMENT_BYTES: usize = 8 * 1024 * 1024;
 /// Most verdicts of one tenant.
 pub const MAX_VERDICTS: usize = 4096;
+/// So many of them are kept for blocks: what nobody has looked at for years must not stand in the way of
+/// stopping a tool now.
+pub const FOR_BLOCKS: usize = 512;
 /// Longest name of a server or a tool, in bytes.
 pub const MAX_NAME: usize = 256;
 
@@ -116,7 +119,9 @@ pub enum OrderError {
     #[error("the tool is blocked; unblock it first")]
     Blocked,
     /// There is no room for another.
-    #[error("there are {MAX_VERDICTS} verdicts of this tenant, which is as many as gateways read")]
+    #[error(
+        "there are as many verdicts of this tenant as gateways read; the last {FOR_BLOCKS} of {MAX_VERDICTS} are for blocks"
+    )]
     Full,
 }
 
@@ -128,12 +133,19 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    /// What stands of a tool with that definition, or of the tool alone. A block counts whatever
-    /// else was said.
+    /// What stands of a tool with that definition. A block counts whatever else was said; where the
+    /// definition is not known, so does any that was rejected.
     #[must_use]
     pub fn find(&self, server: &str, tool: &str, hash: Option<&Digest>) -> Option<Given> {
         let of = self.servers.get(server)?.get(tool)?;
-        let definition = hash.and_then(|hash| of.definitions.get(hash));
+        let definition = match hash {
+            Some(hash) => of.definitions.get(hash),
+            // It may be the one that was rejected.
+            None => {
+                let mut all = of.definitions.values();
+                all.find(|given| given.ruling == Ruling::Rejected)
+            }
+        };
         of.blocked.or_else(|| definition.copied())
     }
 
@@ -196,7 +208,12 @@ impl Verdicts {
         if before.is_some_and(|before| before.ruling == new.ruling) {
             return Ok(false);
         }
-        if before.is_none() && self.count >= MAX_VERDICTS {
+        let most = if hash.is_none() {
+            MAX_VERDICTS
+        } else {
+            MAX_VERDICTS - FOR_BLOCKS
+        };
+        if before.is_none() && self.count >= most {
             return Err(OrderError::Full);
         }
         self.put((server, tool), hash, new);

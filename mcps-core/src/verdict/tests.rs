@@ -1,4 +1,6 @@
-use super::{MAX_VERDICTS, OrderError, Ruling, Verb, Verdicts, VerdictsError};
+use super::{
+    FOR_BLOCKS, MAX_NAME, MAX_VERDICTS, OrderError, Ruling, Verb, Verdicts, VerdictsError,
+};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::jcs;
@@ -52,7 +54,6 @@ fn of_a_definition_the_last_word_stands_and_a_block_counts_over_all() {
     }
     let alone = verdicts.find("files", "look", None);
     assert_eq!(alone.map(|given| given.version), Some(6));
-    assert_eq!(verdicts.find("files", "send", None), None);
     assert_eq!(verdicts.find("mail", "send", Some(&other)), None);
     assert_eq!(verdicts.len(), 4);
 }
@@ -117,6 +118,41 @@ fn what_is_not_of_its_form_is_refused() {
     let twice = format!(r#"{{"verdicts":[{entry},{contrary}]}}"#);
     assert_eq!(refused(&twice), VerdictsError::Twice("send".to_owned()));
     assert!(matches!(refused("{"), VerdictsError::Json(_)));
+}
+
+#[test]
+fn where_the_definition_is_not_known_one_that_was_rejected_counts() {
+    let mut verdicts = Verdicts::default();
+    let (good, bad) = (hash("good"), hash("bad"));
+    for verb in [Verb::Promote(good), Verb::Reject(bad)] {
+        assert_eq!(verdicts.order(("files", "send"), verb, (1, NOW)), Ok(true));
+    }
+    let found = verdicts
+        .find("files", "send", None)
+        .map(|given| given.ruling);
+    assert_eq!(found, Some(Ruling::Rejected));
+    let promoted = verdicts.order(("files", "send"), Verb::Promote(bad), (2, NOW));
+    assert_eq!(promoted, Ok(true));
+    assert_eq!(verdicts.find("files", "send", None), None);
+}
+
+#[test]
+fn there_is_room_for_blocks_when_there_is_none_for_promotions_with_the_longest_names() {
+    let mut verdicts = Verdicts::default();
+    let server = "\"".repeat(MAX_NAME);
+    let name = |n: usize| format!("{n:\"<width$}", width = MAX_NAME);
+    let mut order = |n: usize, verb| verdicts.order((&server, &name(n)), verb, (1, NOW));
+    let most = MAX_VERDICTS - FOR_BLOCKS;
+    for n in 0..most {
+        assert_eq!(order(n, Verb::Promote(hash("good"))), Ok(true));
+    }
+    for verb in [Verb::Promote(hash("good")), Verb::Reject(hash("bad"))] {
+        assert_eq!(order(most, verb), Err(OrderError::Full));
+    }
+    for n in most..MAX_VERDICTS {
+        assert_eq!(order(n, Verb::Block), Ok(true));
+    }
+    assert!(verdicts.document().is_ok());
 }
 
 #[test]

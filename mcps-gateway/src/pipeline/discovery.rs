@@ -25,7 +25,7 @@ use crate::quarantine::Subject;
 use crate::routes::Route;
 
 /// How long a server may take to list its tools: whoever looks for some waits meanwhile.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is answered here.
 pub(super) enum Own {

@@ -11,8 +11,10 @@ use mcps_core::level::{Effective, TrustLevel};
 use mcps_core::message::{self, Kind};
 use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Post, Reply};
+use tokio::time::timeout;
 
 use super::Gateway;
+use super::discovery::PATIENCE;
 use super::target::target;
 use super::weight::Weight;
 use crate::asking;
@@ -248,7 +250,9 @@ impl Gateway {
                 message: &seated.call.message,
                 headers: &post.headers,
             };
-            self.catalogue().inquire(&server, &inquiry).await;
+            let inquired = self.catalogue().inquire(&server, &inquiry);
+            // A server that does not answer is one whose tools are not known.
+            drop(timeout(PATIENCE, inquired).await);
             definition = self.catalogue().definition(&server, &tool);
         }
         let definition = definition.unwrap_or_else(|| self.catalogue().unheard(&server, &tool));

@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use mcps_client::feed::Feed;
 use mcps_client::home::Home;
+use mcps_client::link::Peer;
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::digest::Digest;
 use mcps_core::feed::Target;
 use mcps_core::level::TrustLevel;
-use mcps_core::passport::{Kind, Passport, PassportId};
+use mcps_core::passport::{Kind, PassportId};
 
 use super::Store;
 pub use kept::Grant;
@@ -28,7 +29,7 @@ pub struct Shown {
     pub tenant: String,
     /// Its name there.
     pub name: String,
-    /// The level that the passport states, which holds as long as no other was told.
+    /// The level that the passport is worth, which holds as long as no other was told.
     pub stated: TrustLevel,
     /// The passport's id.
     pub passport: PassportId,
@@ -37,14 +38,15 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// What a passport says, if it is a server's.
+    /// What a peer's passport says, if it is a server's and somebody vouches for it.
     #[must_use]
-    pub fn of(passport: &Passport) -> Option<Self> {
+    pub fn of(peer: &Peer) -> Option<Self> {
+        let passport = Some(&peer.passport).filter(|_| peer.recognised)?;
         let ext = passport.ext().filter(|ext| ext.kind == Kind::Server)?;
         Some(Self {
             tenant: ext.tenant.clone(),
             name: passport.agent_name().to_owned(),
-            stated: passport.trust_level(),
+            stated: passport.trust_level().min(peer.level),
             passport: passport.id().clone(),
             until: passport.expires_at(),
         })

@@ -185,8 +185,7 @@ impl Hearing {
                 let mut pins = PinStore::default();
                 let now = peer.passport.issued_at();
                 let checked = tools::check_list(message, &peer.passport, &mut pins, now)?;
-                // Nobody vouches for the name of one that is not recognised.
-                if let Some(shown) = Shown::of(&peer.passport).filter(|_| peer.recognised) {
+                if let Some(shown) = Shown::of(&peer) {
                     self.terms.evidence.show(&self.terms.server, shown);
                 }
                 for withheld in checked.withheld {

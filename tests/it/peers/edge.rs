@@ -74,6 +74,7 @@ pub(super) fn open(
 
 /// A record without the other server's things, without what all servers as one say of themselves, and
 /// without the words in which it is said that there is no such resource: what nobody lists is refused here.
+/// That a list has changed counts once: what was said of it before the caller had a stream is in the list it asks for.
 pub(super) fn apart(record: &str, plan: Plan) -> String {
     let mut record: Value = serde_json::from_str(&record.replace(&prefix(plan), "")).unwrap();
     without_others(&mut record, plan);
@@ -87,6 +88,10 @@ pub(super) fn apart(record: &str, plan: Plan) -> String {
         let reads = step["step"].as_str().unwrap().starts_with("read ");
         if let Some(error) = step.get_mut("error").filter(|_| reads) {
             *error = Value::Null;
+        }
+        let told = step.pointer_mut("/result/notifications~1tools~1list_changed");
+        if let Some(told) = told.and_then(Value::as_array_mut) {
+            told.truncate(1);
         }
     }
     record.to_string()

@@ -186,9 +186,8 @@ impl Evidence {
         let (store, home) = (self.store.clone(), self.home.clone());
         let at = self.clock.now().to_string();
         let writing = tokio::task::spawn_blocking(move || {
-            for line in &lines {
-                store.note(&[line.json(&at)])?;
-            }
+            let said: Vec<_> = lines.iter().map(|line| line.json(&at)).collect();
+            store.note(&said)?;
             kept::write(&home, &after)?;
             Ok::<_, ClientError>((lines, after))
         });
