@@ -51,7 +51,7 @@ pub trait Matter: fmt::Debug + Sized + Send + Sync + 'static {
     /// Reads a document of that digest.
     ///
     /// # Errors
-    /// [`Fault`].
+    /// What is wrong with it.
     fn load(document: &str, digest: Digest) -> Result<Self, Fault>;
 
     /// The digest of its document.
