@@ -285,6 +285,8 @@ impl Way {
                 let body = text.into();
                 Some(Response::Json { headers, body })
             }
+            // A status without words, as of a wrapper that has restarted and knows the session no more.
+            refused @ Response::Refused { .. } if is_silent(&refused) => Some(refused),
             Response::Refused {
                 status,
                 headers,
@@ -369,6 +371,10 @@ impl Reach for Way {
             })
         })
     }
+}
+
+fn is_silent(response: &Response) -> bool {
+    matches!(response, Response::Refused { body, .. } if body.is_empty())
 }
 
 /// An event stream, each message of which is verified before it is read.

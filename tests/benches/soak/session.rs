@@ -118,9 +118,7 @@ async fn plainly(plain: &Plain, id: u64, tool: &str, words: &str) -> Came {
             came(&answer, words)
         }
         Err(plain::Failed::Broken(_)) => Came::Never,
-        Err(plain::Failed::Refused(StatusCode::NOT_FOUND, text)) if !text.contains("MCPS-") => {
-            Came::Gone
-        }
+        Err(plain::Failed::Refused(StatusCode::NOT_FOUND, _)) => Came::Gone,
         Err(plain::Failed::Refused(status, text)) if text.is_empty() => {
             Came::Status(status.as_u16())
         }

@@ -1,13 +1,14 @@
 //! All servers as one, and servers behind a `mcps-wrap`.
 
 use mcps_core::code::Code;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::server::{Says, Server, content, result, tool, usual};
 use super::{Gate, over_http};
 use crate::listen::caller::Caller;
 use crate::listen::modern;
-use crate::wire::{Process, Stage, code_of};
+use crate::wire::{Process, Stage, code_of, eventually};
 use crate::world::bin;
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":90,"method":"tools/list"}"#;
@@ -235,11 +236,15 @@ async fn two_servers_that_ask_under_one_id_each_have_their_own_answer() {
 
 /// A `mcps-wrap` in front of the demo server, and its URL.
 async fn wrapped(stage: &Stage, level: &str) -> (Process, String) {
+    wrapped_at(stage, level, "127.0.0.1:0").await
+}
+
+async fn wrapped_at(stage: &Stage, level: &str, address: &str) -> (Process, String) {
     let mut wrap = stage.world.program("mcps-wrap");
     wrap.arg("--home").arg(&stage.server);
     wrap.args([
         "--listen",
-        "127.0.0.1:0",
+        address,
         "--status-refresh",
         "0",
         "--min-level",
@@ -290,4 +295,39 @@ async fn a_wrapper_with_another_passport_than_was_configured_is_not_believed() {
     let gate = Gate::open_on(stage, &config).await;
     let (_, code) = gate.caller("notes").refused(crate::wire::INITIALIZE).await;
     assert_eq!(code, Some(Code::InvalidPassport));
+}
+
+#[tokio::test]
+async fn a_caller_whose_session_a_restarted_wrapper_does_not_know_is_told_to_begin_anew() {
+    let stage = Stage::set();
+    let (mut wrap, url) = wrapped(&stage, "2").await;
+    let config = format!(
+        "[tenant.default]\n[[server]]\nname = \"notes\"\nurl = \"{url}\"\nsigned = true\npassport = \"server\"\n"
+    );
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("notes");
+    caller.open_session().await;
+    caller.ask(READ).await;
+    wrap.kill().await;
+    let address = url.strip_prefix("http://").unwrap();
+    let address = address.split('/').next().unwrap();
+    let (_wrap, _) = wrapped_at(&gate.stage, "2", address).await;
+    // It takes nothing that may have been stamped before it began.
+    let next = &READ.replace('7', "8");
+    let said = eventually("the session is over", async || {
+        let (response, _) = caller.tell(next).await;
+        let over = response.status() == StatusCode::NOT_FOUND;
+        Some(response).filter(|_| over)
+    });
+    // And not that somebody sent what is no message.
+    let said = code_of(&said.await.text().await.unwrap());
+    assert_eq!(said, Some(Code::UpstreamUnavailable));
+    let mut caller = eventually("it takes messages again", async || {
+        let (_, code) = gate.caller("notes").refused(crate::wire::INITIALIZE).await;
+        code.is_none().then(|| gate.caller("notes"))
+    })
+    .await;
+    caller.open_session().await;
+    let told = caller.ask(READ).await;
+    assert!(text(&told).len() > 3, "{told:?}");
 }
