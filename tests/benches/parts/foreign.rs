@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -63,6 +63,8 @@ impl Foreign {
         dome.args(["--enforce-policy", "--enable-ward", "--enable-schema-pin"]);
         dome.args(["--log-level", "error", "--config"]).arg(config);
         dome.arg("--upstream").arg(server);
+        // Its ledger, a line for each message.
+        dome.stderr(Stdio::null());
         dome
     }
 
