@@ -212,6 +212,18 @@ impl Hearing {
         let id = self.id.as_ref()?;
         Some(message::error_text(Some(id), code, &decision_id, ""))
     }
+
+    /// The server was lost in the middle of its answer; `None` where it answers nothing.
+    fn lost(&mut self, error: &TransportError) -> Option<String> {
+        let (id, server) = (self.id.as_ref()?, &self.terms.server);
+        self.over = true;
+        let (code, decision_id) = (Code::UpstreamUnavailable, self.link.decision_id());
+        tracing::error!(
+            server, code = code.id(), decision_id, reason = %error,
+            "{server} was lost in the middle of an answer: {error}; {}", code.advice()
+        );
+        Some(message::error_text(Some(id), code, &decision_id, ""))
+    }
 }
 
 /// Whether a refusal asks for our passport.
@@ -390,7 +402,15 @@ impl EventSource for Verified {
                 if self.hearing.over {
                     return Ok(None);
                 }
-                let Some(event) = self.events.next().await? else {
+                let next = match self.events.next().await {
+                    Ok(next) => next,
+                    // What was signed is not taken up again here: this is the end of it.
+                    Err(error) => {
+                        let text = self.hearing.lost(&error).ok_or(error)?;
+                        return Ok(Some(Event::message(text.as_bytes())));
+                    }
+                };
+                let Some(event) = next else {
                     let cut = self.hearing.body.finish().err();
                     let text = cut.and_then(|refusal| self.hearing.broke(&refusal));
                     return Ok(text.map(|text| Event::message(text.as_bytes())));

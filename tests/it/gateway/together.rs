@@ -236,10 +236,10 @@ async fn two_servers_that_ask_under_one_id_each_have_their_own_answer() {
 
 /// A `mcps-wrap` in front of the demo server, and its URL.
 async fn wrapped(stage: &Stage, level: &str) -> (Process, String) {
-    wrapped_at(stage, level, "127.0.0.1:0").await
+    wrapped_at(stage, level, "127.0.0.1:0", "mcps-demo-server").await
 }
 
-async fn wrapped_at(stage: &Stage, level: &str, address: &str) -> (Process, String) {
+async fn wrapped_at(stage: &Stage, level: &str, address: &str, server: &str) -> (Process, String) {
     let mut wrap = stage.world.program("mcps-wrap");
     wrap.arg("--home").arg(&stage.server);
     wrap.args([
@@ -250,8 +250,7 @@ async fn wrapped_at(stage: &Stage, level: &str, address: &str) -> (Process, Stri
         "--min-level",
         level,
     ]);
-    wrap.args(["--log-level", "debug", "--"])
-        .arg(bin("mcps-demo-server"));
+    wrap.args(["--log-level", "debug", "--"]).arg(bin(server));
     let mut wrap = Process::start(&stage.world, wrap);
     let line = wrap.read().await;
     let url = line.strip_prefix("listening on ").unwrap().to_owned();
@@ -311,7 +310,7 @@ async fn a_caller_whose_session_a_restarted_wrapper_does_not_know_is_told_to_beg
     wrap.kill().await;
     let address = url.strip_prefix("http://").unwrap();
     let address = address.split('/').next().unwrap();
-    let (_wrap, _) = wrapped_at(&gate.stage, "2", address).await;
+    let (_wrap, _) = wrapped_at(&gate.stage, "2", address, "mcps-demo-server").await;
     // It takes nothing that may have been stamped before it began.
     let next = &READ.replace('7', "8");
     let said = eventually("the session is over", async || {
@@ -330,4 +329,24 @@ async fn a_caller_whose_session_a_restarted_wrapper_does_not_know_is_told_to_beg
     caller.open_session().await;
     let told = caller.ask(READ).await;
     assert!(text(&told).len() > 3, "{told:?}");
+}
+
+#[tokio::test]
+async fn a_call_in_whose_middle_a_wrapper_is_killed_is_answered() {
+    let stage = Stage::set();
+    let (mut wrap, url) = wrapped_at(&stage, "2", "127.0.0.1:0", "test-server").await;
+    let config = format!(
+        "[tenant.default]\n[[server]]\nname = \"notes\"\nurl = \"{url}\"\nsigned = true\npassport = \"server\"\n"
+    );
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("notes");
+    caller.open_session().await;
+    let hold = READ.replace("read_note", "hold");
+    let killed = async {
+        wrap.says("verified tools/call").await;
+        wrap.kill().await;
+    };
+    let (told, ()) = tokio::join!(caller.ask(&hold), killed);
+    let last = told.last().and_then(|told| code_of(told));
+    assert_eq!(last, Some(Code::UpstreamUnavailable), "{told:?}");
 }
