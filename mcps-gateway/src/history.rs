@@ -6,9 +6,10 @@ mod journal;
 
 pub use journal::{Found, Journal};
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::code::Code;
@@ -18,11 +19,13 @@ use crate::call::Call;
 use crate::policy::{History, Memory, Policies, Scope, same_but_for_counts};
 use crate::shared::{SharedError, Store, Together};
 
-/// The most histories that are held. Beyond it the one that was used last the longest ago goes, and
-/// counts as one in which everything happened, should it come back.
+/// The most histories that are held. Beyond it those go in which nothing happened that a rule could go
+/// by, and then those that were used last the longest ago; such a one counts as one in which everything
+/// happened, should it come back.
 const MOST: usize = 50_000;
 
-/// The most that are known to be gone. Beyond it everything is assumed of whoever is new.
+/// The most that are known to be gone. Beyond it everything is assumed of whoever is new, for as long as
+/// any rule could go by what is gone.
 const MOST_GONE: usize = 1_000_000;
 
 /// Why nothing can be said of what happened before.
@@ -118,8 +121,10 @@ struct Table {
     held: HashMap<Key, Arc<Held>>,
     /// What was stored and not asked for yet: it is read with the set that asks.
     stored: HashMap<Key, Vec<u8>>,
-    /// What had to go.
-    gone: HashSet<Key>,
+    /// What had to go, and when.
+    gone: HashMap<Key, Timestamp>,
+    /// More had to go than is known: until then whoever is new may be one of them.
+    crowded_until: Option<Timestamp>,
     /// Something of what was stored could not be read: whoever is not among the rest may have done
     /// anything.
     damaged: bool,
@@ -280,7 +285,7 @@ impl Histories {
             return Arc::clone(held);
         }
         if table.held.len() >= MOST {
-            table.make_room();
+            table.make_room(now, policies.remembers_for());
         }
         let stored = table.stored.remove(&key);
         let memory = match stored {
@@ -288,7 +293,7 @@ impl Histories {
                 tracing::error!(error = %error, "a history cannot be read, so everything counts as done: {error}");
                 policies.unknown(scope, now)
             }),
-            None if table.damaged || table.gone.contains(&key) => policies.unknown(scope, now),
+            None if table.may_be_gone(&key, now) => policies.unknown(scope, now),
             None => policies.fresh(scope, now),
         };
         let held = Arc::new(Held {
@@ -312,22 +317,41 @@ impl Scopes<'_> {
 }
 
 impl Table {
-    /// Lets a tenth of them go, those that were used last the longest ago.
-    fn make_room(&mut self) {
-        let mut ages: Vec<(Timestamp, Key)> = self
-            .held
-            .iter()
-            .filter(|(_, held)| Arc::strong_count(held) == 1)
-            .map(|(key, held)| (*lock(&held.used), *key))
+    /// Whether a history that is not here may have had something in it.
+    fn may_be_gone(&self, key: &Key, now: Timestamp) -> bool {
+        let crowded = self.crowded_until.is_some_and(|until| now < until);
+        self.damaged || crowded || self.gone.contains_key(key)
+    }
+
+    /// Lets a tenth of them go: those in which nothing happened first, and then those that were used last
+    /// the longest ago. Of what is gone for as long as anybody remembers nothing need be known.
+    fn make_room(&mut self, now: Timestamp, remembered: Duration) {
+        let idle = self.held.iter();
+        let idle = idle.filter(|(_, held)| Arc::strong_count(held) == 1);
+        let mut ages: Vec<(bool, Timestamp, Key)> = idle
+            .map(|(key, held)| {
+                let matters = !lock(&held.memory).is_blank();
+                (matters, *lock(&held.used), *key)
+            })
             .collect();
-        ages.sort_unstable_by_key(|(used, _)| *used);
-        for (_, key) in ages.into_iter().take(MOST / 10) {
+        ages.sort_unstable_by_key(|(matters, used, _)| (*matters, *used));
+        for (matters, _, key) in ages.into_iter().take(MOST / 10) {
             self.held.remove(&key);
-            self.gone.insert(key);
+            if matters {
+                self.gone.insert(key, now);
+            }
         }
         if self.gone.len() > MOST_GONE {
+            self.gone.retain(|_, since| now < since.plus(remembered));
+        }
+        if self.gone.len() > MOST_GONE {
+            tracing::error!(
+                "more sessions had to be forgotten than can be remembered to be: of everybody new every \
+                 sensitive fact is assumed for {} hours",
+                remembered.as_secs() / 3600
+            );
             self.gone.clear();
-            self.damaged = true;
+            self.crowded_until = Some(now.plus(remembered));
         }
     }
 }

@@ -182,3 +182,49 @@ fn what_cannot_be_written_down_does_not_happen() {
     });
     assert!(done.is_err());
 }
+
+#[test]
+fn what_did_nothing_that_matters_makes_room_and_is_not_suspected_when_it_comes_back() {
+    let stand = Stand::new();
+    let histories = stand.open();
+    stand.reads(&histories, "first");
+    let looks = |session: &str| {
+        let call = call(session, "{}");
+        let done = histories.under(&call, &stand.policies, |_| ());
+        done.unwrap();
+    };
+    for number in 0..super::MOST {
+        looks(&format!("s{number}"));
+    }
+    let table = super::lock(&histories.table);
+    assert!(table.held.len() <= super::MOST);
+    assert!(table.gone.is_empty());
+    drop(table);
+    assert!(stand.may_send(&histories, "s0"));
+    assert!(!stand.may_send(&histories, "first"), "it is held");
+}
+
+#[test]
+fn what_had_to_go_is_suspected_for_as_long_as_anybody_remembers() {
+    let stand = Stand::new();
+    let histories = stand.open();
+    let (now, remembered) = (stand.clock.now(), stand.policies.remembers_for());
+    let mut table = super::lock(&histories.table);
+    let key = |number: usize| {
+        super::Key(*mcps_core::digest::Digest::of(&number.to_le_bytes()).as_bytes())
+    };
+    table.gone = (0..=super::MOST_GONE)
+        .map(|number| (key(number), now))
+        .collect();
+    table.make_room(now, remembered);
+    assert!(table.gone.is_empty());
+    assert!(table.may_be_gone(&key(0), now));
+    let later = now.plus(remembered);
+    assert!(!table.may_be_gone(&key(0), later));
+    table.gone = (0..=super::MOST_GONE)
+        .map(|number| (key(number), now))
+        .collect();
+    table.crowded_until = None;
+    table.make_room(later, remembered);
+    assert!(!table.may_be_gone(&key(super::MOST_GONE + 1), later));
+}

@@ -40,6 +40,13 @@ pub fn same_but_for_counts(one: &[u8], other: &[u8]) -> bool {
 }
 
 impl Memory {
+    /// Whether nothing has happened that a sequence goes by, so that a fresh one says the same.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let fresh = Self::fresh(&self.layout, self.scope, Timestamp::from_millis(self.start));
+        same_but_for_counts(&self.to_bytes(), &fresh.to_bytes())
+    }
+
     /// The history as bytes: at most 4 KiB of what its set knows, and as much of what others do.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
