@@ -4,7 +4,7 @@
 use mcps_core::level::TrustLevel;
 use serde::Deserialize;
 
-use super::{Config, Level};
+use super::{Config, Level, ServerPassport};
 
 /// What becomes of something that was never seen before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -98,11 +98,12 @@ impl Config {
         own.or(self.quarantine.evidence).map(|level| level.0)
     }
 
-    /// The passport by which evidence is about a server. Without a name in the configuration any server
-    /// could show any passport.
-    pub(crate) fn proven_by(&self, server: &str) -> Option<&str> {
+    /// The one passport by which evidence is about a server. Without tenant and name in the configuration
+    /// it could show one that somebody else has registered.
+    pub(crate) fn proven_by(&self, server: &str) -> Option<&ServerPassport> {
         let known = self.server.iter().find(|known| known.name == server)?;
-        known.passport.as_deref().filter(|_| known.signed)
+        let passport = known.passport.as_ref().filter(|_| known.signed);
+        passport.filter(|passport| passport.is_one())
     }
 
     /// The lowest that anybody asks for.

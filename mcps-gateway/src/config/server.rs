@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Config, Level, SEPARATOR, is_name};
+use super::{Config, Level, SEPARATOR, ServerPassport, is_name};
 use crate::policy::Class;
 
 /// One server.
@@ -31,8 +31,8 @@ pub struct Server {
     /// Whether a `mcps-wrap` is there, with which messages are signed both ways.
     #[serde(default)]
     pub signed: bool,
-    /// The name in the passport that it must show.
-    pub passport: Option<String>,
+    /// The passport that it must show.
+    pub passport: Option<ServerPassport>,
     /// The level that its passport must be worth [default: 2].
     pub passport_level: Option<Level>,
     /// Certificates that are trusted beside the machine's own, PEM.

@@ -4,6 +4,7 @@
 
 mod keeping;
 mod kept;
+mod unsteady;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Kind, PassportId};
 
 use super::Store;
+use crate::config::ServerPassport;
 pub use kept::Grant;
 
 /// Which passport a server listed its tools with.
@@ -117,13 +119,13 @@ impl Evidence {
         all.get(server).cloned()
     }
 
-    /// Whether a definition was promoted so, of a server that must show the passport of that name, and
-    /// the feed still says what it said then.
+    /// Whether a definition was promoted so, of a server that must show that passport, and the feed
+    /// still says what it said then.
     #[must_use]
     pub fn vouches(
         &self,
         (server, tool): (&str, &str),
-        passport: &str,
+        passport: &ServerPassport,
         hash: &Digest,
         need: TrustLevel,
     ) -> bool {
@@ -134,7 +136,7 @@ impl Evidence {
         };
         let shown = self.shown(server);
         let shown = shown.filter(|shown| {
-            shown.name == passport
+            passport.is(Some(&shown.tenant), &shown.name)
                 && (&shown.tenant, &shown.name) == (&grant.shown.tenant, &grant.shown.name)
         });
         let now = shown.and_then(|shown| self.registered(&shown));

@@ -25,7 +25,7 @@ use mcps_transport::http::headers::{MCP_SESSION_ID, McpHeaders};
 use mcps_transport::sse::Event;
 
 use super::Means;
-use crate::config;
+use crate::config::{self, ServerPassport};
 use crate::quarantine::{Evidence, Shown};
 
 /// A server that signs, and who it must be.
@@ -40,8 +40,8 @@ pub(super) struct Signed {
 struct Terms {
     http: Arc<Client>,
     server: String,
-    /// The name that its passport must have.
-    passport: Option<String>,
+    /// The passport that it must show.
+    passport: Option<ServerPassport>,
     need: TrustLevel,
     evidence: Arc<Evidence>,
 }
@@ -163,8 +163,12 @@ impl Hearing {
     fn pass(&self, opened: Opened) -> Result<Option<Message>, Refusal> {
         if let Some(wanted) = &self.terms.passport {
             let peer = self.link.peer();
-            let shown = peer.as_ref().map(|peer| peer.passport.agent_name());
-            if shown != Some(wanted.as_str()) {
+            let fits = peer.as_ref().is_some_and(|peer| {
+                let ext = peer.passport.ext();
+                let tenant = ext.map(|ext| ext.tenant.as_str());
+                wanted.is(tenant, peer.passport.agent_name())
+            });
+            if !fits {
                 return Err(Refusal::Passport(
                     "it is another server's than was configured",
                 ));

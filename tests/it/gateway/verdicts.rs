@@ -388,7 +388,7 @@ async fn what_is_registered_of_a_server_of_that_level_is_promoted_by_itself_unti
     let stage = Stage::set();
     let server = Registered::set(&stage).await;
     let config = format!(
-        "[quarantine]\nnew_servers = \"hold\"\nevidence = 3\n[tenant.default]\n[[server]]\nname = \"notes\"\nurl = \"{}\"\nsigned = true\npassport = \"server\"\n",
+        "[quarantine]\nnew_servers = \"hold\"\nevidence = 3\n[tenant.default]\n[[server]]\nname = \"notes\"\nurl = \"{}\"\nsigned = true\npassport = \"default/server\"\n",
         server.url
     );
     let gate = Gate::open_on(stage, &config).await;

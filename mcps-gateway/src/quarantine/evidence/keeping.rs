@@ -15,9 +15,10 @@ use mcps_core::manifest::Manifest;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use super::unsteady::Unsteady;
 use super::{Evidence, Grant, Grants, Registered, Shown, kept};
 use crate::catalogue::Catalogue;
-use crate::config::Config;
+use crate::config::{Config, ServerPassport};
 
 /// How often it is looked what servers have listed meanwhile.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -44,6 +45,7 @@ type Named = BTreeMap<String, Digest>;
 pub(super) struct Library {
     known: HashMap<Digest, Named>,
     missing: HashMap<Digest, Instant>,
+    pub(super) unsteady: Unsteady,
 }
 
 /// One server whose tools may be promoted so.
@@ -94,12 +96,13 @@ impl Evidence {
             return;
         };
         let servers = config.server.iter().map(|server| server.name.as_str());
-        let named: BTreeMap<&str, &str> = servers
+        let named: BTreeMap<&str, &ServerPassport> = servers
             .filter_map(|server| Some((server, config.proven_by(server)?)))
             .collect();
         let candidates = named.iter().filter_map(|(server, passport)| {
             let shown = self.shown(server)?;
-            let shown = Some(shown).filter(|shown| shown.name == **passport)?;
+            let shown =
+                Some(shown).filter(|shown| passport.is(Some(&shown.tenant), &shown.name))?;
             Some(Candidate {
                 server: (*server).to_owned(),
                 now: self.registered(&shown),
@@ -111,12 +114,14 @@ impl Evidence {
         let mut after = Grants::clone(&before);
         after.retain(|(server, _), grant| {
             let passport = named.get(server.as_str());
-            passport.is_some_and(|passport| grant.shown.name == **passport)
+            let Shown { tenant, name, .. } = &grant.shown;
+            passport.is_some_and(|passport| passport.is(Some(tenant), name))
         });
         for candidate in &candidates {
             self.weigh(candidate, need, catalogue, library, &mut after);
         }
         if after != *before {
+            library.unsteady.note(&before, &after, Instant::now());
             self.promote(&before, after).await;
         }
     }
@@ -149,6 +154,9 @@ impl Evidence {
                 .filter(|grant| grant.hash == hash && grant.manifest == now.manifest);
             // A manifest that cannot be had again says what it said.
             if !pinned.can_be_proven() || !is_named.unwrap_or(same.is_some()) {
+                continue;
+            }
+            if same.is_none() && library.unsteady.rests(&name, Instant::now()) {
                 continue;
             }
             let same = same.filter(|grant| now.level >= grant.level);

@@ -16,14 +16,15 @@ use mcps_core::manifest::Manifest;
 use mcps_core::passport::PassportId;
 use mcps_core::tool;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::keeping::{Library, Manifests};
 use super::{Evidence, Shown};
 use crate::catalogue::Catalogue;
-use crate::config::Config;
+use crate::config::{Config, ServerPassport};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_000);
-const CONFIG: &str = "[tenant.acme]\n[quarantine]\nevidence = 3\n[[server]]\nname = \"files\"\nurl = \"http://127.0.0.1:1/mcp\"\nsigned = true\npassport = \"reader\"\n";
+const CONFIG: &str = "[tenant.acme]\n[quarantine]\nevidence = 3\n[[server]]\nname = \"files\"\nurl = \"http://127.0.0.1:1/mcp\"\nsigned = true\npassport = \"acme/reader\"\n";
 
 fn definition(name: &str) -> String {
     format!(r#"{{"name":"{name}","inputSchema":{{"type":"object"}}}}"#)
@@ -161,8 +162,12 @@ impl Scene {
     }
 }
 
+fn passport(text: &str) -> ServerPassport {
+    ServerPassport::parse(text).unwrap()
+}
+
 fn vouches(evidence: &Evidence, tool: &str, need: TrustLevel) -> bool {
-    evidence.vouches(("files", tool), "reader", &hash(tool), need)
+    evidence.vouches(("files", tool), &passport("acme/reader"), &hash(tool), need)
 }
 
 fn line(action: &str, tool: &str) -> (String, String) {
@@ -183,9 +188,19 @@ async fn what_the_manifest_has_of_a_server_of_that_level_is_promoted_once_that_i
     }
     assert!(!vouches(&evidence, "send", TrustLevel::L4));
     let other = Digest::of(b"another definition");
-    assert!(!evidence.vouches(("files", "send"), "reader", &other, TrustLevel::L3));
-    for (server, passport) in [("mail", "reader"), ("files", "another")] {
-        let vouched = evidence.vouches((server, "send"), passport, &hash("send"), TrustLevel::L3);
+    assert!(!evidence.vouches(
+        ("files", "send"),
+        &passport("acme/reader"),
+        &other,
+        TrustLevel::L3
+    ));
+    for (server, shown) in [
+        ("mail", "acme/reader"),
+        ("files", "acme/another"),
+        ("files", "others/reader"),
+    ] {
+        let shown = passport(shown);
+        let vouched = evidence.vouches((server, "send"), &shown, &hash("send"), TrustLevel::L3);
         assert!(!vouched);
     }
     // A start writes nothing twice, and believes nothing before the server has shown its passport.
@@ -260,14 +275,41 @@ async fn nothing_is_promoted_by_less_than_all_of_it() {
     for (from, to) in [
         ("evidence = 3", "evidence = 4"),
         ("evidence = 3", ""),
-        ("signed = true\npassport = \"reader\"", ""),
-        ("passport = \"reader\"", ""),
-        ("passport = \"reader\"", "passport = \"another\""),
+        ("signed = true\npassport = \"acme/reader\"", ""),
+        ("passport = \"acme/reader\"", ""),
+        ("\"acme/reader\"", "\"acme/another\""),
+        ("\"acme/reader\"", "\"others/reader\""),
+        // Without its tenant anybody's server of that name would do.
+        ("\"acme/reader\"", "\"reader\""),
     ] {
         let config = CONFIG.replace(from, to);
         assert_ne!(config, CONFIG);
         refused(&config, &held, shelf()).await;
     }
+}
+
+#[tokio::test]
+async fn what_is_withdrawn_again_and_again_rests() {
+    let scene = Scene::new();
+    let (digest, document) = manifest(&["send"]);
+    let shelf = Shelf(Some(document));
+    let evidence = scene.evidence(&[Held::Manifest(digest), Held::Level(TrustLevel::L3)]);
+    let mut library = Library::default();
+    let other = r#"{"name":"send","inputSchema":{"type":"object"},"title":"another"}"#;
+    for _ in 0..100 {
+        for definition in [definition("send"), other.to_owned()] {
+            let document = Document::parse(definition).unwrap();
+            scene.catalogue.learn("files", &[document.root()]);
+            evidence
+                .look(&scene.config, &scene.catalogue, &shelf, &mut library)
+                .await;
+        }
+    }
+    assert_eq!(scene.log().len(), 6, "three times there and back");
+    let name = ("files".to_owned(), "send".to_owned());
+    let after = |seconds| Instant::now() + Duration::from_secs(seconds);
+    assert!(library.unsteady.rests(&name, after(50)));
+    assert!(!library.unsteady.rests(&name, after(60)));
 }
 
 #[tokio::test]
