@@ -41,12 +41,13 @@ impl Reader {
 
     /// Ends when its caller, who does not sign, may read no more. Others have sessions, which end.
     pub(crate) fn leave(&self) -> Option<Ends> {
-        let principal = self.caller.principal.clone()?;
-        if matches!(principal.proof, Proof::Passport { .. }) {
-            return None;
-        }
         let tenant = self.caller.tenant.clone();
-        let (gateway, known) = (Arc::clone(&self.gateway), Known { tenant, principal });
+        let known = match self.caller.principal.clone() {
+            Some(principal) if matches!(principal.proof, Proof::Passport { .. }) => return None,
+            Some(principal) => Lessee::Known(Known { tenant, principal }),
+            None => Lessee::Nobody(tenant),
+        };
+        let gateway = Arc::clone(&self.gateway);
         Some(Box::pin(async move {
             loop {
                 if let Some(code) = gateway.against(&known) {
@@ -60,9 +61,24 @@ impl Reader {
     }
 }
 
+/// Who reads without a signature.
+enum Lessee {
+    /// Somebody with a key or a token.
+    Known(Known),
+    /// Nobody by name, of the tenant to which such callers belong.
+    Nobody(String),
+}
+
 impl Gateway {
-    /// What there is against somebody who came with a key or a token and was let in.
-    fn against(&self, known: &Known) -> Option<Code> {
+    /// What there is against somebody who was let in.
+    fn against(&self, lessee: &Lessee) -> Option<Code> {
+        let known = match lessee {
+            Lessee::Known(known) => known,
+            Lessee::Nobody(tenant) => {
+                let still = self.anonymous().as_ref() == Some(tenant);
+                return (!still).then_some(Code::SignatureRequired);
+            }
+        };
         if !self.parts.callers.load().knows(known, self.clock().now()) {
             return Some(Code::InvalidCredential);
         }

@@ -102,7 +102,7 @@ impl Gateway {
     }
 
     /// The tenant whose callers need not say who they are.
-    fn anonymous(&self) -> Option<String> {
+    pub(crate) fn anonymous(&self) -> Option<String> {
         let config = self.parts.config.load();
         let open = config.tenant.iter().find(|(_, tenant)| tenant.anonymous);
         open.map(|(name, _)| name.clone())

@@ -173,6 +173,7 @@ impl Turn {
             tokio::select! {
                 () = &mut lost => return,
                 code = self.signing.over() => return self.end(code, &reader),
+                () = &mut stopped => return self.end(Code::UpstreamUnavailable, &reader),
                 sent = reader.send(event) => if sent.is_err() && last {
                     self.signing.lost();
                 },

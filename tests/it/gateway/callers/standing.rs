@@ -148,6 +148,22 @@ async fn the_streams_of_a_key_end_when_it_is_taken_out_though_its_session_goes_o
 }
 
 #[tokio::test]
+async fn the_streams_of_those_without_a_name_end_when_a_name_is_asked_for() {
+    let server = server().await;
+    let base = over_http("files", &server);
+    let gate = Gate::open(&format!("[tenant.acme]\nanonymous = true\n{base}")).await;
+    let mut nobody = Bearer::saying(&gate.at("files"), "");
+    nobody.open().await;
+    let mut standing = stand(&nobody).await;
+    gate.reconfigure(
+        &format!("[tenant.acme]\n{base}"),
+        "the configuration was exchanged",
+    )
+    .await;
+    ended(&mut standing).await;
+}
+
+#[tokio::test]
 async fn whom_the_authority_holds_back_listens_no_more_however_they_came() {
     let server = server().await;
     let stage = Stage::set();
