@@ -175,9 +175,17 @@ pub fn change_pins<T, E: From<ClientError>>(
     let mut pins = before.clone();
     let done = change(&mut pins)?;
     if pins != before {
-        home.write(PINS, &pins.to_json())?;
+        store_pins(home, &pins)?;
     }
     Ok(done)
+}
+
+/// Stores the home's pins, for whoever has loaded them under [`Home::lock`] and holds it still.
+///
+/// # Errors
+/// [`ClientError::File`].
+pub fn store_pins(home: &Home, pins: &PinStore) -> Result<(), ClientError> {
+    home.write(PINS, &pins.to_json())
 }
 
 #[cfg(test)]

@@ -87,7 +87,8 @@ impl Order {
     /// [`OrderError`].
     pub fn carry_out(&self, store: &Store, now: Timestamp) -> Result<Done, OrderError> {
         if self.dry_run {
-            let (mut pins, mut book) = store.read()?;
+            let (pins, book) = store.read()?;
+            let (mut pins, mut book) = (PinStore::clone(&pins), Book::clone(&book));
             return self.apply(&mut pins, &mut book, now);
         }
         store.change(|pins, book| {

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcps_client::error::ClientError;
 use mcps_client::home::Home;
@@ -35,6 +36,15 @@ pub struct Tool {
 #[derive(Clone, Debug)]
 pub struct Store {
     home: Home,
+    /// What was read or written last, which need not be read again as long as nobody else writes.
+    last: Arc<Mutex<Option<Last>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Last {
+    stamp: Stamp,
+    pins: Arc<PinStore>,
+    book: Arc<Book>,
 }
 
 /// By which it is seen whether another process has changed anything.
@@ -45,7 +55,10 @@ impl Store {
     /// Of this home.
     #[must_use]
     pub fn new(home: &Home) -> Self {
-        Self { home: home.clone() }
+        Self {
+            home: home.clone(),
+            last: Arc::default(),
+        }
     }
 
     /// The home.
@@ -82,8 +95,28 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::book`].
-    pub fn read(&self) -> Result<(PinStore, Book), ClientError> {
-        Ok((tools::load_pins(&self.home)?, self.book()?))
+    pub fn read(&self) -> Result<(Arc<PinStore>, Arc<Book>), ClientError> {
+        let stamp = self.stamp();
+        let last = self.last().clone().filter(|last| last.stamp == stamp);
+        if let Some(last) = last {
+            return Ok((last.pins, last.book));
+        }
+        let pins = Arc::new(tools::load_pins(&self.home)?);
+        let book = Arc::new(self.book()?);
+        // Written meanwhile, they may be of different times.
+        if self.stamp() == stamp {
+            self.keep_last(stamp, &pins, &book);
+        }
+        Ok((pins, book))
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Last>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep_last(&self, stamp: Stamp, pins: &Arc<PinStore>, book: &Arc<Book>) {
+        let (pins, book) = (Arc::clone(pins), Arc::clone(book));
+        *self.last() = Some(Last { stamp, pins, book });
     }
 
     /// Changes both, while nobody else does.
@@ -94,16 +127,22 @@ impl Store {
         &self,
         change: impl FnOnce(&mut PinStore, &mut Book) -> Result<T, E>,
     ) -> Result<T, E> {
-        tools::change_pins(&self.home, |pins| {
-            let before = self.book()?;
-            let mut book = before.clone();
-            let done = change(pins, &mut book)?;
-            if book != before {
-                let text = serde_json::to_string_pretty(&book).unwrap_or_default();
-                self.home.write(BOOK, &text)?;
-            }
-            Ok(done)
-        })
+        let _locked = self.home.lock()?;
+        let before = self.read()?;
+        let (mut pins, mut book) = (PinStore::clone(&before.0), Book::clone(&before.1));
+        let done = change(&mut pins, &mut book)?;
+        let (same_pins, same_book) = (pins == *before.0, book == *before.1);
+        if !same_book {
+            let text = serde_json::to_string_pretty(&book).unwrap_or_default();
+            self.home.write(BOOK, &text)?;
+        }
+        if !same_pins {
+            tools::store_pins(&self.home, &pins)?;
+        }
+        if !same_book || !same_pins {
+            self.keep_last(self.stamp(), &Arc::new(pins), &Arc::new(book));
+        }
+        Ok(done)
     }
 
     /// Holds what a server lists to its pins. What is new is pinned or held back, as `rules` say.

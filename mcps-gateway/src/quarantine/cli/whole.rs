@@ -108,7 +108,8 @@ pub(super) fn promote(
     };
     let rows = match said.dry_run {
         true => {
-            let (mut pins, mut book) = store.read()?;
+            let (pins, book) = store.read()?;
+            let (mut pins, mut book) = (PinStore::clone(&pins), Book::clone(&book));
             all(&mut pins, &mut book)?
         }
         false => store.change(all)?,
