@@ -87,11 +87,13 @@ struct World {
     principal: Memory,
     tenant: Memory,
     arguments: Document,
+    /// Whether each call is of another tool, so that no answer is known yet.
+    novel: bool,
     at: usize,
 }
 
 impl World {
-    fn new(policies: Policies) -> Self {
+    fn new(policies: Policies, novel: bool) -> Self {
         let start = Timestamp::from_millis(1_800_000_000_000);
         Self {
             sessions: (0..SESSIONS).map(|_| policies.fresh(Scope::Session, start)).collect(),
@@ -101,6 +103,7 @@ impl World {
                 r#"{"path":"/home/u/src/main.rs","limit":100,"query":"where is the config read","url":"https://docs.example.com/x"}"#,
             )
             .unwrap(),
+            novel,
             at: 0,
             policies,
         }
@@ -110,6 +113,10 @@ impl World {
     fn call(&mut self) -> bool {
         self.at += 1;
         let now = Timestamp::from_millis(1_800_000_000_000 + i64::try_from(self.at).unwrap());
+        let tool = match self.novel {
+            true => format!("tool{}", self.at),
+            false => "tool7".to_owned(),
+        };
         let question = Question {
             action: Action::CallTool,
             tenant: "acme",
@@ -122,7 +129,7 @@ impl World {
             },
             server: "files",
             server_tenant: "acme",
-            name: "tool7",
+            name: &tool,
             arguments: Some(self.arguments.root()),
             tool: ToolFacts {
                 class: Classes::of(&[Class::Read]),
@@ -156,10 +163,15 @@ impl World {
 }
 
 fn decide(criterion: &mut Criterion) {
-    for (policies, patterns) in [(10, 10), (10, 128), (1000, 10), (1000, 128)] {
-        let mut world = World::new(set(policies, patterns));
+    let sizes = [(10, 10), (10, 128), (1000, 10), (1000, 128)];
+    for ((policies, patterns), novel) in sizes
+        .into_iter()
+        .flat_map(|size| [(size, false), (size, true)])
+    {
+        let mut world = World::new(set(policies, patterns), novel);
         assert!(world.call());
-        let name = format!("policy/{policies} policies, {patterns} patterns");
+        let calls = if novel { "novel calls" } else { "calls" };
+        let name = format!("policy/{policies} policies, {patterns} patterns, {calls}");
         criterion.bench_function(&name, |bench| bench.iter(|| black_box(world.call())));
         let mut took: Vec<u128> = (0..SAMPLES)
             .map(|_| {
@@ -183,7 +195,7 @@ fn decide(criterion: &mut Criterion) {
 
 /// The parts of a decision at 10 policies and 128 patterns.
 fn parts(criterion: &mut Criterion) {
-    let world = World::new(set(10, 128));
+    let world = World::new(set(10, 128), false);
     let empty = Document::parse("{}").unwrap();
     let large = Document::parse(format!(
         "{{\"text\":\"{}\"}}",
