@@ -43,7 +43,7 @@ matrix: tools ## Every client with every server, and the table in docs/compatibi
 
 conformance: tools ## The MCP conformance suite, directly and through the signed path (ARGS: one run of scripts/conformance)
 	cargo build --locked --workspace --bins
-	$(if $(ARGS),scripts/conformance $(ARGS),scripts/conformance-all)
+	MCPS_BIN='$(abspath $(TARGET))/debug' $(if $(ARGS),scripts/conformance $(ARGS),scripts/conformance-all)
 
 lint: tools ## Formatting, clippy, documentation, licences, crates, docker-compose.yml
 	cargo fmt --all --check

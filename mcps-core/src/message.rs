@@ -229,17 +229,35 @@ impl Message {
     }
 }
 
+/// Number and title of the error for a method that there is not (JSON-RPC 2.0 §5.1).
+const METHOD_NOT_FOUND: (i64, &str) = (-32601, "Method not found");
+
 /// The JSON-RPC error a peer is given: number, title, code, what to do, and nothing of the reason.
 /// `extra` is further members of `data`, as JSON starting with a comma, or empty.
 #[must_use]
 pub fn error_text(id: Option<&Id>, code: Code, decision_id: &str, extra: &str) -> String {
+    written((code.jsonrpc(), code.title()), id, code, decision_id, extra)
+}
+
+/// The same for a request whose method goes no further since nobody permits it by name: what whoever does
+/// not have a method says (JSON-RPC 2.0 §5.1), and `data` as in any refusal.
+#[must_use]
+pub fn unknown_method_text(id: &Id, code: Code, decision_id: &str) -> String {
+    written(METHOD_NOT_FOUND, Some(id), code, decision_id, "")
+}
+
+fn written(
+    (number, title): (i64, &str),
+    id: Option<&Id>,
+    code: Code,
+    decision_id: &str,
+    extra: &str,
+) -> String {
     let id = id.map_or("null", Id::as_str);
     let mut decision = String::new();
     quote(decision_id, &mut decision);
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{},"message":"{}","data":{{"code":"{}","advice":"{}","decision_id":{decision}{extra}}}}}}}"#,
-        code.jsonrpc(),
-        code.title(),
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{number},"message":"{title}","data":{{"code":"{}","advice":"{}","decision_id":{decision}{extra}}}}}}}"#,
         code.id(),
         code.advice(),
     )

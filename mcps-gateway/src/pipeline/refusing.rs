@@ -1,11 +1,13 @@
 //! What is refused is written down before it is said.
 
+use mcps_core::code::Code;
 use mcps_transport::http::server::Reply;
 
 use super::Gateway;
 use super::stages::Seated;
 use crate::call::{Call, Caller};
 use crate::judge::Denial;
+use crate::policy::{Action, Decision};
 use crate::record::Need;
 use crate::routes::Route;
 
@@ -14,9 +16,11 @@ impl Gateway {
     pub(super) async fn deny(&self, route: &Route, seated: Seated, denial: Denial) -> Box<Reply> {
         let Seated { entered, call } = seated;
         self.put(&call, &denial).await;
-        route
-            .hub
-            .deny_entered(entered, denial.code, &call.decision_id)
+        let (hub, id) = (&route.hub, &call.decision_id);
+        match is_unknown_method(&call, &denial) {
+            true => hub.deny_method(entered, denial.code, id),
+            false => hub.deny_entered(entered, denial.code, id),
+        }
     }
 
     pub(super) async fn put(&self, call: &Call, denial: &Denial) {
@@ -67,4 +71,10 @@ impl Gateway {
         );
         decision_id
     }
+}
+
+/// Whether a request is refused for nothing but that its method is none of MCP's, and permitted by no rule.
+fn is_unknown_method(call: &Call, denial: &Denial) -> bool {
+    let unknown = matches!(Action::from_method(&call.method), Action::Method(_));
+    denial.code == Code::Denied && denial.rule == Decision::DEFAULT && unknown
 }

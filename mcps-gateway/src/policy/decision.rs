@@ -61,18 +61,21 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// What decides where no rule does: nothing permits it.
+    pub const DEFAULT: &str = "default";
+
     /// Whether the call goes on.
     #[must_use]
     pub const fn is_allowed(&self) -> bool {
         matches!(self.verdict, Verdict::Allow)
     }
 
-    /// The id of the first rule that decided; `default` when none did.
+    /// The id of the first rule that decided; [`Self::DEFAULT`] when none did.
     #[must_use]
     pub fn rule(&self) -> &str {
         self.because
             .first()
-            .map_or("default", |because| because.rule.as_str())
+            .map_or(Self::DEFAULT, |because| because.rule.as_str())
     }
 }
 

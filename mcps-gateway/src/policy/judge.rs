@@ -354,7 +354,7 @@ impl Policies {
             if !known {
                 (
                     Verdict::Deny,
-                    vec![because("default", "no policy permits this")],
+                    vec![because(Decision::DEFAULT, "no policy permits this")],
                 )
             } else if say.hold.is_empty() {
                 mask = permits.mask;

@@ -296,3 +296,45 @@ async fn a_servers_challenge_is_for_nobody_whose_credentials_it_does_not_get() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_session_that_its_server_refused_takes_nobodys_place() {
+    let server = Server::saying(|asked| match asked["method"].as_str() {
+        Some("initialize") => Says::Json(json!({
+            "jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32602, "message": "not that one"}
+        })),
+        _ => usual(asked),
+    })
+    .await;
+    let config = format!("max_sessions = 1\n{OPEN}{}", over_http("files", &server));
+    let gate = Gate::open(&config).await;
+    for _ in 0..3 {
+        let refused = post(&gate.at("files"), &[], INITIALIZE).await;
+        assert!(refused.headers().get("mcp-session-id").is_none());
+        let text = refused.text().await.unwrap();
+        assert!(text.contains("not that one"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_nobody_permits_is_answered_as_by_a_server_that_does_not_have_it() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{OPEN}{}", over_http("files", &server))).await;
+    let text = modern(1, "unknown/method", "");
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "unknown/method"),
+    ];
+    let refused = post(&gate.at("files"), &headers, &text).await;
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    let told: Value = refused.json().await.unwrap();
+    assert_eq!(told["error"]["code"], -32601, "{told}");
+    assert_eq!(told["error"]["data"]["code"], Code::Denied.id());
+    let id = told["error"]["data"]["decision_id"].as_str().unwrap();
+    let record = gate.record("decision", id).await;
+    assert_eq!(
+        (&record["decision"], &record["rule"]),
+        (&json!("deny"), &json!("default"))
+    );
+    assert!(server.seen("unknown/method").is_empty());
+}

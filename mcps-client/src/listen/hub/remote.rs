@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use mcps_core::code::Code;
 use mcps_core::envelope::Act;
-use mcps_core::message::{Id, Message};
+use mcps_core::message::{Id, Kind, Message};
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::{EventReader, Response};
 use mcps_transport::http::headers::{MCP_SESSION_ID, McpHeaders};
@@ -163,14 +163,16 @@ impl Hub {
             }
             Err(_) => Answered::bare(status_of(Code::UpstreamUnavailable)),
         };
-        if answered.status != StatusCode::OK && begins {
-            // There is no session where there was no answer.
+        let text = answered.body.to_vec();
+        let kind = Message::parse(text.clone()).map(|message| message.kind());
+        let opened = answered.status == StatusCode::OK && !matches!(kind, Ok(Kind::Error));
+        if begins && !opened {
+            // There is no session where the answer was none, or an error.
             headers.remove(MCP_SESSION_ID);
             self.forget(way.session);
         }
         headers.extend(answered.headers);
-        let text = answered.body.to_vec();
-        let answers = Message::parse(text.clone()).is_ok_and(|message| message.method().is_none());
+        let answers = matches!(kind, Ok(Kind::Response | Kind::Error));
         let signed = match answers {
             true => Some(signing.sign(text).await),
             false => None,

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::level::Effective;
-use mcps_core::message::{Id, Kind, Message};
+use mcps_core::message::{Id, Kind, Message, unknown_method_text};
 use mcps_transport::http::headers::MCP_SESSION_ID;
 use mcps_transport::http::server::{Post, Reply};
 
@@ -180,6 +180,23 @@ impl Hub {
     #[must_use]
     pub fn deny_entered(&self, denied: Entered, code: Code, decision_id: &str) -> Box<Reply> {
         self.denied(&denied.session.link, &denied.opened, code, decision_id)
+    }
+
+    /// The same for a method that nobody permits by name: who does not sign is told what a server tells
+    /// that does not have it.
+    #[must_use]
+    pub fn deny_method(&self, denied: Entered, code: Code, decision_id: &str) -> Box<Reply> {
+        let request = denied.opened.message.kind() == Kind::Request;
+        let id = denied.opened.message.id().filter(|_| request);
+        let Some(id) = id.filter(|_| denied.session.link.is_plain()) else {
+            return self.deny_entered(denied, code, decision_id);
+        };
+        let status = match denied.era {
+            Era::Legacy => StatusCode::OK,
+            Era::Modern => StatusCode::NOT_FOUND,
+        };
+        let text = unknown_method_text(id, code, decision_id);
+        json(status, HeaderMap::new(), text)
     }
 
     fn denied(&self, link: &Link, opened: &Opened, code: Code, decision_id: &str) -> Box<Reply> {
