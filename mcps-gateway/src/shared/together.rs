@@ -26,6 +26,8 @@ const ATTEMPTS: usize = 64;
 const PATIENCE: u32 = 8;
 /// The most copies that are held; beyond it a tenth of them go, which costs a further question each.
 const MOST: usize = 50_000;
+/// The most histories of before that are kept for the store, whichever of its losses they are of.
+const MOST_FORMER: usize = 4 * MOST;
 
 /// Histories in a store.
 #[derive(Debug)]
@@ -249,7 +251,11 @@ impl Copies {
         }
         self.store.clone_from(&marker.id);
         for (key, known) in self.known.drain() {
-            self.former.insert(key, known.memory.to_bytes());
+            // A store that was lost has everything assumed of whoever is not in it, so that what there is
+            // no room for is not forgotten.
+            if self.former.len() < MOST_FORMER || self.former.contains_key(&key) {
+                self.former.insert(key, known.memory.to_bytes());
+            }
         }
     }
 
