@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint bench load soak chaos api-check interop matrix conformance fuzz clean tools
+.PHONY: help quickstart test lint bench load soak chaos api-check interop matrix conformance fuzz tenancy clean tools
 
 # cargo puts its output there; set it to keep the checkout clean.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -33,6 +33,10 @@ quickstart: tools ## Build MCPS and start all of it on this machine (ARGS go to 
 test: tools ## Install what the tests need and run all of them (ARGS go to `cargo test`)
 	cargo build --locked --workspace --bins --tests
 	scripts/test-env cargo test --locked --workspace $(ARGS)
+
+tenancy: tools ## 10,000 random operations of two tenants on each database: nothing of one is in an answer to the other
+	cargo build --locked --workspace --bins --tests
+	MCPS_TENANCY_OPERATIONS=10000 scripts/test-env cargo test --locked -p mcps-tests --test it tenancy::oracle -- --nocapture
 
 interop: tools ## Only the sessions with MCP servers and SDKs of others, direct and through MCPS
 	cargo build --locked --workspace --bins --tests

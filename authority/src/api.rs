@@ -6,6 +6,7 @@ mod audit;
 mod authority_keys;
 mod budgets;
 mod ca;
+mod caller;
 mod challenges;
 mod compromises;
 mod document;
@@ -20,6 +21,7 @@ mod issue;
 mod keys;
 mod manifests;
 mod metrics;
+mod operators;
 mod orders;
 mod page;
 mod passports;
@@ -31,6 +33,7 @@ mod status;
 mod status_lists;
 mod tag;
 mod target;
+mod tenants;
 mod trust;
 mod verdicts;
 mod view;
@@ -123,6 +126,14 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(health::ready))
         .routes(routes!(health::openapi))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(operators::add, operators::list))
+        .routes(routes!(operators::show))
+        .routes(routes!(operators::disable))
+        .routes(routes!(operators::rotate))
+        .routes(routes!(tenants::add, tenants::list))
+        .routes(routes!(tenants::show))
+        .routes(routes!(tenants::disable))
+        .routes(routes!(tenants::enable))
 }
 
 /// The whole service.

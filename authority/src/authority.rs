@@ -18,6 +18,7 @@ use mcps_core::signer::Signer;
 use mcps_core::trust::KeyUse;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::access::Tenants;
 use crate::acks::{AckWriter, Acks, Enforcement, NAMED, enforcement};
 use crate::budget::{Budget, Quota};
 use crate::error::Error;
@@ -27,6 +28,7 @@ use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
 use crate::kill::{self, Point};
 use crate::levels::Policy;
 use crate::metrics::Metrics;
+use crate::oidc::Oidc;
 use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::status_lists::{Listed, StatusLists};
@@ -47,6 +49,7 @@ pub struct Authority {
     random: Arc<dyn Random>,
     policy: Policy,
     outbound: Outbound,
+    oidc: Option<Oidc>,
     budgets: Budgets,
     issuing: Places,
     gathered: Gathered,
@@ -89,6 +92,7 @@ impl Authority {
             db,
             policy,
             outbound,
+            oidc: None,
             name: keys.ring().bundle().authority().to_owned(),
             keys,
             feed,
@@ -123,6 +127,18 @@ impl Authority {
             budgets: Budgets::new(issue, order),
             ..self
         }
+    }
+
+    /// With an OpenID provider whose tokens operators may present.
+    #[must_use]
+    pub fn with_oidc(self, oidc: Option<Oidc>) -> Self {
+        Self { oidc, ..self }
+    }
+
+    /// The OpenID provider whose tokens operators may present.
+    #[must_use]
+    pub const fn oidc(&self) -> Option<&Oidc> {
+        self.oidc.as_ref()
     }
 
     /// The budgets for issuing.
@@ -295,11 +311,16 @@ impl Authority {
         self.acks.get().ok_or(Error::FeedBehind)
     }
 
-    /// How far a position of the feed is enforced; the newest one unless stated.
+    /// How far a position of the feed is enforced by followers of those tenants; the newest one unless
+    /// stated.
     ///
     /// # Errors
     /// [`Error::Ahead`], [`Error::Database`].
-    pub async fn enforcement(&self, position: Option<Cursor>) -> Result<Enforcement, Error> {
+    pub async fn enforcement(
+        &self,
+        position: Option<Cursor>,
+        tenants: &Tenants,
+    ) -> Result<Enforcement, Error> {
         let now = self.now();
         let newest = self.db.head().await?.position.cursor();
         let position = position.unwrap_or(newest);
@@ -307,6 +328,7 @@ impl Authority {
             return Err(Error::Ahead { newest });
         }
         let mut followers = self.db.followers(now.minus(NAMED), now).await?;
+        followers.retain(|follower| tenants.contains(&follower.id.tenant));
         let reach = self.db.revoked_reach().await?;
         if !reach.is_empty() {
             let ids = followers.iter().map(|follower| &follower.passport_id);

@@ -6,10 +6,11 @@ use std::time::Duration;
 use std::{fmt, fs, io};
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
 use zeroize::Zeroizing;
 
 /// How often the files are looked at.
@@ -25,6 +26,17 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key, PEM: PKCS#8, PKCS#1 or SEC1.
     pub key: PathBuf,
+    /// Who vouches for clients; without it nobody is asked for a certificate.
+    pub clients: Option<ClientCa>,
+}
+
+/// Who vouches for clients.
+#[derive(Clone, Debug)]
+pub struct ClientCa {
+    /// Certificate authorities, PEM.
+    pub file: PathBuf,
+    /// Whether nobody is spoken to who shows no certificate of theirs.
+    pub required: bool,
 }
 
 /// Why a certificate cannot be used.
@@ -51,6 +63,9 @@ pub enum CertificateError {
     /// Key and certificate do not go together, or are of a kind that is not supported.
     #[error("certificate and key cannot be used together: {0}")]
     Unusable(#[from] rustls::Error),
+    /// Clients cannot be held against the certificate authorities.
+    #[error("the certificate authorities for clients cannot be used: {0}")]
+    Clients(#[from] VerifierBuilderError),
 }
 
 /// A certificate in use. TLS 1.3 and 1.2.
@@ -66,6 +81,7 @@ pub struct Certificate {
 struct Content {
     chain: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
+    clients: Option<Vec<u8>>,
 }
 
 impl Certificate {
@@ -135,6 +151,10 @@ impl Content {
         Ok(Self {
             chain: read(&files.certificate)?,
             key: read(&files.key)?.into(),
+            clients: match &files.clients {
+                Some(clients) => Some(read(&clients.file)?),
+                None => None,
+            },
         })
     }
 
@@ -153,11 +173,34 @@ impl Content {
             return Err(wrong(pem::Error::NoItemsFound));
         }
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider);
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider));
         let config = config.with_safe_default_protocol_versions()?;
-        let mut config = config.with_no_client_auth().with_single_cert(chain, key)?;
+        let config = match (&files.clients, &self.clients) {
+            (Some(clients), Some(pem)) => {
+                let roots = Arc::new(roots(pem).map_err(none(&clients.file, "certificate"))?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                let verifier = match clients.required {
+                    true => verifier,
+                    false => verifier.allow_unauthenticated(),
+                };
+                config.with_client_cert_verifier(verifier.build()?)
+            }
+            _ => config.with_no_client_auth(),
+        };
+        let mut config = config.with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
+    }
+}
+
+/// Certificate authorities. One that cannot be read is left out, and then it vouches for nobody.
+fn roots(pem: &[u8]) -> Result<RootCertStore, pem::Error> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates);
+    match roots.is_empty() {
+        true => Err(pem::Error::NoItemsFound),
+        false => Ok(roots),
     }
 }
 

@@ -1,12 +1,16 @@
 //! The command line. The environment is read here and nowhere else.
 
 mod care;
+mod clients;
 mod hook;
 mod keys;
+mod oidc;
 
 pub(crate) use care::Care;
+use clients::ClientOptions;
 pub(crate) use hook::{CeilingArg, HookAdd, HookCommand};
 pub(crate) use keys::KeysCommand;
+use oidc::OidcOptions;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,11 +21,13 @@ use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
+use mcps_authority::access::{Grant, Grants};
 use mcps_authority::budget::Quota;
 use mcps_authority::certificate::TlsFiles;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
+use mcps_core::clock::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -237,6 +243,8 @@ pub(crate) struct Serve {
         requires = "tls_cert"
     )]
     tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    clients: ClientOptions,
     /// Speak plain HTTP beyond this machine too, where something in front of this speaks HTTPS.
     #[arg(
         long,
@@ -293,6 +301,8 @@ pub(crate) struct Serve {
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    oidc: OidcOptions,
     /// Check origins on this machine, in private networks and over http:// too. For trying things
     /// out: whoever names an origin then makes the authority fetch from there.
     #[arg(long)]
@@ -324,6 +334,16 @@ pub(crate) struct AddOperator {
     /// Whom the key is for.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: String,
+    /// What it may do: viewer, operator, issuer, responder, auditor, approver or owner. May be given
+    /// several times.
+    #[arg(long = "role", value_name = "ROLE", default_value = "owner")]
+    roles: Vec<String>,
+    /// The tenant in which it may do so; * is every one.
+    #[arg(long, value_name = "TENANT", default_value = "*")]
+    tenant: String,
+    /// For how many days it is one; for good unless stated.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    expires: Option<u32>,
 }
 
 #[derive(Args, Debug)]
@@ -379,6 +399,7 @@ impl Serve {
             (Some(certificate), Some(key)) => Some(TlsFiles {
                 certificate: certificate.clone(),
                 key: key.clone(),
+                clients: self.clients.config(),
             }),
             _ => None,
         };
@@ -395,6 +416,7 @@ impl Serve {
             public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),
             keep_events: DAY * self.keep_events,
+            oidc: self.oidc.config(),
             local_origins: self.allow_local_origins,
             ..self.place.config()?
         })
@@ -402,6 +424,23 @@ impl Serve {
 }
 
 impl AddOperator {
+    /// What it is to hold.
+    ///
+    /// # Errors
+    /// When a role or the tenant is none.
+    pub(crate) fn grants(&self) -> anyhow::Result<Grants> {
+        let grants = self.roles.iter().map(|role| {
+            let grant = format!("{role}@{}", self.tenant).parse::<Grant>();
+            grant.with_context(|| format!("{role} in {} is nothing to hold", self.tenant))
+        });
+        Ok(Grants::new(grants.collect::<anyhow::Result<Vec<_>>>()?))
+    }
+
+    /// Until when, from `now` on.
+    pub(crate) fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.expires.map(|days| now.plus(DAY * days))
+    }
+
     /// The library's configuration.
     ///
     /// # Errors

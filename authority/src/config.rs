@@ -9,6 +9,7 @@ use crate::budget::Quota;
 use crate::certificate::TlsFiles;
 use crate::custody::token::TokenConfig;
 use crate::listener::MAX_CONNECTIONS;
+use crate::oidc::OidcConfig;
 use crate::secret::Secret;
 
 /// How long events of the feed are kept, unless something else is configured: 90 days.
@@ -62,6 +63,8 @@ pub struct Config {
     pub keep_events: Duration,
     /// Key files are sealed with it; without it they are in the clear, mode 0600.
     pub key_passphrase: Option<Secret>,
+    /// The OpenID provider whose tokens operators may present.
+    pub oidc: Option<OidcConfig>,
     /// Origins on this machine and in private networks, and over `http://`, are checked too: for
     /// trying things out.
     pub local_origins: bool,
@@ -89,6 +92,7 @@ impl Config {
             order_quota: Quota::USUAL,
             keep_events: KEEP_EVENTS,
             key_passphrase: None,
+            oidc: None,
             local_origins: false,
         }
     }
@@ -115,6 +119,7 @@ impl fmt::Debug for Config {
             .field("order_quota", &self.order_quota)
             .field("keep_events", &self.keep_events)
             .field("key_passphrase", &self.key_passphrase)
+            .field("oidc", &self.oidc)
             .field("local_origins", &self.local_origins)
             .finish()
     }

@@ -6,7 +6,9 @@ use mcps_core::random::RandomError;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::SignerError;
 
+use crate::access::Permission;
 use crate::keys::KeyChangeError;
+use crate::oidc::OidcError;
 
 /// A request that was not served, and whose fault that is.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,30 @@ pub enum Error {
     /// No operator's key, or nobody's.
     #[error("this needs `authorization: Bearer mcps_op_…` with the key of an operator")]
     OperatorRequired,
+    /// An operator who holds no role that allows it.
+    #[error(
+        "this needs the role {}{}; whoever says who the operators are can give it: mcps operator add",
+        permission.roles(),
+        if *everywhere { ", held for every tenant (ROLE@*), since it reaches beyond one" } else { "" }
+    )]
+    RoleRequired {
+        /// What would have to be allowed.
+        permission: Permission,
+        /// In every tenant.
+        everywhere: bool,
+    },
+    /// A token of an OpenID provider that opens nothing.
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
+    /// No such operator, or none of the caller's tenants.
+    #[error("no operator of that id is known here; see: mcps operator list")]
+    OperatorNotFound,
+    /// The operator cannot be changed so.
+    #[error("{0}")]
+    OperatorUnchanged(&'static str),
+    /// No such tenant, or none of the caller's.
+    #[error("no tenant of that id is known here; see: mcps tenant list")]
+    TenantNotFound,
     /// The enrolment token cannot be redeemed.
     #[error("the enrolment token {0}; ask whoever gave it for a new one")]
     TokenRefused(&'static str),

@@ -14,6 +14,7 @@ use mcps_core::signer::Signer;
 use mcps_core::statement;
 use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 
+use crate::access::{Grant, Grants, Role};
 use crate::config::Config;
 use crate::custody::Custody;
 use crate::keys::{Keyring, SERVING};
@@ -51,6 +52,8 @@ pub async fn found_or_find(
     let operator_key = OperatorKey::generate(random)?;
     let founding = draw_up(config, &custody, clock, random)?;
     let operator = NewOperator::new("first", &operator_key, random)?;
+    // Somebody has to be able to do everything, or nobody could ever do anything.
+    let operator = operator.holding(Grants::new([Grant::everywhere(Role::Owner)]));
     // On disk before the hash is in the database: a key that nobody has seen is of no use.
     if let Some(path) = &config.operator_key_file {
         let written = write_operator_key(path, &operator_key);

@@ -13,6 +13,7 @@ use mcps_core::signer::Signer;
 use mcps_core::trust::KeyUse;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::access::Tenants;
 use crate::authority::Authority;
 use crate::error::Error;
 use crate::kill::{self, Point};
@@ -73,6 +74,20 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// What is asked by somebody who issues in those tenants alone: a passport that may issue others may
+    /// do so in no further ones.
+    ///
+    /// # Errors
+    /// [`Error::TenantNotFound`].
+    pub fn within(self, tenants: &Tenants) -> Result<Self, Error> {
+        let stated = self.ca.iter().flat_map(|ca| &ca.within.tenants);
+        let mut beyond = stated.filter(|tenant| !tenants.contains(tenant));
+        match beyond.next() {
+            Some(_) => Err(Error::TenantNotFound),
+            None => Ok(self),
+        }
+    }
+
     /// The order of an operator, who decides on all of it.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 //!
 //! Time and randomness are arguments; the environment is read by the binary alone.
 
+pub mod access;
 pub mod acks;
 pub mod api;
 pub mod authority;
@@ -33,6 +34,7 @@ pub mod keys;
 pub mod kill;
 pub mod levels;
 pub mod metrics;
+pub mod oidc;
 pub mod operator_key;
 pub mod outbound;
 pub mod problem;

@@ -105,11 +105,19 @@ impl AsyncWrite for Held {
 }
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// The address.
+    pub(crate) from: SocketAddr,
+    /// The names in the certificate that was shown and verified; none without one.
+    pub(crate) names: Arc<[String]>,
+}
 
 impl Connected<IncomingStream<'_, Capped>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Capped>) -> Self {
-        Self(*stream.remote_addr())
+        Self {
+            from: *stream.remote_addr(),
+            names: Arc::default(),
+        }
     }
 }

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use mcps_authority::store::Db;
 use mcps_authority::{Config, Running, add_operator, api, open_founded, serve};
-use mcps_core::clock::SystemClock;
+use mcps_core::clock::{Clock as _, SystemClock};
 use mcps_core::random::SystemRandom;
 use mcps_core::trust::TrustBundle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -100,12 +100,22 @@ async fn examine(args: &Examine) -> anyhow::Result<bool> {
 }
 
 async fn add(args: &AddOperator) -> anyhow::Result<()> {
-    let key = add_operator(&args.config()?, &args.name, &SystemClock, &SystemRandom).await?;
+    let (grants, until) = (args.grants()?, args.until(SystemClock.now()));
+    let (config, held) = (args.config()?, grants.text());
+    let key = add_operator(
+        &config,
+        &args.name,
+        grants,
+        until,
+        &SystemClock,
+        &SystemRandom,
+    );
+    let key = key.await?;
     writeln!(io::stdout(), "{}", key.reveal())?;
     let name = &args.name;
     writeln!(
         io::stderr(),
-        "This is the key of operator {name}, shown this once and stored only as a hash."
+        "This is the key of operator {name} ({held}), shown this once and stored only as a hash."
     )?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 mod public;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ pub enum OutboundError {
 #[derive(Clone, Debug, Default)]
 pub struct Outbound {
     local: bool,
+    /// Addresses of private networks, and `http://` on this machine.
+    private: bool,
 }
 
 impl Outbound {
@@ -78,7 +80,20 @@ impl Outbound {
     /// well, which is for trying things out.
     #[must_use]
     pub const fn new(local: bool) -> Self {
-        Self { local }
+        Self {
+            local,
+            private: false,
+        }
+    }
+
+    /// For addresses that whoever runs the authority has configured: private networks are fetched from as
+    /// well, and `http://` on this machine.
+    #[must_use]
+    pub const fn configured() -> Self {
+        Self {
+            local: false,
+            private: true,
+        }
     }
 
     /// What a GET answers with 200, at most `limit` bytes.
@@ -94,7 +109,7 @@ impl Outbound {
         let uri: Uri = url.parse().map_err(|_| OutboundError::Address)?;
         let secure = match uri.scheme_str() {
             Some("https") => true,
-            Some("http") if self.local => false,
+            Some("http") if self.local || (self.private && is_loopback(&uri)) => false,
             _ => return Err(OutboundError::Insecure),
         };
         let host = uri.host().ok_or(OutboundError::Address)?;
@@ -120,9 +135,17 @@ impl Outbound {
         if found.is_empty() {
             return Err(OutboundError::Unresolved);
         }
-        let allowed = self.local || found.iter().all(|address| is_public(address.ip()));
+        let allowed =
+            self.local || self.private || found.iter().all(|address| is_public(address.ip()));
         allowed.then_some(found).ok_or(OutboundError::NotPublic)
     }
+}
+
+/// Whether an address is one of this machine, written as such.
+fn is_loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.parse().is_ok_and(|host: IpAddr| host.is_loopback())
 }
 
 async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, OutboundError> {
@@ -157,9 +180,10 @@ async fn exchange(
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
     let authority = uri.authority().ok_or(OutboundError::Address)?;
-    let request = Request::get(uri.path())
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let request = Request::get(path)
         .header(header::HOST, authority.as_str())
-        .header(header::ACCEPT, "text/plain")
+        .header(header::ACCEPT, "text/plain, application/json")
         .header(header::USER_AGENT, "mcps-authority")
         .body(Empty::<Bytes>::new())
         .map_err(|_| OutboundError::Address)?;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::acks::AckError;
 use crate::error::Error;
 use crate::keys::KeyChangeError;
+use crate::oidc::OidcError;
 
 /// What every problem's type begins with.
 pub const TYPE_PREFIX: &str = "https://mcps.dev/problems/";
@@ -79,6 +80,27 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             StatusCode::UNAUTHORIZED,
             "operator-required",
             "Operator required",
+        ),
+        Error::RoleRequired { .. } => (StatusCode::FORBIDDEN, "role-required", "Role required"),
+        Error::Oidc(OidcError::Refused(_)) => (
+            StatusCode::UNAUTHORIZED,
+            "access-token-refused",
+            "Access token refused",
+        ),
+        Error::OperatorNotFound => (
+            StatusCode::NOT_FOUND,
+            "operator-not-found",
+            "Operator not found",
+        ),
+        Error::OperatorUnchanged(_) => (
+            StatusCode::CONFLICT,
+            "operator-unchanged",
+            "Operator not changed",
+        ),
+        Error::TenantNotFound => (
+            StatusCode::NOT_FOUND,
+            "tenant-not-found",
+            "Tenant not found",
         ),
         Error::TokenRefused(_) => (StatusCode::FORBIDDEN, "token-refused", "Token refused"),
         Error::TokenBound { .. } => (
@@ -282,6 +304,7 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
         | Error::Database(_)
         | Error::Audit(_)
         | Error::StatusList(_)
+        | Error::Oidc(OidcError::Unreachable)
         | Error::FeedBehind => (
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",
@@ -433,6 +456,10 @@ impl IntoResponse for Error {
             }
             Self::Busy => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::Oidc(OidcError::Refused(_)) => {
+                let invalid = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+                headers.insert(header::WWW_AUTHENTICATE, invalid);
             }
             _ => {}
         }

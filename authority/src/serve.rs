@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::access::Grants;
 use crate::api;
 use crate::authority::Authority;
 use crate::certificate::Certificate;
@@ -28,6 +29,7 @@ use crate::founding::found_or_find;
 use crate::keys::{Keyring, Keys};
 use crate::levels::{Policy, reassess_for_ever};
 use crate::listener::{Capped, MAX_ORDERING, Peer};
+use crate::oidc::Oidc;
 use crate::operator_key::OperatorKey;
 use crate::outbound::Outbound;
 use crate::start::StartError;
@@ -103,6 +105,11 @@ pub async fn serve(
     };
     let db = open(&config).await?;
     db.migrate().await?;
+    if config.database_url.is_some() && !db.is_walled().await? {
+        tracing::warn!(
+            "the database's role may see all rows, so PostgreSQL itself does not keep tenants apart; give the authority a role that is neither superuser nor BYPASSRLS: docs/access.md"
+        );
+    }
     // Before the authority is founded: a taken address must not cost the first operator's key.
     let (listener, addr) = bind(config.listen)?;
     let mut listeners = vec![Capped::new(listener, config.max_connections)];
@@ -139,6 +146,7 @@ pub async fn serve(
         let (db, feed, clock) = (db.clone(), Arc::clone(&feed), Arc::clone(&clock));
         reassess_for_ever(db, feed, Policy::default(), clock)
     };
+    let own_clock = Arc::clone(&clock);
     let authority = Authority::new(
         db.clone(),
         keys,
@@ -149,6 +157,9 @@ pub async fn serve(
         Outbound::new(config.local_origins),
     );
     let authority = authority.with_quotas(config.issue_quota, config.order_quota);
+    let oidc = config.oidc.clone();
+    let oidc = oidc.map(|oidc| Oidc::new(oidc, Arc::clone(&own_clock)));
+    let authority = authority.with_oidc(oidc);
     let authority = Arc::new(authority);
     let router = api::router(Arc::clone(&authority));
     let (stop, _) = watch::channel(false);
@@ -263,20 +274,24 @@ where
     }
 }
 
-/// Adds an operator to a database that has been founded, and returns the key. For when the first
-/// one was lost, and for everybody who needs one of their own.
+/// Adds an operator who holds `grants` to a database that has been founded, and returns the key. For when
+/// the first one was lost, and for everybody who needs one of their own.
 ///
 /// # Errors
 /// [`StartError`]; [`StartError::NotFounded`] before the first start.
 pub async fn add_operator(
     config: &Config,
     name: &str,
+    grants: Grants,
+    expires_at: Option<Timestamp>,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<OperatorKey, StartError> {
     let (db, _) = open_changing(config, clock).await?;
     let key = OperatorKey::generate(random)?;
-    let operator = NewOperator::new(name, &key, random)?;
+    let operator = NewOperator::new(name, &key, random)?
+        .holding(grants)
+        .until(expires_at);
     let added = db.add_operator(&operator, COMMAND, clock.now()).await;
     added.map_err(StartError::Audit)?;
     db.close().await;

@@ -30,8 +30,10 @@ mod rotations;
 mod row;
 mod servers;
 mod status_lists;
+mod tenants;
 mod trust;
 mod verdicts;
+mod wall;
 
 pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
@@ -45,7 +47,7 @@ pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
 pub use keys::{Handover, KeyChange};
 pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
-pub use operators::{NewOperator, OperatorRecord};
+pub use operators::{Credential, NewOperator, OperatorRecord, OperatorShown};
 pub use passports::{Filter, NewPassport};
 pub use policies::{NewPolicy, PolicyVersion, Pushed};
 pub use restrictions::Restricted;
@@ -53,6 +55,7 @@ pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
 pub use servers::{NewServer, ServerChange, ServerFilter, ServerRecord};
 pub use status_lists::LIST;
+pub use tenants::TenantRecord;
 pub use trust::{Inputs, Told};
 pub use verdicts::{NewVerdict, Ordered, VerdictOrder};
 
@@ -68,6 +71,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection as _, SqlSafeStr as _};
 
+use crate::access::Tenants;
+
 /// How long a request waits for a connection, and SQLite for the write lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an idle connection is believed to be alive.
@@ -82,7 +87,7 @@ const OPENING: Duration = Duration::from_millis(500);
 const LIGHT: u32 = 4;
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (
         1,
         "passports",
@@ -127,6 +132,11 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
         "verdicts",
         include_str!("../../migrations/0013_verdicts.sql"),
     ),
+    (
+        20,
+        "access",
+        include_str!("../../migrations/0020_access.sql"),
+    ),
 ];
 
 /// The number of the newest migration that this version knows.
@@ -136,7 +146,7 @@ pub fn newest_schema() -> i64 {
 }
 
 /// Runs one body against whichever pool there is.
-macro_rules! on {
+macro_rules! pools {
     ($db:expr, $pool:ident => $body:expr) => {
         match $db.pool() {
             $crate::store::Pool::Postgres($pool) => $body,
@@ -145,18 +155,36 @@ macro_rules! on {
     };
 }
 
+/// Runs one body with a connection to whichever database there is: `&mut` of it, for one statement. It
+/// sees the tenants that `$db` is for.
+macro_rules! on {
+    ($db:expr, $connection:ident => $body:expr) => {
+        match $db.pool() {
+            $crate::store::Pool::Postgres(pool) => {
+                let mut held = $crate::store::wall::Held::take(pool, $db.scope()).await?;
+                let $connection = held.connection();
+                let value = $body;
+                held.end().await?;
+                value
+            }
+            $crate::store::Pool::Sqlite(pool) => {
+                let mut held = pool.acquire().await?;
+                let $connection = &mut *held;
+                $body
+            }
+        }
+    };
+}
+
 /// Runs one body inside a write transaction and commits it. A `return` or `?` rolls back.
 ///
-/// PostgreSQL: the row locks that keep issuing and revoking apart want each statement to see what
-/// was committed before it, whatever the database's default. SQLite takes its write lock at the
-/// start, or a reader that turns writer could be refused.
+/// SQLite takes its write lock at the start, or a reader that turns writer could be refused.
 macro_rules! transaction {
     ($db:expr, $tx:ident => $body:expr) => {
         match $db.pool() {
             $crate::store::Pool::Postgres(pool) => {
-                let mut $tx = pool
-                    .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
-                    .await?;
+                let begin = $crate::store::wall::begin($db.scope());
+                let mut $tx = pool.begin_with(begin).await?;
                 let value = $body;
                 $tx.commit().await?;
                 value
@@ -171,7 +199,25 @@ macro_rules! transaction {
     };
 }
 
-use {on, transaction};
+/// Holds a row's `tenant` against [`crate::access::Tenants::filter`] at that place. Its parts are such
+/// that one tenant is looked for in an index.
+macro_rules! within {
+    ($place:literal) => {
+        concat!(
+            "(",
+            $place,
+            " = '*' OR tenant = ",
+            $place,
+            " OR (SUBSTR(",
+            $place,
+            ", 1, 1) = ',' AND ",
+            $place,
+            " LIKE '%,' || tenant || ',%'))"
+        )
+    };
+}
+
+use {on, pools, transaction, within};
 
 /// A database, and who records what is changed in it.
 #[derive(Clone, Debug)]
@@ -179,6 +225,8 @@ pub struct Db {
     pool: Pool,
     /// Connections for what may be lost when the database crashes.
     light: Light,
+    /// Whose rows there are for whoever asks by this.
+    tenants: Tenants,
     /// Set once the keys are there. Without it nothing can be changed that leaves a record.
     scribe: Arc<OnceLock<Scribe>>,
     swept: Arc<Swept>,
@@ -193,6 +241,12 @@ struct Light(Pool);
 impl Light {
     const fn pool(&self) -> &Pool {
         &self.0
+    }
+
+    /// They are for the authority's own work alone.
+    #[expect(clippy::unused_self, reason = "as `Db` is asked")]
+    const fn scope(&self) -> &Tenants {
+        &Tenants::All
     }
 }
 
@@ -210,6 +264,7 @@ impl Db {
         Self {
             pool,
             light: Light(light),
+            tenants: Tenants::All,
             scribe: Arc::default(),
             swept: Arc::new(Swept::never()),
         }
@@ -219,6 +274,33 @@ impl Db {
     #[must_use]
     pub const fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The same database, for whoever asks on behalf of those tenants: on PostgreSQL there are the rows of
+    /// no others.
+    #[must_use]
+    pub fn within(&self, tenants: &Tenants) -> Self {
+        Self {
+            tenants: tenants.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Whose rows there are.
+    const fn scope(&self) -> &Tenants {
+        &self.tenants
+    }
+
+    /// Whether rows of other tenants are kept back by the database itself, too: by PostgreSQL, unless the
+    /// role that is connected may see all rows.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_walled(&self) -> Result<bool, sqlx::Error> {
+        match &self.pool {
+            Pool::Postgres(pool) => wall::stands(pool).await,
+            Pool::Sqlite(_) => Ok(false),
+        }
     }
 
     /// Opens the SQLite file, creating it if need be. The caller sets its permissions.
@@ -249,7 +331,7 @@ impl Db {
         // Nobody waits for ever for a row that a replica holds which has stopped.
         let patience = format!("{}ms", PATIENCE.as_millis());
         let options = PgConnectOptions::from_str(url)?
-            .options([("lock_timeout", patience)])
+            .options([("lock_timeout", patience.as_str()), (wall::SETTING, "*")])
             // What is done for several at once has a statement for each number of them.
             .statement_cache_capacity(STATEMENTS);
         let light = options.clone().options([("synchronous_commit", "off")]);
@@ -287,7 +369,11 @@ impl Db {
     /// # Errors
     /// When a migration fails, or the database was written by a newer version.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        self.migrate_to(i64::MAX).await
+        self.migrate_to(i64::MAX).await?;
+        match &self.pool {
+            Pool::Postgres(pool) => Ok(wall::raise(pool).await?),
+            Pool::Sqlite(_) => Ok(()),
+        }
     }
 
     /// Brings the tables up to the migration of that number, and no further.
@@ -306,7 +392,7 @@ impl Db {
             )
         });
         let migrator = Migrator::with_migrations(migrations.collect());
-        on!(self, pool => migrator.run(pool).await)
+        pools!(self, pool => migrator.run(pool).await)
     }
 
     /// Whether the database answers.
@@ -320,7 +406,7 @@ impl Db {
     /// How many connections there are, and how many of them are idle.
     #[must_use]
     pub fn connections(&self) -> (u32, i64) {
-        let (open, idle) = on!(self, pool => (pool.size(), pool.num_idle()));
+        let (open, idle) = pools!(self, pool => (pool.size(), pool.num_idle()));
         (open, i64::try_from(idle).unwrap_or(i64::MAX))
     }
 
@@ -344,8 +430,8 @@ impl Db {
 
     /// Closes every connection after its present work.
     pub async fn close(&self) {
-        on!(self, pool => pool.close().await);
-        on!(self.light, pool => pool.close().await);
+        pools!(self, pool => pool.close().await);
+        pools!(self.light, pool => pool.close().await);
     }
 
     /// How many may issue at once, so that some connections are always left for what cuts off. SQLite

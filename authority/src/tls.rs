@@ -7,14 +7,18 @@ use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use rustls::pki_types::CertificateDer;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use webpki::EndEntityCert;
 
 use crate::certificate::Certificate;
 use crate::listener::{Capped, Held, Peer};
 
+/// Most names in a certificate that are looked at.
+const MOST_NAMES: usize = 8;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
@@ -71,6 +75,21 @@ async fn shaken(acceptor: TlsAcceptor, stream: Held, from: SocketAddr) -> io::Re
 
 impl Connected<IncomingStream<'_, TlsListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self(*stream.remote_addr())
+        let (_, connection) = stream.io().get_ref();
+        let shown = connection.peer_certificates();
+        Self {
+            from: *stream.remote_addr(),
+            names: shown.and_then(<[_]>::first).map(names).unwrap_or_default(),
+        }
     }
+}
+
+/// The names in a certificate: URIs as SPIFFE has them, then names of hosts. A common name is for people.
+fn names(certificate: &CertificateDer<'_>) -> Arc<[String]> {
+    let Ok(certificate) = EndEntityCert::try_from(certificate) else {
+        return Arc::default();
+    };
+    let uris = certificate.valid_uri_names();
+    let names = uris.chain(certificate.valid_dns_names()).take(MOST_NAMES);
+    names.map(str::to_owned).collect()
 }

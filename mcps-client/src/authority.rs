@@ -1,5 +1,6 @@
 //! The typed client of the trust authority's API.
 
+mod access;
 mod audit;
 mod enforcement;
 mod feed;

@@ -14,6 +14,7 @@ mod judge;
 mod keygen;
 mod manifest;
 mod operator;
+mod operators;
 mod order;
 mod output;
 mod page;
@@ -23,6 +24,7 @@ mod quarantine;
 mod reason;
 mod secret_file;
 mod server;
+mod tenants;
 mod token;
 mod tool;
 mod trust;
@@ -90,6 +92,12 @@ pub(crate) enum Command {
     /// See what was changed at the authority, and prove that the record of it is whole.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Say who may do what at the authority: roles, in one tenant or in all.
+    #[command(subcommand)]
+    Operator(operators::Operators),
+    /// Add, list, disable and enable tenants.
+    #[command(subcommand)]
+    Tenant(tenants::Tenants),
     /// Validate, test and explain policies, put a tenant's in force, and see who changed it.
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -157,6 +165,8 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Trust(trust) => trust.run(machine).await?,
         Command::Feed(feed) => feed.run(machine).await?,
         Command::Audit(audit) => audit.run(machine).await?,
+        Command::Operator(operators) => operators.run(machine).await?,
+        Command::Tenant(tenants) => tenants.run(machine).await?,
         Command::Policy(policy) => return policy.run(machine).await,
         Command::Quarantine(quarantine) => return quarantine.run(machine).await,
         Command::Why(passed) => return passed.run("why", machine),

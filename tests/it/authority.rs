@@ -8,12 +8,14 @@
     reason = "a test that cannot go on fails, and says on which engine"
 )]
 
+mod access;
 mod acks;
 mod audit;
 mod backups;
 mod batches;
 mod budgets;
 mod ca;
+mod clients;
 mod compromises;
 mod conformance;
 mod custody;
@@ -32,6 +34,7 @@ mod lessons;
 mod manifests;
 mod metrics;
 mod migrations;
+mod oidc;
 mod openapi;
 mod orders;
 mod origins;
@@ -52,6 +55,7 @@ mod stating;
 mod status;
 mod status_lists;
 mod store;
+mod tenancy;
 mod tokens;
 mod trust;
 mod two_phases;

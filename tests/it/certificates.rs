@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
+};
 
 /// A certificate authority of the test's own.
 pub(crate) struct Ca {
@@ -30,5 +32,15 @@ impl Ca {
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
         fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
+    }
+
+    /// A certificate of that URI name for a client, with its key, as one PEM.
+    pub(crate) fn client(&self, name: &str) -> String {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = vec![SanType::URI(name.try_into().unwrap())];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        certificate.pem() + &key.serialize_pem()
     }
 }

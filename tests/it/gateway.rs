@@ -4,7 +4,7 @@
 mod adversaries;
 mod asking;
 mod bridge;
-mod callers;
+pub(crate) mod callers;
 mod commands;
 mod discovery;
 mod levels;

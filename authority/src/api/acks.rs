@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, JsonBody, Operator};
+use super::extract::{Asked, JsonBody, Operator, may};
 use crate::acks::Enforcement;
 use crate::error::Error;
 use crate::problem::Problem;
@@ -199,12 +199,12 @@ pub(super) async fn acknowledge(
     )
 )]
 pub(super) async fn enforcement(
-    _: Operator,
+    operator: Operator<may::Look>,
     State(authority): State<Shared>,
     Asked(at): Asked<At>,
 ) -> Result<Json<EnforcementView>, Error> {
     let position = at.position.as_deref().map(Cursor::parse);
     let position = position.map(|at| at.ok_or(Error::Position)).transpose()?;
-    let found = authority.enforcement(position).await?;
+    let found = authority.enforcement(position, operator.tenants()).await?;
     Ok(Json(EnforcementView::new(&found, authority.now())))
 }

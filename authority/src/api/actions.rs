@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, Named, Once, Operator};
+use super::extract::{Asked, Named, Once, Operator, may};
 use super::orders::{How, OrderView, carry_out, order};
 use super::page::Page;
 use super::view::raw_text;
@@ -136,17 +136,24 @@ pub(super) struct Actions {
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    operator: Operator<may::Look>,
     State(authority): State<Shared>,
     Asked(which): Asked<Which>,
 ) -> Result<Json<Actions>, Error> {
     let outcome = which.outcome.map(Outcome::from);
+    let asked_for = format!(
+        "{}\n{}",
+        outcome.map_or("", Outcome::as_str),
+        operator.tenants().filter()
+    );
     let listing = Listing {
         list: "actions",
-        filter: outcome.map_or("", Outcome::as_str),
+        filter: &asked_for,
     };
     let page = Page::read(&authority, listing, which.limit, which.cursor.as_deref())?;
-    let records = authority.db().actions(outcome, page.after(), page.rows());
+    let tenants = operator.tenants();
+    let db = operator.db(&authority);
+    let records = db.actions(tenants, outcome, page.after(), page.rows());
     let mut records = records.await?;
     let next_cursor = page.cut(&authority, &mut records, |record| &record.id)?;
     let actions: Result<Vec<_>, _> = records.into_iter().map(ActionView::try_from).collect();
@@ -174,13 +181,14 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn undo(
-    operator: Operator,
+    operator: Operator<may::Respond>,
     Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Named(id): Named,
 ) -> Result<Json<OrderView>, Error> {
-    let record = authority.db().action(&id).await?;
+    let record = operator.db(&authority).action(&id).await?;
     let record = record.ok_or(Error::ActionNotFound)?;
+    operator.over(&record.tenant, Error::ActionNotFound)?;
     if record.outcome != Outcome::Done {
         return Err(Error::NotUndone(
             "it changed nothing, so there is nothing to undo",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, Operator};
+use super::extract::{Asked, Operator, may};
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::store::AuditRow;
@@ -142,8 +142,8 @@ pub(super) struct CheckpointsView {
     )
 )]
 pub(super) async fn records(
+    operator: Operator<may::Audit>,
     State(authority): State<Shared>,
-    _: Operator,
     Asked(asked): Asked<Search>,
 ) -> Result<Json<RowsView>, Error> {
     let limit = asked.limit.unwrap_or(50);
@@ -160,8 +160,9 @@ pub(super) async fn records(
             why: "has at most 4096 bytes, and no NUL",
         });
     }
-    let rows = authority.db().newest_audit_rows(&subject, limit).await?;
-    let rows = rows.into_iter();
+    let db = operator.db(&authority);
+    let rows = db.newest_audit_rows(operator.tenants(), &subject, limit);
+    let rows = rows.await?.into_iter();
     let rows = rows.map(RowView::from);
     Ok(Json(RowsView {
         rows: within(rows, |row| row.record.len()),
@@ -183,8 +184,8 @@ pub(super) async fn records(
     )
 )]
 pub(super) async fn lane(
+    _: Operator<may::AuditEverywhere>,
     State(authority): State<Shared>,
-    _: Operator,
     lane: Result<Path<u64>, axum::extract::rejection::PathRejection>,
     Asked(asked): Asked<From>,
 ) -> Result<Json<LaneView>, Error> {
@@ -224,8 +225,8 @@ pub(super) async fn lane(
     )
 )]
 pub(super) async fn checkpoints(
+    _: Operator<may::AuditEverywhere>,
     State(authority): State<Shared>,
-    _: Operator,
     Asked(asked): Asked<From>,
 ) -> Result<Json<CheckpointsView>, Error> {
     let (after, limit) = asked.read()?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{AuthorityKeyId, Operator, Strict};
+use super::extract::{AuthorityKeyId, Operator, Strict, may};
 use crate::error::Error;
 use crate::keys::{Changed, KeyOrder, SERVING, Step};
 use crate::problem::Problem;
@@ -198,7 +198,7 @@ impl From<Changed> for ChangedView {
     )
 )]
 pub(super) async fn list(
-    _operator: Operator,
+    _: Operator<may::LookEverywhere>,
     State(authority): State<Shared>,
 ) -> Result<Json<AuthorityKeys>, Error> {
     authority.keys().refresh().await?;
@@ -245,7 +245,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn prepare(
-    operator: Operator,
+    operator: Operator<may::Own>,
     State(authority): State<Shared>,
     Strict(asked): Strict<PrepareOrder>,
 ) -> Result<(StatusCode, Json<ChangedView>), Error> {
@@ -271,7 +271,7 @@ pub(super) async fn prepare(
     )
 )]
 pub(super) async fn activate(
-    operator: Operator,
+    operator: Operator<may::Own>,
     AuthorityKeyId(key): AuthorityKeyId,
     State(authority): State<Shared>,
     Strict(asked): Strict<ActivateOrder>,
@@ -302,7 +302,7 @@ pub(super) async fn activate(
     )
 )]
 pub(super) async fn taint(
-    operator: Operator,
+    operator: Operator<may::Own>,
     AuthorityKeyId(key): AuthorityKeyId,
     State(authority): State<Shared>,
     Strict(asked): Strict<EndOrder>,
@@ -327,7 +327,7 @@ pub(super) async fn taint(
     )
 )]
 pub(super) async fn revoke(
-    operator: Operator,
+    operator: Operator<may::Own>,
     AuthorityKeyId(key): AuthorityKeyId,
     State(authority): State<Shared>,
     Strict(asked): Strict<EndOrder>,
@@ -337,7 +337,7 @@ pub(super) async fn revoke(
 
 async fn take(
     authority: &Shared,
-    operator: Operator,
+    operator: Operator<may::Own>,
     step: Step,
     note: Option<Note>,
 ) -> Result<Json<ChangedView>, Error> {

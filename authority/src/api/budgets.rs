@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 
 use super::Shared;
-use super::extract::Operator;
+use super::caller::principal;
 use crate::budget::{Budget, Caller, seconds};
 use crate::error::Error;
 use crate::listener::Peer;
@@ -109,17 +109,22 @@ fn budget<'a>(authority: &'a Shared, request: &Request) -> Option<&'a Budget> {
 /// Whoever makes keys up pays for all of them.
 async fn caller(authority: &Shared, request: Request) -> Result<(Caller, Request), Error> {
     let (mut parts, body) = request.into_parts();
-    let caller = match Operator::find(&parts, authority).await? {
-        Some(operator) => {
-            let caller = Caller::Operator(operator.id.clone());
+    let found = match principal(&parts, authority).await {
+        // Said by the handler, and counted here: whoever makes tokens up pays for them.
+        Err(Error::Oidc(_)) => None,
+        found => found?,
+    };
+    let caller = match found {
+        Some(principal) => {
+            let caller = Caller::Operator(principal.id.clone());
             // The handler need not look again.
-            parts.extensions.insert(operator);
+            parts.extensions.insert(principal);
             caller
         }
         None => {
             let from = parts.extensions.get::<ConnectInfo<Peer>>();
             let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            Caller::at(from.map_or(unknown, |ConnectInfo(Peer(from))| from.ip()))
+            Caller::at(from.map_or(unknown, |ConnectInfo(peer)| peer.from.ip()))
         }
     };
     Ok((caller, Request::from_parts(parts, body)))

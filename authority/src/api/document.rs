@@ -18,6 +18,11 @@ const OF_A_BODY: [(&str, &str); 4] = [
 const OF_A_QUERY: [(&str, &str); 1] = [("422", "A query that this route does not take")];
 /// Of every operation with something in its path.
 const OF_A_PATH: [(&str, &str); 1] = [("400", "Not an id")];
+/// Of every operation that an operator is needed for.
+const OF_AN_OPERATOR: [(&str, &str); 1] = [(
+    "403",
+    "The operator holds no role that allows it: docs/access.md",
+)];
 /// Of every operation that works with the database or a key.
 const OF_WORK: [(&str, &str); 3] = [
     ("408", "Not answered within its time"),
@@ -46,6 +51,9 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
             }
             if named {
                 add(operation, &OF_A_PATH);
+            }
+            if operation.security.is_some() {
+                add(operation, &OF_AN_OPERATOR);
             }
             let parameters = operation.parameters.iter_mut().flatten();
             let mut queried = false;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, Operator, Strict};
+use super::extract::{Asked, Operator, Strict, may};
 use super::issue::capabilities;
 use super::page::Page;
 use super::view::SubjectKind;
@@ -207,10 +207,11 @@ pub(super) struct ListTokens {
     )
 )]
 pub(super) async fn create(
-    operator: Operator,
+    operator: Operator<may::Issue>,
     State(authority): State<Shared>,
     Strict(asked): Strict<TokenRequest>,
 ) -> Result<(StatusCode, Json<NewTokenView>), Error> {
+    operator.over(asked.tenant.as_str(), Error::TenantNotFound)?;
     let named = match (asked.name, asked.name_prefix) {
         (Some(name), None) => Named::Exactly(name.into_string()),
         (None, Some(prefix)) => Named::Beginning(prefix.into_string()),
@@ -236,7 +237,7 @@ pub(super) async fn create(
     let (now, random) = (authority.now(), authority.random());
     let token = EnrolmentToken::generate(random)?;
     let new = NewToken::new(&token, grant, &operator.id, (now, validity), random)?;
-    authority.db().add_token(&new).await?;
+    operator.db(&authority).add_token(&new).await?;
     tracing::info!(token_id = new.id, "enrolment token {} made", new.id);
     let record = TokenRecord {
         id: new.id,
@@ -268,17 +269,19 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    operator: Operator<may::Look>,
     State(authority): State<Shared>,
     Asked(asked): Asked<ListTokens>,
 ) -> Result<Json<Tokens>, Error> {
+    let asked_for = operator.tenants().filter();
     let listing = Listing {
         list: "enrolment-tokens",
-        filter: "",
+        filter: &asked_for,
     };
     let page = Page::read(&authority, listing, asked.limit, asked.cursor.as_deref())?;
     let now = authority.now();
-    let mut records = authority.db().tokens(page.after(), page.rows()).await?;
+    let (db, tenants) = (operator.db(&authority), operator.tenants());
+    let mut records = db.tokens(tenants, page.after(), page.rows()).await?;
     let next_cursor = page.cut(&authority, &mut records, |record| &record.id)?;
     let tokens = records.into_iter();
     let tokens = tokens.map(|record| TokenView::new(record, now)).collect();
@@ -303,13 +306,16 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn withdraw(
-    operator: Operator,
+    operator: Operator<may::Withdraw>,
     State(authority): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<TokenView>, Error> {
+    let known = operator.db(&authority).token(&id).await?;
+    let known = known.ok_or(Error::TokenNotFound)?;
+    operator.over(&known.grant.tenant, Error::TokenNotFound)?;
     let now = authority.now();
-    let record = authority
-        .db()
+    let record = operator
+        .db(&authority)
         .withdraw_token(&id, &operator.id, now)
         .await?;
     let record = record.ok_or(Error::TokenNotFound)?;

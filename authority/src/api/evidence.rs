@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{Known, OnFile, Operator, Strict};
+use super::extract::{Known, OnFile, Operator, Strict, may};
 use super::view::SubjectKind;
 use crate::error::Error;
 use crate::levels::{Approval, Content, Evidence, EvidenceType, Policy, Subject, Verdict};
@@ -251,12 +251,13 @@ fn instant(text: Option<&str>, member: &'static str) -> Result<Option<Timestamp>
     )
 )]
 pub(super) async fn file(
-    operator: Operator,
+    operator: Operator<may::Manage>,
     Known(subject): Known,
     State(authority): State<Shared>,
     Strict(asked): Strict<EvidenceRequest>,
 ) -> Result<impl IntoResponse, Error> {
-    let (store, policy, now) = (authority.db(), authority.policy(), authority.now());
+    operator.over(&subject.tenant, Error::SubjectNotFound)?;
+    let (store, policy, now) = (operator.db(&authority), authority.policy(), authority.now());
     let content = content(asked, subject, operator.id, policy, now)?;
     if let Some(digest) = &content.manifest {
         let published = store.has_manifest(&content.subject, digest).await?;
@@ -290,12 +291,14 @@ pub(super) async fn file(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    operator: Operator<may::Look>,
     OnFile(id): OnFile,
     State(authority): State<Shared>,
 ) -> Result<Json<EvidenceView>, Error> {
-    let found = authority.db().evidence(&id).await?;
-    Ok(Json(found.ok_or(Error::EvidenceNotFound)?.into()))
+    let found = operator.db(&authority).evidence(&id).await?;
+    let found = found.ok_or(Error::EvidenceNotFound)?;
+    operator.over(&found.content.subject.tenant, Error::EvidenceNotFound)?;
+    Ok(Json(found.into()))
 }
 
 /// Agree with a piece of evidence
@@ -313,11 +316,13 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn approve(
-    operator: Operator,
+    operator: Operator<may::Approve>,
     OnFile(id): OnFile,
     State(authority): State<Shared>,
 ) -> Result<Json<EvidenceView>, Error> {
-    let store = authority.db();
+    let store = operator.db(&authority);
+    let known = store.evidence(&id).await?.ok_or(Error::EvidenceNotFound)?;
+    operator.over(&known.content.subject.tenant, Error::EvidenceNotFound)?;
     let approval = Approval {
         who: operator.id,
         at: authority.now(),

@@ -14,82 +14,15 @@ use mcps_core::tenant::MAX_DOCUMENT_BYTES;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 
+pub(super) use super::caller::{Enroller, Operator, may};
 use super::{BODY_LIMIT, Shared};
-use crate::enrolment::EnrolmentToken;
 use crate::error::Error;
 use crate::levels::{EvidenceId, Subject};
-use crate::operator_key::OperatorKey;
 use crate::registry::ServerId;
 use crate::subject::{Name, Tenant};
 
 /// Deepest nesting of a request body; what we take is three deep.
 const DEPTH: usize = 16;
-
-/// An operator, by the API key in `authorization`.
-#[derive(Clone, Debug)]
-pub(super) struct Operator {
-    /// Who it is, for the record of what was done.
-    pub(super) id: String,
-}
-
-impl Operator {
-    /// The operator whose key is presented, if it is one's.
-    ///
-    /// # Errors
-    /// [`Error::Database`].
-    pub(super) async fn find(parts: &Parts, authority: &Shared) -> Result<Option<Self>, Error> {
-        let Some(key) = bearer(parts).and_then(OperatorKey::parse) else {
-            return Ok(None);
-        };
-        let found = authority.gathered().operator(key.hash()).await?;
-        Ok(found.map(|operator| Self {
-            id: operator.operator_id,
-        }))
-    }
-}
-
-impl FromRequestParts<Shared> for Operator {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
-        // Where requests are counted, it was looked for already.
-        if let Some(operator) = parts.extensions.get::<Self>() {
-            return Ok(operator.clone());
-        }
-        let found = Self::find(parts, authority).await?;
-        found.ok_or(Error::OperatorRequired)
-    }
-}
-
-/// What is presented in `authorization: Bearer …`.
-fn bearer(parts: &Parts) -> Option<&str> {
-    let header = parts.headers.get(header::AUTHORIZATION)?;
-    let (scheme, secret) = header.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
-}
-
-/// Who may have a passport issued: an operator, or the bearer of an enrolment token. Whether the
-/// token is good is found out when it is redeemed.
-#[derive(Debug)]
-pub(super) enum Enroller {
-    /// By an API key.
-    Operator(Operator),
-    /// By a token.
-    Token(EnrolmentToken),
-}
-
-impl FromRequestParts<Shared> for Enroller {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
-        match bearer(parts).and_then(EnrolmentToken::parse) {
-            Some(token) => Ok(Self::Token(token)),
-            None => Operator::from_request_parts(parts, authority)
-                .await
-                .map(Self::Operator),
-        }
-    }
-}
 
 /// `Idempotency-Key`, where there is one: the same for every repetition of one order.
 #[derive(Debug)]

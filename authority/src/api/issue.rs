@@ -114,7 +114,10 @@ pub(super) async fn issue(
     let (challenge, proof) = (asked.challenge.clone(), asked.proof.clone());
     let asked = asked.read()?;
     let order = match enroller {
-        Enroller::Operator(operator) => asked.by_operator(operator.id)?,
+        Enroller::Operator(operator) => {
+            operator.over(&asked.tenant, Error::TenantNotFound)?;
+            asked.within(operator.tenants())?.by_operator(operator.id)?
+        }
         Enroller::Token(token) => {
             let record = authority.db().token_by_hash(&token.hash()).await?;
             let unknown = Error::TokenRefused("is not one of this authority");

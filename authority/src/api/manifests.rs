@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, Definitions, Operator, Server};
+use super::extract::{Asked, Definitions, Operator, Server, may};
 use super::page;
 use super::servers::ManifestEntry;
 use super::view::{JsonText, raw_text};
@@ -283,14 +283,15 @@ pub(super) async fn publish(
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    operator: Operator<may::Look>,
     Server(id): Server,
     State(authority): State<Shared>,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<ManifestPage>, Error> {
     let limit = page::rows(asked.limit)?;
-    let store = authority.db();
-    store.server(&id).await?.ok_or(Error::ServerNotFound)?;
+    let store = operator.db(&authority);
+    let server = store.server(&id).await?.ok_or(Error::ServerNotFound)?;
+    operator.over(&server.tenant, Error::ServerNotFound)?;
     let before = asked.before.unwrap_or(i64::MAX);
     let manifests = store.manifests(&id, before, limit).await?;
     Ok(Json(ManifestPage {
@@ -313,7 +314,7 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    operator: Operator<may::Look>,
     path: Path<(String, String)>,
     State(authority): State<Shared>,
 ) -> Result<Json<ManifestShown>, Error> {
@@ -321,16 +322,26 @@ pub(super) async fn show(
     let id = ServerId::parse(&id).ok_or(Error::ServerId)?;
     let version = ManifestVersion::try_from(version).map_err(|_| Error::ManifestNotFound)?;
     Ok(Json(
-        version_of(&authority, &id, &version).await?.try_into()?,
+        version_of(&operator, &authority, &id, &version)
+            .await?
+            .try_into()?,
     ))
 }
 
+/// Of a server of another tenant there are as few versions as of one that there is not.
 async fn version_of(
+    operator: &Operator<may::Look>,
     authority: &Shared,
     id: &ServerId,
     version: &ManifestVersion,
 ) -> Result<ManifestRecord, Error> {
-    let found = authority.db().manifest(id, version.as_str()).await?;
+    let server = operator.db(authority).server(id).await?;
+    let server = server.ok_or(Error::ManifestNotFound)?;
+    operator.over(&server.tenant, Error::ManifestNotFound)?;
+    let found = operator
+        .db(authority)
+        .manifest(id, version.as_str())
+        .await?;
     found.ok_or(Error::ManifestNotFound)
 }
 
@@ -378,13 +389,13 @@ pub(super) async fn by_digest(
     )
 )]
 pub(super) async fn diff(
-    _: Operator,
+    operator: Operator<may::Look>,
     Server(id): Server,
     State(authority): State<Shared>,
     Asked(asked): Asked<DiffQuery>,
 ) -> Result<Response, Error> {
-    let from = version_of(&authority, &id, &asked.from).await?;
-    let to = version_of(&authority, &id, &asked.to).await?;
+    let from = version_of(&operator, &authority, &id, &asked.from).await?;
+    let to = version_of(&operator, &authority, &id, &asked.to).await?;
     let found = diff::manifests(&from.tools, &to.tools).map_err(Error::Stored)?;
     Ok(match asked.format {
         DiffFormat::Json => {

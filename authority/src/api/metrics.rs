@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::Shared;
-use super::extract::Operator;
+use super::extract::{Operator, may};
 use crate::error::Error;
 use crate::metrics::CONTENT_TYPE;
 use crate::problem::Problem;
@@ -25,7 +25,10 @@ use crate::problem::Problem;
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn metrics(_: Operator, State(authority): State<Shared>) -> impl IntoResponse {
+pub(super) async fn metrics(
+    _: Operator<may::LookEverywhere>,
+    State(authority): State<Shared>,
+) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], authority.measured())
 }
 

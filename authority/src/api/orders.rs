@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, Once, Operator, Strict};
+use super::extract::{Asked, Once, Operator, Strict, may};
 use super::target;
 use super::view::raw_text;
 use crate::error::Error;
@@ -155,13 +155,14 @@ pub(super) struct OrderView {
     )
 )]
 pub(super) async fn revoke(
-    operator: Operator,
+    operator: Operator<may::Respond>,
     once: Once,
     Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<RevokeOrder>,
 ) -> Result<Json<OrderView>, Error> {
     let target = read_target(&asked.target)?;
+    operator.against(&target, asked.reason, &authority).await?;
     let action = match (&target, asked.reason) {
         (Target::Key(key), Reason::KeyCompromise) => Action::KeyBlock(key.clone()),
         (Target::Tool { .. }, _) => Action::ToolRevoke(target),
@@ -194,13 +195,14 @@ pub(super) async fn revoke(
     )
 )]
 pub(super) async fn suspend(
-    operator: Operator,
+    operator: Operator<may::Respond>,
     once: Once,
     Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<SuspendOrder>,
 ) -> Result<Json<OrderView>, Error> {
     let target = read_target(&asked.target)?;
+    operator.against(&target, asked.reason, &authority).await?;
     let now = authority.now();
     let until = asked.until.as_deref().map(|text| until(text, now));
     let until = until.transpose()?;
@@ -232,13 +234,14 @@ pub(super) async fn suspend(
     )
 )]
 pub(super) async fn stop(
-    operator: Operator,
+    operator: Operator<may::Respond>,
     once: Once,
     Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<StopOrder>,
 ) -> Result<Json<OrderView>, Error> {
     let target = read_target(&asked.target)?;
+    operator.against(&target, asked.reason, &authority).await?;
     let action = Action::Stop(target);
     let order = order(
         &authority,
@@ -267,13 +270,14 @@ pub(super) async fn stop(
     )
 )]
 pub(super) async fn reinstate(
-    operator: Operator,
+    operator: Operator<may::Respond>,
     once: Once,
     Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<ReinstateOrder>,
 ) -> Result<Json<OrderView>, Error> {
     let target = read_target(&asked.target)?;
+    operator.against(&target, asked.reason, &authority).await?;
     let lifts = match asked.lifts {
         LiftsView::Suspend => Lifts::Suspend,
         LiftsView::Quarantine => Lifts::Quarantine,
@@ -327,7 +331,7 @@ pub(super) async fn carry_out(
 /// What was ordered, and by whom. The same under the same key is one order.
 pub(super) fn order(
     authority: &Shared,
-    operator: Operator,
+    operator: Operator<may::Respond>,
     (Once(key), how): (Once, How),
     action: &Action,
     (reason, note): (Reason, Option<Note>),

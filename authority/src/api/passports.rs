@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, IdAlone, Operator};
+use super::extract::{Asked, IdAlone, Operator, may};
 use super::page::Page;
 use super::tag::Known;
 use super::view::{Standing, StatusView, SubjectKind, raw};
@@ -162,22 +162,25 @@ pub(super) struct Shown {
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    operator: Operator<may::Look>,
     State(authority): State<Shared>,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<PassportPage>, Error> {
+    let status = asked.status.as_str();
+    let asked_for = format!("{status}\n{}", operator.tenants().filter());
     let listing = Listing {
         list: "passports",
-        filter: asked.status.as_str(),
+        filter: &asked_for,
     };
     let page = Page::read(&authority, listing, asked.limit, asked.cursor.as_deref())?;
     let filter = Filter {
-        status: asked.status.as_str(),
+        tenants: operator.tenants().clone(),
+        status,
         after: PassportId::parse(page.after()),
         limit: page.rows(),
     };
     let now = authority.now();
-    let mut records = authority.db().passports(&filter, now).await?;
+    let mut records = operator.db(&authority).passports(&filter, now).await?;
     let next_cursor = page.cut(&authority, &mut records, |record| record.id.as_str())?;
     let passports = records
         .into_iter()

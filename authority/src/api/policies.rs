@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, IfMatch, OfTenant, Once, Operator, Texts, whole};
+use super::extract::{Asked, IfMatch, OfTenant, Once, Operator, Texts, may, whole};
 use super::page;
 use super::view::raw_text;
 use crate::error::Error;
@@ -194,7 +194,7 @@ pub(super) struct VersionsQuery {
     )
 )]
 pub(super) async fn push(
-    operator: Operator,
+    operator: Operator<may::Manage>,
     OfTenant(tenant): OfTenant,
     IfMatch(expected): IfMatch,
     Once(once): Once,
@@ -202,6 +202,7 @@ pub(super) async fn push(
     State(authority): State<Shared>,
     Texts(asked): Texts<PolicyPush>,
 ) -> Result<impl IntoResponse, Error> {
+    operator.over(&tenant, Error::TenantNotFound)?;
     let note = asked.note.clone().map(Note::into_string);
     let document = document(asked)?;
     let digest = tenant::digest(&document);
@@ -248,16 +249,20 @@ pub(super) async fn push(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    operator: Operator<may::Look>,
     OfTenant(tenant): OfTenant,
     Asked(asked): Asked<PolicyQuery>,
     State(authority): State<Shared>,
 ) -> Result<impl IntoResponse, Error> {
+    operator.over(&tenant, Error::PolicyNotFound)?;
     if asked.version.is_some_and(|version| version < 1) {
         let (member, why) = ("version", "must be 1 or more");
         return Err(Error::Invalid { member, why });
     }
-    let found = authority.db().policy(&tenant, asked.version).await?;
+    let found = operator
+        .db(&authority)
+        .policy(&tenant, asked.version)
+        .await?;
     let (version, document) = found.ok_or(Error::PolicyNotFound)?;
     let etag = format!("\"{}\"", version.version);
     let shown = PolicyShown {
@@ -280,19 +285,20 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn versions(
-    _: Operator,
+    operator: Operator<may::Look>,
     OfTenant(tenant): OfTenant,
     Asked(asked): Asked<VersionsQuery>,
     State(authority): State<Shared>,
 ) -> Result<Json<PolicyVersions>, Error> {
+    operator.over(&tenant, Error::TenantNotFound)?;
     let limit = page::rows(asked.limit)?;
     let before = asked.before.unwrap_or(i64::MAX);
     if before < 1 {
         let (member, why) = ("before", "must be the number of a version: 1 or more");
         return Err(Error::Invalid { member, why });
     }
-    let found = authority
-        .db()
+    let found = operator
+        .db(&authority)
         .policy_versions(&tenant, before, limit)
         .await?;
     let versions = found.into_iter().map(PolicyVersionView::from).collect();

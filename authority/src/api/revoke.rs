@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use mcps_core::feed::Target;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{IdAlone, Operator, Strict};
+use super::extract::{IdAlone, Operator, Strict, may};
 use super::view::Standing;
 use crate::error::Error;
 use crate::problem::Problem;
@@ -63,11 +64,13 @@ pub(super) struct RevokedView {
     )
 )]
 pub(super) async fn revoke(
-    operator: Operator,
+    operator: Operator<may::Respond>,
     IdAlone(id): IdAlone,
     State(authority): State<Shared>,
     Strict(asked): Strict<RevokeRequest>,
 ) -> Result<Json<RevokedView>, Error> {
+    let target = Target::Passport(id.clone());
+    operator.against(&target, asked.reason, &authority).await?;
     let order = Revocation {
         reason: asked.reason,
         note: asked.note.map(Note::into_string),

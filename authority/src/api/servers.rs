@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, IfMatch, Once, Operator, Server, Strict};
+use super::extract::{Asked, IfMatch, Once, Operator, Server, Strict, may};
 use super::page::Page;
 use crate::cursor::Listing;
 use crate::error::Error;
@@ -263,11 +263,12 @@ fn with_etag(record: ServerRecord) -> impl IntoResponse {
     )
 )]
 pub(super) async fn add(
-    operator: Operator,
+    operator: Operator<may::Manage>,
     Once(once): Once,
     State(authority): State<Shared>,
     Strict(asked): Strict<ServerRequest>,
 ) -> Result<impl IntoResponse, Error> {
+    operator.over(asked.tenant.as_str(), Error::TenantNotFound)?;
     let random = authority.random();
     let parts = [
         asked.tenant.as_str(),
@@ -285,9 +286,9 @@ pub(super) async fn add(
         origin: asked.origin.map(Origin::into_string),
         owner: asked.owner.into_string(),
         at: authority.now(),
-        by: operator.id,
+        by: operator.id.clone(),
     };
-    let (record, fresh) = authority.db().add_server(&new).await?;
+    let (record, fresh) = operator.db(&authority).add_server(&new).await?;
     let status = if fresh {
         tracing::info!(
             server_id = record.id.as_str(),
@@ -317,7 +318,7 @@ pub(super) async fn add(
     )
 )]
 pub(super) async fn list(
-    _: Operator,
+    operator: Operator<may::Look>,
     State(authority): State<Shared>,
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<ServerPage>, Error> {
@@ -327,8 +328,9 @@ pub(super) async fn list(
     let owner = asked.owner.map(Owner::into_string).unwrap_or_default();
     // None of them has control characters.
     let asked_for = format!(
-        "{tenant}\n{name}\n{owner}\n{}",
-        state.map_or("", ServerState::as_str)
+        "{tenant}\n{name}\n{owner}\n{}\n{}",
+        state.map_or("", ServerState::as_str),
+        operator.tenants().filter()
     );
     let listing = Listing {
         list: "servers",
@@ -336,6 +338,7 @@ pub(super) async fn list(
     };
     let page = Page::read(&authority, listing, asked.limit, asked.cursor.as_deref())?;
     let filter = ServerFilter {
+        tenants: operator.tenants().clone(),
         tenant,
         name,
         owner,
@@ -343,7 +346,7 @@ pub(super) async fn list(
         after: ServerId::parse(page.after()),
         limit: page.rows(),
     };
-    let mut records = authority.db().servers(&filter).await?;
+    let mut records = operator.db(&authority).servers(&filter).await?;
     let next_cursor = page.cut(&authority, &mut records, |record| record.id.as_str())?;
     Ok(Json(ServerPage {
         servers: records.into_iter().map(ServerView::from).collect(),
@@ -365,12 +368,13 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    operator: Operator<may::Look>,
     Server(id): Server,
     State(authority): State<Shared>,
 ) -> Result<impl IntoResponse, Error> {
-    let store = authority.db();
+    let store = operator.db(&authority);
     let record = store.server(&id).await?.ok_or(Error::ServerNotFound)?;
+    operator.over(&record.tenant, Error::ServerNotFound)?;
     let current = store.manifests(&id, i64::MAX, 1).await?.pop();
     let refused = store.refused_manifests(&id, SHOWN_REFUSALS).await?;
     let etag = format!("\"{}\"", record.revision);
@@ -404,21 +408,27 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn change(
-    operator: Operator,
+    operator: Operator<may::Manage>,
     Server(id): Server,
     IfMatch(expected): IfMatch,
     State(authority): State<Shared>,
     Strict(asked): Strict<ServerPatch>,
 ) -> Result<impl IntoResponse, Error> {
+    let known = operator.db(&authority).server(&id).await?;
+    let known = known.ok_or(Error::ServerNotFound)?;
+    operator.over(&known.tenant, Error::ServerNotFound)?;
     let change = ServerChange {
         state: asked.state.map(ServerState::from),
         owner: asked.owner.map(Owner::into_string),
         expected,
         at: authority.now(),
-        by: operator.id,
+        by: operator.id.clone(),
     };
     let policy = authority.policy();
-    let (record, told) = authority.db().change_server(&id, &change, policy).await?;
+    let (record, told) = operator
+        .db(&authority)
+        .change_server(&id, &change, policy)
+        .await?;
     authority.told(&told);
     let (revision, state) = (record.revision, record.state.as_str());
     tracing::info!(

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Shared;
 use super::evidence::EvidenceView;
-use super::extract::{Known, Operator};
+use super::extract::{Known, Operator, may};
 use super::view::SubjectKind;
 use crate::error::Error;
 use crate::levels::origin::{self, CHALLENGE_LIFE, OriginChallenge};
@@ -141,11 +141,12 @@ pub(super) struct OriginChallengeView {
     )
 )]
 pub(super) async fn explain(
-    _: Operator,
+    operator: Operator<may::Look>,
     Known(subject): Known,
     State(authority): State<Shared>,
 ) -> Result<Json<TrustView>, Error> {
-    let (store, policy) = (authority.db(), authority.policy());
+    operator.over(&subject.tenant, Error::SubjectNotFound)?;
+    let (store, policy) = (operator.db(&authority), authority.policy());
     let (tenant, name) = (&subject.tenant, &subject.name);
     let told = store.told_level(tenant, subject.kind, name).await?;
     let inputs = store.trust_inputs(&subject).await?;
@@ -194,20 +195,21 @@ pub(super) async fn explain(
     )
 )]
 pub(super) async fn challenge(
-    operator: Operator,
+    operator: Operator<may::Manage>,
     Known(subject): Known,
     State(authority): State<Shared>,
 ) -> Result<(StatusCode, Json<OriginChallengeView>), Error> {
-    let inputs = authority.db().trust_inputs(&subject).await?;
+    operator.over(&subject.tenant, Error::SubjectNotFound)?;
+    let inputs = operator.db(&authority).trust_inputs(&subject).await?;
     let asked = OriginChallenge {
         subject,
         origin: inputs.facts.origin.ok_or(Error::NoOrigin)?,
         challenge: new_challenge(authority.random())?,
-        asked_by: operator.id,
+        asked_by: operator.id.clone(),
         expires_at: authority.now().plus(CHALLENGE_LIFE),
     };
-    authority
-        .db()
+    operator
+        .db(&authority)
         .challenge_origin(&asked, authority.now())
         .await?;
     let view = OriginChallengeView {
@@ -239,11 +241,12 @@ pub(super) async fn challenge(
     )
 )]
 pub(super) async fn check(
-    operator: Operator,
+    operator: Operator<may::Manage>,
     Known(subject): Known,
     State(authority): State<Shared>,
 ) -> Result<(StatusCode, Json<EvidenceView>), Error> {
-    let (store, policy) = (authority.db(), authority.policy());
+    operator.over(&subject.tenant, Error::SubjectNotFound)?;
+    let (store, policy) = (operator.db(&authority), authority.policy());
     let open = store.origin_challenge(&subject, authority.now()).await?;
     let asked = open.ok_or(Error::NoOriginChallenge)?;
     // Whoever moved since has another origin to prove.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Asked, OfTenant, Once, Operator, Strict};
+use super::extract::{Asked, OfTenant, Once, Operator, Strict, may};
 use super::page;
 use crate::error::Error;
 use crate::problem::Problem;
@@ -215,13 +215,14 @@ pub(super) struct OrdersQuery {
     )
 )]
 pub(super) async fn give(
-    operator: Operator,
+    operator: Operator<may::Judge>,
     OfTenant(tenant): OfTenant,
     Once(once): Once,
     Asked(how): Asked<VerdictHow>,
     State(authority): State<Shared>,
     Strict(asked): Strict<NewVerdictOrder>,
 ) -> Result<Json<VerdictGiven>, Error> {
+    operator.over(&tenant, Error::TenantNotFound)?;
     let new = NewVerdict {
         tenant,
         verb: verb(&asked)?,
@@ -258,12 +259,13 @@ pub(super) async fn give(
     )
 )]
 pub(super) async fn show(
-    _: Operator,
+    operator: Operator<may::Look>,
     OfTenant(tenant): OfTenant,
     State(authority): State<Shared>,
 ) -> Result<Json<VerdictsView>, Error> {
-    let version = authority.db().verdict_version(&tenant).await?;
-    let mut standing = authority.db().verdicts(&tenant, version).await?;
+    operator.over(&tenant, Error::TenantNotFound)?;
+    let version = operator.db(&authority).verdict_version(&tenant).await?;
+    let mut standing = operator.db(&authority).verdicts(&tenant, version).await?;
     standing.sort_by(|one, other| {
         (&one.server, &one.tool, &one.hash).cmp(&(&other.server, &other.tool, &other.hash))
     });
@@ -289,19 +291,20 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn orders(
-    _: Operator,
+    operator: Operator<may::Look>,
     OfTenant(tenant): OfTenant,
     Asked(asked): Asked<OrdersQuery>,
     State(authority): State<Shared>,
 ) -> Result<Json<VerdictOrders>, Error> {
+    operator.over(&tenant, Error::TenantNotFound)?;
     let limit = page::rows(asked.limit)?;
     let before = asked.before.unwrap_or(i64::MAX);
     if before < 1 {
         let (member, why) = ("before", "must be the number of an order: 1 or more");
         return Err(Error::Invalid { member, why });
     }
-    let found = authority
-        .db()
+    let found = operator
+        .db(&authority)
         .verdict_orders(&tenant, before, limit)
         .await?;
     let orders = found.into_iter().map(VerdictOrderView::from).collect();

@@ -7,6 +7,7 @@ fn files(folder: &TempDir) -> TlsFiles {
     TlsFiles {
         certificate: folder.path().join("cert.pem"),
         key: folder.path().join("key.pem"),
+        clients: None,
     }
 }
 

@@ -2,10 +2,12 @@
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use mcps_core::json::Document;
 use mcps_core::random::{Random, RandomError, hex16};
 
 use super::audit::{Entry, audit};
-use super::{Db, on, transaction};
+use super::{Db, on, transaction, within};
+use crate::access::Tenants;
 use crate::error::Error;
 
 /// One giving of an order: under which id it is recorded, and what makes it the same as another.
@@ -101,12 +103,23 @@ pub struct ActionRecord {
     pub outcome: Outcome,
     /// The position of its event, `EPOCH:SEQ`.
     pub position: Option<String>,
+    /// The tenant of its target; empty where that is of no one tenant.
+    pub tenant: String,
 }
 
-type Row = (String, String, i64, String, String, String, Option<String>);
+type Row = (
+    String,
+    String,
+    i64,
+    String,
+    String,
+    String,
+    Option<String>,
+    String,
+);
 
 fn record(row: Row) -> ActionRecord {
-    let (id, giver, at, action, target, outcome, position) = row;
+    let (id, giver, at, action, target, outcome, position, tenant) = row;
     ActionRecord {
         id,
         giver,
@@ -115,12 +128,22 @@ fn record(row: Row) -> ActionRecord {
         target,
         outcome: Outcome::parse(&outcome),
         position,
+        tenant,
     }
 }
 
+/// A text in the JSON of a target.
+pub(super) fn member(target: &str, name: &str) -> Option<String> {
+    let document = Document::parse(target).ok()?;
+    let value = document.root().get(name)?.as_str()?;
+    Some(value.into_owned())
+}
+
 pub(super) const INSERT_ACTION: &str = "INSERT INTO actions \
-     (action_id, giver, once_key, body, at, action, target, outcome, told_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (giver, once_key) DO NOTHING";
+     (action_id, giver, once_key, body, at, action, target, outcome, told_at, tenant) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, COALESCE($10, \
+     (SELECT tenant FROM passports WHERE passport_id = $11), '')) \
+     ON CONFLICT (giver, once_key) DO NOTHING";
 pub(super) const SAME_ACTION: &str = "SELECT action_id, body, outcome, told_at FROM actions \
      WHERE giver = $1 AND once_key = $2";
 pub(super) const END_ACTION: &str =
@@ -140,6 +163,8 @@ macro_rules! given_before {
             .bind($target)
             .bind("unchanged")
             .bind(None::<String>)
+            .bind($crate::store::actions::member($target, "tenant"))
+            .bind($crate::store::actions::member($target, "id").unwrap_or_default())
             .execute(&mut *$tx)
             .await?
             .rows_affected();
@@ -262,6 +287,8 @@ impl Db {
                 .bind(target)
                 .bind(outcome.as_str())
                 .bind(position)
+                .bind(member(target, "tenant"))
+                .bind(member(target, "id").unwrap_or_default())
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
@@ -285,8 +312,8 @@ impl Db {
     pub async fn action(&self, id: &str) -> Result<Option<ActionRecord>, sqlx::Error> {
         let row: Option<Row> = on!(self, pool => {
             sqlx::query_as(
-                "SELECT action_id, giver, at, action, target, outcome, told_at FROM actions \
-                 WHERE action_id = $1",
+                "SELECT action_id, giver, at, action, target, outcome, told_at, tenant \
+                 FROM actions WHERE action_id = $1",
             )
             .bind(id)
             .fetch_optional(pool)
@@ -295,26 +322,30 @@ impl Db {
         Ok(row.map(record))
     }
 
-    /// Recorded orders, newest first: after the one with that id, and of one outcome, if one is named.
+    /// Recorded orders of those tenants, newest first: after the one with that id, and of one outcome,
+    /// if one is named.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn actions(
         &self,
+        tenants: &Tenants,
         outcome: Option<Outcome>,
         after: &str,
         limit: i64,
     ) -> Result<Vec<ActionRecord>, sqlx::Error> {
         let rows: Vec<Row> = on!(self, pool => {
-            sqlx::query_as(
-                "SELECT action_id, giver, at, action, target, outcome, told_at FROM actions \
-                 WHERE (outcome = $1 OR $1 = '') AND ($3 = '' OR (at, action_id) < \
-                 (SELECT at, action_id FROM actions WHERE action_id = $3)) \
-                 ORDER BY at DESC, action_id DESC LIMIT $2",
-            )
+            sqlx::query_as(concat!(
+                "SELECT action_id, giver, at, action, target, outcome, told_at, tenant \
+                 FROM actions WHERE (outcome = $1 OR $1 = '') AND ($3 = '' OR (at, action_id) < \
+                 (SELECT at, action_id FROM actions WHERE action_id = $3)) AND ",
+                within!("$4"),
+                " ORDER BY at DESC, action_id DESC LIMIT $2",
+            ))
             .bind(outcome.map_or("", Outcome::as_str))
             .bind(limit)
             .bind(after)
+            .bind(tenants.filter())
             .fetch_all(pool)
             .await?
         });

@@ -1,5 +1,9 @@
 //! Records of what is changed: written in the transaction that changes it, signed, and chained.
 
+mod entry;
+
+pub(super) use entry::Entry;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +13,8 @@ use mcps_core::digest::Digest;
 use mcps_core::trust::KeyUse;
 
 use super::feed::digest;
-use super::{Db, on, transaction};
+use super::{Db, on, transaction, within};
+use crate::access::Tenants;
 use crate::error::Error;
 use crate::keys::Keys;
 
@@ -21,23 +26,8 @@ pub const PAGE: i64 = 500;
 pub(super) const LOCK_LANE: &str =
     "UPDATE audit_lanes SET seq = seq WHERE lane = $1 RETURNING seq, digest";
 pub(super) const INSERT_RECORDS: &str =
-    "INSERT INTO audit_records (lane, seq, at, action, subject, record) ";
+    "INSERT INTO audit_records (lane, seq, at, action, subject, record, tenant) ";
 pub(super) const MOVE_LANE: &str = "UPDATE audit_lanes SET seq = $2, digest = $3 WHERE lane = $1";
-
-/// What is recorded.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<'a> {
-    /// When.
-    pub(super) at: Timestamp,
-    /// An operator's id, `hook:` and a source, a passport's id, or a command.
-    pub(super) by: &'a str,
-    /// Noun and verb.
-    pub(super) action: &'a str,
-    /// To whom or what.
-    pub(super) subject: &'a str,
-    /// Whatever else belongs to it. No secrets.
-    pub(super) detail: &'a [(&'a str, String)],
-}
 
 /// Who writes the records.
 #[derive(Debug)]
@@ -118,7 +108,8 @@ macro_rules! audit_all {
                 .push_bind(entry.at.as_millis())
                 .push_bind(entry.action)
                 .push_bind(entry.subject)
-                .push_bind(&written.text);
+                .push_bind(&written.text)
+                .push_bind(entry.tenant());
         });
         query.build().execute(&mut *$tx).await?;
         sqlx::query($crate::store::audit::MOVE_LANE)
@@ -293,22 +284,26 @@ impl Db {
         })
     }
 
-    /// The newest rows, newest first; about one subject, or all when it is empty.
+    /// The newest rows of those tenants, newest first; about one subject, or all when it is empty.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn newest_audit_rows(
         &self,
+        tenants: &Tenants,
         subject: &str,
         limit: i64,
     ) -> Result<Vec<AuditRow>, sqlx::Error> {
         on!(self, pool => {
-            sqlx::query_as(
+            sqlx::query_as(concat!(
                 "SELECT lane, seq, action, subject, record FROM audit_records \
-                 WHERE subject = $1 OR $1 = '' ORDER BY at DESC, lane DESC, seq DESC LIMIT $2",
-            )
+                 WHERE (subject = $1 OR $1 = '') AND ",
+                within!("$3"),
+                " ORDER BY at DESC, lane DESC, seq DESC LIMIT $2",
+            ))
             .bind(subject)
             .bind(limit)
+            .bind(tenants.filter())
             .fetch_all(pool)
             .await
         })
@@ -471,7 +466,7 @@ impl Db {
              ON k.kid = r.subject WHERE r.action = 'key.block' \
              AND k.blocked_at IS NULL AND r.at >= $1 ORDER BY r.subject LIMIT 1000";
         const OPERATOR: &str = "SELECT o.operator_id FROM operators o LEFT JOIN audit_records r \
-             ON r.subject = o.operator_id AND r.action = 'operator.add' \
+             ON r.subject = o.operator_id AND r.action IN ('operator.add', 'operator.meet') \
              WHERE r.seq IS NULL AND o.created_at > $1 ORDER BY o.operator_id LIMIT 1000";
         let mut found = Vec::new();
         let kinds: [(&str, Kind); 4] = [

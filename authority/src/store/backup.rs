@@ -7,15 +7,16 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::audit::{Entry, audit};
 use super::feed::{LOCK_HEAD, position, signed};
-use super::{Db, LIST, Pool, on, transaction};
+use super::{Db, LIST, Pool, on, pools, transaction};
 use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not; nor is what followers say of themselves, which they say again.
-pub const TABLES: [&str; 28] = [
+pub const TABLES: [&str; 29] = [
     "authority",
     "authority_keys",
     "operators",
+    "operator_roles",
     "enrolment_tokens",
     "subjects",
     "subject_keys",
@@ -208,7 +209,7 @@ impl Db {
         }
         // One snapshot, while others write.
         let begin = self.dialect("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN");
-        on!(self, pool => {
+        pools!(self, pool => {
             let mut tx = pool.begin_with(begin).await.map_err(Error::from)?;
             for (table, columns) in tables {
                 take(Part::Table(table.to_owned(), columns.names.clone()))?;

@@ -12,6 +12,7 @@ use sqlx::QueryBuilder;
 
 use super::audit::{Entry, audit_all};
 use super::challenges::OPEN_ALL;
+use super::operators::{HeldRow, gathered, select_held};
 use super::restrictions::keeps_off;
 use super::{Binding, Challenge, Db, NewPassport, OperatorRecord, Pool, on, transaction};
 use crate::error::Error;
@@ -80,11 +81,8 @@ impl Db {
         hashes: &[Digest],
     ) -> Result<HashMap<Vec<u8>, OperatorRecord>, sqlx::Error> {
         let different: HashSet<&[u8]> = hashes.iter().map(|it| it.as_bytes().as_slice()).collect();
-        let found: Vec<(Vec<u8>, String, String)> = on!(self, pool => {
-            let mut query = QueryBuilder::new(
-                "SELECT key_hash, operator_id, name FROM operators \
-                 WHERE disabled_at IS NULL AND key_hash IN (",
-            );
+        let found: Vec<HeldRow> = on!(self, pool => {
+            let mut query = QueryBuilder::new(concat!(select_held!(), " AND o.key_hash IN ("));
             let mut list = query.separated(", ");
             for hash in &different {
                 list.push_bind(*hash);
@@ -92,8 +90,7 @@ impl Db {
             list.push_unseparated(")");
             query.build_query_as().fetch_all(pool).await?
         });
-        let record = |(hash, operator_id, name)| (hash, OperatorRecord { operator_id, name });
-        Ok(found.into_iter().map(record).collect())
+        Ok(gathered(found))
     }
 
     /// Stores them all; `false`, and nothing is stored, where there may be too many open already.

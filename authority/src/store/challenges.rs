@@ -161,11 +161,13 @@ impl Db {
 
     /// How many are left.
     async fn drop_lapsed_challenges(&self, now: Timestamp) -> Result<i64, sqlx::Error> {
-        let (open,): (i64,) = on!(self.light, pool => {
+        on!(self.light, pool => {
             sqlx::query("DELETE FROM challenges WHERE expires_at <= $1")
                 .bind(now.as_millis())
                 .execute(pool)
                 .await?;
+        });
+        let (open,): (i64,) = on!(self.light, pool => {
             sqlx::query_as("SELECT COUNT(*) FROM challenges").fetch_one(pool).await?
         });
         Ok(open)

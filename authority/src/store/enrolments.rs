@@ -8,7 +8,8 @@ use mcps_core::level::TrustLevel;
 use mcps_core::random::{Random, RandomError, hex16};
 
 use super::audit::{Entry, audit};
-use super::{Db, on, transaction};
+use super::{Db, on, transaction, within};
+use crate::access::Tenants;
 use crate::enrolment::{EnrolmentToken, Grant, Named};
 use crate::error::Error;
 
@@ -299,24 +300,42 @@ impl Db {
         row.map(TokenRecord::try_from).transpose()
     }
 
-    /// Tokens, newest first: after the one with that id if one is named.
+    /// Tokens of those tenants, newest first: after the one with that id if one is named.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn tokens(&self, after: &str, limit: i64) -> Result<Vec<TokenRecord>, sqlx::Error> {
+    pub async fn tokens(
+        &self,
+        tenants: &Tenants,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<TokenRecord>, sqlx::Error> {
         let rows: Vec<Row> = on!(self, pool => {
             sqlx::query_as(concat!(
                 select_token!(),
-                " WHERE $1 = '' OR (created_at, token_id) < \
-                 (SELECT created_at, token_id FROM enrolment_tokens WHERE token_id = $1) \
-                 ORDER BY created_at DESC, token_id DESC LIMIT $2"
+                " WHERE ($1 = '' OR (created_at, token_id) < \
+                 (SELECT created_at, token_id FROM enrolment_tokens WHERE token_id = $1)) AND ",
+                within!("$3"),
+                " ORDER BY created_at DESC, token_id DESC LIMIT $2"
             ))
             .bind(after)
             .bind(limit)
+            .bind(tenants.filter())
             .fetch_all(pool)
             .await?
         });
         rows.into_iter().map(TokenRecord::try_from).collect()
+    }
+
+    /// The token of that id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn token(&self, id: &str) -> Result<Option<TokenRecord>, sqlx::Error> {
+        let row: Option<Row> = on!(self, pool => {
+            sqlx::query_as(SELECT_BY_ID).bind(id).fetch_optional(pool).await?
+        });
+        row.map(TokenRecord::try_from).transpose()
     }
 
     /// Takes a token back, so that nobody redeems it; repeating it changes nothing. `None` when
@@ -331,6 +350,12 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<TokenRecord>, Error> {
         let row: Option<Row> = transaction!(self, tx => {
+            let tenant: Option<(String,)> =
+                sqlx::query_as("SELECT tenant FROM enrolment_tokens WHERE token_id = $1")
+                    .bind(id)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            let detail: Vec<_> = tenant.map(|(tenant,)| ("tenant", tenant)).into_iter().collect();
             let withdrawn = sqlx::query(
                 "UPDATE enrolment_tokens SET withdrawn_at = $3, withdrawn_by = $2 \
                  WHERE token_id = $1 AND used_at IS NULL AND withdrawn_at IS NULL",
@@ -347,7 +372,7 @@ impl Db {
                     by: operator,
                     action: "token.withdraw",
                     subject: id,
-                    detail: &[],
+                    detail: &detail,
                 });
             }
             sqlx::query_as(SELECT_BY_ID).bind(id).fetch_optional(&mut *tx).await?

@@ -200,7 +200,8 @@ impl Db {
                 let subject = &found.content.subject;
                 let told =
                     reassess!(tx, subject, policy, approval.at, "evidence_approved", false);
-                let detail = told.detail();
+                let mut detail = told.detail();
+                detail.push(("tenant", subject.tenant.clone()));
                 audit!(self, tx, Entry {
                     at: approval.at,
                     by: &approval.who,

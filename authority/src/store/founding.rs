@@ -2,7 +2,7 @@
 
 use mcps_core::clock::Timestamp;
 
-use super::operators::INSERT_OPERATOR;
+use super::operators::insert_operator;
 use super::{Db, NewOperator, on, transaction};
 
 /// Which authority this is, with its signed key set.
@@ -49,13 +49,7 @@ impl Db {
             if inserted.rows_affected() == 0 {
                 return Ok(false);
             }
-            sqlx::query(INSERT_OPERATOR)
-                .bind(&operator.operator_id)
-                .bind(&operator.name)
-                .bind(operator.key_hash.as_bytes().as_slice())
-                .bind(now.as_millis())
-                .execute(&mut *tx)
-                .await?;
+            insert_operator!(tx, operator, "founding", now);
         });
         Ok(true)
     }

@@ -134,6 +134,7 @@ impl Db {
                     action: "manifest.refuse",
                     subject: id.as_str(),
                     detail: &[
+                        ("tenant", server.tenant),
                         ("version", version.to_owned()),
                         ("digest", digest),
                         ("published", known.digest.clone()),
@@ -186,6 +187,7 @@ impl Db {
             };
             let position = append!(tx, at, std::slice::from_ref(&action), "manifest_published");
             let mut detail = vec![
+                ("tenant", server.tenant.clone()),
                 ("version", summary.version.clone()),
                 ("digest", summary.digest.clone()),
                 ("tools", summary.tool_count.to_string()),

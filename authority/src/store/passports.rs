@@ -16,7 +16,8 @@ use super::evidence::file;
 use super::restrictions::{gravest, keeps_off};
 use super::row::{Row, select_issued};
 use super::trust::{Told, reassess};
-use super::{Binding, Db, Record, Restricted, on, transaction};
+use super::{Binding, Db, Record, Restricted, on, transaction, within};
+use crate::access::Tenants;
 use crate::error::Error;
 use crate::levels::{Content, Policy, Subject};
 
@@ -95,6 +96,8 @@ impl NewPassport {
 /// Which passports to list, newest first.
 #[derive(Clone, Debug)]
 pub struct Filter {
+    /// Only of these tenants.
+    pub tenants: Tenants,
     /// `all`, `live`, `expired` or `revoked`.
     pub status: &'static str,
     /// Only those that come after this one.
@@ -313,7 +316,7 @@ impl Db {
         row.map(Record::try_from).transpose()
     }
 
-    /// Issued passports, newest first.
+    /// Issued passports of the filter's tenants, newest first.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -323,18 +326,22 @@ impl Db {
         now: Timestamp,
     ) -> Result<Vec<Record>, sqlx::Error> {
         let rows: Vec<Row> = on!(self, pool => {
-            sqlx::query_as(select_issued!(
-                "AND ($1 = 'all' OR ($1 = 'revoked' AND revoked_at IS NOT NULL) \
-                 OR ($1 = 'live' AND revoked_at IS NULL AND expires_at > $2) \
-                 OR ($1 = 'expired' AND revoked_at IS NULL AND expires_at <= $2)) \
-                 AND ($3 = '' OR (issued_at, passport_id) < \
-                 (SELECT issued_at, passport_id FROM passports WHERE passport_id = $3)) \
-                 ORDER BY issued_at DESC, passport_id DESC LIMIT $4"
+            sqlx::query_as(concat!(
+                select_issued!(
+                    "AND ($1 = 'all' OR ($1 = 'revoked' AND revoked_at IS NOT NULL) \
+                     OR ($1 = 'live' AND revoked_at IS NULL AND expires_at > $2) \
+                     OR ($1 = 'expired' AND revoked_at IS NULL AND expires_at <= $2)) \
+                     AND ($3 = '' OR (issued_at, passport_id) < \
+                     (SELECT issued_at, passport_id FROM passports WHERE passport_id = $3)) AND "
+                ),
+                within!("$5"),
+                " ORDER BY issued_at DESC, passport_id DESC LIMIT $4",
             ))
             .bind(filter.status)
             .bind(now.as_millis())
             .bind(filter.after.as_ref().map_or("", PassportId::as_str))
             .bind(filter.limit)
+            .bind(filter.tenants.filter())
             .fetch_all(pool)
             .await?
         });

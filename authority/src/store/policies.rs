@@ -157,6 +157,7 @@ impl Db {
                         .execute(&mut *tx)
                         .await?;
                     let mut detail = vec![
+                        ("tenant", new.tenant.clone()),
                         ("version", version.version.to_string()),
                         ("digest", version.digest.clone()),
                         ("position", version.told_at.clone()),

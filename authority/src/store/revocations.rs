@@ -263,6 +263,7 @@ impl Db {
                 let others = changed.iter().filter(|(other, ..)| other != id.as_str());
                 let others: Vec<&str> = others.map(|(other, ..)| other.as_str()).collect();
                 let mut detail = order.detail();
+                detail.push(("tenant", tenant));
                 if !others.is_empty() {
                     detail.push(("with_it", list(&others)));
                 }

@@ -63,6 +63,7 @@ impl Db {
                 .execute(&mut *tx)
                 .await?;
                 let detail = [
+                    ("tenant", tenant),
                     ("passport", old.to_string()),
                     ("replaced_by", id.to_string()),
                     ("superseded_at", supersede_at.to_string()),

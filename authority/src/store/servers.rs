@@ -6,7 +6,8 @@ use mcps_core::passport::Kind;
 
 use super::audit::{Entry, audit};
 use super::trust::{Told, reassess};
-use super::{Db, on, transaction};
+use super::{Db, on, transaction, within};
+use crate::access::Tenants;
 use crate::error::Error;
 use crate::levels::{Policy, Subject};
 use crate::registry::{ServerId, ServerState};
@@ -78,6 +79,8 @@ impl ServerRecord {
 /// Which servers to list, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct ServerFilter {
+    /// Only of these tenants.
+    pub tenants: Tenants,
     /// Only of this tenant; empty for all.
     pub tenant: String,
     /// Only of this name; empty for all.
@@ -259,12 +262,15 @@ impl Db {
     /// When the database does not answer.
     pub async fn servers(&self, filter: &ServerFilter) -> Result<Vec<ServerRecord>, sqlx::Error> {
         let rows: Vec<Row> = on!(self, pool => {
-            sqlx::query_as(select_servers!(
-                "WHERE ($1 = '' OR tenant = $1) AND ($2 = '' OR name = $2) \
-                 AND ($3 = '' OR owner = $3) AND ($4 = '' OR state = $4) \
-                 AND ($5 = '' OR (added_at, server_id) < \
-                 (SELECT added_at, server_id FROM servers WHERE server_id = $5)) \
-                 ORDER BY added_at DESC, server_id DESC LIMIT $6"
+            sqlx::query_as(concat!(
+                select_servers!(
+                    "WHERE ($1 = '' OR tenant = $1) AND ($2 = '' OR name = $2) \
+                     AND ($3 = '' OR owner = $3) AND ($4 = '' OR state = $4) \
+                     AND ($5 = '' OR (added_at, server_id) < \
+                     (SELECT added_at, server_id FROM servers WHERE server_id = $5)) AND "
+                ),
+                within!("$7"),
+                " ORDER BY added_at DESC, server_id DESC LIMIT $6",
             ))
             .bind(&filter.tenant)
             .bind(&filter.name)
@@ -272,6 +278,7 @@ impl Db {
             .bind(filter.state.map_or("", ServerState::as_str))
             .bind(filter.after.as_ref().map_or("", ServerId::as_str))
             .bind(filter.limit)
+            .bind(filter.tenants.filter())
             .fetch_all(pool)
             .await?
         });
@@ -329,6 +336,7 @@ impl Db {
                 let subject = record.subject();
                 told = reassess!(tx, &subject, policy, change.at, "server_changed", false);
                 let mut detail = vec![
+                    ("tenant", record.tenant.clone()),
                     ("state", record.state.as_str().to_owned()),
                     ("owner", record.owner.clone()),
                     ("revision", record.revision.to_string()),

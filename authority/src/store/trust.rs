@@ -243,10 +243,7 @@ impl Db {
     /// # Errors
     /// When the database does not answer.
     pub async fn trust_inputs(&self, subject: &Subject) -> Result<Inputs, Error> {
-        Ok(on!(self, pool => {
-            let mut connection = pool.acquire().await?;
-            inputs!(connection, subject)
-        }))
+        Ok(on!(self, connection => inputs!(connection, subject)))
     }
 
     /// Where a subject stands, for others. Nothing is read for one of which it is known that there is no

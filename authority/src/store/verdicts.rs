@@ -248,6 +248,7 @@ impl Db {
                 .execute(&mut *tx)
                 .await?;
             let mut detail = vec![
+                ("tenant", new.tenant.clone()),
                 ("version", version.to_string()),
                 ("server", order.server.clone()),
                 ("tool", order.tool.clone()),

@@ -25,12 +25,16 @@ impl AuthorityClient {
 }
 
 impl Operator<'_> {
-    async fn get(&self, path: &str) -> Result<Document, ClientError> {
+    pub(super) async fn get(&self, path: &str) -> Result<Document, ClientError> {
         let key = Some(self.key);
         self.authority.call(Method::GET, path, key, None).await
     }
 
-    async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Document, ClientError> {
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<Document, ClientError> {
         let (key, body) = (Some(self.key), Some(body.to_string()));
         self.authority.call(Method::POST, path, key, body).await
     }

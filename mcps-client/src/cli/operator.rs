@@ -11,12 +11,13 @@ use zeroize::Zeroizing;
 use super::{CliError, Machine, input};
 
 /// Longest file that is read for a secret.
-const MAX_FILE: usize = 4096;
+const MAX_FILE: usize = 20 * 1024;
 
 /// Where the operator's key is, unless it is in the environment.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OperatorOptions {
-    /// File with an operator's key of the authority [or the key itself in: MCPS_OPERATOR_KEY].
+    /// File with an operator's key of the authority, or with an access token of the OpenID provider that it
+    /// believes [or either itself in: MCPS_OPERATOR_KEY].
     #[arg(long, value_name = "FILE")]
     operator_key_file: Option<PathBuf>,
 }
@@ -73,15 +74,19 @@ impl TokenOptions {
 struct Secret {
     what: &'static str,
     prefix: &'static str,
+    /// A token of somebody else's may stand in its place: a JWT.
+    or_token: bool,
 }
 
 const OPERATOR_KEY: Secret = Secret {
     what: "an operator's key",
     prefix: "mcps_op_",
+    or_token: true,
 };
 const ENROLMENT_TOKEN: Secret = Secret {
     what: "an enrolment token",
     prefix: "mcps_et_",
+    or_token: false,
 };
 
 impl Secret {
@@ -98,7 +103,10 @@ impl Secret {
         let word = text.trim();
         let rest = word.strip_prefix(self.prefix).unwrap_or_default();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if rest.len() == 43 && rest.bytes().all(allowed) {
+        let parts: Vec<&str> = word.split('.').collect();
+        let part = |part: &&str| !part.is_empty() && part.bytes().all(allowed);
+        let is_token = self.or_token && parts.len() == 3 && parts.iter().all(part);
+        if is_token || (rest.len() == 43 && rest.bytes().all(allowed)) {
             return Ok(Zeroizing::new(word.to_owned()));
         }
         Err(CliError::NotASecret {

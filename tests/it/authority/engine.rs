@@ -66,7 +66,7 @@ fn audit_key() -> Keys {
 }
 
 #[expect(clippy::disallowed_methods, reason = "where the test server is")]
-fn server() -> String {
+pub(super) fn server() -> String {
     std::env::var("MCPS_TEST_POSTGRES_URL").unwrap_or_else(|_| {
         panic!("MCPS_TEST_POSTGRES_URL is not set, and half of this test needs it: run `make test`")
     })

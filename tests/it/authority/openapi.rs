@@ -26,6 +26,7 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             assert!(operation["summary"].is_string(), "{method} {path}");
             if operation.get("security").is_some() {
                 assert!(operation["responses"]["401"].is_object(), "{method} {path}");
+                assert!(operation["responses"]["403"].is_object(), "{method} {path}");
                 guarded.push(format!("{method} {path}"));
             }
         }
@@ -43,6 +44,8 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "get /v1/enrolment-tokens",
             "get /v1/evidence/{id}",
             "get /v1/feed/enforcement",
+            "get /v1/operators",
+            "get /v1/operators/{id}",
             "get /v1/passports",
             "get /v1/servers",
             "get /v1/servers/{id}",
@@ -50,6 +53,8 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "get /v1/servers/{id}/manifests",
             "get /v1/servers/{id}/manifests/{version}",
             "get /v1/subjects/{kind}/{tenant}/{name}/trust",
+            "get /v1/tenants",
+            "get /v1/tenants/{tenant}",
             "get /v1/tenants/{tenant}/policy",
             "get /v1/tenants/{tenant}/policy/versions",
             "get /v1/tenants/{tenant}/verdicts",
@@ -63,6 +68,9 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "post /v1/enrolment-tokens",
             "post /v1/enrolment-tokens/{id}/withdraw",
             "post /v1/evidence/{id}/approvals",
+            "post /v1/operators",
+            "post /v1/operators/{id}/disable",
+            "post /v1/operators/{id}/rotate",
             "post /v1/passports",
             "post /v1/passports/{id}/revoke",
             "post /v1/reinstatements",
@@ -73,6 +81,9 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "post /v1/subjects/{kind}/{tenant}/{name}/origin-challenges",
             "post /v1/subjects/{kind}/{tenant}/{name}/origin-checks",
             "post /v1/suspensions",
+            "post /v1/tenants",
+            "post /v1/tenants/{tenant}/disable",
+            "post /v1/tenants/{tenant}/enable",
             "post /v1/tenants/{tenant}/verdicts",
             "put /v1/tenants/{tenant}/policy",
         ]

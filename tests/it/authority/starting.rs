@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use mcps_authority::access::Grants;
 use mcps_authority::key_files::KeyFileError;
 use mcps_authority::operator_key::OperatorKey;
 use mcps_authority::{Config, Running, StartError, add_operator, serve};
@@ -278,10 +279,11 @@ async fn a_lost_operators_key_is_replaced_on_the_spot() {
         let folder = tempfile::tempdir().unwrap();
         let config = config(engine, folder.path()).await;
         let clock = ManualClock::new(Timestamp::from_millis(1_800_000_000_000));
-        let early = add_operator(&config, "ann", &clock, &SystemRandom).await;
+        let owner = || Grants::new(["owner@*".parse().unwrap()]);
+        let early = add_operator(&config, "ann", owner(), None, &clock, &SystemRandom).await;
         assert!(matches!(early, Err(StartError::NotFounded)));
         let running = start(&config).await.unwrap();
-        let key = add_operator(&config, "ann", &clock, &SystemRandom)
+        let key = add_operator(&config, "ann", owner(), None, &clock, &SystemRandom)
             .await
             .unwrap();
         let list = async |key: &OperatorKey| {

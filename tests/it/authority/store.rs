@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use mcps_authority::access::{Grants, Tenants};
 use mcps_authority::error::Error;
 use mcps_authority::levels::{Content, EvidenceType, Policy, Subject, Verdict};
 use mcps_authority::operator_key::OperatorKey;
 use mcps_authority::store::{
-    Binding, Challenge, Db, Deed, Filter, Founding, NewOperator, NewPassport, Reason, Revocation,
+    Binding, Challenge, Credential, Db, Deed, Filter, Founding, NewOperator, NewPassport, Reason,
+    Revocation,
 };
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
@@ -165,6 +167,9 @@ async fn founds_once_and_migrates_again_without_harm() {
             operator_id: id.into(),
             name: "first".into(),
             key_hash: hash,
+            credential: Credential::Key,
+            grants: Grants::default(),
+            expires_at: None,
         };
         assert!(
             db.found(&founding, &operator("op_1", key.hash()), at(0))
@@ -331,6 +336,7 @@ async fn lists_newest_first_in_pages() {
         ids.reverse();
         let list = async |status, after: Option<&PassportId>, limit, second| -> Vec<PassportId> {
             let filter = Filter {
+                tenants: Tenants::All,
                 status,
                 after: after.cloned(),
                 limit,

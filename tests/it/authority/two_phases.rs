@@ -103,6 +103,7 @@ async fn prepared(
 
 async fn issued(authority: &Authority) -> usize {
     let filter = Filter {
+        tenants: mcps_authority::access::Tenants::All,
         status: "all",
         after: None,
         limit: 10,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcps_authority::access::Grants;
 use mcps_authority::store::Db;
 use mcps_authority::{Config, Running, add_operator, open_changing, serve};
 use mcps_core::clock::{Clock as _, ManualClock, Timestamp};
@@ -204,7 +205,14 @@ impl World {
 
     /// The key of one more operator.
     pub(super) async fn another_operator(&self, name: &str) -> String {
-        let key = add_operator(&self.config, name, self.clock.as_ref(), &SystemRandom).await;
+        self.operator_with(name, &["owner@*"]).await
+    }
+
+    /// The key of one more operator, who holds those roles.
+    pub(super) async fn operator_with(&self, name: &str, roles: &[&str]) -> String {
+        let grants = Grants::new(roles.iter().map(|role| role.parse().unwrap()));
+        let clock = self.clock.as_ref();
+        let key = add_operator(&self.config, name, grants, None, clock, &SystemRandom).await;
         key.unwrap().reveal().to_owned()
     }
 

@@ -1,7 +1,7 @@
 //! Callers that do not sign: who they are, what of theirs goes nowhere, and what is not theirs.
 
 mod bearer;
-mod issuer;
+pub(crate) mod issuer;
 mod metadata;
 mod scopes;
 mod sdk;

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::wire::Asked;
 
 /// The present, in seconds.
-pub(super) fn now_s() -> i64 {
+pub(crate) fn now_s() -> i64 {
     SystemClock.now().as_millis() / 1000
 }
 
@@ -28,24 +28,24 @@ fn coded(bytes: impl AsRef<[u8]>) -> String {
 }
 
 /// A key that signs tokens.
-pub(super) enum Signer {
+pub(crate) enum Signer {
     Ec(String, Box<EcdsaKeyPair>),
     Rsa(String, Box<RsaKeyPair>),
 }
 
 impl Signer {
-    pub(super) fn ec(kid: &str) -> Self {
+    pub(crate) fn ec(kid: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         Self::Ec(kid.to_owned(), Box::new(pair))
     }
 
-    pub(super) fn rsa(kid: &str) -> Self {
+    pub(crate) fn rsa(kid: &str) -> Self {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         Self::Rsa(kid.to_owned(), Box::new(pair))
     }
 
     /// Its public half, as it is published.
-    pub(super) fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         match self {
             Self::Ec(kid, pair) => {
                 let point = pair.public_key().as_ref();
@@ -77,7 +77,7 @@ impl Signer {
     }
 
     /// A token of these claims.
-    pub(super) fn token(&self, claims: &Value) -> String {
+    pub(crate) fn token(&self, claims: &Value) -> String {
         let (alg, kid) = match self {
             Self::Ec(kid, _) => ("ES256", kid),
             Self::Rsa(kid, _) => ("RS256", kid),
@@ -86,7 +86,7 @@ impl Signer {
     }
 
     /// The same, whatever its header says.
-    pub(super) fn token_saying(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn token_saying(&self, header: &Value, claims: &Value) -> String {
         let signed = format!(
             "{}.{}",
             coded(header.to_string()),
@@ -105,8 +105,8 @@ struct State {
 }
 
 /// The issuer.
-pub(super) struct Issuer {
-    pub(super) url: String,
+pub(crate) struct Issuer {
+    pub(crate) url: String,
     state: Arc<Mutex<State>>,
     serving: JoinHandle<()>,
 }
@@ -119,7 +119,7 @@ impl Drop for Issuer {
 
 impl Issuer {
     /// One that publishes the keys of these.
-    pub(super) async fn of(signers: &[&Signer]) -> Self {
+    pub(crate) async fn of(signers: &[&Signer]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state: Arc<Mutex<State>> = Arc::default();
@@ -167,30 +167,30 @@ impl Issuer {
     }
 
     /// Publishes the keys of these and no others.
-    pub(super) fn publish(&self, signers: &[&Signer]) {
+    pub(crate) fn publish(&self, signers: &[&Signer]) {
         let keys = signers.iter().map(|signer| signer.jwk());
         self.state.lock().unwrap().keys = keys.collect();
     }
 
     /// Answers no more, or again.
-    pub(super) fn is_down(&self, down: bool) {
+    pub(crate) fn is_down(&self, down: bool) {
         self.state.lock().unwrap().down = down;
     }
 
     /// How often its keys were asked for.
-    pub(super) fn fetched(&self) -> usize {
+    pub(crate) fn fetched(&self) -> usize {
         self.state.lock().unwrap().fetched
     }
 
     /// What a good token of its says.
-    pub(super) fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         let now = now_s();
         json!({"iss": self.url, "aud": "https://gw.example/mcp", "sub": "ann", "org": "acme",
             "iat": now, "nbf": now, "exp": now + 300})
     }
 
     /// How a gateway's configuration has it.
-    pub(super) fn stanza(&self, more: &str) -> String {
+    pub(crate) fn stanza(&self, more: &str) -> String {
         format!(
             "[[oidc]]\nissuer = \"{}\"\naudience = \"https://gw.example/mcp\"\n{more}\n",
             self.url
