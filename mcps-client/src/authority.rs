@@ -2,6 +2,7 @@
 
 mod audit;
 mod enforcement;
+mod evidence;
 mod feed;
 mod operator;
 mod policies;
@@ -9,6 +10,7 @@ mod registry;
 mod trust;
 mod verdicts;
 
+pub use evidence::ReportRequest;
 pub use feed::FrameStream;
 pub use operator::Operator;
 pub use policies::PolicyPush;

@@ -9,6 +9,7 @@
 )]
 
 mod acks;
+mod approvals;
 mod audit;
 mod backups;
 mod batches;
@@ -43,10 +44,12 @@ mod recorded;
 mod recorded_keys;
 mod registry;
 mod renewing;
+mod reports;
 mod revoking;
 mod root_places;
 mod roots;
 mod rotating;
+mod scanners;
 mod starting;
 mod stating;
 mod status;

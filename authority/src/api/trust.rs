@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::evidence::EvidenceView;
 use super::extract::{Known, Operator};
-use super::view::SubjectKind;
+use super::view::{JsonText, SubjectKind};
 use crate::error::Error;
 use crate::levels::origin::{self, CHALLENGE_LIFE, OriginChallenge};
 use crate::levels::{Facts, Proof, Requirement, Rung, assess};
@@ -34,6 +34,8 @@ pub(super) struct TrustView {
     /// The same for whoever shows a passport: what the next one may state at most.
     #[schema(minimum = 0, maximum = 4)]
     permitted: u8,
+    /// Whether the level rests on an exception.
+    by_exception: bool,
     /// What the feed told of it last.
     #[schema(minimum = 0, maximum = 4)]
     told: Option<u8>,
@@ -75,6 +77,8 @@ pub(super) struct RequirementView {
     holds: bool,
     /// By which evidence.
     evidence: Option<String>,
+    /// Whether that is an exception, which does without it for a time.
+    waived: bool,
     /// When that lapses.
     #[schema(format = DateTime)]
     lapses_at: Option<String>,
@@ -101,6 +105,7 @@ impl From<Requirement> for RequirementView {
             name: asked.name,
             holds: asked.holds,
             evidence: asked.evidence.map(|id| id.as_str().to_owned()),
+            waived: asked.waived,
             lapses_at: asked.lapses_at.map(|at| at.to_string()),
             next: asked.next,
         }
@@ -165,6 +170,7 @@ pub(super) async fn explain(
         name: subject.name,
         level: found.level.number(),
         permitted: permitted.number(),
+        by_exception: found.by_exception(),
         told: told.map(|level| level.number()),
         origin: inputs.facts.origin,
         manifest: inputs.facts.manifest.map(|digest| digest.to_string()),
@@ -172,6 +178,34 @@ pub(super) async fn explain(
         next,
         evidence: evidence.map(EvidenceView::from).collect(),
     }))
+}
+
+/// Get a signed statement of the level of a server
+///
+/// A DSSE envelope with an in-toto statement on the current manifest, whose predicate is a SLSA Verification
+/// Summary: the levels that hold for whoever shows its passport, the evidence they rest on, what is waived,
+/// and when they lapse. Signed by a key that `/.well-known/jwks.json` lists, as DER.
+#[utoipa::path(
+    get, path = "/v1/subjects/{kind}/{tenant}/{name}/trust/attestation", operation_id = "attest_trust", tag = "trust",
+    security(("operator" = [])),
+    params(
+        ("kind" = SubjectKind, Path, description = "What kind of subject"),
+        ("tenant" = String, Path, description = "Its tenant"),
+        ("name" = String, Path, description = "Its name"),
+    ),
+    responses(
+        (status = OK, body = Object),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn attest(
+    _: Operator,
+    Known(subject): Known,
+    State(authority): State<Shared>,
+) -> Result<JsonText, Error> {
+    authority.attest(&subject).await.map(JsonText)
 }
 
 /// Ask for a challenge for the origin of a subject

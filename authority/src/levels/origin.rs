@@ -97,5 +97,8 @@ pub async fn check(
             "{url} held the challenge {} that {} asked for",
             asked.challenge, asked.asked_by
         ),
+        scanner: None,
+        reported: None,
+        waives: None,
     })
 }

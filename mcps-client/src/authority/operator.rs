@@ -25,13 +25,26 @@ impl AuthorityClient {
 }
 
 impl Operator<'_> {
-    async fn get(&self, path: &str) -> Result<Document, ClientError> {
+    pub(super) async fn get(&self, path: &str) -> Result<Document, ClientError> {
         let key = Some(self.key);
         self.authority.call(Method::GET, path, key, None).await
     }
 
-    async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Document, ClientError> {
-        let (key, body) = (Some(self.key), Some(body.to_string()));
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<Document, ClientError> {
+        self.post_text(path, body.to_string()).await
+    }
+
+    /// A body that is signed goes out byte for byte.
+    pub(super) async fn post_text(
+        &self,
+        path: &str,
+        body: String,
+    ) -> Result<Document, ClientError> {
+        let (key, body) = (Some(self.key), Some(body));
         self.authority.call(Method::POST, path, key, body).await
     }
 
