@@ -65,6 +65,8 @@ pub struct Config {
     /// Origins on this machine and in private networks, and over `http://`, are checked too: for
     /// trying things out.
     pub local_origins: bool,
+    /// Who is asked for TXT records; nobody stands for the public resolvers of this machine.
+    pub dns_resolvers: Vec<SocketAddr>,
 }
 
 impl Config {
@@ -90,6 +92,7 @@ impl Config {
             keep_events: KEEP_EVENTS,
             key_passphrase: None,
             local_origins: false,
+            dns_resolvers: Vec::new(),
         }
     }
 }
@@ -116,6 +119,7 @@ impl fmt::Debug for Config {
             .field("keep_events", &self.keep_events)
             .field("key_passphrase", &self.key_passphrase)
             .field("local_origins", &self.local_origins)
+            .field("dns_resolvers", &self.dns_resolvers)
             .finish()
     }
 }

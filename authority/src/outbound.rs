@@ -5,9 +5,11 @@
 //! proxy asked, and an answer has a bound in size and time.
 
 mod public;
+mod txt;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use mcps_core::random::Random;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,9 +28,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 pub use public::is_public;
+pub use txt::TxtError;
 
 /// Longest time for the whole exchange.
 const TIME: Duration = Duration::from_secs(5);
+
+/// Where this machine's resolvers are named.
+const RESOLVERS: &str = "/etc/resolv.conf";
 
 /// Why nothing was fetched.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +78,8 @@ pub enum OutboundError {
 #[derive(Clone, Debug, Default)]
 pub struct Outbound {
     local: bool,
+    /// Who is asked for TXT records; of nobody that was named, the public ones of this machine.
+    resolvers: Vec<SocketAddr>,
 }
 
 impl Outbound {
@@ -78,7 +87,30 @@ impl Outbound {
     /// well, which is for trying things out.
     #[must_use]
     pub const fn new(local: bool) -> Self {
-        Self { local }
+        Self {
+            local,
+            resolvers: Vec::new(),
+        }
+    }
+
+    /// With resolvers that may be anywhere, since they were named.
+    #[must_use]
+    pub fn with_resolvers(self, resolvers: Vec<SocketAddr>) -> Self {
+        Self { resolvers, ..self }
+    }
+
+    /// What the TXT records of a name hold; of none, nothing.
+    ///
+    /// # Errors
+    /// [`TxtError`].
+    pub async fn texts(&self, name: &str, random: &dyn Random) -> Result<Vec<Vec<u8>>, TxtError> {
+        match self.resolvers.as_slice() {
+            [] => {
+                let own = txt::public_resolvers(Path::new(RESOLVERS));
+                txt::ask(&own, name, random).await
+            }
+            named => txt::ask(named, name, random).await,
+        }
     }
 
     /// What a GET answers with 200, at most `limit` bytes.

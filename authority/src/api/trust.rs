@@ -3,15 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::evidence::EvidenceView;
-use super::extract::{Known, Operator};
+use super::extract::{Asked, Known, Operator};
 use super::view::{JsonText, SubjectKind};
 use crate::error::Error;
-use crate::levels::origin::{self, CHALLENGE_LIFE, OriginChallenge};
+use crate::levels::origin::{self, CHALLENGE_LIFE, OriginChallenge, Place};
 use crate::levels::{Facts, Proof, Requirement, Rung, assess};
 use crate::problem::Problem;
 use crate::proof::new_challenge;
@@ -119,12 +119,46 @@ pub(super) struct OriginChallengeView {
     origin: String,
     /// Where the challenge is to stand, on a line of its own.
     url: String,
+    /// Or the name whose TXT record may hold it; missing where the origin is an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_name: Option<String>,
     /// What is to stand there: 43 characters of base64url.
     #[schema(min_length = 43, max_length = 43)]
     challenge: String,
     /// Until when it may be checked.
     #[schema(format = DateTime)]
     expires_at: String,
+}
+
+/// Where the challenge stands.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum CheckedBy {
+    /// In the file.
+    #[default]
+    WellKnown,
+    /// In the TXT record.
+    Dns,
+}
+
+/// Where to look.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CheckQuery {
+    /// Where the challenge stands; in the file unless stated.
+    #[serde(default)]
+    #[param(inline)]
+    by: CheckedBy,
+}
+
+impl From<CheckedBy> for Place {
+    fn from(by: CheckedBy) -> Self {
+        match by {
+            CheckedBy::WellKnown => Self::WellKnown,
+            CheckedBy::Dns => Self::Dns,
+        }
+    }
 }
 
 /// Explain the level of a subject
@@ -210,7 +244,8 @@ pub(super) async fn attest(
 
 /// Ask for a challenge for the origin of a subject
 ///
-/// To be put at `/.well-known/mcps-origin` there, on a line of its own. One is open at a time, for
+/// To be put at `/.well-known/mcps-origin` there, on a line of its own, or into a TXT record of
+/// `_mcps-challenge.` and the host. One is open at a time, for
 /// 24 hours; the one before is void.
 #[utoipa::path(
     post, path = "/v1/subjects/{kind}/{tenant}/{name}/origin-challenges", operation_id = "challenge_origin", tag = "trust",
@@ -246,6 +281,7 @@ pub(super) async fn challenge(
         .await?;
     let view = OriginChallengeView {
         url: origin::url(&asked.origin),
+        dns_name: origin::dns_name(&asked.origin),
         origin: asked.origin,
         challenge: asked.challenge,
         expires_at: asked.expires_at.to_string(),
@@ -255,8 +291,8 @@ pub(super) async fn challenge(
 
 /// Check that the origin of a subject shows its challenge
 ///
-/// Fetched over https from public addresses alone, without redirects. What is found is filed as
-/// evidence.
+/// Fetched over https from public addresses alone, without redirects; or asked of a resolver that is public
+/// or was named at the start. What is found is filed as evidence.
 #[utoipa::path(
     post, path = "/v1/subjects/{kind}/{tenant}/{name}/origin-checks", operation_id = "check_origin", tag = "trust",
     security(("operator" = [])),
@@ -264,6 +300,7 @@ pub(super) async fn challenge(
         ("kind" = SubjectKind, Path, description = "What kind of subject"),
         ("tenant" = String, Path, description = "Its tenant"),
         ("name" = String, Path, description = "Its name"),
+        CheckQuery,
     ),
     responses(
         (status = CREATED, body = EvidenceView),
@@ -275,8 +312,10 @@ pub(super) async fn challenge(
 pub(super) async fn check(
     operator: Operator,
     Known(subject): Known,
+    Asked(asked): Asked<CheckQuery>,
     State(authority): State<Shared>,
 ) -> Result<(StatusCode, Json<EvidenceView>), Error> {
+    let place = Place::from(asked.by);
     let (store, policy) = (authority.db(), authority.policy());
     let open = store.origin_challenge(&subject, authority.now()).await?;
     let asked = open.ok_or(Error::NoOriginChallenge)?;
@@ -286,7 +325,8 @@ pub(super) async fn check(
         return Err(Error::NoOriginChallenge);
     }
     let now = authority.now();
-    let content = origin::check(&asked, authority.outbound(), policy, now).await?;
+    let (outbound, random) = (authority.outbound(), authority.random());
+    let content = origin::check(&asked, place, outbound, random, policy, now).await?;
     let told = store
         .origin_checked(&asked, &content, policy, &operator.id, now)
         .await?;

@@ -97,7 +97,7 @@ impl AuthorityClient {
         self.call(Method::POST, &path, Some(operator), None).await
     }
 
-    /// Has the origin of a subject checked.
+    /// Has the origin of a subject checked, `by` `well-known` or `dns`.
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
@@ -105,8 +105,9 @@ impl AuthorityClient {
         &self,
         operator: &str,
         subject: &SubjectRef,
+        by: &str,
     ) -> Result<Document, ClientError> {
-        let path = subject.path("origin-checks");
+        let path = format!("{}?by={by}", subject.path("origin-checks"));
         let request = self.request(Method::POST, &path, Some(operator), None);
         self.answer(request.timeout(CHECK), MAX_ANSWER).await
     }

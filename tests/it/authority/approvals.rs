@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::trust::{DAY, filed, level, published, told, trust, wait_for};
 use super::world::{Answer, World, kid, new_key, on_both};
 
+const HOUR: Duration = Duration::from_secs(3600);
 const KEYS: &str = "/v1/approver-keys";
 
 /// An operator with a key to approve by.
@@ -74,6 +75,13 @@ impl Approver {
     pub(super) async fn approve(&self, world: &World, evidence: &str, level: i64) -> Answer {
         let said = self.says(evidence, level, world.now().plus(90 * DAY));
         self.send(world, evidence, &said).await
+    }
+
+    /// Revokes the key that was approved by so far, and registers another.
+    pub(super) async fn replace_key(&mut self, world: &World) {
+        assert_eq!(self.revoke_key(world).await.status, 200);
+        self.key = new_key();
+        assert_eq!(self.register(world, &self.key).await.status, 201);
     }
 
     pub(super) async fn revoke_key(&self, world: &World) -> Answer {
@@ -207,7 +215,9 @@ async fn to_revoke_an_approvers_key_lowers_at_once() {
         let shown = world
             .get_as_operator(&format!("/v1/evidence/{audit}"))
             .await;
-        assert_eq!(shown.json()["approvals"][0]["void"], true);
+        let approvals = shown.json()["approvals"].clone();
+        let void = approvals.as_array().unwrap().iter();
+        assert_eq!(void.filter(|one| one["void"] == true).count(), 1);
         let reasons = reasons(&world).await;
         assert_eq!(reasons.last().unwrap(), "approver_key_revoked");
         // Approving again takes a new key.
@@ -242,15 +252,15 @@ async fn an_approval_that_lapses_takes_the_level_with_it() {
         let audit = audited(&world, &digest).await;
         let (one, two) = both(&world).await;
         one.approve(&world, &audit, 4).await;
-        let short = two.says(&audit, 4, world.now().plus(DAY));
+        let short = two.says(&audit, 4, world.now().plus(HOUR));
         two.send(&world, &audit, &short).await;
         let explained = trust(&world).await;
         assert_eq!(
             explained["rungs"][3]["lapses_at"],
             short.valid_until.to_string()
         );
-        world.clock.advance(DAY);
-        assert_eq!(level(&world).await.min(3), trust(&world).await["permitted"]);
+        world.clock.advance(HOUR);
+        assert_eq!(level(&world).await, 3);
         assert_eq!(wait_for(&world, 4).await, [2, 3, 4, 3]);
         // A longer one by the same key replaces it.
         two.approve(&world, &audit, 4).await;

@@ -1,5 +1,7 @@
 //! Reports of scanners as evidence: over HTTP, as they were recorded from real ones.
 
+use std::time::Duration;
+
 use mcps_core::digest::Digest;
 use mcps_core::dsse;
 use mcps_core::json::Document;
@@ -12,6 +14,8 @@ use super::manifests::{Publisher, publisher};
 use super::trust::{DAY, SUBJECT, filed, level, told};
 use super::world::{Answer, World, new_key, on_both};
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 macro_rules! recorded {
     ($name:literal) => {
         include_str!(concat!("../../../authority/src/report/testdata/", $name))
@@ -21,7 +25,7 @@ macro_rules! recorded {
 /// The two tools that were scanned.
 pub(super) async fn published(world: &World) -> (Publisher, String) {
     let server = publisher(world).await;
-    let tools: Value = serde_json::from_str(recorded!("tools.json")).unwrap();
+    let tools: Value = serde_json::from_str(TOOLS).unwrap();
     let tools: Vec<String> = tools["tools"]
         .as_array()
         .unwrap()
@@ -43,6 +47,9 @@ pub(super) async fn submit(world: &World, query: &str, report: &str) -> Answer {
 }
 
 pub(super) const CLEAN: &str = recorded!("mcp-scanner-clean.json");
+pub(super) const NOT_RUN: &str = recorded!("mcp-scanner-not-run.json");
+pub(super) const FOUND: &str = recorded!("semgrep-found.sarif");
+pub(super) const TOOLS: &str = recorded!("tools.json");
 
 pub(super) async fn add_scanner(world: &World, name: &str, key: &SecretKey) -> Answer {
     let public: Value =
@@ -90,7 +97,7 @@ async fn a_clean_report_raises_and_is_given_back_as_it_came() {
         assert_eq!(submit(&world, &query, CLEAN).await.json(), shown);
         assert_eq!(told(&world).await, [2, 3]);
         // A later one that found something lowers at once, and says why.
-        world.clock.advance(DAY);
+        world.clock.advance(HOUR);
         let found = submit(&world, &query, recorded!("semgrep-found.sarif"))
             .await
             .json();
@@ -117,7 +124,7 @@ async fn what_scanners_call_safe_without_looking_raises_nobody() {
             recorded!("cyclonedx-py-bom.json"),
         ] {
             // They were recorded later than the clock of this world stands.
-            let report = report.replace("2026-11-22T", "2027-01-15T");
+            let report = report.replace("2026-11-22T", "2027-01-14T");
             let filed = submit(&world, &query, &report).await;
             assert_eq!(filed.status, 201, "{}", filed.text);
             let filed = filed.json();
@@ -222,7 +229,7 @@ async fn an_old_signed_report_does_not_undo_what_was_found_since() {
         add_scanner(&world, "ci", &ci).await;
         let good = seal(&world, CLEAN, &digest, &ci);
         submit(&world, "", &good).await;
-        world.clock.advance(DAY);
+        world.clock.advance(HOUR);
         filed(
             &world,
             json!({"type": "scan", "manifest": digest, "verdict": "fail"}),
@@ -232,7 +239,7 @@ async fn an_old_signed_report_does_not_undo_what_was_found_since() {
         assert_eq!(submit(&world, "", &good).await.status, 201);
         assert_eq!(level(&world).await, 2);
         let fresh = seal(&world, CLEAN, &digest, &ci);
-        world.clock.advance(DAY);
+        world.clock.advance(HOUR);
         let fresh_later = seal(&world, CLEAN, &digest, &ci);
         submit(&world, "", &fresh).await;
         submit(&world, "", &fresh_later).await;
