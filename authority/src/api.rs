@@ -2,6 +2,7 @@
 
 mod acks;
 mod actions;
+mod approvals;
 mod audit;
 mod authority_keys;
 mod budgets;
@@ -26,8 +27,10 @@ mod orders;
 mod page;
 mod passports;
 mod policies;
+mod reports;
 mod revoke;
 mod rotate;
+mod scanners;
 mod servers;
 mod status;
 mod status_lists;
@@ -106,11 +109,18 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(verdicts::orders))
         .routes(routes!(verdicts::by_digest))
         .routes(routes!(trust::explain))
+        .routes(routes!(trust::attest))
         .routes(routes!(trust::challenge))
         .routes(routes!(trust::check))
         .routes(routes!(evidence::file))
         .routes(routes!(evidence::show))
-        .routes(routes!(evidence::approve))
+        .routes(routes!(reports::submit))
+        .routes(routes!(reports::show))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::add_key, approvals::list_keys))
+        .routes(routes!(approvals::revoke_key))
+        .routes(routes!(scanners::add, scanners::list))
+        .routes(routes!(scanners::revoke))
         .routes(routes!(authority_keys::list, authority_keys::prepare))
         .routes(routes!(authority_keys::activate))
         .routes(routes!(authority_keys::taint))

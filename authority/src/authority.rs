@@ -1,5 +1,6 @@
 //! The authority itself: its name, its published keys, its signers, its store.
 
+mod reports;
 mod standing;
 
 pub use standing::{Judged, STATUS_LIFE};

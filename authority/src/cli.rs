@@ -307,6 +307,10 @@ pub(crate) struct Serve {
     /// out: whoever names an origin then makes the authority fetch from there.
     #[arg(long)]
     allow_local_origins: bool,
+    /// Ask this resolver for the TXT records that prove an origin, as 9.9.9.9 or 10.0.0.2:5353. May be given
+    /// several times [default: those of /etc/resolv.conf that are public]
+    #[arg(long = "dns-resolver", value_name = "ADDRESS", value_parser = resolver)]
+    dns_resolvers: Vec<SocketAddr>,
     /// Write the base URL to this file once requests are answered.
     #[arg(long, value_name = "PATH")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -418,6 +422,7 @@ impl Serve {
             keep_events: DAY * self.keep_events,
             oidc: self.oidc.config(),
             local_origins: self.allow_local_origins,
+            dns_resolvers: self.dns_resolvers.clone(),
             ..self.place.config()?
         })
     }
@@ -458,4 +463,12 @@ impl Examine {
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         self.place.config()
     }
+}
+
+/// An address, with the port of DNS unless one is stated.
+fn resolver(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = text.parse::<std::net::IpAddr>();
+    let read = address.map(|address| (address, 53).into());
+    read.or_else(|_| text.parse())
+        .map_err(|_| "write an address, as 9.9.9.9, [2620:fe::fe]:53 or 10.0.0.2:5353")
 }

@@ -68,6 +68,8 @@ pub struct Config {
     /// Origins on this machine and in private networks, and over `http://`, are checked too: for
     /// trying things out.
     pub local_origins: bool,
+    /// Who is asked for TXT records; nobody stands for the public resolvers of this machine.
+    pub dns_resolvers: Vec<SocketAddr>,
 }
 
 impl Config {
@@ -94,6 +96,7 @@ impl Config {
             key_passphrase: None,
             oidc: None,
             local_origins: false,
+            dns_resolvers: Vec::new(),
         }
     }
 }
@@ -121,6 +124,7 @@ impl fmt::Debug for Config {
             .field("key_passphrase", &self.key_passphrase)
             .field("oidc", &self.oidc)
             .field("local_origins", &self.local_origins)
+            .field("dns_resolvers", &self.dns_resolvers)
             .finish()
     }
 }

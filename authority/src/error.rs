@@ -261,6 +261,34 @@ pub enum Error {
     /// Who submitted evidence does not approve it.
     #[error("who submitted it does not approve it; another operator has to")]
     OwnEvidence,
+    /// A report of a scanner is not taken.
+    #[error(transparent)]
+    Report(#[from] crate::report::ReportError),
+    /// The report is not kept any more.
+    #[error("the report is not kept, or the evidence rests on none")]
+    ReportNotFound,
+    /// The list of scanners stays what it is.
+    #[error(transparent)]
+    Scanner(#[from] crate::levels::ScannerError),
+    /// An approval is not what its approver signed.
+    #[error("the approval is not believed: {0}")]
+    Approval(#[source] Refusal),
+    /// An approval says something else than what is asked.
+    #[error("the approval's `{0}` is not what is approved here; sign it anew")]
+    OtherApproval(&'static str),
+    /// Evidence of this type needs no approval.
+    #[error("evidence of this type needs no approval; audits and exceptions do")]
+    NoApproval,
+    /// The operator has no key to approve by.
+    #[error(
+        "no such key to approve by is in use; register one first: mcps trust approver add --key FILE"
+    )]
+    ApproverKeyNotFound,
+    /// The operator has another key, or it is somebody else's.
+    #[error(
+        "you have another key to approve by, or this one is or was somebody's; revoke yours first, or make a new one"
+    )]
+    ApproverKeyTaken,
     /// There is no origin to check.
     #[error("the subject has no origin to check; an operator may decide instead")]
     NoOrigin,

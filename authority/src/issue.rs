@@ -287,6 +287,9 @@ async fn stated(
                 observed_at: now,
                 valid_until: until,
                 statement: "asked for a passport of level 2".to_owned(),
+                scanner: None,
+                reported: None,
+                waives: None,
             };
             Ok(Stated {
                 level: TrustLevel::L2,

@@ -8,12 +8,18 @@ mod assess;
 mod evidence;
 pub mod origin;
 mod reassessor;
+mod scanner;
+pub mod summary;
 
 use std::time::Duration;
 
 pub use assess::{Assessment, Facts, Proof, Requirement, Rung, assess};
-pub use evidence::{Approval, Content, Evidence, EvidenceId, EvidenceType, Subject, Verdict};
+pub use evidence::{
+    Approval, Content, Evidence, EvidenceId, EvidenceType, Reported, Signed, Subject, Verdict,
+    Waived,
+};
 pub use reassessor::reassess_for_ever;
+pub use scanner::{OPERATOR, Scanner, ScannerError};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -28,8 +34,12 @@ pub struct Policy {
     pub scan: Duration,
     /// An audit.
     pub audit: Duration,
+    /// An exception.
+    pub exception: Duration,
     /// How many approve an audit, beside who submitted it.
     pub approvers: usize,
+    /// How many approve an exception, beside who asked for it.
+    pub exception_approvers: usize,
 }
 
 impl Policy {
@@ -41,12 +51,23 @@ impl Policy {
             EvidenceType::OperatorDecision => self.operator_decision,
             EvidenceType::Scan => self.scan,
             EvidenceType::Audit => self.audit,
+            EvidenceType::Exception => self.exception,
+        }
+    }
+
+    /// How many have to approve evidence of a type, beside who submitted it.
+    #[must_use]
+    pub const fn approvals(&self, kind: EvidenceType) -> usize {
+        match kind {
+            EvidenceType::Audit => self.approvers,
+            EvidenceType::Exception => self.exception_approvers,
+            _ => 0,
         }
     }
 }
 
 /// 30 days for a check of the origin and a scan, 90 for a decision, 180 for an audit with two
-/// approvers.
+/// approvers, 14 for an exception with one.
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -54,7 +75,9 @@ impl Default for Policy {
             operator_decision: 90 * DAY,
             scan: 30 * DAY,
             audit: 180 * DAY,
+            exception: 14 * DAY,
             approvers: 2,
+            exception_approvers: 1,
         }
     }
 }

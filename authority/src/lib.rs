@@ -40,6 +40,7 @@ pub mod outbound;
 pub mod problem;
 pub mod proof;
 pub mod registry;
+pub mod report;
 pub mod secret;
 pub mod start;
 pub mod status_lists;

@@ -5,9 +5,11 @@
 //! proxy asked, and an answer has a bound in size and time.
 
 mod public;
+mod txt;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use mcps_core::random::Random;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,9 +28,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 pub use public::is_public;
+pub use txt::TxtError;
 
 /// Longest time for the whole exchange.
 const TIME: Duration = Duration::from_secs(5);
+
+/// Where this machine's resolvers are named.
+const RESOLVERS: &str = "/etc/resolv.conf";
 
 /// Why nothing was fetched.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +80,8 @@ pub struct Outbound {
     local: bool,
     /// Addresses of private networks, and `http://` on this machine.
     private: bool,
+    /// Who is asked for TXT records; of nobody that was named, the public ones of this machine.
+    resolvers: Vec<SocketAddr>,
 }
 
 impl Outbound {
@@ -83,6 +92,7 @@ impl Outbound {
         Self {
             local,
             private: false,
+            resolvers: Vec::new(),
         }
     }
 
@@ -93,6 +103,27 @@ impl Outbound {
         Self {
             local: false,
             private: true,
+            resolvers: Vec::new(),
+        }
+    }
+
+    /// With resolvers that may be anywhere, since they were named.
+    #[must_use]
+    pub fn with_resolvers(self, resolvers: Vec<SocketAddr>) -> Self {
+        Self { resolvers, ..self }
+    }
+
+    /// What the TXT records of a name hold; of none, nothing.
+    ///
+    /// # Errors
+    /// [`TxtError`].
+    pub async fn texts(&self, name: &str, random: &dyn Random) -> Result<Vec<Vec<u8>>, TxtError> {
+        match self.resolvers.as_slice() {
+            [] => {
+                let own = txt::public_resolvers(Path::new(RESOLVERS));
+                txt::ask(&own, name, random).await
+            }
+            named => txt::ask(named, name, random).await,
         }
     }
 

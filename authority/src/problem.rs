@@ -1,5 +1,7 @@
 //! The one place where a failure becomes an answer: RFC 9457 problems with stable types.
 
+mod evidence;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +13,7 @@ use crate::acks::AckError;
 use crate::error::Error;
 use crate::keys::KeyChangeError;
 use crate::oidc::OidcError;
+use crate::report::ReportError;
 
 /// What every problem's type begins with.
 pub const TYPE_PREFIX: &str = "https://mcps.dev/problems/";
@@ -235,6 +238,29 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "Evidence not found",
         ),
         Error::OwnEvidence => (StatusCode::FORBIDDEN, "own-evidence", "Own evidence"),
+        Error::Report(error) => evidence::report(error),
+        Error::ReportNotFound => (
+            StatusCode::NOT_FOUND,
+            "report-not-found",
+            "Report not found",
+        ),
+        Error::Scanner(error) => evidence::scanner(*error),
+        Error::Approval(_) | Error::OtherApproval(_) => (
+            StatusCode::FORBIDDEN,
+            "approval-refused",
+            "Approval refused",
+        ),
+        Error::NoApproval => (StatusCode::CONFLICT, "no-approval", "Nothing to approve"),
+        Error::ApproverKeyNotFound => (
+            StatusCode::CONFLICT,
+            "approver-key-not-found",
+            "No such approver key",
+        ),
+        Error::ApproverKeyTaken => (
+            StatusCode::CONFLICT,
+            "approver-key-taken",
+            "Another approver key",
+        ),
         Error::NoOrigin => (StatusCode::CONFLICT, "no-origin", "No origin"),
         Error::NoOriginChallenge => (
             StatusCode::CONFLICT,
@@ -387,8 +413,12 @@ const fn code(error: &Error) -> Option<Code> {
         Error::ProofRefused(_)
         | Error::Unsigned(_)
         | Error::HookUnknown
+        | Error::Approval(_)
+        | Error::Report(ReportError::UnknownSigner)
         | Error::Ack(AckError::BadSignature) => Some(Code::InvalidSignature),
-        Error::ManifestRefused(_) | Error::OtherContent { .. } => Some(Code::ToolIntegrity),
+        Error::Report(ReportError::OtherTools(_) | ReportError::OtherManifest { .. })
+        | Error::ManifestRefused(_)
+        | Error::OtherContent { .. } => Some(Code::ToolIntegrity),
         Error::WrongAudience => Some(Code::WrongAudience),
         Error::TooManyChallenges
         | Error::RateLimited { .. }

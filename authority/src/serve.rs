@@ -154,7 +154,7 @@ pub async fn serve(
         StatusLists::new(&public),
         Arc::clone(&clock),
         random,
-        Outbound::new(config.local_origins),
+        Outbound::new(config.local_origins).with_resolvers(config.dns_resolvers.clone()),
     );
     let authority = authority.with_quotas(config.issue_quota, config.order_quota);
     let oidc = config.oidc.clone();

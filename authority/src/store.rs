@@ -7,6 +7,7 @@
 
 mod acks;
 mod actions;
+mod approvals;
 mod audit;
 mod backup;
 mod batches;
@@ -24,10 +25,12 @@ mod origins;
 mod passports;
 mod policies;
 mod reach;
+mod reports;
 mod restrictions;
 mod revocations;
 mod rotations;
 mod row;
+mod scanners;
 mod servers;
 mod status_lists;
 mod tenants;
@@ -37,6 +40,7 @@ mod wall;
 
 pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
+pub use approvals::{ApproverKey, NewApproval};
 pub use audit::{AuditRow, Disagreement, IssuedRow, PAGE, Scribe};
 pub use backup::{Cell, Part, TABLES};
 pub use batches::Request;
@@ -87,7 +91,7 @@ const OPENING: Duration = Duration::from_millis(500);
 const LIGHT: u32 = 4;
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 13] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (
         1,
         "passports",
@@ -131,6 +135,16 @@ const MIGRATIONS: [(i64, &str, &str); 13] = [
         13,
         "verdicts",
         include_str!("../../migrations/0013_verdicts.sql"),
+    ),
+    (
+        14,
+        "reports",
+        include_str!("../../migrations/0014_reports.sql"),
+    ),
+    (
+        15,
+        "approvals",
+        include_str!("../../migrations/0015_approvals.sql"),
     ),
     (
         20,

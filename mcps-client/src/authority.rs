@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod enforcement;
+mod evidence;
 mod feed;
 mod operator;
 mod policies;
@@ -10,6 +11,7 @@ mod registry;
 mod trust;
 mod verdicts;
 
+pub use evidence::ReportRequest;
 pub use feed::FrameStream;
 pub use operator::Operator;
 pub use policies::PolicyPush;

@@ -4,12 +4,14 @@
 //! Bytes from a peer enter through [`json::Document::parse`]; everything else works on what that
 //! accepted. See `docs/protocol.md` for the wire.
 
+pub mod approval;
 pub mod audit;
 pub mod binding;
 pub mod chain;
 pub mod clock;
 pub mod code;
 pub mod digest;
+pub mod dsse;
 pub mod envelope;
 pub mod feed;
 #[cfg(test)]

@@ -52,6 +52,25 @@ impl Signature {
         STANDARD.encode(self.0)
     }
 
+    /// Reads the DER form (RFC 3279 §2.2.3), which other tools write.
+    ///
+    /// # Errors
+    /// [`Refusal::BadSignature`] for anything else.
+    pub fn from_der(der: &[u8]) -> Result<Self, Refusal> {
+        let parsed = p256::ecdsa::Signature::from_der(der).map_err(|_| Refusal::BadSignature)?;
+        Ok(Self(parsed.to_bytes().into()))
+    }
+
+    /// The DER form (RFC 3279 §2.2.3), for other tools.
+    ///
+    /// # Errors
+    /// [`Refusal::BadSignature`] when r or s are zero or not below the order.
+    pub fn to_der(self) -> Result<Vec<u8>, Refusal> {
+        let parsed =
+            p256::ecdsa::Signature::from_slice(&self.0).map_err(|_| Refusal::BadSignature)?;
+        Ok(parsed.to_der().as_bytes().to_vec())
+    }
+
     /// Whether `s` is at most half the group order. Of the two signatures (r, s) and (r, n−s)
     /// that verify, only this one is accepted by the native carrier.
     #[must_use]

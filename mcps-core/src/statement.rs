@@ -42,6 +42,11 @@ pub const ROTATION: &str = "mcps-rotation-v1";
 /// The word of a key that it is compromised.
 pub const COMPROMISE: &str = "mcps-compromise-v1";
 
+/// That evidence holds, for a level and a time.
+pub const APPROVAL: &str = "mcps-approval-v1";
+/// That a key is an approver's.
+pub const APPROVER_KEY: &str = "mcps-approver-key-v1";
+
 /// Why [`sign`] failed when it was not the statement's fault but the key's.
 pub const SIGNER_FAILED: &str = "the signer failed";
 

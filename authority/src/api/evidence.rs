@@ -15,7 +15,9 @@ use super::Shared;
 use super::extract::{Known, OnFile, Operator, Strict, may};
 use super::view::SubjectKind;
 use crate::error::Error;
-use crate::levels::{Approval, Content, Evidence, EvidenceType, Policy, Subject, Verdict};
+use crate::levels::{
+    Approval, Content, Evidence, EvidenceType, OPERATOR, Policy, Reported, Subject, Verdict, Waived,
+};
 use crate::problem::Problem;
 use crate::subject::Note;
 
@@ -32,6 +34,8 @@ pub(super) enum FiledType {
     Scan,
     /// A review of one manifest by people: L4, once two others approve.
     Audit,
+    /// For at most 14 days one thing is not asked for, once another approves. Never yields L4.
+    Exception,
 }
 
 impl From<FiledType> for EvidenceType {
@@ -40,27 +44,59 @@ impl From<FiledType> for EvidenceType {
             FiledType::OperatorDecision => Self::OperatorDecision,
             FiledType::Scan => Self::Scan,
             FiledType::Audit => Self::Audit,
+            FiledType::Exception => Self::Exception,
         }
     }
 }
 
-/// What it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+/// What an exception does without.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum VerdictView {
+pub(super) enum WaivedView {
+    /// That somebody has verified who it is: L2.
+    IdentityVerified,
+    /// A passing scan of the manifest: L3.
+    ManifestScanned,
+}
+
+impl From<WaivedView> for Waived {
+    fn from(waived: WaivedView) -> Self {
+        match waived {
+            WaivedView::IdentityVerified => Self::IdentityVerified,
+            WaivedView::ManifestScanned => Self::ManifestScanned,
+        }
+    }
+}
+
+/// What it is filed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FiledVerdict {
     /// It holds.
     Pass,
     /// It does not; what passed before is void.
     Fail,
 }
 
-impl From<VerdictView> for Verdict {
-    fn from(verdict: VerdictView) -> Self {
+impl From<FiledVerdict> for Verdict {
+    fn from(verdict: FiledVerdict) -> Self {
         match verdict {
-            VerdictView::Pass => Self::Pass,
-            VerdictView::Fail => Self::Fail,
+            FiledVerdict::Pass => Self::Pass,
+            FiledVerdict::Fail => Self::Fail,
         }
     }
+}
+
+/// What it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum VerdictView {
+    /// It holds.
+    Pass,
+    /// It does not; what passed before is void.
+    Fail,
+    /// Not all of it was looked at: it raises nobody.
+    Incomplete,
 }
 
 impl From<Verdict> for VerdictView {
@@ -68,6 +104,7 @@ impl From<Verdict> for VerdictView {
         match verdict {
             Verdict::Pass => Self::Pass,
             Verdict::Fail => Self::Fail,
+            Verdict::Incomplete => Self::Incomplete,
         }
     }
 }
@@ -80,8 +117,11 @@ pub(super) struct EvidenceRequest {
     #[serde(rename = "type")]
     kind: FiledType,
     /// What it says.
-    verdict: VerdictView,
-    /// Digest of the manifest that was scanned or reviewed.
+    verdict: FiledVerdict,
+    /// What an exception does without.
+    #[serde(default)]
+    waives: Option<WaivedView>,
+    /// Digest of the manifest that was scanned or reviewed, or that goes without a scan.
     #[serde(default)]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     manifest: Option<String>,
@@ -109,7 +149,7 @@ pub(super) struct EvidenceView {
     tenant: String,
     /// The subject's name.
     name: String,
-    /// `origin_check`, `operator_decision`, `scan` or `audit`.
+    /// `origin_check`, `operator_decision`, `scan`, `audit` or `exception`.
     #[serde(rename = "type")]
     sort: &'static str,
     /// What it says.
@@ -128,10 +168,61 @@ pub(super) struct EvidenceView {
     /// Until when it may be relied upon.
     #[schema(format = DateTime)]
     valid_until: String,
-    /// In their words.
+    /// In their words; of a report, what it found and what it did not look at.
     statement: String,
+    /// The scanner that signed its report; `operator` for what an operator says or brings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanner: Option<String>,
+    /// The report it rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<ReportView>,
+    /// What an exception does without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waives: Option<&'static str>,
+    /// Whether the scanner it leans on was revoked since: it raises nobody then.
+    void: bool,
     /// Who agrees.
     approvals: Vec<ApprovalView>,
+}
+
+/// The report that a scan rests on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ReportView {
+    /// SHA-256 of its bytes.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    digest: String,
+    /// What it is written in.
+    format: &'static str,
+    /// What it found, as it was counted here.
+    findings: FindingsView,
+}
+
+/// How many findings there are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FindingsView {
+    critical: u32,
+    high: u32,
+    medium: u32,
+    low: u32,
+    /// Of which the report does not say how grave they are.
+    unrated: u32,
+}
+
+impl From<Reported> for ReportView {
+    fn from(reported: Reported) -> Self {
+        let found = reported.findings;
+        Self {
+            digest: reported.digest.to_string(),
+            format: reported.format.as_str(),
+            findings: FindingsView {
+                critical: found.critical,
+                high: found.high,
+                medium: found.medium,
+                low: found.low,
+                unrated: found.unrated,
+            },
+        }
+    }
 }
 
 /// Who agrees with a piece of evidence.
@@ -142,15 +233,39 @@ pub(super) struct ApprovalView {
     /// Since when.
     #[schema(format = DateTime)]
     at: String,
+    /// By which key; missing in one that nobody signed, which counts for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    valid_until: Option<String>,
+    /// Whether the key was revoked since, or there is none.
+    void: bool,
+}
+
+impl From<Approval> for ApprovalView {
+    fn from(approval: Approval) -> Self {
+        let (key_id, until) = match approval.signed {
+            Some(signed) => (Some(signed.key_id), Some(signed.valid_until.to_string())),
+            None => (None, None),
+        };
+        Self {
+            who: approval.who,
+            at: approval.at.to_string(),
+            key_id,
+            valid_until: until,
+            void: approval.void,
+        }
+    }
 }
 
 impl From<Evidence> for EvidenceView {
     fn from(evidence: Evidence) -> Self {
         let content = evidence.content;
-        let approvals = evidence.approvals.into_iter().map(|approval| ApprovalView {
-            who: approval.who,
-            at: approval.at.to_string(),
-        });
+        let approvals = evidence.approvals.into_iter().map(ApprovalView::from);
+        let of_scan = content.kind == EvidenceType::Scan;
+        let scanner = content.scanner.or(of_scan.then(|| OPERATOR.to_owned()));
         Self {
             evidence_id: evidence.id.as_str().to_owned(),
             kind: content.subject.kind.into(),
@@ -164,6 +279,10 @@ impl From<Evidence> for EvidenceView {
             observed_at: content.observed_at.to_string(),
             valid_until: content.valid_until.to_string(),
             statement: content.statement,
+            scanner,
+            report: content.reported.map(ReportView::from),
+            waives: content.waives.map(Waived::as_str),
+            void: evidence.void,
             approvals: approvals.collect(),
         }
     }
@@ -177,7 +296,15 @@ fn content(
     now: Timestamp,
 ) -> Result<Content, Error> {
     let kind = EvidenceType::from(asked.kind);
-    let manifest = match (asked.manifest, kind.of_a_manifest()) {
+    let waives = asked.waives.map(Waived::from);
+    if waives.is_some() != (kind == EvidenceType::Exception) {
+        return Err(Error::Invalid {
+            member: "waives",
+            why: "says what an exception does without, and nothing else has it",
+        });
+    }
+    let of_manifest = kind.of_a_manifest() || waives == Some(Waived::ManifestScanned);
+    let manifest = match (asked.manifest, of_manifest) {
         (Some(hex), true) => Some(Digest::from_hex(&hex).ok_or(Error::Invalid {
             member: "manifest",
             why: "must be the digest of a manifest: 64 lower-case hex digits",
@@ -186,13 +313,13 @@ fn content(
         (_, true) => {
             return Err(Error::Invalid {
                 member: "manifest",
-                why: "must say which manifest was scanned or reviewed, by its digest",
+                why: "must say which manifest it is about, by its digest",
             });
         }
         (_, false) => {
             return Err(Error::Invalid {
                 member: "manifest",
-                why: "is for a scan or an audit alone",
+                why: "is for a scan, an audit, or an exception that does without a scan",
             });
         }
     };
@@ -222,10 +349,16 @@ fn content(
         observed_at: observed_at.min(now),
         valid_until,
         statement: asked.statement.into_string(),
+        scanner: None,
+        reported: None,
+        waives,
     })
 }
 
-fn instant(text: Option<&str>, member: &'static str) -> Result<Option<Timestamp>, Error> {
+pub(super) fn instant(
+    text: Option<&str>,
+    member: &'static str,
+) -> Result<Option<Timestamp>, Error> {
     let why = "must be an instant as RFC 3339 in UTC: 2026-11-21T12:00:00.000Z";
     let read = |text| Timestamp::parse_rfc3339(text).ok_or(Error::Invalid { member, why });
     text.map(read).transpose()
@@ -268,7 +401,7 @@ pub(super) async fn file(
             });
         }
     }
-    let told = store.file_evidence(&content, policy, now).await?;
+    let told = store.file_evidence(&content, None, policy, now).await?;
     authority.told(&told);
     let filed = store.evidence(&content.id()).await?;
     let view = EvidenceView::from(filed.ok_or(Error::EvidenceNotFound)?);
@@ -299,36 +432,4 @@ pub(super) async fn show(
     let found = found.ok_or(Error::EvidenceNotFound)?;
     operator.over(&found.content.subject.tenant, Error::EvidenceNotFound)?;
     Ok(Json(found.into()))
-}
-
-/// Agree with a piece of evidence
-///
-/// An audit counts once two operators agree who did not submit it. Agreeing again changes nothing.
-#[utoipa::path(
-    post, path = "/v1/evidence/{id}/approvals", operation_id = "approve_evidence", tag = "trust",
-    security(("operator" = [])),
-    params(("id" = String, Path, description = "Its id", pattern = "^ev_[0-9a-f]{64}$")),
-    responses(
-        (status = OK, body = EvidenceView),
-        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
-        (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
-        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
-    )
-)]
-pub(super) async fn approve(
-    operator: Operator<may::Approve>,
-    OnFile(id): OnFile,
-    State(authority): State<Shared>,
-) -> Result<Json<EvidenceView>, Error> {
-    let store = operator.db(&authority);
-    let known = store.evidence(&id).await?.ok_or(Error::EvidenceNotFound)?;
-    operator.over(&known.content.subject.tenant, Error::EvidenceNotFound)?;
-    let approval = Approval {
-        who: operator.id,
-        at: authority.now(),
-    };
-    let told = store.approve_evidence(&id, &approval, authority.policy());
-    authority.told(&told.await?);
-    let found = store.evidence(&id).await?;
-    Ok(Json(found.ok_or(Error::EvidenceNotFound)?.into()))
 }

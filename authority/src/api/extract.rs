@@ -337,7 +337,11 @@ impl FromRequest<Shared> for Raw {
     }
 }
 
-async fn whole_body(request: Request, authority: &Shared, limit: usize) -> Result<Bytes, Error> {
+pub(super) async fn whole_body(
+    request: Request,
+    authority: &Shared,
+    limit: usize,
+) -> Result<Bytes, Error> {
     let body = Bytes::from_request(request, authority).await;
     body.map_err(|rejection| match rejection.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge { limit },

@@ -3,15 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::evidence::EvidenceView;
-use super::extract::{Known, Operator, may};
-use super::view::SubjectKind;
+use super::extract::{Asked, Known, Operator, may};
+use super::view::{JsonText, SubjectKind};
 use crate::error::Error;
-use crate::levels::origin::{self, CHALLENGE_LIFE, OriginChallenge};
+use crate::levels::origin::{self, CHALLENGE_LIFE, OriginChallenge, Place};
 use crate::levels::{Facts, Proof, Requirement, Rung, assess};
 use crate::problem::Problem;
 use crate::proof::new_challenge;
@@ -34,6 +34,8 @@ pub(super) struct TrustView {
     /// The same for whoever shows a passport: what the next one may state at most.
     #[schema(minimum = 0, maximum = 4)]
     permitted: u8,
+    /// Whether the level rests on an exception.
+    by_exception: bool,
     /// What the feed told of it last.
     #[schema(minimum = 0, maximum = 4)]
     told: Option<u8>,
@@ -75,6 +77,8 @@ pub(super) struct RequirementView {
     holds: bool,
     /// By which evidence.
     evidence: Option<String>,
+    /// Whether that is an exception, which does without it for a time.
+    waived: bool,
     /// When that lapses.
     #[schema(format = DateTime)]
     lapses_at: Option<String>,
@@ -101,6 +105,7 @@ impl From<Requirement> for RequirementView {
             name: asked.name,
             holds: asked.holds,
             evidence: asked.evidence.map(|id| id.as_str().to_owned()),
+            waived: asked.waived,
             lapses_at: asked.lapses_at.map(|at| at.to_string()),
             next: asked.next,
         }
@@ -114,12 +119,46 @@ pub(super) struct OriginChallengeView {
     origin: String,
     /// Where the challenge is to stand, on a line of its own.
     url: String,
+    /// Or the name whose TXT record may hold it; missing where the origin is an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_name: Option<String>,
     /// What is to stand there: 43 characters of base64url.
     #[schema(min_length = 43, max_length = 43)]
     challenge: String,
     /// Until when it may be checked.
     #[schema(format = DateTime)]
     expires_at: String,
+}
+
+/// Where the challenge stands.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum CheckedBy {
+    /// In the file.
+    #[default]
+    WellKnown,
+    /// In the TXT record.
+    Dns,
+}
+
+/// Where to look.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CheckQuery {
+    /// Where the challenge stands; in the file unless stated.
+    #[serde(default)]
+    #[param(inline)]
+    by: CheckedBy,
+}
+
+impl From<CheckedBy> for Place {
+    fn from(by: CheckedBy) -> Self {
+        match by {
+            CheckedBy::WellKnown => Self::WellKnown,
+            CheckedBy::Dns => Self::Dns,
+        }
+    }
 }
 
 /// Explain the level of a subject
@@ -166,6 +205,7 @@ pub(super) async fn explain(
         name: subject.name,
         level: found.level.number(),
         permitted: permitted.number(),
+        by_exception: found.by_exception(),
         told: told.map(|level| level.number()),
         origin: inputs.facts.origin,
         manifest: inputs.facts.manifest.map(|digest| digest.to_string()),
@@ -175,9 +215,38 @@ pub(super) async fn explain(
     }))
 }
 
+/// Get a signed statement of the level of a server
+///
+/// A DSSE envelope with an in-toto statement on the current manifest, whose predicate is a SLSA Verification
+/// Summary: the levels that hold for whoever shows its passport, the evidence they rest on, what is waived,
+/// and when they lapse. Signed by a key that `/.well-known/jwks.json` lists, as DER.
+#[utoipa::path(
+    get, path = "/v1/subjects/{kind}/{tenant}/{name}/trust/attestation", operation_id = "attest_trust", tag = "trust",
+    security(("operator" = [])),
+    params(
+        ("kind" = SubjectKind, Path, description = "What kind of subject"),
+        ("tenant" = String, Path, description = "Its tenant"),
+        ("name" = String, Path, description = "Its name"),
+    ),
+    responses(
+        (status = OK, body = Object),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn attest(
+    _: Operator,
+    Known(subject): Known,
+    State(authority): State<Shared>,
+) -> Result<JsonText, Error> {
+    authority.attest(&subject).await.map(JsonText)
+}
+
 /// Ask for a challenge for the origin of a subject
 ///
-/// To be put at `/.well-known/mcps-origin` there, on a line of its own. One is open at a time, for
+/// To be put at `/.well-known/mcps-origin` there, on a line of its own, or into a TXT record of
+/// `_mcps-challenge.` and the host. One is open at a time, for
 /// 24 hours; the one before is void.
 #[utoipa::path(
     post, path = "/v1/subjects/{kind}/{tenant}/{name}/origin-challenges", operation_id = "challenge_origin", tag = "trust",
@@ -214,6 +283,7 @@ pub(super) async fn challenge(
         .await?;
     let view = OriginChallengeView {
         url: origin::url(&asked.origin),
+        dns_name: origin::dns_name(&asked.origin),
         origin: asked.origin,
         challenge: asked.challenge,
         expires_at: asked.expires_at.to_string(),
@@ -223,8 +293,8 @@ pub(super) async fn challenge(
 
 /// Check that the origin of a subject shows its challenge
 ///
-/// Fetched over https from public addresses alone, without redirects. What is found is filed as
-/// evidence.
+/// Fetched over https from public addresses alone, without redirects; or asked of a resolver that is public
+/// or was named at the start. What is found is filed as evidence.
 #[utoipa::path(
     post, path = "/v1/subjects/{kind}/{tenant}/{name}/origin-checks", operation_id = "check_origin", tag = "trust",
     security(("operator" = [])),
@@ -232,6 +302,7 @@ pub(super) async fn challenge(
         ("kind" = SubjectKind, Path, description = "What kind of subject"),
         ("tenant" = String, Path, description = "Its tenant"),
         ("name" = String, Path, description = "Its name"),
+        CheckQuery,
     ),
     responses(
         (status = CREATED, body = EvidenceView),
@@ -243,9 +314,11 @@ pub(super) async fn challenge(
 pub(super) async fn check(
     operator: Operator<may::Manage>,
     Known(subject): Known,
+    Asked(asked): Asked<CheckQuery>,
     State(authority): State<Shared>,
 ) -> Result<(StatusCode, Json<EvidenceView>), Error> {
     operator.over(&subject.tenant, Error::SubjectNotFound)?;
+    let place = Place::from(asked.by);
     let (store, policy) = (operator.db(&authority), authority.policy());
     let open = store.origin_challenge(&subject, authority.now()).await?;
     let asked = open.ok_or(Error::NoOriginChallenge)?;
@@ -255,7 +328,8 @@ pub(super) async fn check(
         return Err(Error::NoOriginChallenge);
     }
     let now = authority.now();
-    let content = origin::check(&asked, authority.outbound(), policy, now).await?;
+    let (outbound, random) = (authority.outbound(), authority.random());
+    let content = origin::check(&asked, place, outbound, random, policy, now).await?;
     let told = store
         .origin_checked(&asked, &content, policy, &operator.id, now)
         .await?;

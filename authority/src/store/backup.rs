@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not; nor is what followers say of themselves, which they say again.
-pub const TABLES: [&str; 29] = [
+pub const TABLES: [&str; 33] = [
     "authority",
     "authority_keys",
     "operators",
@@ -32,7 +32,11 @@ pub const TABLES: [&str; 29] = [
     "manifests",
     "manifest_refusals",
     "evidence",
+    "approver_keys",
     "evidence_approvals",
+    "scanners",
+    "reports",
+    "report_space",
     "origin_challenges",
     "trust",
     "tenants",

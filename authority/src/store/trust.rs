@@ -59,6 +59,13 @@ impl Content {
         ];
         detail.extend(self.manifest.map(|digest| ("manifest", digest.to_string())));
         detail.extend(self.origin.clone().map(|origin| ("origin", origin)));
+        let reported = self.reported.as_ref();
+        detail.extend(reported.map(|of| ("report", of.digest.to_string())));
+        detail.extend(self.scanner.clone().map(|scanner| ("scanner", scanner)));
+        detail.extend(
+            self.waives
+                .map(|waived| ("waives", waived.as_str().to_owned())),
+        );
         detail.extend(told.detail());
         detail
     }
@@ -144,7 +151,7 @@ macro_rules! inputs {
                 .bind(name)
                 .fetch_all(&mut *$tx)
                 .await?;
-        let approvals: Vec<(String, String, i64)> =
+        let approvals: Vec<$crate::store::evidence::ApprovalRow> =
             sqlx::query_as($crate::store::evidence::APPROVALS_OF_SUBJECT)
                 .bind(tenant)
                 .bind(kind)

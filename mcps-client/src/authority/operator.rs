@@ -35,7 +35,16 @@ impl Operator<'_> {
         path: &str,
         body: &serde_json::Value,
     ) -> Result<Document, ClientError> {
-        let (key, body) = (Some(self.key), Some(body.to_string()));
+        self.post_text(path, body.to_string()).await
+    }
+
+    /// A body that is signed goes out byte for byte.
+    pub(super) async fn post_text(
+        &self,
+        path: &str,
+        body: String,
+    ) -> Result<Document, ClientError> {
+        let (key, body) = (Some(self.key), Some(body));
         self.authority.call(Method::POST, path, key, body).await
     }
 

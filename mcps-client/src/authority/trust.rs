@@ -26,10 +26,12 @@ pub struct SubjectRef {
 /// A piece of evidence to be filed.
 #[derive(Clone, Debug, Default)]
 pub struct EvidenceRequest {
-    /// `operator_decision`, `scan` or `audit`.
+    /// `operator_decision`, `scan`, `audit` or `exception`.
     pub kind: String,
     /// `pass` or `fail`.
     pub verdict: String,
+    /// What an exception does without.
+    pub waives: Option<String>,
     /// Digest of the manifest that was scanned or reviewed.
     pub manifest: Option<String>,
     /// Until when it may be relied upon.
@@ -39,7 +41,7 @@ pub struct EvidenceRequest {
 }
 
 impl SubjectRef {
-    fn path(&self, route: &str) -> String {
+    pub(super) fn path(&self, route: &str) -> String {
         let Self { tenant, kind, name } = self;
         format!("/v1/subjects/{kind}/{tenant}/{name}/{route}")
     }
@@ -72,6 +74,7 @@ impl AuthorityClient {
         let body = object(&[
             ("type", Some(&evidence.kind)),
             ("verdict", Some(&evidence.verdict)),
+            ("waives", evidence.waives.as_deref()),
             ("manifest", evidence.manifest.as_deref()),
             ("valid_until", evidence.valid_until.as_deref()),
             ("statement", Some(&evidence.statement)),
@@ -79,19 +82,6 @@ impl AuthorityClient {
         let path = subject.path("evidence");
         self.call(Method::POST, &path, Some(operator), Some(body))
             .await
-    }
-
-    /// Agrees with a piece of evidence.
-    ///
-    /// # Errors
-    /// As [`AuthorityClient::trust`].
-    pub async fn approve_evidence(
-        &self,
-        operator: &str,
-        id: &str,
-    ) -> Result<Document, ClientError> {
-        let path = format!("/v1/evidence/{id}/approvals");
-        self.call(Method::POST, &path, Some(operator), None).await
     }
 
     /// Asks for a challenge for the origin of a subject.
@@ -107,7 +97,7 @@ impl AuthorityClient {
         self.call(Method::POST, &path, Some(operator), None).await
     }
 
-    /// Has the origin of a subject checked.
+    /// Has the origin of a subject checked, `by` `well-known` or `dns`.
     ///
     /// # Errors
     /// As [`AuthorityClient::trust`].
@@ -115,9 +105,23 @@ impl AuthorityClient {
         &self,
         operator: &str,
         subject: &SubjectRef,
+        by: &str,
     ) -> Result<Document, ClientError> {
-        let path = subject.path("origin-checks");
+        let path = format!("{}?by={by}", subject.path("origin-checks"));
         let request = self.request(Method::POST, &path, Some(operator), None);
         self.answer(request.timeout(CHECK), MAX_ANSWER).await
+    }
+
+    /// What is said of a subject's level, signed: a verification summary in a DSSE envelope.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn attest_trust(
+        &self,
+        operator: &str,
+        subject: &SubjectRef,
+    ) -> Result<Document, ClientError> {
+        let path = subject.path("trust/attestation");
+        self.call(Method::GET, &path, Some(operator), None).await
     }
 }

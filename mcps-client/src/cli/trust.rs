@@ -1,13 +1,19 @@
 //! `mcps trust`: at which level a subject stands, why, and what raises it.
 
 mod approve;
+mod approver;
+mod attest;
 mod explain;
 mod origin;
 mod record;
+mod scanner;
+mod seal;
+mod signing;
 
 use clap::{Args, Subcommand};
 use mcps_client::authority::SubjectRef;
 use mcps_client::exit;
+use mcps_core::digest::Digest;
 use mcps_core::json::Value;
 use mcps_core::passport::Kind;
 
@@ -20,10 +26,20 @@ use super::{CliError, Machine};
 pub(crate) enum Trust {
     /// Say for every level whether it holds, by which evidence, until when, and what comes next.
     Explain(explain::Explain),
-    /// File a decision, a scan or an audit.
+    /// File a scanner's report, a decision, a scan, an audit or an exception.
     Record(record::Record),
-    /// Agree with an audit that another operator filed.
+    /// Approve an audit or an exception that another operator filed, by your own key.
     Approve(approve::Approve),
+    /// Register, list or revoke the keys that approvals are signed by.
+    #[command(subcommand)]
+    Approver(approver::Approver),
+    /// Say whose scans a tenant believes.
+    #[command(subcommand)]
+    Scanner(scanner::Scanner),
+    /// Sign a report as a scanner, for one manifest.
+    Seal(seal::Seal),
+    /// Get a signed statement of the level, which others verify without asking.
+    Attest(attest::Attest),
     /// Get the challenge that proves control of an origin.
     Challenge(origin::Challenge),
     /// Have the origin checked for the challenge.
@@ -36,6 +52,10 @@ impl Trust {
             Self::Explain(explain) => explain.run(machine).await,
             Self::Record(record) => record.run(machine).await,
             Self::Approve(approve) => approve.run(machine).await,
+            Self::Approver(approver) => approver.run(machine).await,
+            Self::Scanner(scanner) => scanner.run(machine).await,
+            Self::Seal(seal) => seal.run(machine),
+            Self::Attest(attest) => attest.run(machine).await,
             Self::Challenge(challenge) => challenge.run(machine).await,
             Self::Check(check) => check.run(machine).await,
         }
@@ -93,6 +113,22 @@ fn in_path(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.bytes().all(allowed)
 }
 
+/// The id of a piece of evidence as it may stand in a path.
+fn evidence_id(text: &str) -> Result<&str, CliError> {
+    let digest = text.strip_prefix("ev_").and_then(Digest::from_hex);
+    digest.map(|_| text).ok_or(CliError::Needed(
+        "evidence is named ev_ and 64 lower-case hex digits, as listed by: mcps trust explain -o json",
+    ))
+}
+
+/// The digest of a manifest as it may stand in a path.
+fn manifest_digest(text: String) -> Result<String, CliError> {
+    let digest = Digest::from_hex(&text);
+    digest.map(|_| text).ok_or(CliError::Needed(
+        "a manifest is named by 64 lower-case hex digits, as shown by: mcps manifest list",
+    ))
+}
+
 /// What is known of a piece of evidence, for people.
 fn describe(evidence: Value<'_>) -> Vec<(&'static str, String)> {
     [
@@ -105,6 +141,8 @@ fn describe(evidence: Value<'_>) -> Vec<(&'static str, String)> {
         ("by", "who"),
         ("seen", "observed_at"),
         ("until", "valid_until"),
+        ("scanner", "scanner"),
+        ("waives", "waives"),
         ("statement", "statement"),
     ]
     .map(|(title, member)| (title, text_at(evidence, &[member])))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
+use super::approvals::Approver;
 use super::audit::records;
 use super::trust::{DAY, filed, published, wait_for};
 use super::world::on_both;
@@ -25,11 +26,18 @@ async fn every_change_of_the_registry_and_of_evidence_leaves_a_record() {
         }
         filed(&world, json!({"type": "operator_decision"})).await;
         let audit = filed(&world, json!({"type": "audit", "manifest": digest})).await;
-        let other = world.another_operator("b").await;
-        let path = format!("/v1/evidence/{audit}/approvals");
+        let other = Approver::new(&world, "b").await;
         for _ in 0..2 {
-            world.send(Method::POST, &path, Some(&other), None).await;
+            other.approve(&world, &audit, 4).await;
         }
+        let scanners = "/v1/tenants/default/scanners";
+        for _ in 0..2 {
+            other.revoke_key(&world).await;
+            let path = format!("{scanners}/operator/revoke");
+            world.post_as_operator(&path, &json!({})).await;
+        }
+        let back = json!({"name": "operator"});
+        world.post_as_operator(scanners, &back).await;
         let path = "/v1/subjects/server/default/notes/origin-challenges";
         world.post_as_operator(path, &json!({})).await;
         world.clock.advance(91 * DAY + Duration::from_secs(1));
@@ -45,6 +53,8 @@ async fn every_change_of_the_registry_and_of_evidence_leaves_a_record() {
         assert_eq!(
             actions,
             [
+                "approver_key.add",
+                "approver_key.revoke",
                 "evidence.approve",
                 "evidence.file",
                 "evidence.file",
@@ -52,6 +62,8 @@ async fn every_change_of_the_registry_and_of_evidence_leaves_a_record() {
                 "manifest.refuse",
                 "origin.challenge",
                 "passport.issue",
+                "scanner.add",
+                "scanner.revoke",
                 "server.add",
                 "server.change",
                 "server.change",

@@ -55,6 +55,9 @@ fn decision(subject: &str, at: Timestamp) -> Content {
         observed_at: at,
         valid_until: at.plus(Duration::from_secs(1000)),
         statement: "known".into(),
+        scanner: None,
+        reported: None,
+        waives: None,
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use mcps_core::feed::{Action, Event, Held, Snapshot, Target};
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::Passport;
-use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::approvals::Approver;
 use super::manifests::{Publisher, publisher};
 use super::world::{Answer, World, new_key, on_both};
 
@@ -31,7 +31,7 @@ pub(super) async fn filed(world: &World, body: Value) -> String {
     answer.json()["evidence_id"].as_str().unwrap().to_owned()
 }
 
-async fn trust(world: &World) -> Value {
+pub(super) async fn trust(world: &World) -> Value {
     let answer = world.get_as_operator(&format!("{SUBJECT}/trust")).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()
@@ -39,11 +39,6 @@ async fn trust(world: &World) -> Value {
 
 pub(super) async fn level(world: &World) -> u64 {
     trust(world).await["level"].as_u64().unwrap()
-}
-
-async fn approve(world: &World, operator: &str, id: &str) -> Answer {
-    let path = format!("/v1/evidence/{id}/approvals");
-    world.send(Method::POST, &path, Some(operator), None).await
 }
 
 /// The levels that the feed told, from the beginning.
@@ -124,18 +119,20 @@ async fn each_rung_is_reached_by_evidence_and_told_on_the_feed() {
         assert_eq!(level(&world).await, 3);
         let audit = filed(&world, json!({"type": "audit", "manifest": digest})).await;
         assert_eq!(level(&world).await, 3);
-        approve(&world, &world.operator, &audit)
+        let submitter = Approver::of(&world, &world.operator).await;
+        submitter
+            .approve(&world, &audit, 4)
             .await
             .problem(403, "own-evidence");
         let (one, two) = (
-            world.another_operator("a").await,
-            world.another_operator("b").await,
+            Approver::new(&world, "a").await,
+            Approver::new(&world, "b").await,
         );
         for _ in 0..2 {
-            assert_eq!(approve(&world, &one, &audit).await.status, 200);
+            assert_eq!(one.approve(&world, &audit, 4).await.status, 200);
             assert_eq!(level(&world).await, 3);
         }
-        let approved = approve(&world, &two, &audit).await.json();
+        let approved = two.approve(&world, &audit, 4).await.json();
         assert_eq!(approved["approvals"].as_array().unwrap().len(), 2);
         let last = trust(&world).await;
         assert_eq!((&last["level"], &last["next"]), (&json!(4), &Value::Null));
@@ -380,6 +377,11 @@ async fn what_cannot_be_relied_upon_is_not_filed() {
         for body in [
             json!({"type": "origin_check"}),
             json!({"type": decision, "verdict": "maybe"}),
+            json!({"type": "scan", "manifest": digest, "verdict": "incomplete"}),
+            json!({"type": "exception"}),
+            json!({"type": "exception", "waives": "manifest_audited"}),
+            json!({"type": "exception", "waives": "manifest_scanned"}),
+            json!({"type": decision, "waives": "identity_verified"}),
             json!({"type": decision, "who": "op_x"}),
             json!({"type": decision, "statement": "\u{1b}[2J"}),
         ] {
@@ -439,7 +441,8 @@ async fn only_operators_look_and_only_at_whom_there_is() {
                 .get_as_operator(&path)
                 .await
                 .problem(404, "evidence-not-found");
-            approve(&world, &world.operator, id)
+            world
+                .post_as_operator(&format!("{path}/approvals"), &json!({}))
                 .await
                 .problem(404, "evidence-not-found");
         }

@@ -60,6 +60,19 @@ impl Scene {
         path
     }
 
+    /// The file with a key of one's own.
+    fn key(&self, name: &str) -> PathBuf {
+        let home = self.world.dir().join(format!("home of {name}"));
+        run(&mut mcps(&self.world, &home, &["keygen"])).succeeded();
+        home.join("key.pem")
+    }
+
+    fn manifest(&self) -> String {
+        let explained = self.operate(&["trust", "explain", "-o", "json"]);
+        let explained: Value = serde_json::from_str(&explained.succeeded()).unwrap();
+        explained["manifest"].as_str().unwrap().to_owned()
+    }
+
     fn level(&self) -> u64 {
         let explained = self
             .operate(&["trust", "explain", "-o", "json"])
@@ -103,10 +116,16 @@ fn a_server_climbs_by_evidence_and_falls_with_a_failed_scan() {
         "another operator",
     );
     for name in ["ann", "bob"] {
-        let key = scene.another_operator(name);
-        scene
-            .operate_as(&key, &["trust", "approve", id])
-            .succeeded();
+        let (operator, key) = (scene.another_operator(name), scene.key(name));
+        let own = ["--key", key.to_str().unwrap()];
+        let approve = [&["trust", "approve", id][..], &own].concat();
+        assert_one_line(
+            &scene.operate_as(&operator, &approve).failed(4),
+            "mcps trust approver add",
+        );
+        let add = [&["trust", "approver", "add"][..], &own].concat();
+        scene.operate_as(&operator, &add).succeeded();
+        scene.operate_as(&operator, &approve).succeeded();
     }
     assert_eq!(scene.level(), 4);
     let explained = scene.operate(&["trust", "explain"]).succeeded();
@@ -166,4 +185,110 @@ fn an_origin_on_this_machine_is_not_fetched_from() {
         json!("https://127.0.0.1:1/.well-known/mcps-origin")
     );
     assert_one_line(&scene.operate(&["trust", "check"]).failed(4), "not public");
+}
+
+#[test]
+fn a_report_is_recorded_and_one_that_a_scanner_signed() {
+    let scene = Scene::start();
+    let record = |more: &[&str]| scene.operate(&[&["trust", "record"], more].concat());
+    record(&["--type", "decision", "--statement", "met them"]).succeeded();
+    let report = scene.world.dir().join("report.json");
+    let clean = json!({
+        "server_url": "https://other.example/mcp",
+        "requested_analyzers": ["yara"],
+        "scan_results": [{
+            "tool_name": "read", "tool_description": "", "status": "completed", "is_safe": true,
+            "findings": {"yara_analyzer": {"severity": "SAFE", "total_findings": 0}},
+        }],
+    });
+    fs::write(&report, clean.to_string()).unwrap();
+    let path = report.to_str().unwrap();
+    let foreseen = record(&["--report", path, "--dry-run"]).succeeded();
+    assert!(
+        foreseen.contains("mcp-scanner: nothing found"),
+        "{foreseen}"
+    );
+    assert_eq!(scene.level(), 2);
+    assert_one_line(
+        &record(&["--report", path, "--format", "sarif"]).failed(2),
+        "mcp-scanner",
+    );
+    record(&["--report", path]).succeeded();
+    assert_eq!(scene.level(), 3);
+    scene
+        .operate(&["trust", "scanner", "revoke", "operator"])
+        .succeeded();
+    assert_eq!(scene.level(), 2);
+    assert_one_line(&record(&["--report", path]).failed(4), "was revoked");
+
+    let key = scene.key("ci");
+    let public = scene.world.dir().join("ci.pub");
+    let pem = fs::read_to_string(&key).unwrap();
+    let pem = mcps_core::key::SecretKey::from_pem(&pem).unwrap();
+    let pem = mcps_core::signer::Signer::public_key(&pem)
+        .to_pem()
+        .unwrap();
+    fs::write(&public, pem).unwrap();
+    let key = key.to_str().unwrap();
+    let manifest = scene.manifest();
+    let seal = ["trust", "seal", path, "--manifest", &manifest, "--key", key];
+    let sealed = scene.world.dir().join("sealed.json");
+    fs::write(&sealed, scene.run(&seal).succeeded()).unwrap();
+    let sealed = ["--report", sealed.to_str().unwrap()];
+    assert_one_line(&record(&sealed).failed(4), "mcps trust scanner add");
+    let add = [
+        "trust",
+        "scanner",
+        "add",
+        "ci",
+        "--format",
+        "mcp-scanner",
+        "--public-key",
+    ];
+    let add = [&add[..], &[public.to_str().unwrap()]].concat();
+    scene.operate(&add).succeeded();
+    record(&sealed).succeeded();
+    assert_eq!(scene.level(), 3);
+    let listed = scene.operate(&["trust", "scanner", "list"]).succeeded();
+    assert!(
+        listed.contains("ci") && listed.contains("revoked"),
+        "{listed}"
+    );
+    let attested = scene.operate(&["trust", "attest"]).succeeded();
+    assert!(
+        attested.contains("application/vnd.in-toto+json"),
+        "{attested}"
+    );
+}
+
+#[test]
+fn an_exception_is_asked_for_by_one_and_approved_by_another() {
+    let scene = Scene::start();
+    let record = |more: &[&str]| scene.operate(&[&["trust", "record"], more].concat());
+    record(&["--type", "decision", "--statement", "met them"]).succeeded();
+    let ask = ["--type", "exception", "--statement", "fixed on Friday"];
+    record(&ask).failed(2);
+    let asked = record(&[&ask[..], &["--waives", "scan", "--for", "5d", "-o", "json"]].concat());
+    let asked: Value = serde_json::from_str(&asked.succeeded()).unwrap();
+    let id = asked["evidence_id"].as_str().unwrap();
+    let (operator, key) = (scene.another_operator("ann"), scene.key("ann"));
+    let own = ["--key", key.to_str().unwrap()];
+    let add = [&["trust", "approver", "add"][..], &own].concat();
+    scene.operate_as(&operator, &add).succeeded();
+    let approve = [&["trust", "approve", id][..], &own].concat();
+    scene.operate_as(&operator, &approve).succeeded();
+    assert_eq!(scene.level(), 3);
+    let explained = scene.operate(&["trust", "explain"]).succeeded();
+    assert!(explained.contains("waived"), "{explained}");
+    let keys = scene.operate_as(&operator, &["trust", "approver", "list"]);
+    let keys = keys.succeeded();
+    assert!(keys.contains("(you)"), "{keys}");
+    let listed = scene.operate_as(&operator, &["trust", "approver", "list", "-o", "json"]);
+    let listed: Value = serde_json::from_str(&listed.succeeded()).unwrap();
+    let id = listed["keys"][0]["key_id"].as_str().unwrap();
+    let revoked = scene
+        .operate(&["trust", "approver", "revoke", id])
+        .succeeded();
+    assert!(revoked.contains('1'), "{revoked}");
+    assert_eq!(scene.level(), 2);
 }

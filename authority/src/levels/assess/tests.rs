@@ -1,14 +1,15 @@
-use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::{Assessment, Facts, Proof, assess};
+use crate::levels::{
+    Approval, Content, Evidence, EvidenceType, Policy, Signed, Subject, Verdict, Waived,
+};
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::Kind;
-use proptest::prelude::*;
 
-use super::{Facts, Proof, assess};
-use crate::levels::{Approval, Content, Evidence, EvidenceType, Policy, Subject, Verdict};
+mod laws;
 
 const HOUR: i64 = 3_600_000;
 const ORIGIN: &str = "https://a.example";
@@ -38,7 +39,9 @@ fn policy() -> Policy {
         operator_decision: hours(50),
         scan: hours(30),
         audit: hours(60),
+        exception: hours(20),
         approvers: 2,
+        exception_approvers: 1,
     }
 }
 
@@ -57,12 +60,19 @@ fn piece(kind: EvidenceType, verdict: Verdict, observed: i64, valid: i64) -> Evi
         observed_at: at(observed),
         valid_until: at(valid),
         statement: String::new(),
+        scanner: None,
+        reported: None,
+        waives: None,
     };
-    Evidence {
-        id: content.id(),
-        content,
-        approvals: Vec::new(),
-    }
+    content.into()
+}
+
+/// Approved by one who did not ask for it.
+fn exception(waives: Waived, observed: i64, valid: i64) -> Evidence {
+    let mut one = pass(EvidenceType::Exception, observed, valid);
+    one.content.waives = Some(waives);
+    one.content.manifest = (waives == Waived::ManifestScanned).then(|| manifest(0));
+    approved(one, &["op_1"])
 }
 
 fn pass(kind: EvidenceType, observed: i64, valid: i64) -> Evidence {
@@ -79,6 +89,11 @@ fn approved(mut one: Evidence, who: &[&str]) -> Evidence {
         .map(|who| Approval {
             who: (*who).to_owned(),
             at: one.content.observed_at,
+            signed: Some(Signed {
+                key_id: format!("key of {who}"),
+                valid_until: at(1000),
+            }),
+            void: false,
         })
         .collect();
     one
@@ -202,120 +217,97 @@ fn says_what_lapses_when_and_what_comes_next() {
     assert!(found.next().unwrap().contains("mcps trust challenge"));
 }
 
-fn any_kind() -> impl Strategy<Value = EvidenceType> {
-    prop_oneof![
-        Just(EvidenceType::OriginCheck),
-        Just(EvidenceType::OperatorDecision),
-        Just(EvidenceType::Scan),
-        Just(EvidenceType::Audit),
-    ]
+fn found(evidence: &[Evidence], now: i64) -> Assessment {
+    assess(&facts(), evidence, &policy(), at(now))
 }
 
-prop_compose! {
-    fn any_piece()(
-        kind in any_kind(),
-        passes in any::<bool>(),
-        observed in 0..20_i64,
-        lasts in 1..80_i64,
-        of in 0..2_u8,
-        approvers in proptest::collection::vec(0..4_u8, 0..4),
-    ) -> Evidence {
-        let verdict = if passes { Verdict::Pass } else { Verdict::Fail };
-        let mut one = piece(kind, verdict, observed, observed + lasts);
-        one.content.manifest = one.content.manifest.map(|_| manifest(of));
-        one.approvals = approvers
-            .into_iter()
-            .map(|n| Approval { who: format!("op_{n}"), at: at(observed + i64::from(n)) })
-            .collect();
+#[test]
+fn an_approval_counts_while_its_key_and_its_time_hold() {
+    use EvidenceType::{Audit, OperatorDecision, Scan};
+    let audit = approved(pass(Audit, 0, 48), &["op_1", "op_2"]);
+    let with = |change: &dyn Fn(&mut Approval)| {
+        let mut audit = audit.clone();
+        change(&mut audit.approvals[1]);
+        [pass(OperatorDecision, 0, 48), pass(Scan, 0, 48), audit]
+    };
+    assert_eq!(level(&facts(), &with(&|_| ()), 1), 4);
+    assert_eq!(level(&facts(), &with(&|one| one.void = true), 1), 3);
+    assert_eq!(level(&facts(), &with(&|one| one.signed = None), 1), 3);
+    assert_eq!(level(&facts(), &with(&|one| one.at = at(2)), 1), 3);
+    let ends = with(&|one| {
+        let signed = one.signed.as_mut().unwrap();
+        signed.valid_until = at(5);
+    });
+    assert_eq!(found(&ends, 1).lapses_at(TrustLevel::L4), Some(at(5)));
+    assert_eq!(
+        (level(&facts(), &ends, 4), level(&facts(), &ends, 5)),
+        (4, 3)
+    );
+}
+
+#[test]
+fn what_leans_on_a_revoked_scanner_raises_nobody_and_still_lowers() {
+    use EvidenceType::{OperatorDecision, Scan};
+    let void = |mut one: Evidence| {
+        one.void = true;
         one
-    }
+    };
+    let known = pass(OperatorDecision, 0, 48);
+    assert_eq!(
+        level(&facts(), &[known.clone(), void(pass(Scan, 0, 48))], 1),
+        2
+    );
+    let evidence = [known, pass(Scan, 0, 48), void(fail(Scan, 1))];
+    assert_eq!(level(&facts(), &evidence, 2), 2);
+    let next = found(&evidence, 2).next().unwrap();
+    assert!(next.contains("scanner it leaned on was revoked"), "{next}");
 }
 
-fn any_evidence() -> impl Strategy<Value = Vec<Evidence>> {
-    proptest::collection::vec(any_piece(), 0..10)
+#[test]
+fn what_is_incomplete_neither_raises_nor_lowers() {
+    use EvidenceType::{OperatorDecision, Scan};
+    let half = piece(Scan, Verdict::Incomplete, 2, 48);
+    let known = pass(OperatorDecision, 0, 48);
+    assert_eq!(level(&facts(), &[known.clone(), half.clone()], 3), 2);
+    let next = found(&[known.clone(), half.clone()], 3).next().unwrap();
+    assert!(next.contains("not complete"), "{next}");
+    assert_eq!(level(&facts(), &[known, pass(Scan, 0, 48), half], 3), 3);
 }
 
-/// Whether there is at all something that could carry a requirement at `now`.
-fn exists(evidence: &[Evidence], now: i64, fits: impl Fn(&Evidence) -> bool) -> bool {
-    evidence.iter().any(|one| {
-        let content = &one.content;
-        content.verdict == Verdict::Pass
-            && content.observed_at <= at(now)
-            && at(now) < content.valid_until
-            && at(now) < content.observed_at.plus(policy().life(content.kind))
-            && fits(one)
-    })
-}
-
-proptest! {
-    #[test]
-    fn more_that_passes_never_lowers(evidence in any_evidence(), more in any_piece(), now in 0..120_i64) {
-        let before = level(&facts(), &evidence, now);
-        let mut more = more;
-        more.content.verdict = Verdict::Pass;
-        let after = [&evidence[..], &[more]].concat();
-        prop_assert!(level(&facts(), &after, now) >= before);
+#[test]
+fn an_exception_carries_for_a_time_and_never_to_the_top() {
+    use EvidenceType::{Audit, OperatorDecision, Scan};
+    let known = pass(OperatorDecision, 0, 48);
+    let audit = approved(pass(Audit, 0, 48), &["op_1", "op_2"]);
+    let without = exception(Waived::ManifestScanned, 2, 48);
+    let evidence = [known.clone(), audit.clone(), without.clone()];
+    let now = found(&evidence, 3);
+    assert_eq!(now.level, TrustLevel::L3);
+    assert!(now.by_exception() && now.rungs[2].requirements[0].waived);
+    // 20 hours, whatever it says itself.
+    assert_eq!(now.lapses_at(TrustLevel::L3), Some(at(22)));
+    assert_eq!(level(&facts(), &evidence, 22), 2);
+    assert!(now.next().unwrap().contains("by itself"), "{now:?}");
+    // Where the scan is there, the exception is not needed, and not in the way.
+    let evidence = [known.clone(), audit, without.clone(), pass(Scan, 0, 48)];
+    let now = found(&evidence, 3);
+    assert_eq!((now.level, now.by_exception()), (TrustLevel::L4, false));
+    // Nobody approved it but who asked for it.
+    let alone = approved(without.clone(), &["op_0"]);
+    assert_eq!(level(&facts(), &[known.clone(), alone], 3), 2);
+    // It does without a scan, also without what one found before, but not after.
+    for (failed, expected) in [(1, 3), (2, 2), (3, 2)] {
+        let evidence = [known.clone(), without.clone(), fail(Scan, failed)];
+        assert_eq!(level(&facts(), &evidence, 3), expected, "{failed}");
     }
-
-    #[test]
-    fn more_that_fails_never_raises(evidence in any_evidence(), more in any_piece(), now in 0..120_i64) {
-        let before = level(&facts(), &evidence, now);
-        let mut more = more;
-        more.content.verdict = Verdict::Fail;
-        let after = [&evidence[..], &[more]].concat();
-        prop_assert!(level(&facts(), &after, now) <= before);
-    }
-
-    #[test]
-    fn one_approval_more_never_lowers(evidence in any_evidence(), which in any::<prop::sample::Index>(), who in 0..6_u8, now in 0..120_i64) {
-        prop_assume!(!evidence.is_empty());
-        let mut after = evidence.clone();
-        let one = which.index(after.len());
-        after[one].approvals.push(Approval { who: format!("op_{who}"), at: at(0) });
-        prop_assert!(level(&facts(), &after, now) >= level(&facts(), &evidence, now));
-    }
-
-    #[test]
-    fn no_level_is_above_what_evidence_permits(evidence in any_evidence(), now in 0..120_i64) {
-        use EvidenceType::{Audit, OperatorDecision, OriginCheck, Scan};
-        let found = level(&facts(), &evidence, now);
-        let current = |one: &Evidence| one.content.manifest == Some(manifest(0));
-        if found >= 2 {
-            let known = exists(&evidence, now, |one| matches!(one.content.kind, OriginCheck | OperatorDecision));
-            prop_assert!(known);
-        }
-        if found >= 3 {
-            prop_assert!(exists(&evidence, now, |one| one.content.kind == Scan && current(one)));
-        }
-        if found >= 4 {
-            let two = |one: &Evidence| {
-                let who = one.approvals.iter().filter(|approval| approval.at <= at(now));
-                let who = who.map(|approval| approval.who.as_str());
-                who.filter(|who| *who != "op_0").collect::<BTreeSet<_>>().len() >= 2
-            };
-            prop_assert!(exists(&evidence, now, |one| one.content.kind == Audit && current(one) && two(one)));
-        }
-    }
-
-    #[test]
-    fn the_order_of_the_file_does_not_matter(evidence in any_evidence(), now in 0..120_i64) {
-        let mut turned = evidence.clone();
-        turned.reverse();
-        prop_assert_eq!(level(&facts(), &evidence, now), level(&facts(), &turned, now));
-    }
-
-    /// From when all is on file, a level holds exactly until it says that it lapses.
-    #[test]
-    fn a_level_holds_until_it_lapses_and_no_longer(evidence in any_evidence(), now in 24..120_i64) {
-        let found = assess(&facts(), &evidence, &policy(), at(now));
-        match found.lapses_at(found.level) {
-            Some(lapse) => {
-                let just_before = lapse.minus(Duration::from_millis(1));
-                prop_assert_eq!(assess(&facts(), &evidence, &policy(), just_before).level, found.level);
-                prop_assert!(assess(&facts(), &evidence, &policy(), lapse).level < found.level);
-            }
-            None => prop_assert!(found.level <= TrustLevel::L1),
-        }
-        prop_assert!(level(&facts(), &evidence, 20 + 80) <= 1);
-    }
+    // For another manifest it is none; for another requirement neither.
+    let changed = Facts {
+        manifest: Some(manifest(1)),
+        ..facts()
+    };
+    assert_eq!(level(&changed, &[known, without], 3), 2);
+    let identity = exception(Waived::IdentityVerified, 2, 48);
+    assert_eq!(level(&facts(), &[identity.clone()], 3), 2);
+    let denied = [identity, fail(OperatorDecision, 3)];
+    assert_eq!(level(&facts(), &denied, 4), 1);
 }

@@ -40,6 +40,7 @@ impl Explain {
             ("level", level("level")),
             ("a passport may say", level("permitted")),
             ("the feed says", level("told")),
+            ("by exception", member("by_exception")),
             ("origin", member("origin")),
             ("manifest", member("manifest")),
         ]);
@@ -74,7 +75,12 @@ fn rung(rung: Value<'_>) -> Vec<Vec<String>> {
         vec![
             title.clone(),
             text_at(asked, &["name"]),
-            if holds { "yes" } else { "no" }.to_owned(),
+            match (holds, asked.get("waived").and_then(Value::as_bool)) {
+                (true, Some(true)) => "waived",
+                (true, _) => "yes",
+                (false, _) => "no",
+            }
+            .to_owned(),
             text_at(asked, &["lapses_at"]),
             why,
         ]

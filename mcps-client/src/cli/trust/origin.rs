@@ -28,15 +28,19 @@ impl Challenge {
         }
         let member = |name| text_at(answer.root(), &[name]);
         let name = &subject.name;
-        output::print(&output::members(&[
+        let check = format!("mcps trust check {name} --kind {}", subject.kind);
+        let mut rows = vec![
             ("put the line", member("challenge")),
             ("at", member("url")),
             ("before", member("expires_at")),
-            (
-                "next",
-                format!("mcps trust check {name} --kind {}", subject.kind),
-            ),
-        ]))
+            ("next", check.clone()),
+        ];
+        let record = member("dns_name");
+        if !record.is_empty() {
+            rows.push(("or as TXT of", record));
+            rows.push(("then", format!("{check} --dns")));
+        }
+        output::print(&output::members(&rows))
     }
 }
 
@@ -45,6 +49,9 @@ impl Challenge {
 pub(crate) struct Check {
     #[command(flatten)]
     whom: Whom,
+    /// Look for the challenge in the TXT record instead of the file.
+    #[arg(long)]
+    dns: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -55,7 +62,8 @@ impl Check {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, operator) = self.asking.open(machine)?;
         let subject = self.whom.subject(machine)?;
-        let answer = authority.check_origin(&operator, &subject).await?;
+        let by = if self.dns { "dns" } else { "well-known" };
+        let answer = authority.check_origin(&operator, &subject, by).await?;
         if self.output.is_json() {
             return print_json(answer.text());
         }
