@@ -27,9 +27,13 @@ use mcps_core::key::{KeyId, PublicKey};
 use mcps_core::passport::{Kind, Passport, PassportId};
 use mcps_core::trust::TrustBundle;
 use reqwest::Method;
+use zeroize::Zeroizing;
 
 use crate::error::ClientError;
+use crate::home::Home;
 
+/// What a home shows of itself to an authority that asks for certificates: a certificate and its key, PEM.
+const CLIENT_CERTIFICATE: &str = "client.pem";
 /// Longest answer that is read.
 const MAX_ANSWER: usize = 1024 * 1024;
 
@@ -105,6 +109,25 @@ impl AuthorityClient {
     /// # Errors
     /// [`ClientError::Address`] when it is no HTTP address.
     pub fn new(url: &str) -> Result<Self, ClientError> {
+        Self::with_certificate(url, None)
+    }
+
+    /// The same, for who has that home: where it has a `client.pem`, that is shown to an authority that
+    /// asks for certificates.
+    ///
+    /// # Errors
+    /// [`ClientError::Address`], [`ClientError::File`], [`ClientError::ClientCertificate`].
+    pub fn of_home(url: &str, home: &Home) -> Result<Self, ClientError> {
+        let pem = home.read(CLIENT_CERTIFICATE)?.map(Zeroizing::new);
+        let identity = pem.map(|pem| reqwest::Identity::from_pem(pem.as_bytes()));
+        let unusable = |_| ClientError::ClientCertificate(home.path(CLIENT_CERTIFICATE));
+        Self::with_certificate(url, identity.transpose().map_err(unusable)?)
+    }
+
+    fn with_certificate(
+        url: &str,
+        identity: Option<reqwest::Identity>,
+    ) -> Result<Self, ClientError> {
         let url = url.trim_end_matches('/');
         let address = || ClientError::Address(url.to_owned());
         let parsed = reqwest::Url::parse(url).map_err(|_| address())?;
@@ -118,9 +141,12 @@ impl AuthorityClient {
             .connect_timeout(Duration::from_secs(2))
             .timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|_| address())?;
+            .no_proxy();
+        let http = match identity {
+            Some(identity) => http.identity(identity),
+            None => http,
+        };
+        let http = http.build().map_err(|_| address())?;
         Ok(Self {
             url: url.to_owned(),
             http,

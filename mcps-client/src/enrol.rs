@@ -136,7 +136,7 @@ pub async fn renew(
     ttl_s: Option<u64>,
 ) -> Result<Passport, ClientError> {
     let pin = home.authority()?;
-    let authority = AuthorityClient::new(&pin.url)?;
+    let authority = AuthorityClient::of_home(&pin.url, home)?;
     let bundle = meet(&authority, Some(&pin.root()?)).await?;
     let kid = signer.public_key().key_id().clone();
     let challenge = authority

@@ -76,6 +76,9 @@ pub enum ClientError {
         "{0} names no machine that callers could sign for; say under which URL they reach us: --public-url https://HOST[:PORT]/mcp"
     )]
     NoPublicUrl(std::net::SocketAddr),
+    /// The client certificate is none.
+    #[error("{} holds no client certificate with its key; put both into it, PEM, the certificate first, or remove it", .0.display())]
+    ClientCertificate(std::path::PathBuf),
     /// The authority's address is not one.
     #[error("`{0}` is not an http:// or https:// address of a trust authority")]
     Address(String),

@@ -69,6 +69,7 @@ impl Exit {
         match error {
             ClientError::Missing { .. } => Self::NotFound,
             ClientError::Address(_)
+            | ClientError::ClientCertificate(_)
             | ClientError::WrongKind { .. }
             | ClientError::NoPublicUrl(_)
             | ClientError::Insecure { .. }
@@ -121,6 +122,7 @@ pub fn explain(error: &ClientError) -> String {
         ClientError::File { .. } => "check the path and its permissions",
         ClientError::Content { .. } => "restore it, or enrol again: mcps passport request --help",
         ClientError::Web(_) => "name the file of certificates to trust in SSL_CERT_FILE",
+        ClientError::ClientCertificate(_) => "see docs/access.md",
         ClientError::Address(_) => "write it like http://127.0.0.1:7300",
         ClientError::Answer { .. } => "check that the address is a trust authority's",
         ClientError::Problem { status: 401, .. } => "check the operator's key",

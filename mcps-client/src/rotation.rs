@@ -36,7 +36,7 @@ pub async fn rotate(
     let _alone = home.rotating()?;
     home.settle()?;
     let (key, old, pin) = (home.key()?, home.passport()?, home.authority()?);
-    let authority = AuthorityClient::new(&pin.url)?;
+    let authority = AuthorityClient::of_home(&pin.url, home)?;
     let bundle = meet(&authority, Some(&pin.root()?)).await?;
     let next = home.next_key(random)?;
     let (kid, previous) = (next.public_key().key_id(), key.public_key().key_id());

@@ -210,7 +210,7 @@ impl TrustSource {
     ) -> Result<Self, ClientError> {
         let pin = home.authority()?;
         let bundle = home.trust(&pin.root()?)?;
-        let client = AuthorityClient::new(url.unwrap_or(&pin.url))?;
+        let client = AuthorityClient::of_home(url.unwrap_or(&pin.url), home)?;
         let feed = Feed::load(home, bundle.authority());
         let authority = Some((client, bundle));
         let store = TrustStore::default();

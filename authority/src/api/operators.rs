@@ -22,6 +22,24 @@ use crate::subject::Note;
 /// Longest name in a certificate.
 const LONGEST_NAME: usize = 256;
 
+/// A role, and where it is held: `responder@acme`, or `owner@*`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(
+    value_type = String,
+    pattern = "^(viewer|operator|issuer|responder|auditor|approver|owner)@([*]|[a-z0-9][a-z0-9-]{0,62})$",
+    example = "responder@acme"
+)]
+pub(super) struct Held(Grant);
+
+impl TryFrom<String> for Held {
+    type Error = NoGrant;
+
+    fn try_from(text: String) -> Result<Self, NoGrant> {
+        text.parse().map(Self)
+    }
+}
+
 /// An operator to be added.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,8 +48,8 @@ pub(super) struct OperatorRequest {
     name: Note,
     /// What is held, each as `ROLE@TENANT`, or `ROLE@*` for every tenant. Roles are viewer, operator,
     /// issuer, responder, auditor, approver and owner.
-    #[schema(min_items = 1, max_items = 64, example = json!(["responder@acme"]))]
-    roles: Vec<String>,
+    #[schema(min_items = 1, max_items = 64)]
+    roles: Vec<Held>,
     /// Until when; for good unless stated.
     #[serde(default)]
     #[schema(format = DateTime)]
@@ -146,7 +164,7 @@ pub(super) async fn add(
     Strict(asked): Strict<OperatorRequest>,
 ) -> Result<impl IntoResponse, Error> {
     let (now, random) = (authority.now(), authority.random());
-    let grants = grants(&asked.roles)?;
+    let grants = grants(asked.roles)?;
     for grant in grants.iter() {
         match grant.tenant() {
             "*" => operator.everywhere()?,
@@ -327,17 +345,13 @@ async fn shown(
     found.into_iter().next().ok_or(Error::OperatorNotFound)
 }
 
-fn grants(roles: &[String]) -> Result<Grants, Error> {
+fn grants(roles: Vec<Held>) -> Result<Grants, Error> {
     let member = "roles";
     if roles.is_empty() || roles.len() > MOST_GRANTS {
         let why = "has 1 to 64 items, each as ROLE@TENANT: whoever holds nothing may do nothing";
         return Err(Error::Invalid { member, why });
     }
-    let grants = roles.iter().map(|role| role.parse::<Grant>());
-    let grants = grants.collect::<Result<Vec<_>, NoGrant>>();
-    let why = "has an item that is not ROLE@TENANT or ROLE@*; roles are viewer, operator, issuer, responder, auditor, approver and owner";
-    let grants = grants.map_err(|NoGrant| Error::Invalid { member, why })?;
-    Ok(Grants::new(grants))
+    Ok(Grants::new(roles.into_iter().map(|Held(grant)| grant)))
 }
 
 fn until(text: &str, now: Timestamp) -> Result<Timestamp, Error> {

@@ -70,7 +70,7 @@ impl Whose {
             Some(url) => url.clone(),
             None => home.authority()?.url,
         };
-        let client = AuthorityClient::new(&url)?;
+        let client = AuthorityClient::of_home(&url, home)?;
         let bundle = client.trust().await?;
         let root = self.root(home)?;
         if bundle.verify(&root).is_err() {

@@ -106,8 +106,8 @@ pub(super) fn read(text: &str) -> Result<Subject, Refusal> {
 /// The authority that was named, else the one of this home.
 pub(super) fn authority(named: Option<&str>, home: &Home) -> Result<AuthorityClient, ClientError> {
     match named {
-        Some(url) => AuthorityClient::new(url),
-        None => AuthorityClient::new(&home.authority()?.url),
+        Some(url) => AuthorityClient::of_home(url, home),
+        None => AuthorityClient::of_home(&home.authority()?.url, home),
     }
 }
 

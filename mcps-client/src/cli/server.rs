@@ -57,7 +57,11 @@ impl Asking {
     ) -> Result<(AuthorityClient, zeroize::Zeroizing<String>), CliError> {
         let operator = self.operator.key(machine)?;
         let authority = match &self.authority {
-            Some(url) => AuthorityClient::new(url)?,
+            // Whoever names one needs no home.
+            Some(url) => match machine.home() {
+                Ok(home) => passport::authority(Some(url), &home)?,
+                Err(_) => AuthorityClient::new(url)?,
+            },
             None => passport::authority(None, &machine.home()?)?,
         };
         Ok((authority, operator))

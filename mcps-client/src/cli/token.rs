@@ -12,7 +12,7 @@ use mcps_client::exit;
 use mcps_core::json::Value;
 
 use super::operator::OperatorOptions;
-use super::{CliError, Machine};
+use super::{CliError, Machine, passport};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -57,8 +57,12 @@ impl Asking {
     ) -> Result<(AuthorityClient, zeroize::Zeroizing<String>), CliError> {
         let key = self.operator.key(machine)?;
         let authority = match &self.authority {
-            Some(url) => AuthorityClient::new(url)?,
-            None => AuthorityClient::new(&machine.home()?.authority()?.url)?,
+            // Whoever names one needs no home.
+            Some(url) => match machine.home() {
+                Ok(home) => passport::authority(Some(url), &home)?,
+                Err(_) => AuthorityClient::new(url)?,
+            },
+            None => passport::authority(None, &machine.home()?)?,
         };
         Ok((authority, key))
     }

@@ -54,7 +54,7 @@ impl Enforcement {
             Some(url) => url.clone(),
             None => home.authority()?.url,
         };
-        let authority = AuthorityClient::new(&url)?;
+        let authority = AuthorityClient::of_home(&url, &home)?;
         let operator = self.operator.key(machine)?;
         let until = self.wait.map(|wait| Instant::now() + wait);
         let mut position = self.position;

@@ -79,8 +79,8 @@ impl Request {
         if !is_token && self.owner.is_none() {
             return Err(CliError::NoOwner);
         }
-        let authority = AuthorityClient::new(&self.authority)?;
         let home = machine.home()?;
+        let authority = AuthorityClient::of_home(&self.authority, &home)?;
         let first_use =
             self.root.is_none() && !home.authority().is_ok_and(|pin| pin.url == authority.url());
         ensure_key(&home, machine)?;
