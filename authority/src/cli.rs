@@ -1,12 +1,15 @@
 //! The command line. The environment is read here and nowhere else.
 
 mod care;
+mod examples;
 mod hook;
 mod keys;
+mod output;
 
 pub(crate) use care::Care;
 pub(crate) use hook::{CeilingArg, HookAdd, HookCommand};
 pub(crate) use keys::KeysCommand;
+pub(crate) use output::OutputOptions;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,13 +18,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
 use mcps_authority::budget::Quota;
 use mcps_authority::certificate::TlsFiles;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
+use mcps_manual::Manual;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -52,6 +56,18 @@ pub(crate) enum Command {
     Care(Care),
     /// Print the OpenAPI 3.1 document of the HTTP interface.
     Openapi,
+    #[command(flatten)]
+    Manual(Manual),
+}
+
+/// All commands, with examples.
+pub(crate) fn tree() -> clap::Command {
+    mcps_manual::explained(Cli::command(), &examples::EXAMPLES, examples::ENDING)
+}
+
+/// The command line of this process.
+pub(crate) fn parse() -> Cli {
+    mcps_manual::parse(&examples::EXAMPLES, examples::ENDING)
 }
 
 /// Where an authority keeps what it knows.
@@ -330,9 +346,8 @@ pub(crate) struct AddOperator {
 pub(crate) struct Examine {
     #[command(flatten)]
     place: Place,
-    /// One JSON object instead of text.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -420,3 +435,6 @@ impl Examine {
         self.place.config()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,15 @@ impl AuthorityClient {
             .await
     }
 
+    /// A piece of evidence. The id must have been checked.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn evidence(&self, operator: &str, id: &str) -> Result<Document, ClientError> {
+        let path = format!("/v1/evidence/{id}");
+        self.call(Method::GET, &path, Some(operator), None).await
+    }
+
     /// Agrees with a piece of evidence.
     ///
     /// # Errors

@@ -13,6 +13,9 @@ use super::describe;
 pub(crate) struct Approve {
     /// Id of the evidence, `ev_…`.
     evidence: String,
+    /// Only show what would be agreed with.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -28,6 +31,16 @@ impl Approve {
             ));
         }
         let (authority, operator) = self.asking.open(machine)?;
+        if self.dry_run {
+            let shown = authority.evidence(&operator, &self.evidence).await?;
+            if self.output.is_json() {
+                return print_json(shown.text());
+            }
+            let mut rows = vec![("would approve", self.evidence)];
+            rows.extend(describe(shown.root()).into_iter().skip(1));
+            rows.push(("next", "the same without --dry-run".to_owned()));
+            return output::print(&output::members(&rows));
+        }
         let approved = authority.approve_evidence(&operator, &self.evidence);
         let approved = approved.await?;
         if self.output.is_json() {
