@@ -18,6 +18,7 @@ mod faults;
 mod gateway;
 mod holes;
 mod http;
+mod installation;
 mod listen;
 mod peers;
 mod pushed;

@@ -1,0 +1,106 @@
+//! What `install/` and docker-compose.yml type is what our programs take.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::world::{bin, run};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn text(file: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(file)).unwrap()
+}
+
+/// Asserts that a program takes these words: `--help` ends what would begin else.
+fn takes(program: &str, words: &[&str], file: &str) {
+    assert!(words.len() > 1, "{file}: {words:?}");
+    let done = run(Command::new(bin(program)).args(words).arg("--help"));
+    assert_eq!(done.code, 0, "{file}: {program} {words:?}: {}", done.stderr);
+}
+
+/// The items of a list that begin with `--`, up to one that is nothing else.
+fn listed(text: &str) -> Vec<&str> {
+    let items = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- "));
+    let options = items.skip_while(|item| !item.starts_with("--"));
+    options
+        .take_while(|item| item.starts_with("--") && *item != "--")
+        .collect()
+}
+
+#[test]
+fn options_of_containers_are_those_of_the_programs() {
+    for (file, program, verb) in [
+        ("docker-compose.yml", "mcps-authority", Some("serve")),
+        (
+            "install/kubernetes/authority.yaml",
+            "mcps-authority",
+            Some("serve"),
+        ),
+        ("install/kubernetes/server.yaml", "mcps-wrap", None),
+    ] {
+        let text = text(file);
+        let after = text.find(program).unwrap();
+        let words: Vec<&str> = verb.into_iter().chain(listed(&text[after..])).collect();
+        takes(program, &words, file);
+    }
+    let gateway = text("install/kubernetes/gateway.yaml");
+    let command = gateway.split("command: [mcps-gateway, ").nth(1).unwrap();
+    let words = command.split(']').next().unwrap().split(", ");
+    takes(
+        "mcps-gateway",
+        &words.collect::<Vec<_>>(),
+        "install/kubernetes/gateway.yaml",
+    );
+}
+
+#[test]
+fn options_of_units_are_those_of_the_programs() {
+    let mut count = 0;
+    for entry in fs::read_dir(Path::new(ROOT).join("install")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        if !file.ends_with(".service") {
+            continue;
+        }
+        let unit = text(&format!("install/{file}"));
+        for line in unit.lines().filter(|line| line.starts_with("ExecStart=")) {
+            let line = line
+                .trim_start_matches("ExecStart=/bin/sh -c 'exec ")
+                .trim_start_matches("ExecStart=");
+            let line = line.split(" -- ").next().unwrap();
+            // A shell makes the backup's name.
+            let line = match line.split_once(" \"$STATE_DIRECTORY") {
+                Some((before, _)) => format!("{before} FILE"),
+                None => line.to_owned(),
+            };
+            let line = line
+                .replace("${MCPS_WRAP_LISTEN}", "127.0.0.1:8443")
+                .replace(" $MCPS_WRAP_OPTIONS", "");
+            let mut words = line.split(' ');
+            let program = words.next().unwrap().trim_start_matches("/usr/local/bin/");
+            takes(program, &words.collect::<Vec<_>>(), &file);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 4);
+}
+
+#[test]
+fn the_configuration_of_the_manifest_is_one() {
+    let manifest = text("install/kubernetes/gateway.yaml");
+    let lines = manifest
+        .lines()
+        .skip_while(|line| !line.ends_with("gateway.toml: |"))
+        .skip(1);
+    let lines = lines.take_while(|line| line.is_empty() || line.starts_with("    "));
+    let toml: Vec<&str> = lines.map(str::trim).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    fs::write(&file, toml.join("\n")).unwrap();
+    let check = run(Command::new(bin("mcps-gateway"))
+        .args(["check", "--config"])
+        .arg(&file));
+    assert!(check.succeeded().contains("1 servers and 1 tenants"));
+}
