@@ -24,5 +24,6 @@ mod peers;
 mod pushed;
 mod tampering;
 mod tour;
+mod walkthroughs;
 mod wire;
 mod world;
