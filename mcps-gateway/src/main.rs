@@ -27,7 +27,10 @@ use mcps_gateway::config::Config;
 use mcps_gateway::error::GatewayError;
 use mcps_gateway::events::{self, EventsArgs};
 use mcps_gateway::judge::Sets;
-use mcps_gateway::policy::{self, cli::PolicyArgs};
+use mcps_gateway::policy::{
+    self,
+    cli::{Output, PolicyArgs},
+};
 use mcps_gateway::quarantine::cli::{self as quarantine, QuarantineArgs, QuarantineError};
 use mcps_gateway::serve::{self, Options};
 use mcps_gateway::shared::Secret;
@@ -66,6 +69,9 @@ enum Command {
         /// The configuration, TOML.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// How to print.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
     },
     /// Validates, tests and explains policies, and tries them on what was recorded.
     Policy(PolicyArgs),
@@ -195,15 +201,21 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let (mut out, mut errors) = (io::stdout().lock(), io::stderr());
             return Ok(events::run(&args, &home?, &SystemClock, &mut out, &mut errors).into());
         }
-        Command::Check { config } => {
+        Command::Check { config, output } => {
             let read = Config::load(&config)?;
             Sets::load(&read, serve::beside(&config), Told::none())?;
             let (servers, tenants) = (read.server.len(), read.tenant.len());
-            let _ = writeln!(
-                io::stdout(),
-                "{} is a configuration of {servers} servers and {tenants} tenants",
-                config.display()
-            );
+            let file = config.display().to_string();
+            let said = match output {
+                Output::Table => {
+                    format!("{file} is a configuration of {servers} servers and {tenants} tenants")
+                }
+                Output::Json => format!(
+                    "{:#}",
+                    serde_json::json!({"config": file, "servers": servers, "tenants": tenants})
+                ),
+            };
+            let _ = writeln!(io::stdout(), "{said}");
             return Ok(ExitCode::SUCCESS);
         }
     };

@@ -24,6 +24,32 @@ pub fn parse<P: Parser>(examples: &[Example], ending: &str) -> P {
     P::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
+/// How long a line of an example may be, so that no help text is wrapped where a shell would not read on.
+const WIDTH: usize = 88;
+/// What a shell reads on after.
+pub(crate) const FOLD: &str = " \\\n      ";
+
+/// A long line over several, before options.
+fn fold(line: &str) -> String {
+    let mut whole = String::new();
+    let mut width = 0;
+    for (number, part) in line.split(" --").enumerate() {
+        let part = match number {
+            0 => part.to_owned(),
+            _ => format!("--{part}"),
+        };
+        let size = part.chars().count();
+        if number > 0 {
+            let fits = width + 1 + size <= WIDTH;
+            whole.push_str(if fits { " " } else { FOLD });
+            width = if fits { width + 1 } else { 0 };
+        }
+        width += size;
+        whole.push_str(&part);
+    }
+    whole
+}
+
 fn explain(command: Command, path: &str, examples: &[Example], ending: &str) -> Command {
     let names: Vec<String> = command
         .get_subcommands()
@@ -42,6 +68,7 @@ fn explain(command: Command, path: &str, examples: &[Example], ending: &str) -> 
     let own = examples.iter().filter(|(words, _)| *words == path);
     let lines: Vec<&str> = own.flat_map(|(_, lines)| lines.iter().copied()).collect();
     if !lines.is_empty() {
+        let lines: Vec<String> = lines.into_iter().map(fold).collect();
         parts.push(format!("{HEAD}\n  {}", lines.join("\n  ")));
     }
     let says = before

@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command};
 
-use crate::examples::HEAD;
+use crate::examples::{FOLD, HEAD};
 
 /// Every command and option without a word about it, every command without an example or without exit
 /// codes, and every example that the program itself would not take; one line each.
@@ -17,7 +17,7 @@ pub fn gaps(command: &Command) -> Vec<String> {
 
 fn look(command: &Command, path: &str, root: &Command, found: &mut Vec<String>) {
     let after = command.get_after_help().map(ToString::to_string);
-    let after = after.unwrap_or_default();
+    let after = after.unwrap_or_default().replace(FOLD, " ");
     if command.get_about().is_none() {
         found.push(format!("{path}: no word on what it does"));
     }

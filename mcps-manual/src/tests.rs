@@ -55,6 +55,22 @@ fn a_program_that_tells_everything_lacks_nothing() {
 }
 
 #[test]
+fn a_long_example_goes_on_where_a_shell_reads_on() {
+    const LONG: &str = "apiary count north --colour 'as dark and as brown as the wood of the hive itself is' --colour black -- x";
+    const EXAMPLES: [Example; 1] = [("", &[LONG])];
+    let told = explained(Apiary::command(), &EXAMPLES, "");
+    let text = told.get_after_help().unwrap().to_string();
+    assert!(
+        text.lines().count() == 3 && text.lines().all(|line| line.len() < 95),
+        "{text}"
+    );
+    assert_eq!(
+        text.replace(" \\\n      ", " "),
+        format!("Examples:\n  {LONG}")
+    );
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let found = gaps(&Apiary::command());
     for gap in ["apiary count: no example", "apiary: no exit codes"] {

@@ -99,8 +99,12 @@ fn the_configuration_of_the_manifest_is_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gateway.toml");
     fs::write(&file, toml.join("\n")).unwrap();
-    let check = run(Command::new(bin("mcps-gateway"))
-        .args(["check", "--config"])
-        .arg(&file));
-    assert!(check.succeeded().contains("1 servers and 1 tenants"));
+    let check = |more: &[&str]| {
+        let mut check = Command::new(bin("mcps-gateway"));
+        check.args(["check", "--config"]).arg(&file).args(more);
+        run(&mut check).succeeded()
+    };
+    assert!(check(&[]).contains("1 servers and 1 tenants"));
+    let json: serde_json::Value = serde_json::from_str(&check(&["-o", "json"])).unwrap();
+    assert_eq!((&json["servers"], &json["tenants"]), (&1.into(), &1.into()));
 }

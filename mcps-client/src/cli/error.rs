@@ -187,9 +187,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Manual(#[from] mcps_manual::ManualError),
     /// Something that was looked at is wrong.
-    #[error(
-        "{count} findings are bad, see above; mend the first of them, then run it again"
-    )]
+    #[error("{}, see above; mend the first of them, then run it again", bad(*count))]
     Unwell {
         /// How many findings.
         count: usize,
@@ -199,6 +197,13 @@ pub(crate) enum CliError {
     /// Standard output does not take what we print.
     #[error("cannot write to standard output: {0}; check where it goes")]
     Output(#[source] io::Error),
+}
+
+fn bad(count: usize) -> String {
+    match count {
+        1 => "1 finding is bad".to_owned(),
+        count => format!("{count} findings are bad"),
+    }
 }
 
 impl CliError {
