@@ -1,10 +1,11 @@
 //! What `install/` and docker-compose.yml type is what our programs take.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::world::{bin, run};
+use crate::world::{World, bin, run};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -107,4 +108,61 @@ fn the_configuration_of_the_manifest_is_one() {
     assert!(check(&[]).contains("1 servers and 1 tenants"));
     let json: serde_json::Value = serde_json::from_str(&check(&["-o", "json"])).unwrap();
     assert_eq!((&json["servers"], &json["tenants"]), (&1.into(), &1.into()));
+}
+
+/// Every file below a folder, and what is in it.
+fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => drop(found.insert(path.clone(), fs::read_to_string(&path).unwrap())),
+        }
+    }
+    found
+}
+
+#[test]
+fn what_runs_at_every_start_leaves_alone_what_is_there() {
+    let world = World::start();
+    let folder = world.dir().join("first-run");
+    let first_run = |verb: &str| {
+        let mut command = Command::new(format!("{ROOT}/install/first-run"));
+        command.env_clear();
+        let programs = bin("mcps").parent().unwrap().display().to_string();
+        command.env("PATH", format!("{programs}:/usr/bin:/bin"));
+        for name in ["secrets", "tokens", "homes"] {
+            let variable = format!("MCPS_{}", name.to_uppercase());
+            command.env(variable, folder.join(name));
+        }
+        command.env("MCPS_AUTHORITY", world.url());
+        command.env("MCPS_OPERATOR_KEY_FILE", world.operator_key_file());
+        run(command.arg(verb))
+    };
+    first_run("secrets").succeeded();
+    let made = files(&folder);
+    assert_eq!(made.len(), 5, "{:?}", made.keys());
+    first_run("secrets").succeeded();
+    assert_eq!(files(&folder), made);
+
+    first_run("enrol").succeeded();
+    let token = folder.join("tokens/server/token");
+    let home = folder.join("homes/server");
+    let mut request = world.mcps(&home);
+    request.args(["passport", "request", "--authority", world.url()]);
+    request.args(["--name", "demo-server", "--kind", "server"]);
+    run(request.arg("--enrolment-token-file").arg(&token)).succeeded();
+    let used = fs::read_to_string(&token).unwrap();
+    let again = first_run("enrol");
+    assert!(
+        again.stderr.contains("the server has a passport"),
+        "{again:?}"
+    );
+    assert_eq!(fs::read_to_string(&token).unwrap(), used);
+    // A home that lost its passport gets another.
+    fs::remove_file(home.join("passport.json")).unwrap();
+    first_run("enrol").succeeded();
+    assert_ne!(fs::read_to_string(&token).unwrap(), used);
+    first_run("fly").failed(2);
 }
