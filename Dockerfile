@@ -2,8 +2,12 @@
 #
 #   docker build -t mcps .                      the authority, the gateway, mcps and mcps-wrap
 #   docker build -t mcps-demo --target demo .   the same with the demo server, for trying it out
+#
+# For a build that can be repeated, pin both by digest: --build-arg BUILD_IMAGE=…@sha256:… --build-arg BASE_IMAGE=…
+ARG BUILD_IMAGE=docker.io/library/rust:1.95-bookworm
+ARG BASE_IMAGE=docker.io/library/debian:bookworm-slim
 
-FROM docker.io/library/rust:1.95-bookworm AS build
+FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
 COPY . .
 # As it is shipped, and without what only tests use.
@@ -13,13 +17,16 @@ RUN cargo build --profile dist --locked \
     && cp target/dist/mcps target/dist/mcps-authority target/dist/mcps-wrap target/dist/mcps-gateway \
         target/dist/mcps-demo-server /out/
 
-FROM docker.io/library/debian:bookworm-slim AS base
+FROM ${BASE_IMAGE} AS base
+# A volume that is mounted for the first time has the owner and the mode of the folder that it is mounted over.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 mcps \
     && useradd --uid 10001 --gid mcps --no-create-home --home-dir /var/lib/mcps --shell /usr/sbin/nologin mcps \
-    && install -d -o mcps -g mcps -m 0700 /var/lib/mcps /var/lib/mcps/authority /var/lib/mcps/home /run/mcps
+    && install -d -o mcps -g mcps -m 0700 /var/lib/mcps /var/lib/mcps/authority /var/lib/mcps/home \
+        /run/operator /homes /homes/server /homes/gateway /tokens /tokens/server /tokens/gateway \
+    && install -d -o mcps -g mcps -m 0755 /secrets /secrets/database /secrets/authority /secrets/shared
 ENV HOME=/var/lib/mcps \
     MCPS_AUTHORITY_DATA_DIR=/var/lib/mcps/authority \
     MCPS_HOME=/var/lib/mcps/home
@@ -28,7 +35,7 @@ USER 10001:10001
 
 FROM base AS demo
 COPY --from=build /out/mcps /out/mcps-wrap /out/mcps-gateway /out/mcps-demo-server /usr/local/bin/
-COPY install/wrap-demo install/gateway-demo /usr/local/bin/
+COPY install/first-run install/wrap-demo install/gateway-demo /usr/local/bin/
 CMD ["wrap-demo"]
 
 FROM base AS authority

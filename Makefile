@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint bench load soak chaos api-check interop matrix conformance fuzz tenancy clean tools
+.PHONY: help quickstart man test lint bench load soak chaos api-check interop matrix conformance fuzz tenancy clean tools
 
 # cargo puts its output there; set it to keep the checkout clean.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -28,6 +28,10 @@ quickstart: tools ## Build MCPS and start all of it on this machine (ARGS go to 
 	cargo build --profile quickstart --locked $(addprefix --bin ,$(PRODUCT))
 	@echo 'Built. Starting: $(TARGET)/quickstart/mcps dev $(ARGS)'
 	@exec $(TARGET)/quickstart/mcps dev $(ARGS)
+
+man: tools ## Manual pages of every program, in target/man/man1
+	cargo build --locked $(addprefix --bin ,$(filter-out mcps-demo-server,$(PRODUCT)))
+	@for program in $(filter-out mcps-demo-server,$(PRODUCT)); do $(TARGET)/debug/$$program man --out $(TARGET)/man/man1; done
 
 # The commands are built together with the tests: alone, they would ask for fewer features and build 75 crates twice.
 test: tools ## Install what the tests need and run all of them (ARGS go to `cargo test`)

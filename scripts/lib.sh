@@ -11,6 +11,11 @@ fail() {
     exit 1
 }
 
+# A port of loopback that nobody listens at.
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # Runs a command as root: directly, or through sudo.

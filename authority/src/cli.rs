@@ -2,15 +2,19 @@
 
 mod care;
 mod clients;
+mod examples;
 mod hook;
 mod keys;
 mod oidc;
+mod output;
+mod resolver;
 
 pub(crate) use care::Care;
 use clients::ClientOptions;
 pub(crate) use hook::{CeilingArg, HookAdd, HookCommand};
 pub(crate) use keys::KeysCommand;
 use oidc::OidcOptions;
+pub(crate) use output::OutputOptions;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,7 +23,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
 use mcps_authority::access::{Grant, Grants};
 use mcps_authority::budget::Quota;
@@ -28,6 +32,7 @@ use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
 use mcps_authority::secret::Secret;
 use mcps_core::clock::Timestamp;
+use mcps_manual::Manual;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -58,6 +63,18 @@ pub(crate) enum Command {
     Care(Care),
     /// Print the OpenAPI 3.1 document of the HTTP interface.
     Openapi,
+    #[command(flatten)]
+    Manual(Manual),
+}
+
+/// All commands, with examples.
+pub(crate) fn tree() -> clap::Command {
+    mcps_manual::explained(Cli::command(), &examples::EXAMPLES, examples::ENDING)
+}
+
+/// The command line of this process.
+pub(crate) fn parse() -> Cli {
+    mcps_manual::parse(&examples::EXAMPLES, examples::ENDING)
 }
 
 /// Where an authority keeps what it knows.
@@ -309,7 +326,7 @@ pub(crate) struct Serve {
     allow_local_origins: bool,
     /// Ask this resolver for the TXT records that prove an origin, as 9.9.9.9 or 10.0.0.2:5353. May be given
     /// several times [default: those of /etc/resolv.conf that are public]
-    #[arg(long = "dns-resolver", value_name = "ADDRESS", value_parser = resolver)]
+    #[arg(long = "dns-resolver", value_name = "ADDRESS", value_parser = resolver::read)]
     dns_resolvers: Vec<SocketAddr>,
     /// Write the base URL to this file once requests are answered.
     #[arg(long, value_name = "PATH")]
@@ -354,9 +371,8 @@ pub(crate) struct AddOperator {
 pub(crate) struct Examine {
     #[command(flatten)]
     place: Place,
-    /// One JSON object instead of text.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -465,10 +481,5 @@ impl Examine {
     }
 }
 
-/// An address, with the port of DNS unless one is stated.
-fn resolver(text: &str) -> Result<SocketAddr, &'static str> {
-    let address = text.parse::<std::net::IpAddr>();
-    let read = address.map(|address| (address, 53).into());
-    read.or_else(|_| text.parse())
-        .map_err(|_| "write an address, as 9.9.9.9, [2620:fe::fe]:53 or 10.0.0.2:5353")
-}
+#[cfg(test)]
+mod tests;

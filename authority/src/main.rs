@@ -10,7 +10,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use mcps_authority::store::Db;
 use mcps_authority::{Config, Running, add_operator, api, open_founded, serve};
 use mcps_core::clock::{Clock as _, SystemClock};
@@ -19,11 +18,11 @@ use mcps_core::trust::TrustBundle;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use cli::{AddOperator, Cli, Command, Examine, LogFormat, Serve};
+use cli::{AddOperator, Command, Examine, LogFormat, Serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let outcome = match cli::parse().command {
         Command::Serve(args) => run(&args).await,
         Command::AddOperator(args) => add(&args).await,
         Command::Keys(command) => command.run(&SystemClock, &SystemRandom).await,
@@ -35,6 +34,10 @@ async fn main() -> ExitCode {
         Command::Care(command) => command.run().await,
         Command::Hook(command) => hook::run(&command).await,
         Command::Openapi => print_openapi(),
+        Command::Manual(manual) => {
+            let done = manual.run(cli::tree(), &mut io::stdout());
+            done.map_err(anyhow::Error::from)
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,7 +66,7 @@ async fn examine(args: &Examine) -> anyhow::Result<bool> {
     let report = mcps_authority::examine::examine(&db, &bundle).await?;
     let mut out = io::stdout().lock();
     let findings = report.findings.iter().map(ToString::to_string);
-    if args.json {
+    if args.output.is_json() {
         let findings: Vec<String> = findings.collect();
         let report = serde_json::json!({
             "authority": bundle.authority(),

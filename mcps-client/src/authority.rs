@@ -22,6 +22,7 @@ pub use verdicts::VerdictOrder;
 use std::error::Error as _;
 use std::time::Duration;
 
+use mcps_core::clock::Timestamp;
 use mcps_core::json::{Document, Limits, Value, quote};
 use mcps_core::key::{KeyId, PublicKey};
 use mcps_core::passport::{Kind, Passport, PassportId};
@@ -455,6 +456,24 @@ impl AuthorityClient {
             .get(&format!("/v1/passports/{id}/status?nonce={nonce}"))
             .await?
             .into_text())
+    }
+
+    /// What time it is there, to the second, if it says so.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`].
+    pub async fn date(&self) -> Result<Option<Timestamp>, ClientError> {
+        let request = self.request(Method::GET, "/healthz", None, None);
+        let response = request.send().await.map_err(|error| {
+            let why = silence(&error).to_owned();
+            let url = self.url.clone();
+            ClientError::Unreachable { url, why }
+        })?;
+        let date = response.headers().get(reqwest::header::DATE);
+        let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let since = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
+        let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+        Ok(millis.map(Timestamp::from_millis))
     }
 
     /// Whether it is ready to serve.

@@ -5,8 +5,10 @@ mod checks;
 mod codes;
 mod connect;
 mod dev;
+mod doctor;
 mod envelope;
 mod error;
+mod examples;
 mod feed;
 mod gateway;
 mod input;
@@ -33,12 +35,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use mcps_client::exit;
 use mcps_client::home::Home;
 use mcps_client::options::{HomeOptions, LogOptions};
 use mcps_core::clock::Clock;
 use mcps_core::random::Random;
+use mcps_manual::Manual;
 use zeroize::Zeroizing;
 
 pub(crate) use error::CliError;
@@ -108,13 +111,28 @@ pub(crate) enum Command {
     Why(gateway::Passed),
     /// Print, find and prove what a gateway has recorded, in its home.
     Events(gateway::Passed),
+    /// Look for what keeps this home, its authority, or what you are about to run from working, and say
+    /// how to mend it. Changes nothing.
+    Doctor(Box<doctor::Doctor>),
     /// List the codes with which calls are refused.
     Codes(codes::Codes),
+    #[command(flatten)]
+    Manual(Manual),
     /// Start everything on this machine and show it at work.
     Dev(dev::Dev),
     /// A server that changes its first tool, for the tour.
     #[command(hide = true)]
     DevSwap(dev::DevSwap),
+}
+
+/// All commands, with examples.
+fn tree() -> clap::Command {
+    mcps_manual::explained(Cli::command(), &examples::EXAMPLES, exit::LINE)
+}
+
+/// The command line of this process.
+pub(crate) fn parse() -> Cli {
+    mcps_manual::parse(&examples::EXAMPLES, exit::LINE)
 }
 
 impl Command {
@@ -133,6 +151,8 @@ pub(crate) struct Machine {
     pub(crate) operator_key: Option<Zeroizing<String>>,
     pub(crate) enrolment_token: Option<Zeroizing<String>>,
     pub(crate) access_token: Option<Zeroizing<String>>,
+    /// Folders of programs, as in `PATH`.
+    pub(crate) search: Option<std::ffi::OsString>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }
@@ -171,8 +191,13 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Quarantine(quarantine) => return quarantine.run(machine).await,
         Command::Why(passed) => return passed.run("why", machine),
         Command::Events(passed) => return passed.run("events", machine),
+        Command::Doctor(doctor) => doctor.run(machine).await?,
         Command::Codes(codes) => codes.run()?,
+        Command::Manual(manual) => manual.run(tree(), &mut std::io::stdout())?,
         Command::Dev(_) | Command::DevSwap(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests;

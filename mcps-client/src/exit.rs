@@ -20,6 +20,10 @@ Exit codes:
   5  stale: the revocation status is too old or could not be had, or what is changed has changed
   6  verification failed";
 
+/// The same in one line, for the help of a command that has no room for more.
+pub const LINE: &str =
+    "Exit codes: 0 done, 1 other, 2 usage, 3 not found, 4 denied, 5 stale, 6 verification failed.";
+
 /// How a program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {

@@ -190,12 +190,18 @@ impl Home {
     pub fn write_key(&self, key: &SecretKey, replace: bool) -> Result<(), ClientError> {
         let path = self.path("key.pem");
         if !replace && path.exists() {
-            return Err(ClientError::Exists {
-                path,
-                next: "use another --home, or --force to replace the key",
-            });
+            return Err(self.key_exists());
         }
         self.write("key.pem", &key.to_pem()?)
+    }
+
+    /// What is said of a key that would be lost.
+    #[must_use]
+    pub fn key_exists(&self) -> ClientError {
+        ClientError::Exists {
+            path: self.path("key.pem"),
+            next: "use another --home, or --force to replace the key",
+        }
     }
 
     /// The passport last issued.

@@ -8,7 +8,6 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser as _;
 use mcps_client::exit::Exit;
 use mcps_client::terminal::printable;
 use mcps_core::clock::SystemClock;
@@ -20,7 +19,7 @@ use mcps_client::relay::{ACCESS_TOKEN_ENV, ENROLMENT_TOKEN_ENV, OPERATOR_KEY_ENV
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Cli { home, log, command } = Cli::parse();
+    let Cli { home, log, command } = cli::parse();
     log.start(command.log_level());
     let machine = Machine {
         home: home.dir(
@@ -30,6 +29,7 @@ async fn main() -> ExitCode {
         operator_key: environment(OPERATOR_KEY_ENV).map(Zeroizing::new),
         enrolment_token: environment(ENROLMENT_TOKEN_ENV).map(Zeroizing::new),
         access_token: environment(ACCESS_TOKEN_ENV).map(Zeroizing::new),
+        search: environment("PATH").map(Into::into),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use mcps_client::error::ClientError;
+use mcps_client::exit::Exit;
 
 use crate::history::HistoryError;
 use crate::policy::PolicyErrors;
@@ -63,4 +64,20 @@ pub enum GatewayError {
     /// The machine has no randomness.
     #[error(transparent)]
     Random(#[from] mcps_core::random::RandomError),
+}
+
+impl GatewayError {
+    /// How a program ends that met this failure.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Client(error) => Exit::of(error),
+            Self::Unreadable { .. }
+            | Self::Config { .. }
+            | Self::Policy(_)
+            | Self::Segments { .. }
+            | Self::Record { .. } => Exit::Usage,
+            Self::History(_) | Self::Shared { .. } | Self::Random(_) => Exit::Other,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! `mcps-gateway`: every MCP call of an organisation passes here.
 
+mod examples;
+
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use mcps_client::connect::Terms;
 use mcps_client::error::ClientError;
 use mcps_client::exit::{self, Exit};
@@ -25,13 +27,19 @@ use mcps_gateway::config::Config;
 use mcps_gateway::error::GatewayError;
 use mcps_gateway::events::{self, EventsArgs};
 use mcps_gateway::judge::Sets;
-use mcps_gateway::policy::{self, cli::PolicyArgs};
+use mcps_gateway::policy::{
+    self,
+    cli::{Output, PolicyArgs},
+};
 use mcps_gateway::quarantine::cli::{self as quarantine, QuarantineArgs, QuarantineError};
 use mcps_gateway::serve::{self, Options};
 use mcps_gateway::shared::Secret;
 use mcps_gateway::stdio;
 use mcps_gateway::tenants::Told;
 use mcps_gateway::why::WhyArgs;
+use mcps_manual::{Manual, ManualError};
+
+use examples::EXAMPLES;
 
 /// Calls are many small allocations, made by one thread and freed by another.
 #[global_allocator]
@@ -61,6 +69,9 @@ enum Command {
         /// The configuration, TOML.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// How to print.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Output,
     },
     /// Validates, tests and explains policies, and tries them on what was recorded.
     Policy(PolicyArgs),
@@ -72,6 +83,8 @@ enum Command {
     Why(WhyArgs),
     /// Prints, finds and proves what was recorded.
     Events(EventsArgs),
+    #[command(flatten)]
+    Manual(Manual),
 }
 
 #[derive(Debug, Args)]
@@ -79,7 +92,7 @@ struct Stdio {
     /// The configuration, TOML. It is read again when it changes and at SIGHUP.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The home of the agent whose client this is; enrol it with `mcps --home DIR enrol`.
+    /// The home of the agent whose client this is; enrol it with `mcps --home DIR passport request`.
     #[arg(long = "as", value_name = "DIR")]
     agent: PathBuf,
     /// Only this server, with its names as they are.
@@ -122,20 +135,10 @@ struct Serve {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+    match run(mcps_manual::parse(&EXAMPLES, exit::LINE)).await {
         Ok(code) => code,
         Err(error) => {
-            let client = error.downcast_ref::<ClientError>().or_else(|| {
-                match error.downcast_ref::<GatewayError>() {
-                    Some(GatewayError::Client(error)) => Some(error),
-                    _ => None,
-                }
-            });
-            let (message, exit) = match (client, error.downcast_ref::<QuarantineError>()) {
-                (Some(error), _) => (exit::explain(error), Exit::of(error)),
-                (None, Some(error)) => (error.to_string(), error.exit()),
-                (None, None) => (format!("{error:#}"), Exit::Usage),
-            };
+            let (message, exit) = ending(&error);
             for line in message.lines() {
                 // Whoever closed our standard error does not want to know.
                 let _ = writeln!(io::stderr(), "mcps-gateway: {}", printable(line));
@@ -145,12 +148,36 @@ async fn main() -> ExitCode {
     }
 }
 
+/// What is said of a failure, and how the program ends with it.
+fn ending(error: &anyhow::Error) -> (String, Exit) {
+    let whole = || format!("{error:#}");
+    if let Some(error) = error.downcast_ref::<ClientError>() {
+        return (exit::explain(error), Exit::of(error));
+    }
+    if let Some(error) = error.downcast_ref::<QuarantineError>() {
+        return (error.to_string(), error.exit());
+    }
+    if error.is::<ManualError>() {
+        return (whole(), Exit::Other);
+    }
+    match error.downcast_ref::<GatewayError>() {
+        Some(GatewayError::Client(error)) => (exit::explain(error), Exit::of(error)),
+        Some(error) => (whole(), error.exit()),
+        None => (whole(), Exit::Usage),
+    }
+}
+
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     cli.log.start("info");
     let home = home(&cli.home);
     let serve = match cli.command {
         Command::Serve(serve) => serve,
         Command::Stdio(stdio) => return stdio.run(&home?).await,
+        Command::Manual(manual) => {
+            let tree = mcps_manual::explained(Cli::command(), &EXAMPLES, exit::LINE);
+            manual.run(tree, &mut io::stdout())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Quarantine(args) => {
             quarantine::run(&args, &home?, &SystemClock, &mut io::stdout())?;
             return Ok(ExitCode::SUCCESS);
@@ -174,15 +201,21 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let (mut out, mut errors) = (io::stdout().lock(), io::stderr());
             return Ok(events::run(&args, &home?, &SystemClock, &mut out, &mut errors).into());
         }
-        Command::Check { config } => {
+        Command::Check { config, output } => {
             let read = Config::load(&config)?;
             Sets::load(&read, serve::beside(&config), Told::none())?;
             let (servers, tenants) = (read.server.len(), read.tenant.len());
-            let _ = writeln!(
-                io::stdout(),
-                "{} is a configuration of {servers} servers and {tenants} tenants",
-                config.display()
-            );
+            let file = config.display().to_string();
+            let said = match output {
+                Output::Table => {
+                    format!("{file} is a configuration of {servers} servers and {tenants} tenants")
+                }
+                Output::Json => format!(
+                    "{:#}",
+                    serde_json::json!({"config": file, "servers": servers, "tenants": tenants})
+                ),
+            };
+            let _ = writeln!(io::stdout(), "{said}");
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -268,4 +301,15 @@ fn home(options: &HomeOptions) -> anyhow::Result<Home> {
 #[expect(clippy::disallowed_methods, reason = "this is `main`")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_says_what_it_does_with_examples_and_exit_codes() {
+        let tree = mcps_manual::explained(Cli::command(), &EXAMPLES, exit::LINE);
+        assert_eq!(mcps_manual::gaps(&tree), Vec::<String>::new());
+    }
 }

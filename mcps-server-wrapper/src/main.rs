@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory as _, Parser};
 use http::HeaderName;
 use mcps_client::connect::{Address, SESSION_ENV};
 use mcps_client::desk::Mode;
@@ -21,6 +21,7 @@ use mcps_client::terminal::printable;
 use mcps_core::clock::SystemClock;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::SystemRandom;
+use mcps_manual::{Example, Manual, ManualError};
 use mcps_server_wrapper::listen::{self, ListenOptions, Place};
 use mcps_server_wrapper::wrap::{self, WrapOptions};
 
@@ -28,10 +29,28 @@ use mcps_server_wrapper::wrap::{self, WrapOptions};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What to type, for the help and the manual page.
+const EXAMPLES: [Example; 3] = [
+    (
+        "",
+        &[
+            "mcps-wrap --home ./server -- npx -y @modelcontextprotocol/server-everything",
+            "mcps-wrap --home ./server --listen 0.0.0.0:8443 --public-url https://mcps.example.com/mcp --tls-cert chain.pem --tls-key key.pem -- mcps-demo-server",
+        ],
+    ),
+    ("man", &["mcps-wrap man --out /usr/local/share/man/man1"]),
+    (
+        "completions",
+        &["mcps-wrap completions bash > /etc/bash_completion.d/mcps-wrap"],
+    ),
+];
+
 /// Runs an MCP server: verifies each message before the server sees it, and signs its answers.
 #[derive(Debug, Parser)]
-#[command(name = "mcps-wrap", version, max_term_width = 100, after_help = format!("Once the server runs, its exit code is ours.\n\n{}", exit::HELP))]
+#[command(name = "mcps-wrap", version, max_term_width = 100, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true, after_help = format!("Once the server runs, its exit code is ours.\n\n{}", exit::HELP))]
 struct Cli {
+    #[command(subcommand)]
+    manual: Option<Manual>,
     #[command(flatten)]
     home: HomeOptions,
     #[command(flatten)]
@@ -168,11 +187,12 @@ impl Upstream {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+    match run(mcps_manual::parse(&EXAMPLES, exit::LINE)).await {
         Ok(code) => code,
         Err(error) => {
             let (message, exit) = match error.downcast_ref::<ClientError>() {
                 Some(error) => (exit::explain(error), Exit::of(error)),
+                None if error.is::<ManualError>() => (error.to_string(), Exit::Other),
                 None => (format!("{error:#}"), Exit::Usage),
             };
             // Whoever closed our standard error does not want to know.
@@ -183,6 +203,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Some(manual) = &cli.manual {
+        let tree = mcps_manual::explained(Cli::command(), &EXAMPLES, exit::LINE);
+        manual.run(tree, &mut io::stdout())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     cli.log.start("info");
     let dir = cli.home.dir(
         environment("XDG_CONFIG_HOME").map(Into::into),
@@ -229,4 +254,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 )]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_says_what_it_does_with_examples_and_exit_codes() {
+        let tree = mcps_manual::explained(Cli::command(), &EXAMPLES, exit::LINE);
+        assert_eq!(mcps_manual::gaps(&tree), Vec::<String>::new());
+    }
 }

@@ -6,19 +6,23 @@ use anyhow::Context as _;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Each package of the product with the packages of the product it may import.
-const ARROWS: [(&str, &[&str]); 7] = [
-    ("mcps-authority", &["mcps-core"]),
-    ("mcps-client", &["mcps-core", "mcps-transport"]),
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("mcps-authority", &["mcps-core", "mcps-manual"]),
+    (
+        "mcps-client",
+        &["mcps-core", "mcps-manual", "mcps-transport"],
+    ),
     ("mcps-core", &[]),
     ("mcps-demo-server", &[]),
     (
         "mcps-gateway",
-        &["mcps-client", "mcps-core", "mcps-transport"],
+        &["mcps-client", "mcps-core", "mcps-manual", "mcps-transport"],
     ),
     (
         "mcps-server-wrapper",
-        &["mcps-client", "mcps-core", "mcps-transport"],
+        &["mcps-client", "mcps-core", "mcps-manual", "mcps-transport"],
     ),
+    ("mcps-manual", &[]),
     ("mcps-transport", &["mcps-core"]),
 ];
 

@@ -10,11 +10,15 @@ mod access;
 mod auditing;
 mod compromises;
 mod connecting;
+mod doctor;
+mod endings;
 mod enrolling;
 mod enrolment_tokens;
 mod envelopes;
+mod foreseeing;
 mod founder;
 mod life;
+mod manual;
 mod orders;
 mod policies;
 mod registry;
@@ -26,8 +30,9 @@ mod usage;
 mod verdicts;
 mod verifying;
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -54,6 +59,21 @@ fn id(world: &World, home: &Path) -> String {
         .as_str()
         .unwrap()
         .to_owned()
+}
+
+/// Starts a service, and waits until it says where it listens.
+pub(crate) fn listening(mut command: Command) -> (Child, String) {
+    let mut process = command
+        .env("MCPS_LOG", "error")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let url = lines.find_map(|line| Some(line.unwrap().strip_prefix("listening on ")?.to_owned()));
+    let url = url.unwrap();
+    // Read to the end: a pipe that nobody reads would end it.
+    std::thread::spawn(move || lines.for_each(drop));
+    (process, url)
 }
 
 /// Asserts that an error is one line, from us, and names what to do next.

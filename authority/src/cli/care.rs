@@ -15,7 +15,7 @@ use mcps_core::clock::SystemClock;
 use mcps_core::feed::Epoch;
 use serde_json::json;
 
-use super::Place;
+use super::{OutputOptions, Place};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Care {
@@ -61,9 +61,8 @@ pub(crate) enum Care {
     Doctor {
         #[command(flatten)]
         place: Box<Place>,
-        /// One JSON array instead of lines.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: OutputOptions,
     },
 }
 
@@ -131,9 +130,9 @@ impl Care {
                 let begun = new_epoch(&place.config()?, epoch.number, &SystemClock).await?;
                 told(&mut out, &begun)?;
             }
-            Self::Doctor { place, json } => {
+            Self::Doctor { place, output } => {
                 let looks = doctor::examine(&place.config()?, &SystemClock).await;
-                if *json {
+                if output.is_json() {
                     let looks = looks.iter();
                     let looks = looks.map(|look| {
                         json!({"what": look.what, "grade": look.grade.as_str(), "words": look.words})

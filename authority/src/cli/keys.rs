@@ -14,7 +14,7 @@ use mcps_core::key::KeyId;
 use mcps_core::random::Random;
 use mcps_core::trust::{KeyState, KeyUse, TrustBundle, TrustedKey};
 
-use super::Place;
+use super::{OutputOptions, Place};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
@@ -22,9 +22,8 @@ pub(crate) enum KeysCommand {
     List {
         #[command(flatten)]
         place: Box<Place>,
-        /// One JSON object instead of a table.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: OutputOptions,
     },
     /// Make a key and publish it. It signs nothing yet: bring it to every replica first.
     Prepare {
@@ -119,10 +118,10 @@ impl KeysCommand {
             | Self::Revoke { place, .. } => place,
         };
         let config = place.config()?;
-        if let Self::List { json, .. } = self {
+        if let Self::List { output, .. } = self {
             let (db, custody) = (open_founded(&config).await?, Custody::new(&config)?);
             let bundle = bundle(&db).await?;
-            return list(&db, &custody, &bundle, *json).await;
+            return list(&db, &custody, &bundle, output.is_json()).await;
         }
         let (db, custody) = open_changing(&config, clock).await?;
         let bundle = bundle(&db).await?;

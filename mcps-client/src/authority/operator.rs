@@ -56,6 +56,15 @@ impl Operator<'_> {
         self.post("/v1/enrolment-tokens", grant).await
     }
 
+    /// One page of passports, newest first: of `all`, or only `live`, `expired` or `revoked` ones.
+    ///
+    /// # Errors
+    /// As [`AuthorityClient::trust`].
+    pub async fn passports(&self, status: &str, page: &str) -> Result<Document, ClientError> {
+        self.get(&format!("/v1/passports{page}&status={status}"))
+            .await
+    }
+
     /// One page of enrolment tokens, newest first.
     ///
     /// # Errors

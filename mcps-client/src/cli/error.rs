@@ -148,6 +148,14 @@ pub(crate) enum CliError {
         "`{0}` is not a server's id; write srv_ and 32 lower-case hex digits, as listed by: mcps server list"
     )]
     NotAServerId(String),
+    /// What was tried out would be refused.
+    #[error(
+        "the authority would refuse it: the passport is {0} there; ask an operator for an enrolment token, then: mcps passport request"
+    )]
+    WouldRefuse(String),
+    /// No such enrolment token.
+    #[error("there is no token {0}; list them with: mcps token list")]
+    NoSuchToken(String),
     /// No list of tools where one should be.
     #[error(
         "{what} holds no list of tools; give it what the server answers to tools/list, as {{\"tools\": [...]}}"
@@ -175,9 +183,27 @@ pub(crate) enum CliError {
     /// There is nothing to approve.
     #[error("{0}; look at: mcps tool list")]
     Approval(#[from] ApprovalError),
+    /// The manual cannot be written.
+    #[error(transparent)]
+    Manual(#[from] mcps_manual::ManualError),
+    /// Something that was looked at is wrong.
+    #[error("{}, see above; mend the first of them, then run it again", bad(*count))]
+    Unwell {
+        /// How many findings.
+        count: usize,
+        /// What kind the first is.
+        exit: Exit,
+    },
     /// Standard output does not take what we print.
     #[error("cannot write to standard output: {0}; check where it goes")]
     Output(#[source] io::Error),
+}
+
+fn bad(count: usize) -> String {
+    match count {
+        1 => "1 finding is bad".to_owned(),
+        count => format!("{count} findings are bad"),
+    }
 }
 
 impl CliError {
@@ -187,6 +213,7 @@ impl CliError {
             Self::Client(error) => Exit::of(error),
             Self::Refused { refusal, .. } => Exit::of_refusal(refusal),
             Self::Lagging { .. } => Exit::Stale,
+            Self::Unwell { exit, .. } => *exit,
             Self::OtherRoot { .. }
             | Self::Recording(_)
             | Self::Trail { .. }
@@ -214,12 +241,15 @@ impl CliError {
             }
             Self::UnknownServer(_)
             | Self::NoSuchVersion
+            | Self::NoSuchToken(_)
             | Self::Approval(ApprovalError::Unknown) => Exit::NotFound,
+            Self::WouldRefuse(_) => Exit::Denied,
             Self::Approval(ApprovalError::ChangedAgain) => Exit::Refused,
             Self::Approval(ApprovalError::NotQuarantined)
             | Self::Input { .. }
             | Self::TooLong { .. }
             | Self::Scratch(_)
+            | Self::Manual(_)
             | Self::NotSaved { .. }
             | Self::Output(_) => Exit::Other,
         }

@@ -1,6 +1,8 @@
 //! `mcps passport`.
 
 mod ca;
+mod foreseen;
+mod list;
 mod renew;
 mod report;
 mod request;
@@ -27,7 +29,10 @@ use super::{CliError, Machine};
 #[command(after_help = exit::HELP)]
 pub(crate) enum Passport {
     /// Get a passport for this home's key, with an enrolment token or an operator's key of the authority.
+    #[command(visible_alias = "issue")]
     Request(Box<request::Request>),
+    /// List the passports that the authority issued, newest first, with an operator's key.
+    List(list::List),
     /// Print a passport: this home's, or one that the authority issued.
     Show(show::Show),
     /// Check a passport against the authority that this home believes.
@@ -47,6 +52,7 @@ impl Passport {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         match self {
             Self::Request(request) => request.run(machine).await,
+            Self::List(list) => list.run(machine).await,
             Self::Show(show) => show.run(machine).await,
             Self::Verify(verify) => verify.run(machine).await,
             Self::Renew(renew) => renew.run(machine).await,

@@ -38,6 +38,9 @@ pub(crate) struct Approve {
     /// quarantine without a change [default: the one shown last].
     #[arg(long, value_name = "HASH", value_parser = digest)]
     hash: Option<Digest>,
+    /// Only say what would be approved.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     output: OutputOptions,
 }
@@ -119,7 +122,7 @@ const fn state(pin: &Pin) -> &'static str {
 impl Approve {
     fn run(self, machine: &Machine) -> Result<(), CliError> {
         let home = machine.home()?;
-        let (server, was, hash) = change_pins(&home, |pins| {
+        let approve = |pins: &mut PinStore| {
             let server = find(pins, &self.server)?;
             let before = *pins
                 .pin(&server, &self.tool)
@@ -128,17 +131,28 @@ impl Approve {
             let hash = self.hash.unwrap_or(shown);
             pins.approve(&server, &self.tool, &hash, machine.clock.now())?;
             Ok::<_, CliError>((server, before.hash, hash))
-        })?;
-        let json = json!({ "server": server.to_string(), "tool": self.tool, "hash": hash.to_string(), "was": was.to_string() });
+        };
+        let (server, was, hash) = match self.dry_run {
+            // The same on a copy, which goes nowhere.
+            true => approve(&mut load_pins(&home)?)?,
+            false => change_pins(&home, approve)?,
+        };
+        let json = json!({
+            "dry_run": self.dry_run, "server": server.to_string(), "tool": self.tool,
+            "hash": hash.to_string(), "was": was.to_string(),
+        });
+        let (done, next) = match self.dry_run {
+            true => ("would approve", "the same without --dry-run"),
+            false => (
+                "approved",
+                "connections that are open withhold it until your client lists the tools again",
+            ),
+        };
         let rows = [
-            ("approved", format!("{} of {server}", self.tool)),
+            (done, format!("{} of {server}", self.tool)),
             ("hash", hash.to_string()),
             ("was", was.to_string()),
-            (
-                "next",
-                "connections that are open withhold it until your client lists the tools again"
-                    .to_owned(),
-            ),
+            ("next", next.to_owned()),
         ];
         self.output.members(&rows, &json)
     }

@@ -9,6 +9,8 @@ pub(super) struct Topology {
     script: Child,
     /// Both replicas: where, and which process.
     pub(super) replicas: Vec<(String, u32)>,
+    /// The proxy before them, if there is one.
+    pub(super) proxy: Option<String>,
     /// Where the wrapped server is, if there is one.
     pub(super) server: Option<String>,
     /// And the gateway before it.
@@ -29,11 +31,13 @@ impl Topology {
             .spawn()
             .unwrap();
         let output = BufReader::new(script.stdout.take().unwrap());
-        let (mut replicas, mut server, mut gateway) = (Vec::new(), None, None);
+        let (mut replicas, mut proxy, mut server, mut gateway) = (Vec::new(), None, None, None);
         let mut operator = String::new();
         for line in output.lines().map_while(Result::ok) {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["authority", url, id] => replicas.push((url.to_owned(), id.parse().unwrap())),
+                ["proxy", url, _] => proxy = Some(url.to_owned()),
+                ["redis", _, _] => {}
                 ["server", url, _] => server = Some(url.to_owned()),
                 ["gateway", url, _] => gateway = Some(url.to_owned()),
                 ["operator-key", file] => operator = std::fs::read_to_string(file).unwrap(),
@@ -41,6 +45,7 @@ impl Topology {
                     return Self {
                         script,
                         replicas,
+                        proxy,
                         server,
                         gateway,
                         operator: operator.trim().to_owned(),
@@ -68,7 +73,7 @@ impl Drop for Topology {
 }
 
 #[test]
-fn the_topology_serves_and_ends_without_a_trace() {
+fn the_topology_serves_survives_a_dead_replica_and_ends_without_a_trace() {
     let topology = Topology::start(&[]);
     assert_eq!(topology.replicas.len(), 2);
     let server = topology.server.as_deref().unwrap();
@@ -76,30 +81,77 @@ fn the_topology_serves_and_ends_without_a_trace() {
     let alive = |id: u32| std::path::Path::new(&format!("/proc/{id}")).exists();
     let ids: Vec<u32> = topology.replicas.iter().map(|(_, id)| *id).collect();
     assert!(ids.iter().all(|id| alive(*id)));
-    let agent = tempfile::tempdir().unwrap();
-    let key = agent.path().join("operator.key");
-    std::fs::write(&key, &topology.operator).unwrap();
-    // The second knows what the first was told, and the server believes both.
-    let mut mcps = Command::new(crate::world::bin("mcps"));
-    mcps.arg("--home")
-        .arg(agent.path().join("home"))
-        .args(["passport", "request", "--name", "me", "--level", "2"])
-        .args(["--owner", "me@example.com"])
-        .args(["--authority", &topology.replicas[1].0])
-        .arg("--operator-key-file")
-        .arg(&key);
-    crate::world::run(&mut mcps).succeeded();
-    let behind = format!("{}/demo", topology.gateway.as_deref().unwrap());
-    for url in [server, &behind] {
-        let mut connect = Command::new(crate::world::bin("mcps"));
-        connect
-            .arg("--home")
-            .arg(agent.path().join("home"))
-            .args(["connect", "--url", url]);
-        let said = format!("{}\n", crate::wire::INITIALIZE);
-        let done = crate::world::run_with_input(&mut connect, &said);
-        assert!(done.stdout.contains("serverInfo"), "{url}: {done:?}");
-    }
+    // Whoever was enrolled at the proxy is believed by the server, and by the gateway before it.
+    let (agent, behind) = (topology.agent(), topology.behind());
+    let done = agent.connect(server);
+    assert!(done.stdout.contains("serverInfo"), "{done:?}");
+    // For a minute it does not know what others accepted before Redis was new.
+    agent.hears(&behind, "serverInfo");
+
+    let (_, first) = topology.replicas[0];
+    let mut kill = Command::new("kill");
+    let killed = kill.args(["-s", "KILL", &first.to_string()]);
+    assert!(killed.status().unwrap().success());
+    // Whoever asks the proxy does not see it.
+    let revoke = ["passport", "revoke", "--reason", "policy"];
+    let mut revoke = agent.mcps(&revoke);
+    crate::world::run(revoke.arg("--operator-key-file").arg(&agent.key)).succeeded();
+    agent.hears(&behind, "MCPS-003");
     drop(topology);
     assert!(!ids.iter().any(|id| alive(*id)), "replicas outlive it");
+}
+
+/// Somebody who was enrolled at the proxy.
+struct Agent {
+    folder: tempfile::TempDir,
+    key: std::path::PathBuf,
+}
+
+impl Topology {
+    /// Where callers reach the demo server.
+    fn behind(&self) -> String {
+        format!("{}/demo", self.gateway.as_deref().unwrap())
+    }
+
+    fn agent(&self) -> Agent {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("operator.key");
+        std::fs::write(&key, &self.operator).unwrap();
+        let agent = Agent { folder, key };
+        let proxy = self.proxy.as_deref().unwrap();
+        let words = ["passport", "request", "--name", "me", "--level", "2"];
+        let mut request = agent.mcps(&words);
+        request.args(["--owner", "me@example.com", "--authority", proxy]);
+        crate::world::run(request.arg("--operator-key-file").arg(&agent.key)).succeeded();
+        agent
+    }
+}
+
+impl Agent {
+    fn mcps(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(crate::world::bin("mcps"));
+        let home = self.folder.path().join("home");
+        command.arg("--home").arg(home).args(words);
+        command
+    }
+
+    /// Begins sessions until one is answered with that.
+    fn hears(&self, url: &str, what: &str) {
+        for _ in 0..240 {
+            if self.connect(url).stdout.contains(what) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        panic!(
+            "{url} does not come to answer {what}: {:?}",
+            self.connect(url)
+        );
+    }
+
+    /// Begins a session, and hears what is answered.
+    fn connect(&self, url: &str) -> crate::world::Done {
+        let said = format!("{}\n", crate::wire::INITIALIZE);
+        crate::world::run_with_input(&mut self.mcps(&["connect", "--url", url]), &said)
+    }
 }

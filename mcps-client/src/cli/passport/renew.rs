@@ -8,6 +8,7 @@ use mcps_client::options::duration;
 
 use super::super::output::{self, OutputOptions};
 use super::super::{CliError, Machine};
+use super::foreseen::foresee;
 use super::request::other_root;
 use super::{authority, describe, show};
 
@@ -17,6 +18,9 @@ pub(crate) struct Renew {
     /// How long the new one is to be good, at most as long as the old [default: as long].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     ttl: Option<Duration>,
+    /// Only say what would be renewed; the authority is asked whether it could be.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     output: OutputOptions,
 }
@@ -25,6 +29,9 @@ impl Renew {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let home = machine.home()?;
         let (key, old) = (home.key()?, home.passport()?);
+        if self.dry_run {
+            return foresee("would renew", self.ttl, &home, self.output).await;
+        }
         let ttl_s = self.ttl.map(|ttl| ttl.as_secs());
         let renewed = enrol::renew(&home, &key, &old, ttl_s).await;
         let passport = match renewed {

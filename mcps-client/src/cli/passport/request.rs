@@ -12,6 +12,7 @@ use mcps_core::key::KeyId;
 use mcps_core::passport::Kind;
 use mcps_core::refusal::Refusal;
 use mcps_core::signer::Signer as _;
+use serde_json::json;
 
 use super::super::operator::{OperatorOptions, TokenOptions};
 use super::super::output::{self, OutputOptions};
@@ -56,6 +57,9 @@ pub(crate) struct Request {
     /// Something it says it can do; may be given up to 64 times.
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
+    /// Only say what would be asked for, and of whom; nothing is made, and no token is used up.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     token: TokenOptions,
     #[command(flatten)]
@@ -81,6 +85,9 @@ impl Request {
         }
         let home = machine.home()?;
         let authority = AuthorityClient::of_home(&self.authority, &home)?;
+        if self.dry_run {
+            return self.foresee(&home, &authority).await;
+        }
         let first_use =
             self.root.is_none() && !home.authority().is_ok_and(|pin| pin.url == authority.url());
         ensure_key(&home, machine)?;
@@ -109,6 +116,57 @@ impl Request {
             return output::print(&show::own_json(&passport));
         }
         output::print(&output::members(&describe(&passport, machine.clock.now())))
+    }
+}
+
+impl Request {
+    /// Says what would be asked for. The authority has to answer, and to be the one that is expected.
+    async fn foresee(&self, home: &Home, authority: &AuthorityClient) -> Result<(), CliError> {
+        let pinned = home.authority().ok();
+        let pinned = pinned.filter(|pin| pin.url == authority.url());
+        let root = match (&self.root, &pinned) {
+            (Some(root), _) => Some(root.clone()),
+            (None, Some(pin)) => Some(pin.root()?),
+            (None, None) => None,
+        };
+        let met = enrol::meet(authority, root.as_ref()).await;
+        let bundle = met.map_err(|error| other_root(error, authority))?;
+        let key = match home.key() {
+            Ok(key) => key.public_key().key_id().to_string(),
+            Err(ClientError::Missing { .. }) => "a new one".to_owned(),
+            Err(error) => return Err(error.into()),
+        };
+        let (root, level) = (bundle.signer().to_string(), self.level);
+        let ttl = self.ttl.map(|ttl| ttl.as_secs());
+        let json = json!({
+            "dry_run": true, "authority": authority.url(), "issuer": bundle.authority(),
+            "root_kid": root, "pinned": pinned.is_some() || self.root.is_some(),
+            "kind": self.kind.as_str(), "tenant": self.tenant, "name": self.name,
+            "owner": self.owner, "trust_level": level, "ttl_s": ttl,
+        });
+        let rows = [
+            (
+                "would ask",
+                format!("{} at {}", bundle.authority(), authority.url()),
+            ),
+            ("root key", root),
+            (
+                "for",
+                format!("{} {} of {}", self.kind, self.name, self.tenant),
+            ),
+            ("owner", self.owner.clone().unwrap_or_default()),
+            (
+                "level",
+                level.map_or_else(String::new, |level| format!("L{level}")),
+            ),
+            (
+                "for so long",
+                ttl.map_or_else(String::new, |ttl| format!("{ttl} s")),
+            ),
+            ("key", key),
+            ("next", "the same without --dry-run".to_owned()),
+        ];
+        self.output.members(&rows, &json)
     }
 }
 

@@ -8,6 +8,7 @@ use mcps_client::rotation;
 
 use super::super::output::{self, OutputOptions, length};
 use super::super::{CliError, Machine};
+use super::foreseen::foresee;
 use super::request::other_root;
 use super::{authority, describe, show};
 
@@ -24,6 +25,9 @@ pub(crate) struct Rotate {
     /// up to 1d, or 0 to end them at once [default: 1h].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     overlap: Option<Duration>,
+    /// Only say what would be exchanged; the authority is asked whether it could be.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     output: OutputOptions,
 }
@@ -31,6 +35,10 @@ pub(crate) struct Rotate {
 impl Rotate {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let home = machine.home()?;
+        if self.dry_run {
+            home.key()?;
+            return foresee("would exchange the key of", self.ttl, &home, self.output).await;
+        }
         let (ttl_s, overlap_s) = (self.ttl, self.overlap);
         let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
         let rotated = rotation::rotate(

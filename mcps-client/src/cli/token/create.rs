@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use mcps_client::authority::AuthorityClient;
 use mcps_client::options::duration;
 use mcps_core::json::Value;
 use mcps_core::passport::Kind;
@@ -49,6 +50,9 @@ pub(crate) struct Create {
     /// Write the token to this new file, mode 0600, and do not print it.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Only say what it would entitle to; the authority is asked whether it knows your key.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -56,8 +60,44 @@ pub(crate) struct Create {
 }
 
 impl Create {
+    async fn foresee(&self, authority: &AuthorityClient, key: &str) -> Result<(), CliError> {
+        authority.operator(key).tokens("?limit=1").await?;
+        let prefix = || {
+            let prefix = self.name_prefix.as_ref();
+            prefix.map_or_else(String::new, |prefix| format!("{prefix}…"))
+        };
+        let name = self.name.clone().unwrap_or_else(prefix);
+        let (level, ttl) = (self.level, self.ttl.map(|ttl| ttl.as_secs()));
+        let json = json!({
+            "dry_run": true, "authority": authority.url(), "tenant": self.tenant,
+            "kind": self.kind.as_str(), "name": self.name, "name_prefix": self.name_prefix,
+            "owner": self.owner, "origin": self.origin, "capabilities": self.capabilities,
+            "trust_level": level, "ttl_s": ttl,
+            "valid_for_s": self.valid_for.map(|time| time.as_secs()),
+        });
+        let rows = [
+            (
+                "would entitle",
+                format!("{} {name} of {}", self.kind, self.tenant),
+            ),
+            ("at", authority.url().to_owned()),
+            ("owner", self.owner.clone()),
+            ("origin", self.origin.clone().unwrap_or_default()),
+            ("capabilities", self.capabilities.join(", ")),
+            (
+                "level",
+                level.map_or_else(String::new, |level| format!("up to L{level}")),
+            ),
+            ("next", "the same without --dry-run".to_owned()),
+        ];
+        self.output.members(&rows, &json)
+    }
+
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.asking.whom(machine)?;
+        if self.dry_run {
+            return self.foresee(&authority, &key).await;
+        }
         let file_name = self
             .token_file
             .as_ref()

@@ -28,6 +28,9 @@ pub(crate) struct Approve {
     time: Option<Duration>,
     #[command(flatten)]
     signing: Signing,
+    /// Only show what would be agreed with.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -51,6 +54,15 @@ impl Approve {
                 ));
             }
         };
+        if self.dry_run {
+            if self.output.is_json() {
+                return print_json(evidence.text());
+            }
+            let mut rows = vec![("would approve", id.to_owned())];
+            rows.extend(describe(evidence.root()).into_iter().skip(1));
+            rows.push(("next", "the same without --dry-run".to_owned()));
+            return output::print(&output::members(&rows));
+        }
         let key = self.signing.open(machine)?;
         let own = operator.approver_keys().await?;
         let own = |name| text_at(own.root(), &[name]);

@@ -1,0 +1,257 @@
+//! What to type, for the help and the manual page of every command.
+
+use mcps_manual::Example;
+
+/// In the order of the commands.
+pub(super) const EXAMPLES: [Example; 69] = [
+    (
+        "",
+        &[
+            "mcps passport request --authority http://127.0.0.1:7300 --enrolment-token-file token --name my-agent",
+            "mcps connect -- mcps-wrap --home ./server -- mcps-demo-server",
+            "mcps doctor",
+        ],
+    ),
+    (
+        "keygen",
+        &[
+            "mcps keygen",
+            "mcps --home ./agent keygen --force --dry-run",
+        ],
+    ),
+    ("passport", &["mcps passport show", "mcps passport renew"]),
+    (
+        "passport request",
+        &[
+            "mcps passport request --authority https://ta.example.com --enrolment-token-file token --name my-agent",
+            "mcps passport issue --authority https://ta.example.com --operator-key-file operator.key --name my-server --kind server --owner me@example.com --level 2",
+        ],
+    ),
+    (
+        "passport list",
+        &["mcps passport list --status live --operator-key-file operator.key"],
+    ),
+    (
+        "passport show",
+        &[
+            "mcps passport show",
+            "mcps passport show asp_00112233445566778899aabbccddeeff -o json",
+        ],
+    ),
+    (
+        "passport verify",
+        &[
+            "mcps passport verify --online",
+            "mcps passport verify other-passport.json",
+        ],
+    ),
+    (
+        "passport renew",
+        &[
+            "mcps passport renew --ttl 1h",
+            "mcps passport renew --dry-run",
+        ],
+    ),
+    ("passport rotate", &["mcps passport rotate --overlap 10m"]),
+    (
+        "passport report-compromise",
+        &[
+            "mcps passport report-compromise --dry-run",
+            "mcps passport report-compromise --save statement.json",
+        ],
+    ),
+    (
+        "passport revoke",
+        &[
+            "mcps passport revoke asp_00112233445566778899aabbccddeeff --reason key_compromise --operator-key-file operator.key",
+        ],
+    ),
+    (
+        "token",
+        &["mcps token create --name my-agent --owner me@example.com --token-file token"],
+    ),
+    (
+        "token create",
+        &[
+            "mcps token create --name my-agent --owner me@example.com --token-file token",
+            "mcps token create --name-prefix ci- --kind server --owner ci@example.com --level 2 --valid-for 1d --dry-run",
+        ],
+    ),
+    ("token list", &["mcps token list --limit 20 -o json"]),
+    (
+        "token withdraw",
+        &["mcps token withdraw enr_00112233445566778899aabbccddeeff"],
+    ),
+    ("order", &["mcps order suspend --agent my-agent --until 2h"]),
+    (
+        "order revoke",
+        &["mcps order revoke --owner left@example.com --reason superseded --dry-run"],
+    ),
+    (
+        "order suspend",
+        &["mcps order suspend --agent my-agent --until 2h --note 'case 41'"],
+    ),
+    (
+        "order reinstate",
+        &["mcps order reinstate --agent my-agent"],
+    ),
+    (
+        "order stop",
+        &["mcps order stop --whole-tenant --tenant staging"],
+    ),
+    ("order list", &["mcps order list --outcome held"]),
+    (
+        "order undo",
+        &["mcps order undo act_00112233445566778899aabbccddeeff --dry-run"],
+    ),
+    ("envelope", &["mcps envelope verify captured.json"]),
+    (
+        "envelope verify",
+        &[
+            "mcps envelope verify captured.json",
+            "mcps envelope verify - -o json < captured.json",
+        ],
+    ),
+    (
+        "connect",
+        &[
+            "mcps --home ./agent connect -- mcps-wrap --home ./server -- mcps-demo-server",
+            "mcps --home ./agent connect --url https://mcps.example.com/mcp",
+        ],
+    ),
+    ("tool", &["mcps tool list"]),
+    ("tool list", &["mcps tool list -o json"]),
+    (
+        "tool approve",
+        &["mcps tool approve my-server read_note --dry-run"],
+    ),
+    ("server", &["mcps server list"]),
+    (
+        "server add",
+        &[
+            "mcps server add --name my-server --owner me@example.com --operator-key-file operator.key",
+        ],
+    ),
+    ("server list", &["mcps server list --state active -o json"]),
+    (
+        "server show",
+        &["mcps server show srv_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "server change",
+        &["mcps server change srv_00112233445566778899aabbccddeeff --state disabled --dry-run"],
+    ),
+    (
+        "manifest",
+        &["mcps manifest list srv_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "manifest publish",
+        &[
+            "mcps --home ./server manifest publish --server srv_00112233445566778899aabbccddeeff --tools tools.json --dry-run",
+        ],
+    ),
+    (
+        "manifest list",
+        &["mcps manifest list srv_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "manifest show",
+        &["mcps manifest show srv_00112233445566778899aabbccddeeff 1.2.0"],
+    ),
+    (
+        "manifest diff",
+        &["mcps manifest diff srv_00112233445566778899aabbccddeeff 1.1.0 1.2.0"],
+    ),
+    ("trust", &["mcps trust explain my-server"]),
+    (
+        "trust explain",
+        &[
+            "mcps trust explain my-server",
+            "mcps trust explain my-agent --kind agent -o json",
+        ],
+    ),
+    (
+        "trust record",
+        &["mcps trust record my-server --type decision --statement 'met the owner' --dry-run"],
+    ),
+    (
+        "trust approve",
+        &[
+            "mcps trust approve ev_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff --dry-run",
+        ],
+    ),
+    ("trust challenge", &["mcps trust challenge my-server"]),
+    ("trust check", &["mcps trust check my-server"]),
+    ("feed", &["mcps feed watch"]),
+    (
+        "feed watch",
+        &[
+            "mcps feed watch --count 1",
+            "mcps feed watch -o json --for 1h > feed.jsonl",
+        ],
+    ),
+    ("feed verify", &["mcps feed verify feed.jsonl"]),
+    (
+        "feed enforcement",
+        &["mcps feed enforcement 1:41 --wait 5s"],
+    ),
+    ("feed show", &["mcps feed show -o json"]),
+    ("audit", &["mcps audit verify"]),
+    (
+        "audit list",
+        &["mcps audit list --subject asp_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "audit verify",
+        &[
+            "mcps audit verify",
+            "mcps audit verify audit.jsonl --checkpoint kept.json",
+        ],
+    ),
+    ("audit export", &["mcps audit export > audit.jsonl"]),
+    ("policy", &["mcps policy check policies/tenant.cedar"]),
+    ("policy check", &["mcps policy check policies/tenant.cedar"]),
+    (
+        "policy test",
+        &["mcps policy test policies/tenant.cedar --cases cases.toml"],
+    ),
+    (
+        "policy explain",
+        &["mcps policy explain policies/tenant.cedar --events ./gateway"],
+    ),
+    (
+        "policy simulate",
+        &["mcps policy simulate policies/new.cedar --events ./gateway"],
+    ),
+    (
+        "policy push",
+        &["mcps policy push default policies/tenant.cedar --dry-run"],
+    ),
+    ("policy show", &["mcps policy show default"]),
+    ("policy history", &["mcps policy history default -o json"]),
+    (
+        "quarantine",
+        &[
+            "mcps --home ./gateway quarantine list",
+            "mcps quarantine block my-server send_mail --tenant default --authority https://ta.example.com",
+        ],
+    ),
+    ("why", &["mcps --home ./gateway why --help"]),
+    ("events", &["mcps --home ./gateway events tail --last 5"]),
+    (
+        "doctor",
+        &[
+            "mcps doctor",
+            "mcps doctor --url https://mcps.example.com/mcp",
+            "mcps --home ./server doctor --listen 0.0.0.0:8443 -- npx -y @modelcontextprotocol/server-everything",
+        ],
+    ),
+    ("codes", &["mcps codes"]),
+    ("man", &["mcps man --out /usr/local/share/man/man1"]),
+    (
+        "completions",
+        &["mcps completions bash > /etc/bash_completion.d/mcps"],
+    ),
+    ("dev", &["mcps dev --once"]),
+];
