@@ -259,7 +259,7 @@ async fn keys(authority: &Shared, operator: Operator<may::Approve>) -> Result<Ap
     let keys = found.map(ApproverKeyView::try_from);
     Ok(ApproverKeys {
         authority: authority.name().to_owned(),
-        approver: operator.id,
+        approver: operator.id.clone(),
         keys: keys.collect::<Result<_, _>>()?,
     })
 }
