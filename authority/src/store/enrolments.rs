@@ -24,11 +24,11 @@ macro_rules! select_token {
 
 /// Redeems a token. Of any number at once one wins: the others wait for its row and find it used,
 /// or find it as it was when the winner's passport could not be prepared after all. Nobody enrols
-/// by what an operator gave whose key was taken away since.
+/// by what an operator gave whose key was taken away since, or whose time is over.
 pub(super) const REDEEM: &str = "UPDATE enrolment_tokens SET used_at = $2, passport_id = $3 \
      WHERE token_id = $1 AND used_at IS NULL AND withdrawn_at IS NULL AND expires_at > $2 \
      AND NOT EXISTS (SELECT 1 FROM operators WHERE operator_id = created_by \
-     AND disabled_at IS NOT NULL)";
+     AND (disabled_at IS NOT NULL OR operators.expires_at <= $2))";
 pub(super) const SELECT_BY_ID: &str = concat!(select_token!(), " WHERE token_id = $1");
 
 /// Redeems a token inside the transaction that prepares its passport.

@@ -151,9 +151,9 @@ async fn missing(connection: &mut PgConnection) -> Result<Vec<(&'static str, Who
 }
 
 impl Whose {
-    /// Which rows there are. What is asked of the connection is asked once, not for every row.
+    /// Which rows there are.
     fn row(self) -> String {
-        let asked = format!("(SELECT current_setting('{SETTING}', TRUE))");
+        let asked = format!("current_setting('{SETTING}', TRUE)");
         let own = match self {
             Self::Tenant | Self::Record => format!("strpos({asked}, ',' || tenant || ',') > 0"),
             // Behind the wall itself.

@@ -9,7 +9,7 @@ use mcps_authority::api;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{World, on_both};
+use super::world::{World, new_key, on_both};
 
 const ROLES: [&str; 7] = [
     "viewer",
@@ -215,8 +215,24 @@ async fn an_operator_ends_when_its_time_is_over_and_nobody_disables_itself() {
             answer.status.as_u16()
         };
         assert_eq!(get().await, 200);
+        let asked = json!({"name": "issues", "roles": ["issuer@*"], "expires_at": until});
+        let issuer = world.post_as_operator("/v1/operators", &asked).await.json();
+        let issuer = issuer["key"].as_str().unwrap().to_owned();
+        let token = json!({"kind": "agent", "owner": "ops@example.org", "name": "a"}).to_string();
+        let tokens = "/v1/enrolment-tokens";
+        let token = world
+            .send(Method::POST, tokens, Some(&issuer), Some(token))
+            .await;
+        let token = token.json()["token"].as_str().unwrap().to_owned();
         world.clock.advance(std::time::Duration::from_secs(60));
         assert_eq!(get().await, 401);
+        // What it gave ends with it.
+        let order = world.order("a", &new_key()).await.to_string();
+        let passports = "/v1/passports";
+        let enrolled = world
+            .send(Method::POST, passports, Some(&token), Some(order))
+            .await;
+        enrolled.problem(403, "token-refused");
         let listed = world.get_as_operator("/v1/operators").await.json();
         let own = listed["operators"].as_array().unwrap().iter();
         let own = own
