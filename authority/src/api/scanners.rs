@@ -213,7 +213,7 @@ pub(super) async fn list(
     security(("operator" = [])),
     params(
         ("tenant" = String, Path, description = "The tenant's id"),
-        ("scanner" = String, Path, description = "Its name"),
+        ("scanner" = String, Path, description = "Its name", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length = 128),
     ),
     request_body = RevokeScanner,
     responses(

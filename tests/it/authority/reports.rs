@@ -287,3 +287,30 @@ async fn a_level_is_attested_as_others_read_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn reports_take_no_more_room_than_there_is() {
+    on_both(async |world| {
+        let (_server, digest) = published(&world).await;
+        let query = format!("?manifest={digest}");
+        let room = 256 << 20;
+        let until = world.now().plus(HOUR).as_millis();
+        // One that takes all of it.
+        let all = format!(
+            "INSERT INTO reports (tenant, digest, body, size, keep_until, added_at) \
+             VALUES ('default', 'x', '', {room}, {until}, 0)"
+        );
+        world.sql(&all).await;
+        let taken = format!("INSERT INTO report_space (tenant, bytes) VALUES ('default', {room})");
+        world.sql(&taken).await;
+        submit(&world, &query, CLEAN)
+            .await
+            .problem(409, "reports-full");
+        assert_eq!(level(&world).await, 2);
+        // What has lapsed makes room.
+        world.clock.advance(HOUR);
+        assert_eq!(submit(&world, &query, CLEAN).await.status, 201);
+        assert_eq!(level(&world).await, 3);
+    })
+    .await;
+}

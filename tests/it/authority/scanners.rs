@@ -132,3 +132,23 @@ async fn what_is_no_scanner_is_not_added() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn of_a_report_and_its_scanners_end_at_once_none_is_left_standing() {
+    on_both(async |world| {
+        let (_server, digest) = published(&world).await;
+        for round in 0..8 {
+            let (name, key) = (format!("ci{round}"), new_key());
+            add_scanner(&world, &name, &key).await;
+            let sealed = seal(&world, CLEAN, &digest, &key);
+            let (filed, revoked) = tokio::join!(submit(&world, "", &sealed), revoke(&world, &name));
+            // Filed first, it fell; revoked first, it was not taken.
+            assert_eq!(revoked.status, 200, "{}", revoked.text);
+            let fallen = u64::from(filed.status == 201);
+            assert_eq!(revoked.json()["fallen"], fallen, "{round}");
+            assert_eq!(level(&world).await, 2, "{round}");
+            world.clock.advance(Duration::from_secs(1));
+        }
+    })
+    .await;
+}

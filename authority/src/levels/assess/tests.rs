@@ -307,7 +307,7 @@ fn an_exception_carries_for_a_time_and_never_to_the_top() {
     };
     assert_eq!(level(&changed, &[known, without], 3), 2);
     let identity = exception(Waived::IdentityVerified, 2, 48);
-    assert_eq!(level(&facts(), &[identity.clone()], 3), 2);
+    assert_eq!(level(&facts(), std::slice::from_ref(&identity), 3), 2);
     let denied = [identity, fail(OperatorDecision, 3)];
     assert_eq!(level(&facts(), &denied, 4), 1);
 }

@@ -104,7 +104,7 @@ impl Where {
 impl Add {
     async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let tenant = self.place.tenant(&self.name)?;
-        let mut asked = json!({ "name": self.name, "formats": self.formats });
+        let mut jwk = None;
         if let Some(path) = &self.public_key {
             let pem = input::read(path, LIMIT)?;
             let key = PublicKey::from_pem(str::from_utf8(&pem).unwrap_or_default());
@@ -112,8 +112,9 @@ impl Add {
                 path: path.clone(),
                 why: error.to_string(),
             })?;
-            asked["public_key"] = serde_json::from_str(&key.to_jwk()).unwrap_or_default();
+            jwk = serde_json::from_str::<serde_json::Value>(&key.to_jwk()).ok();
         }
+        let asked = json!({ "name": self.name, "formats": self.formats, "public_key": jwk });
         let (authority, operator) = self.asking.open(machine)?;
         let operator = authority.operator(&operator);
         let added = operator.add_scanner(tenant, &asked).await?;
