@@ -236,10 +236,11 @@ pub(super) async fn explain(
     )
 )]
 pub(super) async fn attest(
-    _: Operator,
+    operator: Operator<may::Look>,
     Known(subject): Known,
     State(authority): State<Shared>,
 ) -> Result<JsonText, Error> {
+    operator.over(&subject.tenant, Error::SubjectNotFound)?;
     authority.attest(&subject).await.map(JsonText)
 }
 

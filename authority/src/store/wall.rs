@@ -32,7 +32,7 @@ enum Whose {
 }
 
 /// Every table with something of a tenant's in it.
-const WALLS: [(&str, Whose); 19] = [
+const WALLS: [(&str, Whose); 22] = [
     ("actions", Whose::Tenant),
     ("audit_records", Whose::Record),
     ("challenges", Whose::Tenant),
@@ -49,6 +49,9 @@ const WALLS: [(&str, Whose); 19] = [
     ("operator_roles", Whose::Tenant),
     ("origin_challenges", Whose::Tenant),
     ("passports", Whose::Tenant),
+    ("report_space", Whose::Tenant),
+    ("reports", Whose::Tenant),
+    ("scanners", Whose::Tenant),
     ("servers", Whose::Tenant),
     ("subjects", Whose::Tenant),
     ("tenant_policies", Whose::Tenant),

@@ -3,7 +3,7 @@
 use mcps_manual::Example;
 
 /// In the order of the commands.
-pub(super) const EXAMPLES: [Example; 69] = [
+pub(super) const EXAMPLES: [Example; 91] = [
     (
         "",
         &[
@@ -181,6 +181,39 @@ pub(super) const EXAMPLES: [Example; 69] = [
             "mcps trust approve ev_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff --dry-run",
         ],
     ),
+    ("trust approver", &["mcps trust approver list"]),
+    (
+        "trust approver add",
+        &["mcps trust approver add --key approver.pem"],
+    ),
+    ("trust approver list", &["mcps trust approver list"]),
+    (
+        "trust approver revoke",
+        &["mcps trust approver revoke NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"],
+    ),
+    ("trust scanner", &["mcps trust scanner list"]),
+    (
+        "trust scanner add",
+        &["mcps trust scanner add ci --public-key scanner.pem --format sarif"],
+    ),
+    (
+        "trust scanner list",
+        &["mcps trust scanner list --tenant default -o json"],
+    ),
+    (
+        "trust scanner revoke",
+        &["mcps trust scanner revoke ci --reason 'its key was lost'"],
+    ),
+    (
+        "trust seal",
+        &[
+            "mcps trust seal report.sarif --manifest 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff --key scanner-key.pem",
+        ],
+    ),
+    (
+        "trust attest",
+        &["mcps trust attest my-server --save level.json"],
+    ),
     ("trust challenge", &["mcps trust challenge my-server"]),
     ("trust check", &["mcps trust check my-server"]),
     ("feed", &["mcps feed watch"]),
@@ -210,6 +243,32 @@ pub(super) const EXAMPLES: [Example; 69] = [
         ],
     ),
     ("audit export", &["mcps audit export > audit.jsonl"]),
+    ("operator", &["mcps operator list"]),
+    (
+        "operator add",
+        &[
+            "mcps operator add --name 'on call' --role responder --tenant acme --expires 90d --key-file oncall.key",
+        ],
+    ),
+    ("operator list", &["mcps operator list -o json"]),
+    (
+        "operator show",
+        &["mcps operator show op_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "operator disable",
+        &["mcps operator disable op_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "operator rotate",
+        &["mcps operator rotate op_00112233445566778899aabbccddeeff --key-file new.key"],
+    ),
+    ("tenant", &["mcps tenant list"]),
+    ("tenant add", &["mcps tenant add acme --note 'Acme Ltd'"]),
+    ("tenant list", &["mcps tenant list -o json"]),
+    ("tenant show", &["mcps tenant show acme"]),
+    ("tenant disable", &["mcps tenant disable acme"]),
+    ("tenant enable", &["mcps tenant enable acme"]),
     ("policy", &["mcps policy check policies/tenant.cedar"]),
     ("policy check", &["mcps policy check policies/tenant.cedar"]),
     (
