@@ -16,6 +16,7 @@ mod extract;
 mod feed;
 mod health;
 mod hooks;
+mod inbox;
 mod issue;
 mod keys;
 mod manifests;
@@ -27,6 +28,7 @@ mod policies;
 mod revoke;
 mod rotate;
 mod servers;
+mod sources;
 mod status;
 mod status_lists;
 mod tag;
@@ -55,6 +57,8 @@ use crate::trace;
 
 /// Largest request body.
 pub const BODY_LIMIT: usize = 64 * 1024;
+/// Largest report: an alerting system tells of many alerts at once.
+pub const REPORT_LIMIT: usize = 256 * 1024;
 /// Longest time for one request, its body included, beside the time that a long poll waits.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -81,6 +85,17 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(actions::list))
         .routes(routes!(actions::undo))
         .routes(routes!(hooks::report))
+        .routes(routes!(hooks::report_to_address))
+        .routes(routes!(sources::list))
+        .routes(routes!(sources::show, sources::set))
+        .routes(routes!(sources::disable))
+        .routes(routes!(sources::enable))
+        .routes(routes!(sources::test))
+        .routes(routes!(inbox::list))
+        .routes(routes!(inbox::show))
+        .routes(routes!(inbox::approve))
+        .routes(routes!(inbox::dismiss))
+        .routes(routes!(inbox::undo))
         .routes(routes!(audit::records))
         .routes(routes!(audit::lane))
         .routes(routes!(audit::checkpoints))

@@ -27,6 +27,7 @@ pub mod feed;
 pub mod founding;
 pub mod gather;
 pub mod hooks;
+pub mod incidents;
 pub mod issue;
 pub mod key_files;
 pub mod keys;

@@ -17,7 +17,9 @@ mod evidence;
 mod feed;
 mod founding;
 mod hooks;
+mod incidents;
 mod keys;
+mod lifting;
 mod manifests;
 mod operators;
 mod origins;
@@ -43,7 +45,9 @@ pub use challenges::{Binding, Challenge};
 pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
+pub use incidents::{Admitted, IncidentFilter};
 pub use keys::{Handover, KeyChange};
+pub use lifting::Lifted;
 pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
 pub use operators::{NewOperator, OperatorRecord};
 pub use passports::{Filter, NewPassport};
@@ -82,7 +86,7 @@ const OPENING: Duration = Duration::from_millis(500);
 const LIGHT: u32 = 4;
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (
         1,
         "passports",
@@ -126,6 +130,11 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
         13,
         "verdicts",
         include_str!("../../migrations/0013_verdicts.sql"),
+    ),
+    (
+        17,
+        "incidents",
+        include_str!("../../migrations/0017_incidents.sql"),
     ),
 ];
 

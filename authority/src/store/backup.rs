@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not; nor is what followers say of themselves, which they say again.
-pub const TABLES: [&str; 28] = [
+pub const TABLES: [&str; 29] = [
     "authority",
     "authority_keys",
     "operators",
@@ -26,6 +26,7 @@ pub const TABLES: [&str; 28] = [
     "restrictions",
     "actions",
     "hooks",
+    "incidents",
     "status_lists",
     "servers",
     "manifests",
