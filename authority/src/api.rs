@@ -36,6 +36,7 @@ mod target;
 mod trust;
 mod verdicts;
 mod view;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +97,11 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(inbox::approve))
         .routes(routes!(inbox::dismiss))
         .routes(routes!(inbox::undo))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::show, webhooks::remove))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::dead))
         .routes(routes!(audit::records))
         .routes(routes!(audit::lane))
         .routes(routes!(audit::checkpoints))

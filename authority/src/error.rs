@@ -278,6 +278,12 @@ pub enum Error {
     /// No source of that name.
     #[error("there is no source of that name; mcps hook list shows them")]
     HookNotFound,
+    /// Where an endpoint is, nobody is told anything.
+    #[error("the endpoint's address is not gone to: {0}")]
+    Outbound(#[from] crate::outbound::OutboundError),
+    /// No such endpoint.
+    #[error("there is no webhook of that id; mcps webhook list shows them")]
+    WebhookNotFound,
     /// No such incident.
     #[error("no incident of that id is in the inbox")]
     IncidentNotFound,

@@ -13,6 +13,9 @@ pub use taking::take;
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use serde_json::{Value, json};
+
+use crate::webhooks::Message;
 
 /// What was made of an alert.
 #[derive(
@@ -128,4 +131,19 @@ pub struct Incident {
     pub decided_at: Option<Timestamp>,
     /// When its source or an operator said that it is over.
     pub ended_at: Option<Timestamp>,
+}
+
+impl Incident {
+    /// What is told of it.
+    pub(crate) fn message(&self) -> Message {
+        let target: Value = serde_json::from_str(&self.target).unwrap_or_default();
+        let data = json!({
+            "incident_id": self.id, "source": self.source, "asked": self.asked,
+            "action": self.action, "target": target, "outcome": self.made, "why": self.why,
+            "note": self.note, "reach": self.reach,
+        });
+        let kind = format!("incident.{}", self.made.as_str());
+        let tenant = self.tenant.clone();
+        Message::new(self.id.clone(), &kind, tenant, self.at, &data.to_string())
+    }
 }

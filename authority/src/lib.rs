@@ -44,6 +44,7 @@ pub mod start;
 pub mod status_lists;
 pub mod store;
 pub mod subject;
+pub mod webhooks;
 
 mod bearer;
 mod listener;

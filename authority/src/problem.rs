@@ -258,6 +258,16 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "source-not-found",
             "Source not found",
         ),
+        Error::Outbound(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "address-refused",
+            "Address refused",
+        ),
+        Error::WebhookNotFound => (
+            StatusCode::NOT_FOUND,
+            "webhook-not-found",
+            "Webhook not found",
+        ),
         Error::IncidentNotFound => (
             StatusCode::NOT_FOUND,
             "incident-not-found",

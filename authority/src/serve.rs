@@ -35,6 +35,7 @@ use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
 use crate::tls::TlsListener;
 use crate::trail;
+use crate::webhooks::deliver_for_ever;
 
 /// How long requests under way may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -139,6 +140,13 @@ pub async fn serve(
         let (db, feed, clock) = (db.clone(), Arc::clone(&feed), Arc::clone(&clock));
         reassess_for_ever(db, feed, Policy::default(), clock)
     };
+    let outbound = Outbound::new(config.local_origins);
+    let delivered = deliver_for_ever(
+        db.clone(),
+        outbound.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&random),
+    );
     let authority = Authority::new(
         db.clone(),
         keys,
@@ -146,7 +154,7 @@ pub async fn serve(
         StatusLists::new(&public),
         Arc::clone(&clock),
         random,
-        Outbound::new(config.local_origins),
+        outbound,
     );
     let authority = authority.with_quotas(config.issue_quota, config.order_quota);
     let authority = Arc::new(authority);
@@ -165,6 +173,7 @@ pub async fn serve(
         tokio::select! {
             never = tended => match never {},
             never = levels => match never {},
+            never = delivered => match never {},
             () = authority.keep_superseding() => {}
             never = opened => match never {},
             // An error means that the handle is gone, which is the same.

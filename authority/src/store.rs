@@ -12,6 +12,7 @@ mod backup;
 mod batches;
 mod challenges;
 mod compromises;
+mod deliveries;
 mod enrolments;
 mod evidence;
 mod feed;
@@ -34,6 +35,7 @@ mod servers;
 mod status_lists;
 mod trust;
 mod verdicts;
+mod webhooks;
 
 pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
@@ -42,6 +44,7 @@ pub use backup::{Cell, Part, TABLES};
 pub use batches::Request;
 use challenges::Swept;
 pub use challenges::{Binding, Challenge};
+pub use deliveries::{DeliveryRecord, DueDelivery};
 pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
@@ -86,7 +89,7 @@ const OPENING: Duration = Duration::from_millis(500);
 const LIGHT: u32 = 4;
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 13] = [
+const MIGRATIONS: [(i64, &str, &str); 14] = [
     (
         1,
         "passports",
@@ -135,6 +138,11 @@ const MIGRATIONS: [(i64, &str, &str); 13] = [
         17,
         "incidents",
         include_str!("../../migrations/0017_incidents.sql"),
+    ),
+    (
+        18,
+        "webhooks",
+        include_str!("../../migrations/0018_webhooks.sql"),
     ),
 ];
 

@@ -58,4 +58,5 @@ mod tokens;
 mod trust;
 mod two_phases;
 mod verdicts;
+mod webhooks;
 mod world;

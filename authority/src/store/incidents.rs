@@ -3,6 +3,7 @@
 use mcps_core::clock::Timestamp;
 
 use super::audit::{Entry, audit};
+use super::deliveries::announce;
 use super::feed::digest;
 use super::{Db, on, transaction};
 use crate::error::Error;
@@ -191,8 +192,9 @@ impl Db {
             if dry_run {
                 return Ok(admitted);
             }
-            // What is carried out is recorded by its order.
+            // What is carried out is recorded by its order, and told by the feed.
             if new.made != Made::Pending {
+                announce!(tx, &new.message(), new.at);
                 let detail = [
                     ("incident", new.id.clone()),
                     ("asked", new.asked.clone()),

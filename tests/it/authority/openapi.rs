@@ -34,12 +34,14 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
     assert_eq!(
         guarded,
         [
+            "delete /v1/webhooks/{id}",
             "get /metrics",
             "get /v1/actions",
             "get /v1/audit/checkpoints",
             "get /v1/audit/lanes/{lane}",
             "get /v1/audit/records",
             "get /v1/authority-keys",
+            "get /v1/dead-letters",
             "get /v1/enrolment-tokens",
             "get /v1/evidence/{id}",
             "get /v1/feed/enforcement",
@@ -58,6 +60,8 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "get /v1/tenants/{tenant}/policy/versions",
             "get /v1/tenants/{tenant}/verdicts",
             "get /v1/tenants/{tenant}/verdicts/orders",
+            "get /v1/webhooks",
+            "get /v1/webhooks/{id}",
             "patch /v1/servers/{id}",
             "post /v1/actions/{id}/undo",
             "post /v1/authority-keys",
@@ -84,6 +88,9 @@ fn every_operation_says_who_may_call_it_and_what_can_go_wrong() {
             "post /v1/subjects/{kind}/{tenant}/{name}/origin-checks",
             "post /v1/suspensions",
             "post /v1/tenants/{tenant}/verdicts",
+            "post /v1/webhooks",
+            "post /v1/webhooks/{id}/replay",
+            "post /v1/webhooks/{id}/test",
             "put /v1/sources/{name}",
             "put /v1/tenants/{tenant}/policy",
         ]
