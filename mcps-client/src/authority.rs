@@ -3,6 +3,7 @@
 mod audit;
 mod enforcement;
 mod feed;
+mod incidents;
 mod operator;
 mod policies;
 mod registry;

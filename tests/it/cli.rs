@@ -13,6 +13,7 @@ mod enrolling;
 mod enrolment_tokens;
 mod envelopes;
 mod founder;
+mod incidents;
 mod life;
 mod orders;
 mod policies;

@@ -25,14 +25,27 @@ impl AuthorityClient {
 }
 
 impl Operator<'_> {
-    async fn get(&self, path: &str) -> Result<Document, ClientError> {
-        let key = Some(self.key);
-        self.authority.call(Method::GET, path, key, None).await
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Document, ClientError> {
+        self.authority
+            .call(method, path, Some(self.key), body)
+            .await
     }
 
-    async fn post(&self, path: &str, body: &serde_json::Value) -> Result<Document, ClientError> {
-        let (key, body) = (Some(self.key), Some(body.to_string()));
-        self.authority.call(Method::POST, path, key, body).await
+    pub(super) async fn get(&self, path: &str) -> Result<Document, ClientError> {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<Document, ClientError> {
+        self.send(Method::POST, path, Some(body.to_string())).await
     }
 
     /// Makes an enrolment token, which only this answer shows.
