@@ -18,6 +18,7 @@ mod extract;
 mod feed;
 mod health;
 mod hooks;
+mod inbox;
 mod issue;
 mod keys;
 mod manifests;
@@ -32,6 +33,7 @@ mod revoke;
 mod rotate;
 mod scanners;
 mod servers;
+mod sources;
 mod status;
 mod status_lists;
 mod tag;
@@ -40,6 +42,7 @@ mod tenants;
 mod trust;
 mod verdicts;
 mod view;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +64,8 @@ use crate::trace;
 
 /// Largest request body.
 pub const BODY_LIMIT: usize = 64 * 1024;
+/// Largest report: an alerting system tells of many alerts at once.
+pub const REPORT_LIMIT: usize = 256 * 1024;
 /// Longest time for one request, its body included, beside the time that a long poll waits.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -87,6 +92,22 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(actions::list))
         .routes(routes!(actions::undo))
         .routes(routes!(hooks::report))
+        .routes(routes!(hooks::report_to_address))
+        .routes(routes!(sources::list))
+        .routes(routes!(sources::show, sources::set))
+        .routes(routes!(sources::disable))
+        .routes(routes!(sources::enable))
+        .routes(routes!(sources::test))
+        .routes(routes!(inbox::list))
+        .routes(routes!(inbox::show))
+        .routes(routes!(inbox::approve))
+        .routes(routes!(inbox::dismiss))
+        .routes(routes!(inbox::undo))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::show, webhooks::remove))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::dead))
         .routes(routes!(audit::records))
         .routes(routes!(audit::lane))
         .routes(routes!(audit::checkpoints))

@@ -25,6 +25,7 @@ use crate::budget::{Budget, Quota};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::gather::Gathered;
+use crate::incidents::Incident;
 use crate::keys::{Changed, KeyChangeError, KeyOrder, Keys, SERVING, carry_out};
 use crate::kill::{self, Point};
 use crate::levels::Policy;
@@ -34,7 +35,7 @@ use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::status_lists::{Listed, StatusLists};
 use crate::store::{
-    Db, Done, NewPolicy, NewVerdict, Ordered, Pushed, Record, Revocation, Revoked, Told,
+    Db, Done, Lifted, NewPolicy, NewVerdict, Ordered, Pushed, Record, Revocation, Revoked, Told,
 };
 
 /// What every handler works with; cheap to share.
@@ -364,6 +365,23 @@ impl Authority {
             self.announced(action.as_str());
         }
         Ok(done)
+    }
+
+    /// Ends an alert, and takes back what sources did for it if nothing else holds its target back.
+    ///
+    /// # Errors
+    /// As [`Db::lift`].
+    pub async fn lift(
+        &self,
+        over: &Incident,
+        target: &Target,
+        order: &Revocation,
+    ) -> Result<Lifted, Error> {
+        let lifted = self.db.lift(over, target, order).await?;
+        if lifted.done.changed && !lifted.done.repeated && !order.dry_run {
+            self.announced("reinstate");
+        }
+        Ok(lifted)
     }
 
     /// What stays done whatever comes later: to do it once more does no harm, so its record may be

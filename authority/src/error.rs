@@ -315,10 +315,38 @@ pub enum Error {
     NotUndone(&'static str),
     /// A report from outside is not believed.
     #[error("the report is not believed: {0}")]
-    Unsigned(#[from] crate::hooks::signature::Unsigned),
-    /// No source of that name. Whoever has no key need not know which names there are.
-    #[error("the report is not believed: no signature is by this source's key over these bytes")]
+    Disbelieved(#[from] crate::hooks::authentication::Disbelieved),
+    /// No source of that name, or a disabled one. Whoever has no key need not know which names there
+    /// are.
+    #[error(
+        "the report is not believed: {}",
+        crate::hooks::signature::Unsigned::Signature
+    )]
     HookUnknown,
+    /// A source is not set up so.
+    #[error("{0}")]
+    Profile(#[from] crate::hooks::ProfileError),
+    /// A source cannot prove itself so.
+    #[error("{0}")]
+    Wish(#[from] crate::hooks::secrets::WishError),
+    /// No source of that name.
+    #[error("there is no source of that name; mcps hook list shows them")]
+    HookNotFound,
+    /// Where an endpoint is, nobody is told anything.
+    #[error("the endpoint's address is not gone to: {0}")]
+    Outbound(#[from] crate::outbound::OutboundError),
+    /// No such endpoint.
+    #[error("there is no webhook of that id; mcps webhook list shows them")]
+    WebhookNotFound,
+    /// No such incident.
+    #[error("no incident of that id is in the inbox")]
+    IncidentNotFound,
+    /// The incident is no proposal.
+    #[error("it waits for nobody's decision: it is {outcome}")]
+    NotProposed {
+        /// What was made of it.
+        outcome: &'static str,
+    },
     /// A report cannot be read as its source's mapping says.
     #[error("{0}; the source's mapping says where it should be")]
     Unread(#[from] crate::hooks::mapping::MappingError),

@@ -4,15 +4,15 @@ use std::fs;
 use std::io::{self, Write as _};
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use mcps_authority::hooks::adapter::Adapter;
+use mcps_authority::hooks::authentication::Authentication;
 use mcps_authority::hooks::mapping::Mapping;
-use mcps_authority::hooks::signature::Verifier;
+use mcps_authority::hooks::secrets::Wish;
 use mcps_authority::hooks::{Ceiling, Hook};
 use mcps_authority::subject::{Name, Tenant};
 use mcps_authority::{COMMAND, open_changing, open_founded};
 use mcps_core::clock::{Clock as _, SystemClock};
-use mcps_core::random::{Random as _, SystemRandom};
+use mcps_core::random::SystemRandom;
 
 use crate::cli::{CeilingArg, HookAdd, HookCommand};
 
@@ -28,15 +28,16 @@ pub(crate) async fn run(command: &HookCommand) -> anyhow::Result<()> {
             let mut out = io::stdout().lock();
             for hook in db.hooks().await? {
                 let tenant = hook.tenant.as_deref().unwrap_or("all tenants");
-                let (name, scheme) = (hook.name, hook.verifier.scheme());
-                let (ceiling, per_hour) = (hook.ceiling, hook.per_hour);
-                let form = match hook.mapping {
-                    Some(_) => "mapped",
-                    None => "our own form",
+                let (name, scheme) = (hook.name, hook.authentication.scheme());
+                let (ceiling, adapter) = (hook.ceiling, hook.adapter.as_str());
+                let (reach, per_hour) = (hook.reach, hook.per_hour);
+                let state = match hook.disabled_at {
+                    Some(_) => "\tdisabled",
+                    None => "",
                 };
                 writeln!(
                     out,
-                    "{name}\t{scheme}\tmay {ceiling}\t{tenant}\t{per_hour} an hour\t{form}"
+                    "{name}\t{adapter}\t{scheme}\tmay {ceiling}\t{tenant}\t{reach} at once, {per_hour} an hour{state}"
                 )?;
             }
             Ok(())
@@ -59,7 +60,7 @@ async fn add(args: &HookAdd) -> anyhow::Result<()> {
     let name = Name::try_from(args.name.clone()).map_err(anyhow::Error::msg)?;
     let tenant = args.tenant.clone().map(Tenant::try_from).transpose();
     let tenant = tenant.map_err(anyhow::Error::msg)?;
-    let (verifier, secret) = verifier(args)?;
+    let (authentication, secret) = authentication(args)?;
     let mapping = match &args.mapping {
         Some(path) => {
             let text = fs::read_to_string(path)
@@ -71,15 +72,20 @@ async fn add(args: &HookAdd) -> anyhow::Result<()> {
     };
     let hook = Hook {
         name: name.into_string(),
-        verifier,
+        adapter: Adapter::Generic,
+        authentication,
         ceiling: match args.ceiling {
             CeilingArg::Observe => Ceiling::Observe,
+            CeilingArg::Propose => Ceiling::Propose,
             CeilingArg::Suspend => Ceiling::Suspend,
             CeilingArg::Revoke => Ceiling::Revoke,
         },
         tenant: tenant.map(Tenant::into_string),
+        reach: args.reach,
         per_hour: args.per_hour,
+        suspend_for: None,
         mapping,
+        disabled_at: None,
     };
     let (db, _) = open_changing(&args.config()?, &SystemClock).await?;
     db.set_hook(&hook, COMMAND, SystemClock.now()).await?;
@@ -99,26 +105,28 @@ async fn add(args: &HookAdd) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What signatures are verified with, and the secret to be shown if it was made here.
-fn verifier(args: &HookAdd) -> anyhow::Result<(Verifier, Option<String>)> {
-    if let Some(key) = &args.public_key {
-        return Ok((Verifier::public_key(key).context("--public-key")?, None));
-    }
-    if let Some(path) = &args.secret_file {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read --secret-file {}", path.display()))?;
-        return Ok((
-            Verifier::secret(text.trim()).context("--secret-file")?,
-            None,
-        ));
-    }
-    if !args.generate {
-        bail!(
+/// How it proves itself, and the secret to be shown if it was made here.
+fn authentication(args: &HookAdd) -> anyhow::Result<(Authentication, Option<String>)> {
+    let secret = match &args.secret_file {
+        Some(path) => {
+            let text = fs::read_to_string(path);
+            Some(text.with_context(|| format!("cannot read --secret-file {}", path.display()))?)
+        }
+        None => None,
+    };
+    let scheme = match (&args.public_key, &secret) {
+        (Some(_), _) => "ed25519",
+        (None, None) if !args.generate => bail!(
             "say what its signatures are verified with: --public-key, --secret-file or --generate"
-        );
-    }
-    let mut bytes = [0; 32];
-    SystemRandom.fill(&mut bytes)?;
-    let secret = format!("whsec_{}", STANDARD.encode(bytes));
-    Ok((Verifier::secret(&secret)?, Some(secret)))
+        ),
+        _ => "hmac",
+    };
+    let wish = Wish {
+        scheme: scheme.to_owned(),
+        public_key: args.public_key.clone(),
+        secret,
+        transmitter: None,
+    };
+    wish.grant(&SystemRandom)
+        .context("what its signatures are verified with")
 }

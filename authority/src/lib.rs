@@ -28,6 +28,7 @@ pub mod feed;
 pub mod founding;
 pub mod gather;
 pub mod hooks;
+pub mod incidents;
 pub mod issue;
 pub mod key_files;
 pub mod keys;
@@ -46,6 +47,7 @@ pub mod start;
 pub mod status_lists;
 pub mod store;
 pub mod subject;
+pub mod webhooks;
 
 mod bearer;
 mod listener;

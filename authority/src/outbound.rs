@@ -1,4 +1,4 @@
-//! Fetching what somebody else's address holds, without being sent to places that are nobody else's.
+//! Going to somebody else's address, without being sent to places that are nobody else's.
 //!
 //! A name is resolved once, every address it has must be a public one, and the connection goes to
 //! that very address: a second answer of the resolver changes nothing. No redirect is followed, no
@@ -7,15 +7,18 @@
 mod public;
 mod txt;
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{Request, StatusCode, Uri, header};
+use axum::http::{Method, Request, Response, StatusCode, Uri, header, request};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use mcps_core::random::Random;
@@ -40,7 +43,7 @@ const RESOLVERS: &str = "/etc/resolv.conf";
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     /// The address is not one to fetch from.
-    #[error("only https:// is fetched")]
+    #[error("only https:// is gone to")]
     Insecure,
     /// The address cannot be read.
     #[error("the address cannot be read")]
@@ -64,7 +67,7 @@ pub enum OutboundError {
     #[error("it did not answer as HTTP/1.1")]
     Http(#[source] hyper::Error),
     /// It answered something else than 200.
-    #[error("it answered {0}; 200 is needed, and redirects are not followed")]
+    #[error("it answered {0}; success is needed, and redirects are not followed")]
     Status(StatusCode),
     /// The answer is too large, or broke off.
     #[error("its answer is longer than {0} bytes, or broke off")]
@@ -74,43 +77,102 @@ pub enum OutboundError {
     TimedOut,
 }
 
-/// Fetches from public addresses.
-#[derive(Clone, Debug, Default)]
+/// Finds the addresses of a host.
+pub trait Resolve: fmt::Debug + Send + Sync {
+    /// Every address that a host has now; numbers in any of the old forms are addresses too.
+    fn resolve<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>>;
+}
+
+/// As this machine resolves names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct System;
+
+impl Resolve for System {
+    fn resolve<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
+        Box::pin(async move { Ok(lookup_host((host, port)).await?.collect()) })
+    }
+}
+
+/// Goes to public addresses.
+#[derive(Clone, Debug)]
 pub struct Outbound {
     local: bool,
     /// Addresses of private networks, and `http://` on this machine.
     private: bool,
+    resolver: Arc<dyn Resolve>,
     /// Who is asked for TXT records; of nobody that was named, the public ones of this machine.
-    resolvers: Vec<SocketAddr>,
+    txt_resolvers: Vec<SocketAddr>,
+}
+
+/// What is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Post<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// Names, in lower case, and values.
+    pub headers: &'a [(&'static str, String)],
+    /// JSON.
+    pub body: &'a str,
+}
+
+/// A place that may be gone to.
+struct Place {
+    uri: Uri,
+    host: String,
+    secure: bool,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self::new(false)
+    }
 }
 
 impl Outbound {
-    /// `local`: `http://` and addresses of this machine and of private networks are fetched from as
+    /// `local`: `http://` and addresses of this machine and of private networks are gone to as
     /// well, which is for trying things out.
     #[must_use]
-    pub const fn new(local: bool) -> Self {
+    pub fn new(local: bool) -> Self {
+        Self::with(local, Arc::new(System))
+    }
+
+    /// With another resolver.
+    #[must_use]
+    pub fn with(local: bool, resolver: Arc<dyn Resolve>) -> Self {
         Self {
             local,
             private: false,
-            resolvers: Vec::new(),
+            resolver,
+            txt_resolvers: Vec::new(),
         }
     }
 
-    /// For addresses that whoever runs the authority has configured: private networks are fetched from as
+    /// For addresses that whoever runs the authority has configured: private networks are gone to as
     /// well, and `http://` on this machine.
     #[must_use]
-    pub const fn configured() -> Self {
+    pub fn configured() -> Self {
         Self {
-            local: false,
             private: true,
-            resolvers: Vec::new(),
+            ..Self::new(false)
         }
     }
 
-    /// With resolvers that may be anywhere, since they were named.
+    /// With resolvers for TXT records that may be anywhere, since they were named.
     #[must_use]
-    pub fn with_resolvers(self, resolvers: Vec<SocketAddr>) -> Self {
-        Self { resolvers, ..self }
+    pub fn with_resolvers(self, txt_resolvers: Vec<SocketAddr>) -> Self {
+        Self {
+            txt_resolvers,
+            ..self
+        }
     }
 
     /// What the TXT records of a name hold; of none, nothing.
@@ -118,7 +180,7 @@ impl Outbound {
     /// # Errors
     /// [`TxtError`].
     pub async fn texts(&self, name: &str, random: &dyn Random) -> Result<Vec<Vec<u8>>, TxtError> {
-        match self.resolvers.as_slice() {
+        match self.txt_resolvers.as_slice() {
             [] => {
                 let own = txt::public_resolvers(Path::new(RESOLVERS));
                 txt::ask(&own, name, random).await
@@ -132,11 +194,50 @@ impl Outbound {
     /// # Errors
     /// [`OutboundError`].
     pub async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, OutboundError> {
-        let fetched = timeout(TIME, self.fetch(url, limit)).await;
-        fetched.map_err(|_| OutboundError::TimedOut)?
+        let fetched = timeout(TIME, async {
+            let place = self.place(url).await?;
+            let request = place
+                .request(Method::GET)?
+                .header(header::ACCEPT, "text/plain, application/json");
+            let (status, body) = place.ask(request, Bytes::new(), limit).await?;
+            match status {
+                StatusCode::OK => Ok(body),
+                other => Err(OutboundError::Status(other)),
+            }
+        });
+        fetched.await.map_err(|_| OutboundError::TimedOut)?
     }
 
-    async fn fetch(&self, url: &str, limit: usize) -> Result<Vec<u8>, OutboundError> {
+    /// Sends JSON. What is answered beside the status is not looked at.
+    ///
+    /// # Errors
+    /// [`OutboundError`]; a status of any kind is none.
+    pub async fn post(&self, post: Post<'_>) -> Result<StatusCode, OutboundError> {
+        let sent = timeout(TIME, async {
+            let place = self.place(post.url).await?;
+            let request = place.request(Method::POST)?;
+            let mut request = request.header(header::CONTENT_TYPE, "application/json");
+            for (name, value) in post.headers {
+                request = request.header(*name, value);
+            }
+            let body = Bytes::from(post.body.to_owned());
+            place.status(request, body).await
+        });
+        sent.await.map_err(|_| OutboundError::TimedOut)?
+    }
+
+    /// Whether an address may be gone to as things are. It is looked at again whenever it is gone to.
+    ///
+    /// # Errors
+    /// [`OutboundError`].
+    pub async fn check(&self, url: &str) -> Result<(), OutboundError> {
+        let checked = timeout(TIME, self.place(url)).await;
+        checked.map_err(|_| OutboundError::TimedOut)?.map(|_| ())
+    }
+
+    /// Resolves a name once. All the addresses that it has must be ones to go to, and one of these very
+    /// addresses is gone to.
+    async fn place(&self, url: &str) -> Result<Place, OutboundError> {
         let uri: Uri = url.parse().map_err(|_| OutboundError::Address)?;
         let secure = match uri.scheme_str() {
             Some("https") => true,
@@ -144,31 +245,26 @@ impl Outbound {
             _ => return Err(OutboundError::Insecure),
         };
         let host = uri.host().ok_or(OutboundError::Address)?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let stream = connect(&self.resolve(host, port).await?).await?;
-        if !secure {
-            return exchange(stream, &uri, limit).await;
-        }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| OutboundError::Address)?;
-        let tls = TlsConnector::from(Arc::new(trusting()?));
-        let stream = tls
-            .connect(name, stream)
-            .await
-            .map_err(OutboundError::Tls)?;
-        exchange(stream, &uri, limit).await
-    }
-
-    /// The addresses of a host, all of which may be gone to.
-    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, OutboundError> {
-        let found = lookup_host((host, port)).await;
-        let found: Vec<SocketAddr> = found.map_err(|_| OutboundError::Unresolved)?.collect();
-        if found.is_empty() {
+        let found = self.resolver.resolve(&host, port).await;
+        let addresses = found.map_err(|_| OutboundError::Unresolved)?;
+        if addresses.is_empty() {
             return Err(OutboundError::Unresolved);
         }
-        let allowed =
-            self.local || self.private || found.iter().all(|address| is_public(address.ip()));
-        allowed.then_some(found).ok_or(OutboundError::NotPublic)
+        let public = addresses.iter().all(|address| is_public(address.ip()));
+        if !public && !self.local && !self.private {
+            return Err(OutboundError::NotPublic);
+        }
+        Ok(Place {
+            uri,
+            host,
+            secure,
+            addresses,
+        })
     }
 }
 
@@ -179,9 +275,61 @@ fn is_loopback(uri: &Uri) -> bool {
     host.parse().is_ok_and(|host: IpAddr| host.is_loopback())
 }
 
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, OutboundError> {
-    let stream = TcpStream::connect(addresses).await;
-    stream.map_err(OutboundError::Unreachable)
+impl Place {
+    fn request(&self, method: Method) -> Result<request::Builder, OutboundError> {
+        let authority = self.uri.authority().ok_or(OutboundError::Address)?;
+        // What stands before an `@` is nobody's business but the sender's.
+        let host = authority.as_str();
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        let path = self.uri.path_and_query();
+        Ok(Request::builder()
+            .method(method)
+            .uri(path.map_or("/", |path| path.as_str()))
+            .header(header::HOST, host)
+            .header(header::USER_AGENT, "mcps-authority"))
+    }
+
+    async fn ask(
+        &self,
+        request: request::Builder,
+        body: Bytes,
+        limit: usize,
+    ) -> Result<(StatusCode, Vec<u8>), OutboundError> {
+        let (response, _connection) = self.send(request, body).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), limit).collect().await;
+        let body = body.map_err(|_| OutboundError::Body(limit))?;
+        Ok((status, body.to_bytes().to_vec()))
+    }
+
+    async fn status(
+        &self,
+        request: request::Builder,
+        body: Bytes,
+    ) -> Result<StatusCode, OutboundError> {
+        let (response, _connection) = self.send(request, body).await?;
+        Ok(response.status())
+    }
+
+    /// The answer, and the task that its body comes by: it ends when it is dropped.
+    async fn send(
+        &self,
+        request: request::Builder,
+        body: Bytes,
+    ) -> Result<(Response<Incoming>, JoinSet<()>), OutboundError> {
+        let request = request.body(Full::new(body));
+        let request = request.map_err(|_| OutboundError::Address)?;
+        let stream = TcpStream::connect(self.addresses.as_slice()).await;
+        let stream = stream.map_err(OutboundError::Unreachable)?;
+        if !self.secure {
+            return exchange(stream, request).await;
+        }
+        let name = ServerName::try_from(self.host.clone());
+        let name = name.map_err(|_| OutboundError::Address)?;
+        let tls = TlsConnector::from(Arc::new(trusting()?));
+        let stream = tls.connect(name, stream).await;
+        exchange(stream.map_err(OutboundError::Tls)?, request).await
+    }
 }
 
 /// Certificates are believed as this machine believes them.
@@ -201,29 +349,19 @@ fn trusting() -> Result<ClientConfig, OutboundError> {
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    uri: &Uri,
-    limit: usize,
-) -> Result<Vec<u8>, OutboundError> {
+    request: Request<Full<Bytes>>,
+) -> Result<(Response<Incoming>, JoinSet<()>), OutboundError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(OutboundError::Http)?;
-    // Ends with this function, whatever comes.
     let mut tasks = JoinSet::new();
-    tasks.spawn(connection);
-    let authority = uri.authority().ok_or(OutboundError::Address)?;
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::get(path)
-        .header(header::HOST, authority.as_str())
-        .header(header::ACCEPT, "text/plain, application/json")
-        .header(header::USER_AGENT, "mcps-authority")
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| OutboundError::Address)?;
+    tasks.spawn(async move {
+        // What breaks off is noticed by whoever reads.
+        let _ = connection.await;
+    });
     let response = sender.send_request(request).await;
-    let response = response.map_err(OutboundError::Http)?;
-    if response.status() != StatusCode::OK {
-        return Err(OutboundError::Status(response.status()));
-    }
-    let body = Limited::new(response.into_body(), limit).collect().await;
-    let body = body.map_err(|_| OutboundError::Body(limit))?;
-    Ok(body.to_bytes().to_vec())
+    Ok((response.map_err(OutboundError::Http)?, tasks))
 }
+
+#[cfg(test)]
+mod tests;

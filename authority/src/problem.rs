@@ -293,9 +293,35 @@ const fn row(error: &Error) -> (StatusCode, &'static str, &'static str) {
             "Action not found",
         ),
         Error::NotUndone(_) => (StatusCode::CONFLICT, "not-undone", "Cannot be undone"),
-        Error::Unsigned(_) | Error::HookUnknown => {
+        Error::Disbelieved(_) | Error::HookUnknown => {
             (StatusCode::UNAUTHORIZED, "report-refused", "Report refused")
         }
+        Error::Profile(_) | Error::Wish(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-source",
+            "The source cannot be set up so",
+        ),
+        Error::HookNotFound => (
+            StatusCode::NOT_FOUND,
+            "source-not-found",
+            "Source not found",
+        ),
+        Error::Outbound(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "address-refused",
+            "Address refused",
+        ),
+        Error::WebhookNotFound => (
+            StatusCode::NOT_FOUND,
+            "webhook-not-found",
+            "Webhook not found",
+        ),
+        Error::IncidentNotFound => (
+            StatusCode::NOT_FOUND,
+            "incident-not-found",
+            "Incident not found",
+        ),
+        Error::NotProposed { .. } => (StatusCode::CONFLICT, "not-proposed", "Not a proposal"),
         Error::Unread(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "report-unread",
@@ -411,7 +437,7 @@ const fn code(error: &Error) -> Option<Code> {
     match error {
         Error::Json(_) => Some(Code::Malformed),
         Error::ProofRefused(_)
-        | Error::Unsigned(_)
+        | Error::Disbelieved(_)
         | Error::HookUnknown
         | Error::Approval(_)
         | Error::Report(ReportError::UnknownSigner)

@@ -37,6 +37,7 @@ use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
 use crate::tls::TlsListener;
 use crate::trail;
+use crate::webhooks::deliver_for_ever;
 
 /// How long requests under way may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -147,6 +148,14 @@ pub async fn serve(
         reassess_for_ever(db, feed, Policy::default(), clock)
     };
     let own_clock = Arc::clone(&clock);
+    let outbound = Outbound::new(config.local_origins);
+    let outbound = outbound.with_resolvers(config.dns_resolvers.clone());
+    let delivered = deliver_for_ever(
+        db.clone(),
+        outbound.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&random),
+    );
     let authority = Authority::new(
         db.clone(),
         keys,
@@ -154,7 +163,7 @@ pub async fn serve(
         StatusLists::new(&public),
         Arc::clone(&clock),
         random,
-        Outbound::new(config.local_origins).with_resolvers(config.dns_resolvers.clone()),
+        outbound,
     );
     let authority = authority.with_quotas(config.issue_quota, config.order_quota);
     let oidc = config.oidc.clone();
@@ -176,6 +185,7 @@ pub async fn serve(
         tokio::select! {
             never = tended => match never {},
             never = levels => match never {},
+            never = delivered => match never {},
             () = authority.keep_superseding() => {}
             never = opened => match never {},
             // An error means that the handle is gone, which is the same.

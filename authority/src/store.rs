@@ -13,12 +13,15 @@ mod backup;
 mod batches;
 mod challenges;
 mod compromises;
+mod deliveries;
 mod enrolments;
 mod evidence;
 mod feed;
 mod founding;
 mod hooks;
+mod incidents;
 mod keys;
+mod lifting;
 mod manifests;
 mod operators;
 mod origins;
@@ -37,6 +40,7 @@ mod tenants;
 mod trust;
 mod verdicts;
 mod wall;
+mod webhooks;
 
 pub use acks::{FollowerId, FollowerRecord, Heard, Reach};
 pub use actions::{ActionRecord, Deed, Done, Outcome};
@@ -46,10 +50,13 @@ pub use backup::{Cell, Part, TABLES};
 pub use batches::Request;
 use challenges::Swept;
 pub use challenges::{Binding, Challenge};
+pub use deliveries::{DeliveryRecord, DueDelivery};
 pub use enrolments::{NewToken, TokenRecord, TokenState};
 pub use feed::{CHANNEL, Head, StoredEvent};
 pub use founding::Founding;
+pub use incidents::{Admitted, IncidentFilter};
 pub use keys::{Handover, KeyChange};
+pub use lifting::Lifted;
 pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, RefusedManifest};
 pub use operators::{Credential, NewOperator, OperatorRecord, OperatorShown};
 pub use passports::{Filter, NewPassport};
@@ -91,7 +98,7 @@ const OPENING: Duration = Duration::from_millis(500);
 const LIGHT: u32 = 4;
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 15] = [
+const MIGRATIONS: [(i64, &str, &str); 17] = [
     (
         1,
         "passports",
@@ -145,6 +152,16 @@ const MIGRATIONS: [(i64, &str, &str); 15] = [
         15,
         "approvals",
         include_str!("../../migrations/0015_approvals.sql"),
+    ),
+    (
+        17,
+        "incidents",
+        include_str!("../../migrations/0017_incidents.sql"),
+    ),
+    (
+        18,
+        "webhooks",
+        include_str!("../../migrations/0018_webhooks.sql"),
     ),
     (
         20,

@@ -5,6 +5,7 @@ mod audit;
 mod enforcement;
 mod evidence;
 mod feed;
+mod incidents;
 mod operator;
 mod policies;
 mod registry;

@@ -11,6 +11,8 @@ mod error;
 mod examples;
 mod feed;
 mod gateway;
+mod hook;
+mod incident;
 mod input;
 mod judge;
 mod keygen;
@@ -30,6 +32,7 @@ mod tenants;
 mod token;
 mod tool;
 mod trust;
+mod webhook;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,6 +74,15 @@ pub(crate) enum Command {
     /// Cut off whatever a target reaches, see what was ordered, and take it back.
     #[command(subcommand)]
     Order(order::Order),
+    /// See what alerting systems reported and what was made of it, and decide on proposals.
+    #[command(subcommand)]
+    Incident(incident::Incident),
+    /// Say who may report incidents, how they prove themselves, and what they may do.
+    #[command(subcommand)]
+    Hook(hook::Hook),
+    /// Say who is told of events, and deliver what could not be delivered.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Look into signed messages.
     #[command(subcommand)]
     Envelope(envelope::Envelope),
@@ -177,6 +189,9 @@ pub(crate) async fn run(command: Command, machine: &Machine) -> Result<ExitCode,
         Command::Passport(passport) => passport.run(machine).await?,
         Command::Token(token) => token.run(machine).await?,
         Command::Order(order) => order.run(machine).await?,
+        Command::Incident(incident) => incident.run(machine).await?,
+        Command::Hook(hook) => hook.run(machine).await?,
+        Command::Webhook(webhook) => webhook.run(machine).await?,
         Command::Envelope(envelope) => envelope.run(machine).await?,
         Command::Connect(connect) => return connect.run(machine).await,
         Command::Tool(tool) => tool.run(machine)?,

@@ -17,6 +17,7 @@ mod enrolment_tokens;
 mod envelopes;
 mod foreseeing;
 mod founder;
+mod incidents;
 mod life;
 mod manual;
 mod orders;

@@ -1,6 +1,7 @@
 //! What the authority tells by itself: its revocation feed, from the operator's order to the call
 //! that is refused, while no status query could tell.
 
+mod alerting;
 mod ends;
 mod enforcing;
 mod roots;

@@ -30,7 +30,7 @@ pub(super) enum OutcomeView {
     Observed,
     /// Nobody of that name or id is known.
     NoMatch,
-    /// The source has done as much as it may in an hour; an operator has to decide.
+    /// Of before there was an inbox: a source had done as much as it might in an hour.
     Held,
 }
 
@@ -63,7 +63,7 @@ impl From<OutcomeView> for Outcome {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {
-    /// Those of one outcome: `held` and `no_match` wait for somebody to look.
+    /// Those of one outcome.
     #[serde(default)]
     #[param(inline)]
     outcome: Option<OutcomeView>,
@@ -186,7 +186,20 @@ pub(super) async fn undo(
     State(authority): State<Shared>,
     Named(id): Named,
 ) -> Result<Json<OrderView>, Error> {
-    let record = operator.db(&authority).action(&id).await?;
+    take_back(&authority, operator, &id, how).await
+}
+
+/// Takes back what an action did.
+///
+/// # Errors
+/// [`Error::ActionNotFound`], [`Error::NotUndone`], and those of an order.
+pub(super) async fn take_back(
+    authority: &Shared,
+    operator: Operator<may::Respond>,
+    id: &str,
+    how: How,
+) -> Result<Json<OrderView>, Error> {
+    let record = operator.db(authority).action(id).await?;
     let record = record.ok_or(Error::ActionNotFound)?;
     operator.over(&record.tenant, Error::ActionNotFound)?;
     if record.outcome != Outcome::Done {
@@ -210,6 +223,6 @@ pub(super) async fn undo(
     // Undone twice, it must not lift what was ordered in between.
     let once = Once(Some(format!("undo:{id}")));
     let why = (Reason::Unspecified, None);
-    let order = order(&authority, operator, (once, how), &action, why)?;
-    carry_out(&authority, &action, &order).await
+    let order = order(authority, operator, (once, how), &action, why)?;
+    carry_out(authority, &action, &order).await
 }

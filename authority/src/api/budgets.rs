@@ -28,7 +28,7 @@ const ISSUE: [&str; 5] = [
     "/v1/enrolment-tokens",
 ];
 /// What cuts off, or takes that back.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 16] = [
     "/v1/revocations",
     "/v1/suspensions",
     "/v1/stops",
@@ -38,6 +38,10 @@ const ORDER: [&str; 12] = [
     "/v1/enrolment-tokens/{id}/withdraw",
     "/v1/key-compromises",
     "/v1/hooks/{source}",
+    "/v1/hooks/{source}/{address}",
+    "/v1/inbox/{id}/approve",
+    "/v1/inbox/{id}/dismiss",
+    "/v1/inbox/{id}/undo",
     "/v1/authority-keys/{kid}/taint",
     "/v1/authority-keys/{kid}/revoke",
     "/v1/tenants/{tenant}/verdicts",

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{
+    DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, RawPathParams, Request,
+};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -15,7 +17,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 
 pub(super) use super::caller::{Enroller, Operator, may};
-use super::{BODY_LIMIT, Shared};
+use super::{BODY_LIMIT, REPORT_LIMIT, Shared};
 use crate::error::Error;
 use crate::levels::{EvidenceId, Subject};
 use crate::registry::ServerId;
@@ -325,15 +327,53 @@ impl FromRequestParts<Shared> for Named {
     }
 }
 
-/// A body as it came, for what is verified before it is read.
+/// A report's body as it came, for what is verified before it is read.
 #[derive(Debug)]
-pub(super) struct Raw(pub(super) Bytes);
+pub(super) struct Report(pub(super) Bytes);
 
-impl FromRequest<Shared> for Raw {
+impl FromRequest<Shared> for Report {
     type Rejection = Error;
 
-    async fn from_request(request: Request, authority: &Shared) -> Result<Self, Error> {
-        whole_body(request, authority, BODY_LIMIT).await.map(Self)
+    async fn from_request(mut request: Request, authority: &Shared) -> Result<Self, Error> {
+        DefaultBodyLimit::max(REPORT_LIMIT).apply(&mut request);
+        whole_body(request, authority, REPORT_LIMIT).await.map(Self)
+    }
+}
+
+/// `{source}` in the path and what may stand behind it, exactly as sent. What cannot be a name is empty,
+/// which names nothing.
+#[derive(Debug)]
+pub(super) struct Addressed {
+    /// The source's name.
+    pub(super) source: String,
+    /// What nobody guesses.
+    pub(super) address: Option<String>,
+}
+
+impl FromRequestParts<Shared> for Addressed {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Infallible> {
+        let nobody = Self {
+            source: String::new(),
+            address: None,
+        };
+        if parts.uri.path().contains('%') {
+            return Ok(nobody);
+        }
+        let Ok(path) = RawPathParams::from_request_parts(parts, authority).await else {
+            return Ok(nobody);
+        };
+        Ok(path.iter().fold(nobody, |to, (name, text)| match name {
+            "source" => Self {
+                source: text.to_owned(),
+                ..to
+            },
+            _ => Self {
+                address: Some(text.to_owned()),
+                ..to
+            },
+        }))
     }
 }
 

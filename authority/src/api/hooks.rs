@@ -1,33 +1,29 @@
 //! `POST /v1/hooks/{source}`: what an incident response system reports and asks for.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use mcps_core::feed::{Action, Target};
+use mcps_core::feed::Cursor;
 use mcps_core::json::{Document, Limits};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::actions::OutcomeView;
-use super::extract::{Asked, Named, Raw};
-use super::view::raw_text;
-use super::{BODY_LIMIT, Shared};
+use super::extract::{Addressed, Asked, Report};
+use super::inbox::IncidentView;
+use super::{REPORT_LIMIT, Shared};
 use crate::error::Error;
-use crate::hooks::mapping::Wanted;
-use crate::hooks::signature::Headers;
-use crate::hooks::{Ceiling, Hook};
+use crate::hooks::Hook;
+use crate::hooks::adapter::Adapter;
+use crate::hooks::authentication::{Disbelieved, HeaderLookup, Incoming};
+use crate::incidents::{Incident, Made, take};
 use crate::problem::Problem;
-use crate::store::{Deed, Outcome, Reason, Revocation};
 
-/// The time in which a source may do only so much.
-const HOUR: Duration = Duration::from_secs(3600);
+/// Where a security event token's position in the feed is told: its answer has no body (RFC 8935 §2.2).
+const POSITION: HeaderName = HeaderName::from_static("mcps-position");
 
 /// How to take the report.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct How {
@@ -39,177 +35,199 @@ pub(super) struct How {
 /// What came of a report.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Reported {
-    /// Under which id it is recorded; none for a dry run.
-    #[schema(pattern = "^act_[0-9a-f]{32}$")]
-    action_id: Option<String>,
-    /// What was asked for, at most as much as the source may do.
-    #[schema(example = "suspend")]
-    action: &'static str,
-    /// What it is about.
-    #[schema(value_type = Object)]
-    target: Box<RawValue>,
-    /// What came of it; for a dry run, what would.
-    outcome: OutcomeView,
-    /// The position of its event in the feed, `EPOCH:SEQ`.
+    /// What was made of each of its alerts, in their order.
+    incidents: Vec<IncidentView>,
+    /// The newest position of an event that it led to in the feed, `EPOCH:SEQ`.
     #[schema(example = "1:41")]
     position: Option<String>,
+    /// Nothing was done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+}
+
+/// Why a security event token was not taken (RFC 8935 §2.3).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TokenRefusal {
+    /// A registered code, as `invalid_issuer`.
+    err: &'static str,
+    /// In words.
+    description: String,
+}
+
+/// Request headers, to be looked up by how a source proves itself.
+#[derive(Debug)]
+struct Sent(HeaderMap);
+
+impl HeaderLookup for Sent {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(HeaderValue::to_str)?.ok()
+    }
 }
 
 /// Report an incident
 ///
-/// Signed by Standard Webhooks 1.0.0 (`webhook-id`, `webhook-timestamp`, `webhook-signature`). The
-/// body is `{"action": "observe"|"suspend"|"revoke", "target": {…}, "reason"?, "note"?}`, or whatever
-/// the source's mapping reads so. Answered after commit; the same id again is answered as the first
-/// time.
+/// Proven as the source was set up: by a signature over the bytes (Standard Webhooks 1.0.0, PagerDuty,
+/// Grafana), as a security event token (RFC 8935), or by a bearer token. The body is
+/// `{"action": "observe"|"propose"|"suspend"|"revoke", "target": {…}, "id"?, "reason"?, "note"?}`, or
+/// whatever the source's adapter and mapping read so. Answered after commit; the same alert again is
+/// answered as the first time.
 #[utoipa::path(
     post, path = "/v1/hooks/{source}", operation_id = "report", tag = "incidents",
     params(
         ("source" = String, Path, description = "The source's name"),
-        ("webhook-id" = String, Header, description = "The same for every delivery of one report"),
-        ("webhook-timestamp" = String, Header, description = "Seconds since 1970"),
-        ("webhook-signature" = String, Header, description = "`v1,…` or `v1a,…`"),
+        ("webhook-id" = Option<String>, Header, description = "The same for every delivery of one report"),
+        ("webhook-timestamp" = Option<String>, Header, description = "Seconds since 1970"),
+        ("webhook-signature" = Option<String>, Header, description = "`v1,…` or `v1a,…`"),
         How
     ),
     request_body(content = Object, content_type = "application/json"),
     responses(
-        (status = OK, body = Reported, description = "Carried out, or so already"),
+        (status = OK, body = Reported, description = "Something was carried out, or so already"),
         (status = ACCEPTED, body = Reported, description = "Recorded; nothing was done"),
-        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = BAD_REQUEST, content(
+            (Problem = "application/problem+json"), (TokenRefusal = "application/json"))),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
+        (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn report(
     State(authority): State<Shared>,
-    Named(source): Named,
+    to: Addressed,
     Asked(how): Asked<How>,
     headers: HeaderMap,
-    Raw(body): Raw,
+    Report(body): Report,
 ) -> Result<Response, Error> {
-    let hook = authority.db().hook(&source).await?;
+    let hook = authority.db().hook(&to.source).await?;
+    let hook = hook.filter(|hook| hook.disabled_at.is_none());
     let hook = hook.ok_or(Error::HookUnknown)?;
-    let header = |name| {
-        headers
-            .get(name)
-            .map(HeaderValue::to_str)
-            .and_then(Result::ok)
+    let incoming = Incoming {
+        address: to.address.as_deref(),
+        headers: &Sent(headers),
+        body: &body,
     };
-    let headers = Headers {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signature: header("webhook-signature"),
-    };
-    let now = authority.now();
-    // The bytes as they came, before anything is read from them.
-    let id = hook.verifier.verify(headers, &body, now)?;
-    let giver = format!("hook:{}", hook.name);
-    let deed = Deed::new(&giver, Some(id), &body, authority.random())?;
-    let limits = Limits {
-        bytes: BODY_LIMIT,
-        ..Limits::default()
-    };
-    let report = Document::parse_with(body.as_ref().to_vec(), limits)?;
-    let wanted = Wanted::read(&report, hook.mapping.as_ref())?;
-    let action = wanted.action.min(hook.ceiling);
-    let answer = |id: Option<String>, outcome: Outcome, position| Reported {
-        action_id: id,
-        action: action.as_str(),
-        target: raw_text(&wanted.target.to_json()).unwrap_or_default(),
-        outcome: outcome.into(),
-        position,
-    };
-    if let Some((done, outcome)) = authority.db().given(&deed).await? {
-        return Ok(sent(answer(Some(done.id), outcome, done.position)));
+    let taken = received(&authority, &hook, incoming, how).await;
+    match hook.adapter {
+        Adapter::SharedSignals => token_answer(taken),
+        _ => Ok(answer(taken?, how)),
     }
-    let outcome = judge(&authority, &hook, &wanted, action, &giver).await?;
-    if how.dry_run {
-        return Ok(sent(answer(None, outcome, None)));
-    }
-    if outcome != Outcome::Done {
-        let target = wanted.target.to_json();
-        let noted = authority
-            .db()
-            .note_action(&deed, now, action.as_str(), &target, outcome, None);
-        noted.await?;
-        tracing::warn!(
-            action_id = deed.id,
-            source = hook.name,
-            outcome = outcome.as_str(),
-            "a report was recorded, and nothing was done"
-        );
-        return Ok(sent(answer(Some(deed.id), outcome, None)));
-    }
-    let order = Revocation {
-        reason: wanted.reason,
-        note: wanted.note.clone(),
-        by: giver,
-        at: now,
-        deed,
-        dry_run: false,
-    };
-    let done = authority.order(&ordered(&wanted, action), &order).await?;
-    let outcome = done.outcome();
-    tracing::info!(
-        action_id = done.id,
-        source = hook.name,
-        action = action.as_str(),
-        position = done.position,
-        "a report was acted upon"
-    );
-    Ok(sent(answer(Some(done.id), outcome, done.position)))
 }
 
-/// What is to come of a report: [`Outcome::Done`] when it is to be carried out.
-async fn judge(
+/// Report an incident to an address that nobody guesses
+///
+/// As [`report`], for senders that can neither sign nor send a token. The last part of the path is the
+/// secret.
+#[utoipa::path(
+    post, path = "/v1/hooks/{source}/{address}", operation_id = "report_to_address", tag = "incidents",
+    params(
+        ("source" = String, Path, description = "The source's name"),
+        ("address" = String, Path, description = "What was shown once when the source was set up"),
+        How
+    ),
+    request_body(content = Object, content_type = "application/json"),
+    responses(
+        (status = OK, body = Reported, description = "Something was carried out, or so already"),
+        (status = ACCEPTED, body = Reported, description = "Recorded; nothing was done"),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
+        (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
+        (status = PAYLOAD_TOO_LARGE, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn report_to_address(
+    state: State<Shared>,
+    to: Addressed,
+    how: Asked<How>,
+    headers: HeaderMap,
+    body: Report,
+) -> Result<Response, Error> {
+    report(state, to, how, headers, body).await
+}
+
+async fn received(
     authority: &Shared,
     hook: &Hook,
-    wanted: &Wanted,
-    action: Ceiling,
-    giver: &str,
-) -> Result<Outcome, Error> {
-    if matches!(
-        wanted.target,
-        Target::All | Target::Issuer(_) | Target::Tool { .. }
-    ) {
-        return Err(Error::OutOfReach);
-    }
-    let tenant = authority.db().known_tenant(&wanted.target).await?;
-    let Some(tenant) = tenant else {
-        return Ok(Outcome::NoMatch);
-    };
-    if hook.tenant.as_ref().is_some_and(|own| *own != tenant) {
-        return Err(Error::OutOfReach);
-    }
-    if action == Ceiling::Observe {
-        return Ok(Outcome::Observed);
-    }
-    let since = authority.now().minus(HOUR);
-    let lately = authority.db().carried_out(giver, since).await?;
-    Ok(if lately < hook.per_hour {
-        Outcome::Done
-    } else {
-        Outcome::Held
-    })
+    incoming: Incoming<'_>,
+    how: How,
+) -> Result<Vec<Incident>, Error> {
+    // The bytes as they came, before anything is read from them.
+    let believed = hook.authentication.believe(incoming, authority.now())?;
+    read_and_take(authority, hook, (believed.id, believed.text), how.dry_run).await
 }
 
-fn ordered(wanted: &Wanted, action: Ceiling) -> Action {
-    let target = wanted.target.clone();
-    match (action, &target, wanted.reason) {
-        (Ceiling::Revoke, Target::Key(key), Reason::KeyCompromise) => Action::KeyBlock(key.clone()),
-        (Ceiling::Revoke, _, _) => Action::Revoke(target),
-        (Ceiling::Suspend | Ceiling::Observe, _, _) => Action::Suspend {
-            target,
-            until: None,
-        },
+/// Reads what was believed, and takes it.
+///
+/// # Errors
+/// [`Error::Json`], [`Error::Unread`], and those of [`take`].
+pub(super) async fn read_and_take(
+    authority: &Shared,
+    hook: &Hook,
+    (id, text): (Option<String>, Vec<u8>),
+    dry_run: bool,
+) -> Result<Vec<Incident>, Error> {
+    let limits = Limits {
+        bytes: REPORT_LIMIT,
+        ..Limits::default()
+    };
+    let report = Document::parse_with(text, limits)?;
+    let alerts = hook.adapter.read(&report, hook.mapping.as_ref())?;
+    take(authority, hook, (id.as_deref(), &alerts), dry_run).await
+}
+
+fn answer(taken: Vec<Incident>, how: How) -> Response {
+    let acted = |incident: &Incident| matches!(incident.made, Made::Done | Made::Unchanged);
+    let status = match taken.iter().any(acted) {
+        true => StatusCode::OK,
+        false => StatusCode::ACCEPTED,
+    };
+    (status, Json(reported(taken, how.dry_run))).into_response()
+}
+
+pub(super) fn reported(taken: Vec<Incident>, dry_run: bool) -> Reported {
+    let position = newest(&taken);
+    let incidents = taken
+        .into_iter()
+        .map(|incident| IncidentView::new(incident, dry_run));
+    Reported {
+        incidents: incidents.collect(),
+        position,
+        dry_run,
     }
 }
 
-fn sent(reported: Reported) -> Response {
-    let status = match reported.outcome {
-        OutcomeView::Done | OutcomeView::Unchanged => StatusCode::OK,
-        OutcomeView::Observed | OutcomeView::NoMatch | OutcomeView::Held => StatusCode::ACCEPTED,
+fn newest(taken: &[Incident]) -> Option<String> {
+    let positions = taken
+        .iter()
+        .filter_map(|incident| incident.position.as_deref());
+    let positions = positions.filter_map(Cursor::parse);
+    positions.max().map(|position| position.to_string())
+}
+
+/// RFC 8935: 202 without a body for what is taken, whatever was made of it; 400 with a code for what is
+/// not believed.
+fn token_answer(taken: Result<Vec<Incident>, Error>) -> Result<Response, Error> {
+    let (err, description) = match taken {
+        Ok(taken) => {
+            let position = newest(&taken).and_then(|text| HeaderValue::try_from(text).ok());
+            let mut response = StatusCode::ACCEPTED.into_response();
+            let headers = response.headers_mut();
+            headers.extend(position.map(|position| (POSITION, position)));
+            return Ok(response);
+        }
+        // It is in the inbox, and for an operator to look at: the transmitter has done its part.
+        Err(Error::Unread(_) | Error::OutOfReach) => {
+            return Ok(StatusCode::ACCEPTED.into_response());
+        }
+        Err(Error::Disbelieved(Disbelieved::Token(error))) => (error.code(), error.to_string()),
+        Err(error @ (Error::Json(_) | Error::OtherBody)) => ("invalid_request", error.to_string()),
+        Err(error @ Error::Disbelieved(_)) => ("authentication_failed", error.to_string()),
+        Err(error) => return Err(error),
     };
-    (status, Json(reported)).into_response()
+    let language = (header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
+    let refusal = Json(TokenRefusal { err, description });
+    Ok((StatusCode::BAD_REQUEST, [language], refusal).into_response())
 }

@@ -109,6 +109,13 @@ pub(super) struct How {
     dry_run: bool,
 }
 
+impl How {
+    /// Whether nothing is done.
+    pub(super) const fn is_dry_run(self) -> bool {
+        self.dry_run
+    }
+}
+
 /// What an order did, or would do.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrderView {

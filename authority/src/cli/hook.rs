@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use mcps_authority::Config;
+use mcps_authority::hooks::REACH;
 
 use super::Place;
 
@@ -39,7 +40,10 @@ pub(crate) struct HookAdd {
     /// The only tenant that it reaches [default: all].
     #[arg(long, value_name = "TENANT")]
     pub(crate) tenant: Option<String>,
-    /// How many orders an hour are carried out; more are held until an operator decides.
+    /// How many subjects one alert may reach; what reaches more waits in the inbox for an operator.
+    #[arg(long, value_name = "N", default_value_t = REACH, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
+    pub(crate) reach: i64,
+    /// How many subjects the alerts of an hour may reach; what reaches more waits in the inbox.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
     pub(crate) per_hour: i64,
     /// A file that says how its reports are read, as docs/incidents.md explains.
@@ -67,6 +71,8 @@ pub(crate) struct HookRemove {
 pub(crate) enum CeilingArg {
     /// Be recorded.
     Observe,
+    /// Propose what an operator then carries out or not.
+    Propose,
     /// Suspend, which an operator can undo.
     Suspend,
     /// Revoke for good.

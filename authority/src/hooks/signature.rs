@@ -51,10 +51,12 @@ pub enum Unsigned {
     #[error("`{0}` is missing or not of its form")]
     Header(&'static str),
     /// The timestamp is too far from now.
-    #[error("`webhook-timestamp` is more than 5 minutes from now; set the sender's clock")]
+    #[error("its timestamp is more than 5 minutes from now; set the sender's clock")]
     Time,
     /// No signature is by the source's key over these bytes.
-    #[error("no signature is by this source's key over these bytes")]
+    #[error(
+        "no signature over these bytes, no token and no address shows that it is from this source"
+    )]
     Signature,
 }
 

@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// Every table that is kept, such that whatever refers to another comes after it. Challenges lapse
 /// within a minute and are not; nor is what followers say of themselves, which they say again.
-pub const TABLES: [&str; 33] = [
+pub const TABLES: [&str; 37] = [
     "authority",
     "authority_keys",
     "operators",
@@ -27,6 +27,10 @@ pub const TABLES: [&str; 33] = [
     "restrictions",
     "actions",
     "hooks",
+    "incidents",
+    "webhooks",
+    "deliveries",
+    "webhook_cursor",
     "status_lists",
     "servers",
     "manifests",

@@ -1,70 +1,103 @@
 //! Where incidents are reported from.
 
+use std::time::Duration;
+
 use mcps_core::clock::Timestamp;
 use mcps_core::feed::Target;
 
 use super::audit::{Entry, audit};
 use super::{Db, on, transaction};
 use crate::error::Error;
+use crate::hooks::adapter::Adapter;
+use crate::hooks::authentication::Authentication;
 use crate::hooks::mapping::Mapping;
-use crate::hooks::signature::Verifier;
 use crate::hooks::{Ceiling, Hook};
 
-type Row = (
-    String,
-    String,
-    Vec<u8>,
-    String,
-    Option<String>,
-    i64,
-    Option<String>,
-);
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    adapter: String,
+    scheme: String,
+    secret: Vec<u8>,
+    ceiling: String,
+    tenant: Option<String>,
+    reach: i64,
+    per_hour: i64,
+    suspend_ms: Option<i64>,
+    mapping: Option<String>,
+    disabled_at: Option<i64>,
+}
 
 /// `None` for a row that this version does not understand: such a source is not believed.
 fn hook(row: Row) -> Option<Hook> {
-    let (name, scheme, secret, ceiling, tenant, per_hour, mapping) = row;
-    let mapping = mapping.map(|text| Mapping::parse(&text).ok());
+    let mapping = row.mapping.map(|text| Mapping::parse(&text).ok());
+    let suspend_for = row.suspend_ms.map(|ms| u64::try_from(ms).ok());
     Some(Hook {
-        name,
-        verifier: Verifier::stored(&scheme, secret)?,
-        ceiling: Ceiling::parse(&ceiling)?,
-        tenant,
-        per_hour,
+        name: row.name,
+        adapter: Adapter::parse(&row.adapter)?,
+        authentication: Authentication::stored(&row.scheme, row.secret)?,
+        ceiling: Ceiling::parse(&row.ceiling)?,
+        tenant: row.tenant,
+        reach: row.reach,
+        per_hour: row.per_hour,
+        suspend_for: match suspend_for {
+            Some(ms) => Some(Duration::from_millis(ms?)),
+            None => None,
+        },
         mapping: match mapping {
             Some(mapping) => Some(mapping?),
             None => None,
         },
+        disabled_at: row.disabled_at.map(Timestamp::from_millis),
     })
 }
 
+/// A length of time as it is stored.
+pub(super) fn milliseconds(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
 impl Db {
-    /// Adds a source, or changes the one of that name.
+    /// Adds a source, or changes the one of that name. A changed one is believed again.
     ///
     /// # Errors
-    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
+    /// [`Error::Profile`] when its authentication does not bear what it may do; [`Error::Audit`],
+    /// [`Error::KeyUnusable`], [`Error::Database`].
     pub async fn set_hook(&self, hook: &Hook, by: &str, now: Timestamp) -> Result<(), Error> {
+        hook.check()?;
         let mut detail = vec![
-            ("scheme", hook.verifier.scheme().to_owned()),
+            ("adapter", hook.adapter.as_str().to_owned()),
+            ("scheme", hook.authentication.scheme().to_owned()),
             ("ceiling", hook.ceiling.as_str().to_owned()),
+            ("reach", hook.reach.to_string()),
             ("per_hour", hook.per_hour.to_string()),
         ];
         let tenant = hook.tenant.clone();
         detail.extend(tenant.map(|tenant| ("tenant", tenant)));
+        let length = hook.suspend_for.map(|length| length.as_secs().to_string());
+        detail.extend(length.map(|length| ("suspend_s", length)));
         transaction!(self, tx => {
             sqlx::query(
-                "INSERT INTO hooks (name, scheme, secret, ceiling, tenant, per_hour, mapping, added_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO UPDATE SET \
-                 scheme = excluded.scheme, secret = excluded.secret, ceiling = excluded.ceiling, \
-                 tenant = excluded.tenant, per_hour = excluded.per_hour, mapping = excluded.mapping",
+                "INSERT INTO hooks (name, scheme, secret, ceiling, tenant, per_hour, mapping, \
+                 added_at, adapter, reach, suspend_ms) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                 ON CONFLICT (name) DO UPDATE SET scheme = excluded.scheme, \
+                 secret = excluded.secret, ceiling = excluded.ceiling, tenant = excluded.tenant, \
+                 per_hour = excluded.per_hour, mapping = excluded.mapping, \
+                 adapter = excluded.adapter, reach = excluded.reach, \
+                 suspend_ms = excluded.suspend_ms, disabled_at = NULL",
             )
             .bind(&hook.name)
-            .bind(hook.verifier.scheme())
-            .bind(hook.verifier.bytes())
+            .bind(hook.authentication.scheme())
+            .bind(hook.authentication.bytes())
             .bind(hook.ceiling.as_str())
             .bind(&hook.tenant)
             .bind(hook.per_hour)
             .bind(hook.mapping.as_ref().map(Mapping::text))
             .bind(now.as_millis())
+            .bind(hook.adapter.as_str())
+            .bind(hook.reach)
+            .bind(hook.suspend_for.map(milliseconds))
             .execute(&mut *tx)
             .await?;
             audit!(self, tx, Entry {
@@ -76,6 +109,43 @@ impl Db {
             });
         });
         Ok(())
+    }
+
+    /// Has nothing of a source believed any more, or has it believed again; `false` when there is none
+    /// of that name.
+    ///
+    /// # Errors
+    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
+    pub async fn disable_hook(
+        &self,
+        name: &str,
+        disabled: bool,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let changed = transaction!(self, tx => {
+            let changed = sqlx::query(
+                "UPDATE hooks SET disabled_at = CASE WHEN $2 = 1 \
+                 THEN COALESCE(disabled_at, $3) ELSE NULL END WHERE name = $1",
+            )
+            .bind(name)
+            .bind(i64::from(disabled))
+            .bind(now.as_millis())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if changed == 1 {
+                audit!(self, tx, Entry {
+                    at: now,
+                    by,
+                    action: if disabled { "hook.disable" } else { "hook.enable" },
+                    subject: name,
+                    detail: &[],
+                });
+            }
+            changed == 1
+        });
+        Ok(changed)
     }
 
     /// Removes a source; `false` when there is none of that name.
@@ -109,13 +179,10 @@ impl Db {
     /// When the database does not answer.
     pub async fn hook(&self, name: &str) -> Result<Option<Hook>, sqlx::Error> {
         let row: Option<Row> = on!(self, pool => {
-            sqlx::query_as(
-                "SELECT name, scheme, secret, ceiling, tenant, per_hour, mapping FROM hooks \
-                 WHERE name = $1",
-            )
-            .bind(name)
-            .fetch_optional(pool)
-            .await?
+            sqlx::query_as("SELECT * FROM hooks WHERE name = $1")
+                .bind(name)
+                .fetch_optional(pool)
+                .await?
         });
         Ok(row.and_then(hook))
     }
@@ -126,12 +193,7 @@ impl Db {
     /// When the database does not answer.
     pub async fn hooks(&self) -> Result<Vec<Hook>, sqlx::Error> {
         let rows: Vec<Row> = on!(self, pool => {
-            sqlx::query_as(
-                "SELECT name, scheme, secret, ceiling, tenant, per_hour, mapping FROM hooks \
-                 ORDER BY name",
-            )
-            .fetch_all(pool)
-            .await?
+            sqlx::query_as("SELECT * FROM hooks ORDER BY name").fetch_all(pool).await?
         });
         Ok(rows.into_iter().filter_map(hook).collect())
     }

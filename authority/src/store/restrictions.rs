@@ -10,17 +10,24 @@ use mcps_core::passport::{Kind, PassportId};
 use super::actions::{end_action, given_before};
 use super::audit::{Entry as AuditEntry, audit};
 use super::feed::append;
+use super::lifting::END_INCIDENTS;
 use super::row::passport_id;
 use super::{Binding, Db, Done, Record, Revocation, on, transaction};
 use crate::error::Error;
+use crate::hooks::GIVER;
 
+/// A source makes no suspension shorter, and what an operator suspends stays the operator's.
 const UPSERT: &str = "INSERT INTO restrictions \
      (target, held, until, at, reason, note, by_whom, told_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, '') \
      ON CONFLICT (target, held) DO UPDATE SET until = excluded.until, at = excluded.at, \
-     reason = excluded.reason, note = excluded.note, by_whom = excluded.by_whom, \
-     told_at = excluded.told_at \
-     WHERE restrictions.until IS DISTINCT FROM excluded.until";
+     reason = excluded.reason, note = excluded.note, told_at = excluded.told_at, \
+     by_whom = CASE WHEN $8 = 1 AND restrictions.by_whom NOT LIKE 'hook:%' \
+     AND (restrictions.until IS NULL OR restrictions.until > excluded.at) \
+     THEN restrictions.by_whom ELSE excluded.by_whom END \
+     WHERE restrictions.until IS DISTINCT FROM excluded.until AND ($8 = 0 \
+     OR (restrictions.until IS NOT NULL \
+     AND (excluded.until IS NULL OR excluded.until > restrictions.until)))";
 
 /// The gravest of what holds any of those targets back, by a connection or in a transaction.
 macro_rules! gravest {
@@ -35,6 +42,18 @@ macro_rules! gravest {
 }
 
 pub(super) use gravest;
+
+/// What holds a target back, until when, the position of its event, and who ordered it.
+type Known = (String, Option<i64>, String, String);
+
+/// Whether a suspension until `end` lasts at least as long as one until `other`.
+const fn lasts(end: Option<i64>, other: Option<i64>) -> bool {
+    match (end, other) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(end), Some(other)) => end >= other,
+    }
+}
 
 /// What an event puts in force.
 const fn held(action: &Action) -> Option<Held> {
@@ -114,7 +133,8 @@ pub(super) fn keeps_off(
 
 impl Db {
     /// Puts a restriction in force and tells the feed. Repeating it changes nothing; a suspension
-    /// with another end replaces the one before. What is revoked stays as it is.
+    /// with another end replaces the one before, but one that a source of alerts orders never ends it
+    /// sooner. What is revoked stays as it is.
     ///
     /// # Errors
     /// [`Error::Event`] for an action that restricts nothing, [`Error::Database`].
@@ -128,21 +148,39 @@ impl Db {
             _ => None,
         };
         let deed = &order.deed;
+        let by_source = order.by.starts_with(GIVER);
         let done = transaction!(self, tx => {
             let done = 'order: {
                 let before = given_before!(tx, deed, order.at, action.as_str(), &target);
                 if let Some(done) = before {
                     break 'order done;
                 }
-                let known: Vec<(String, Option<i64>, String)> =
-                    sqlx::query_as("SELECT held, until, told_at FROM restrictions WHERE target = $1")
-                        .bind(&target)
-                        .fetch_all(&mut *tx)
-                        .await?;
-                let same = |(name, end, _): &(String, Option<i64>, String)| {
-                    name == "revoked" || (name == held.as_str() && *end == until)
+                // Its rows are locked: whoever lifts them waits for what is found here, or has lifted
+                // them before.
+                let known: Vec<Known> = sqlx::query_as(
+                    "UPDATE restrictions SET told_at = told_at WHERE target = $1 \
+                     RETURNING held, until, told_at, by_whom",
+                )
+                .bind(&target)
+                .fetch_all(&mut *tx)
+                .await?;
+                let same = |(name, end, ..): &Known| {
+                    name == "revoked"
+                        || (name == held.as_str()
+                            && (*end == until || (by_source && lasts(*end, until))))
                 };
-                if let Some((_, _, position)) = known.into_iter().find(same) {
+                if let Some((name, _, position, by)) = known.into_iter().find(same) {
+                    // What an operator orders, no source takes back.
+                    if !by_source && by.starts_with(GIVER) {
+                        sqlx::query(
+                            "UPDATE restrictions SET by_whom = $3 WHERE target = $1 AND held = $2",
+                        )
+                        .bind(&target)
+                        .bind(&name)
+                        .bind(&order.by)
+                        .execute(&mut *tx)
+                        .await?;
+                    }
                     let done = order.done(Some(position), false);
                     end_action!(tx, deed, done);
                     break 'order done;
@@ -157,6 +195,7 @@ impl Db {
                     .bind(order.reason.as_str())
                     .bind(&order.note)
                     .bind(&order.by)
+                    .bind(i64::from(by_source))
                     .execute(&mut *tx)
                     .await?
                     .rows_affected();
@@ -231,6 +270,14 @@ impl Db {
                 let before = given_before!(tx, deed, order.at, action.as_str(), &text);
                 if let Some(done) = before {
                     break 'order done;
+                }
+                // No alert holds it back any more; what sources do for alerts to come they take back.
+                if lifts == Lifts::Suspend {
+                    sqlx::query(END_INCIDENTS)
+                        .bind(&text)
+                        .bind(order.at.as_millis())
+                        .execute(&mut *tx)
+                        .await?;
                 }
                 let lifted = sqlx::query("DELETE FROM restrictions WHERE target = $1 AND held = $2")
                     .bind(&text)

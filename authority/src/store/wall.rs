@@ -32,10 +32,11 @@ enum Whose {
 }
 
 /// Every table with something of a tenant's in it.
-const WALLS: [(&str, Whose); 22] = [
+const WALLS: [(&str, Whose); 25] = [
     ("actions", Whose::Tenant),
     ("audit_records", Whose::Record),
     ("challenges", Whose::Tenant),
+    ("deliveries", Whose::Parent("webhook_id", "webhooks")),
     ("enrolment_tokens", Whose::Tenant),
     ("evidence", Whose::Tenant),
     (
@@ -44,6 +45,7 @@ const WALLS: [(&str, Whose); 22] = [
     ),
     ("feed_acks", Whose::Tenant),
     ("hooks", Whose::Tenant),
+    ("incidents", Whose::Tenant),
     ("manifest_refusals", Whose::Parent("server_id", "servers")),
     ("manifests", Whose::Parent("server_id", "servers")),
     ("operator_roles", Whose::Tenant),
@@ -58,6 +60,7 @@ const WALLS: [(&str, Whose); 22] = [
     ("tenant_verdicts", Whose::Tenant),
     ("tenants", Whose::Tenant),
     ("trust", Whose::Tenant),
+    ("webhooks", Whose::Tenant),
 ];
 
 /// What `BEGIN` is for whoever asks for those tenants. Ids of tenants have no quote in them.

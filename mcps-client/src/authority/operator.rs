@@ -25,9 +25,19 @@ impl AuthorityClient {
 }
 
 impl Operator<'_> {
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Document, ClientError> {
+        self.authority
+            .call(method, path, Some(self.key), body)
+            .await
+    }
+
     pub(super) async fn get(&self, path: &str) -> Result<Document, ClientError> {
-        let key = Some(self.key);
-        self.authority.call(Method::GET, path, key, None).await
+        self.send(Method::GET, path, None).await
     }
 
     pub(super) async fn post(

@@ -4,6 +4,9 @@ mod actions;
 mod given;
 mod target;
 
+pub(super) use given::rows;
+pub(super) use target::words;
+
 use clap::Subcommand;
 use mcps_client::exit;
 

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use mcps_authority::hooks::adapter::Adapter;
+use mcps_authority::hooks::authentication::Authentication;
 use mcps_authority::hooks::signature::Verifier;
 use mcps_authority::hooks::{Ceiling, Hook};
 use serde_json::json;
@@ -50,11 +52,15 @@ async fn people(world: &World) -> String {
     // As tests/peers/schemathesis/hooks.py signs.
     let soar = Hook {
         name: "soar".into(),
-        verifier: Verifier::Hmac(vec![7; 32]),
+        adapter: Adapter::Generic,
+        authentication: Authentication::Signature(Verifier::Hmac(vec![7; 32])),
         ceiling: Ceiling::Suspend,
         tenant: None,
+        reach: 10,
         per_hour: 20,
+        suspend_for: None,
         mapping: None,
+        disabled_at: None,
     };
     let db = world.database().await;
     db.set_hook(&soar, "test", world.now()).await.unwrap();

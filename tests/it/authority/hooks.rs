@@ -3,29 +3,46 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mcps_authority::hooks::adapter::Adapter;
+use mcps_authority::hooks::authentication::Authentication;
 use mcps_authority::hooks::mapping::Mapping;
 use mcps_authority::hooks::signature::Verifier;
-use mcps_authority::hooks::{Ceiling, Hook};
+use mcps_authority::hooks::{Ceiling, Hook, PER_HOUR, REACH};
+use mcps_authority::incidents::{Incident, Made};
+use mcps_core::digest::Digest;
 use serde_json::{Value, json};
 
 use super::world::{Answer, World, new_key, on_both};
 
 const SECRET: [u8; 32] = [7; 32];
 
+fn signed_by(secret: &[u8]) -> Authentication {
+    Authentication::Signature(Verifier::Hmac(secret.to_vec()))
+}
+
 fn hook(ceiling: Ceiling) -> Hook {
     Hook {
         name: "soar".into(),
-        verifier: Verifier::Hmac(SECRET.to_vec()),
+        adapter: Adapter::Generic,
+        authentication: signed_by(&SECRET),
         ceiling,
         tenant: None,
-        per_hour: 100,
+        reach: REACH,
+        per_hour: PER_HOUR,
+        suspend_for: None,
         mapping: None,
+        disabled_at: None,
     }
 }
 
 /// A report as a sender signs it.
 async fn send(world: &World, query: &str, id: &str, body: &str) -> Answer {
-    let at = world.now().as_millis() / 1000;
+    send_at(world, query, id, body, 0).await
+}
+
+/// The same by a clock that is off by so many seconds.
+async fn send_at(world: &World, query: &str, id: &str, body: &str, off: i64) -> Answer {
+    let at = world.now().as_millis() / 1000 + off;
     let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
     let signature = hmac::sign(&key, format!("{id}.{at}.{body}").as_bytes());
     let signature = format!("v1,{}", STANDARD.encode(signature));
@@ -64,7 +81,7 @@ async fn a_signed_report_suspends_and_an_operator_undoes_it() {
         assert_eq!(first.status, 200, "{}", first.text);
         let first = first.json();
         assert_eq!(
-            (&first["outcome"], &first["position"]),
+            (&first["incidents"][0]["outcome"], &first["position"]),
             (&json!("done"), &json!("1:1"))
         );
         assert_eq!(state(&world, &passport).await, "suspended");
@@ -75,7 +92,8 @@ async fn a_signed_report_suspends_and_an_operator_undoes_it() {
         let other = send(&world, "", "msg_1", &suspend("b")).await;
         other.problem(409, "other-body");
 
-        let undo = format!("/v1/actions/{}/undo", first["action_id"].as_str().unwrap());
+        let action = first["incidents"][0]["action_id"].as_str().unwrap();
+        let undo = format!("/v1/actions/{action}/undo");
         let undone = world.post_as_operator(&undo, &json!({})).await.json();
         assert_eq!(
             (&undone["action"], &undone["position"]),
@@ -110,7 +128,7 @@ async fn nothing_is_believed_that_is_not_signed_by_the_source() {
         let unknown = send(&world, "", "msg_1", &body).await;
         let unknown = unknown.problem(401, "report-refused");
         let mut other = hook(Ceiling::Revoke);
-        other.verifier = Verifier::Hmac(vec![8; 32]);
+        other.authentication = signed_by(&[8; 32]);
         set(&world, &other).await;
         let refused = send(&world, "", "msg_1", &body).await;
         assert_eq!(refused.problem(401, "report-refused"), unknown);
@@ -138,6 +156,14 @@ async fn nothing_is_believed_that_is_not_signed_by_the_source() {
     .await;
 }
 
+/// What was made of the one alert of a report.
+#[track_caller]
+fn made(answer: &Answer) -> (u16, Value) {
+    let reported = answer.json();
+    assert!(reported["incidents"].is_array(), "{reported}");
+    (answer.status.as_u16(), reported["incidents"][0].clone())
+}
+
 #[tokio::test]
 async fn a_source_does_at_most_what_it_may() {
     on_both(async |world| {
@@ -145,34 +171,26 @@ async fn a_source_does_at_most_what_it_may() {
         let revoke = suspend("a").replace("suspend", "revoke");
 
         set(&world, &hook(Ceiling::Observe)).await;
-        let seen = send(&world, "", "msg_1", &revoke).await;
-        assert_eq!(
-            (seen.status.as_u16(), &seen.json()["outcome"]),
-            (202, &json!("observed"))
-        );
+        let (status, seen) = made(&send(&world, "", "msg_1", &revoke).await);
+        assert_eq!((status, &seen["outcome"]), (202, &json!("observed")));
         assert_eq!(state(&world, &passport).await, "good");
 
         set(&world, &hook(Ceiling::Suspend)).await;
-        let dry = send(&world, "?dry_run=true", "msg_2", &revoke).await.json();
+        let (status, dry) = made(&send(&world, "?dry_run=true", "msg_2", &revoke).await);
         assert_eq!(
-            (&dry["outcome"], &dry["action"]),
-            (&json!("done"), &json!("suspend"))
+            (status, &dry["outcome"], &dry["action"]),
+            (200, &json!("done"), &json!("suspend"))
         );
+        assert_eq!(dry["incident_id"], Value::Null);
         assert_eq!(state(&world, &passport).await, "good");
-        let done = send(&world, "", "msg_2", &revoke).await.json();
+        let (_, done) = made(&send(&world, "", "msg_2", &revoke).await);
         assert_eq!(done["action"], "suspend");
         assert_eq!(state(&world, &passport).await, "suspended");
 
-        let nobody = send(&world, "", "msg_3", &suspend("nobody")).await;
-        assert_eq!(
-            (nobody.status.as_u16(), &nobody.json()["outcome"]),
-            (202, &json!("no_match"))
-        );
-        let inbox = world
-            .get_as_operator("/v1/actions?outcome=no_match")
-            .await
-            .json();
-        assert_eq!(inbox["actions"][0]["target"]["name"], "nobody");
+        let (status, nobody) = made(&send(&world, "", "msg_3", &suspend("nobody")).await);
+        assert_eq!((status, &nobody["outcome"]), (202, &json!("no_match")));
+        let inbox = world.get_as_operator("/v1/inbox?outcome=no_match").await;
+        assert_eq!(inbox.json()["incidents"][0]["target"]["name"], "nobody");
 
         let elsewhere = Hook {
             tenant: Some("acme".into()),
@@ -181,30 +199,8 @@ async fn a_source_does_at_most_what_it_may() {
         set(&world, &elsewhere).await;
         let refused = send(&world, "", "msg_4", &suspend("a")).await;
         refused.problem(403, "out-of-reach");
-
-        // One was carried out within this hour, and one is all there may be.
-        set(
-            &world,
-            &Hook {
-                per_hour: 1,
-                ..hook(Ceiling::Revoke)
-            },
-        )
-        .await;
-        let held = send(&world, "", "msg_5", &revoke).await;
-        assert_eq!(
-            (held.status.as_u16(), &held.json()["outcome"]),
-            (202, &json!("held"))
-        );
-        world.clock.advance(std::time::Duration::from_secs(3600));
-        let done = send(&world, "", "msg_6", &revoke).await.json();
-        assert_eq!(
-            (&done["outcome"], &done["action"]),
-            (&json!("done"), &json!("revoke"))
-        );
-        let undo = format!("/v1/actions/{}/undo", done["action_id"].as_str().unwrap());
-        let refused = world.post_as_operator(&undo, &json!({})).await;
-        refused.problem(409, "not-undone");
+        let inbox = world.get_as_operator("/v1/inbox?outcome=refused").await;
+        assert_eq!(inbox.json()["incidents"][0]["event_id"], "msg_4");
     })
     .await;
 }
@@ -227,11 +223,11 @@ async fn a_report_in_another_form_is_read_by_its_mapping() {
         .await;
         let passport = world.issue("a", &new_key()).await;
         let report = json!({"severity": "critical", "labels": {"agent": "a"}}).to_string();
-        let done = send(&world, "", "msg_1", &report).await.json();
+        let (_, done) = made(&send(&world, "", "msg_1", &report).await);
         assert_eq!(done["outcome"], "done", "{done}");
         assert_eq!(state(&world, &passport).await, "suspended");
         let report = json!({"severity": "low", "labels": {"agent": "a"}}).to_string();
-        let seen = send(&world, "", "msg_2", &report).await.json();
+        let (_, seen) = made(&send(&world, "", "msg_2", &report).await);
         assert_eq!(seen["outcome"], "observed");
     })
     .await;
@@ -295,6 +291,77 @@ async fn an_order_under_one_idempotency_key_is_one_order() {
         post("/v1/suspensions", "", "acme")
             .await
             .problem(400, "bad-idempotency-key");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_of_long_ago_or_to_come_is_refused() {
+    on_both(async |world| {
+        set(&world, &hook(Ceiling::Revoke)).await;
+        let passport = world.issue("a", &new_key()).await;
+        for off in [-301, 301] {
+            let refused = send_at(&world, "", "msg_1", &suspend("a"), off).await;
+            let problem = refused.problem(401, "report-refused");
+            assert!(problem["detail"].as_str().unwrap().contains("timestamp"));
+        }
+        assert_eq!(state(&world, &passport).await, "good");
+        let inbox = world.get_as_operator("/v1/inbox").await.json();
+        assert_eq!(inbox, json!({"incidents": []}));
+        send_at(&world, "", "msg_1", &suspend("a"), -300).await;
+        assert_eq!(state(&world, &passport).await, "suspended");
+    })
+    .await;
+}
+
+/// What is written down of the report `msg_1` about agent `a` before its order is given.
+fn written_down(world: &World, body: &str) -> Incident {
+    Incident {
+        id: format!("inc_{}", "1".repeat(32)),
+        source: "soar".into(),
+        event_id: "msg_1".into(),
+        alert_key: "msg_1".into(),
+        body: Digest::of(body.as_bytes()),
+        at: world.now(),
+        tenant: Some("default".into()),
+        asked: "suspend".into(),
+        action: "suspend".into(),
+        target: r#"{"kind":"agent","name":"a","tenant":"default"}"#.into(),
+        reason: "policy".into(),
+        note: None,
+        suspend_ms: None,
+        reach: 1,
+        made: Made::Pending,
+        why: String::new(),
+        order_id: None,
+        position: None,
+        decided_by: None,
+        decided_at: None,
+        ended_at: None,
+    }
+}
+
+#[tokio::test]
+async fn what_a_crash_left_undone_is_done_when_it_is_delivered_again() {
+    on_both(async |world| {
+        set(&world, &hook(Ceiling::Revoke)).await;
+        let passport = world.issue("a", &new_key()).await;
+        let body = suspend("a");
+        let db = world.database().await;
+        let new = written_down(&world, &body);
+        let admitted = db
+            .admit(&new, (PER_HOUR, world.now()), false)
+            .await
+            .unwrap();
+        assert!(!admitted.repeated);
+        db.close().await;
+        assert_eq!(state(&world, &passport).await, "good");
+        let (status, done) = made(&send(&world, "", "msg_1", &body).await);
+        assert_eq!((status, &done["outcome"]), (200, &json!("done")));
+        assert_eq!(done["incident_id"], new.id);
+        assert_eq!(state(&world, &passport).await, "suspended");
+        let (_, again) = made(&send(&world, "", "msg_1", &body).await);
+        assert_eq!(again, done);
     })
     .await;
 }

@@ -14,7 +14,7 @@ use super::target::words;
 /// What `mcps order list` can be told.
 #[derive(Args, Debug)]
 pub(crate) struct List {
-    /// Only those of which this came: held and no_match wait for somebody to look.
+    /// Only those of which this came.
     #[arg(long, value_name = "WHAT")]
     outcome: Option<Outcome>,
     #[command(flatten)]
@@ -37,7 +37,7 @@ enum Outcome {
     Observed,
     /// Nobody of that name or id is known.
     NoMatch,
-    /// The source has done as much as it may in an hour.
+    /// Of before there was an inbox: its source had done as much as it might in an hour.
     Held,
 }
 

@@ -149,7 +149,7 @@ impl Given {
 }
 
 /// What came of an order, for people.
-pub(super) fn rows(done: Value<'_>, target: &str) -> Vec<(&'static str, String)> {
+pub(in crate::cli) fn rows(done: Value<'_>, target: &str) -> Vec<(&'static str, String)> {
     let is = |name| done.get(name).and_then(Value::as_bool) == Some(true);
     let (action, id) = (member(done, "action"), member(done, "action_id"));
     let unchanged = "nothing; it is so already".to_owned();

@@ -93,7 +93,7 @@ impl TargetOptions {
 }
 
 /// A target in words.
-pub(super) fn words(target: &Target) -> String {
+pub(in crate::cli) fn words(target: &Target) -> String {
     match target {
         Target::All => "everything".to_owned(),
         Target::Passport(id) => format!("passport {id}"),

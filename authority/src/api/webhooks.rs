@@ -1,0 +1,390 @@
+//! `/v1/webhooks`: who is told of events, and what could not be delivered.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use mcps_core::clock::Timestamp;
+use mcps_core::random::hex16;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Shared;
+use super::extract::{Asked, Named, Operator, Strict};
+use super::page::rows;
+use crate::error::Error;
+use crate::problem::Problem;
+use crate::store::DeliveryRecord;
+use crate::subject::Tenant;
+use crate::webhooks::{Endpoint, Message, SigningKey, TYPES};
+
+/// How many of its newest deliveries are shown with an endpoint.
+const SHOWN: i64 = 20;
+
+/// What messages are signed with.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Signing {
+    /// A key of this endpoint's own: whoever verifies cannot sign.
+    #[default]
+    Ed25519,
+    /// A secret that both sides have.
+    Hmac,
+}
+
+/// An endpoint to be told.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WebhookOrder {
+    /// Where messages are sent: `https://`, and a public address.
+    #[schema(max_length = 2048)]
+    url: String,
+    /// Only what is of this tenant; everything unless stated.
+    #[serde(default)]
+    tenant: Option<Tenant>,
+    /// Only these types, as `suspend` or `incident.proposed`; all unless stated.
+    #[serde(default)]
+    events: Vec<String>,
+    /// What they are signed with.
+    #[serde(default)]
+    signing: Signing,
+}
+
+/// An endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WebhookView {
+    /// `wh_` and 32 hex digits.
+    #[schema(pattern = "^wh_[0-9a-f]{32}$")]
+    webhook_id: String,
+    /// Where messages are sent.
+    url: String,
+    /// Only what is of this tenant.
+    tenant: Option<String>,
+    /// Only these types; all when there are none.
+    events: Vec<String>,
+    /// What they are signed with: `ed25519` or `hmac`.
+    signing: &'static str,
+    /// What verifies them: `whpk_…`.
+    public_key: Option<String>,
+    /// The secret that verifies them, in the answer that adds it alone: `whsec_…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    /// Since when.
+    #[schema(format = DateTime)]
+    added_at: String,
+    /// Since when it is told nothing, because it answered 410.
+    #[schema(format = DateTime)]
+    disabled_at: Option<String>,
+    /// Its newest deliveries, where one endpoint is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<Vec<DeliveryView>>,
+}
+
+/// A message to one endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeliveryView {
+    /// Its `webhook-id`, the same in every attempt.
+    message_id: String,
+    /// To whom.
+    webhook_id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    kind: String,
+    /// When it was written.
+    #[schema(format = DateTime)]
+    at: String,
+    /// `due`, `sent` or `dead`.
+    state: String,
+    /// How often it was tried.
+    attempts: i64,
+    /// When it is tried next.
+    #[schema(format = DateTime)]
+    next_at: Option<String>,
+    /// Why it was not taken the last time.
+    last_error: Option<String>,
+}
+
+/// Every endpoint, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Webhooks {
+    /// The endpoints.
+    webhooks: Vec<WebhookView>,
+}
+
+/// What could not be delivered, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeadLetters {
+    /// The messages.
+    dead_letters: Vec<DeliveryView>,
+}
+
+/// How many.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Most {
+    /// At most so many; 50 unless stated.
+    #[serde(default)]
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+}
+
+/// Which dead letters are tried again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplayOrder {
+    /// One message; all of the endpoint unless stated.
+    #[serde(default)]
+    #[schema(max_length = 128)]
+    message_id: Option<String>,
+}
+
+/// How many are tried again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Replayed {
+    /// So many.
+    replayed: u64,
+}
+
+/// A message that is on its way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Tested {
+    /// Its `webhook-id`; what comes of it is among the endpoint's deliveries.
+    message_id: String,
+}
+
+impl WebhookView {
+    fn new(endpoint: Endpoint) -> Self {
+        Self {
+            webhook_id: endpoint.id,
+            url: endpoint.url,
+            tenant: endpoint.tenant,
+            events: endpoint.events,
+            signing: endpoint.key.scheme(),
+            public_key: endpoint.key.public(),
+            secret: None,
+            added_at: endpoint.added_at.to_string(),
+            disabled_at: endpoint.disabled_at.map(|at| at.to_string()),
+            deliveries: None,
+        }
+    }
+}
+
+impl From<DeliveryRecord> for DeliveryView {
+    fn from(record: DeliveryRecord) -> Self {
+        let instant = |ms| Timestamp::from_millis(ms).to_string();
+        Self {
+            message_id: record.message_id,
+            webhook_id: record.webhook_id,
+            kind: record.kind,
+            at: instant(record.created_at),
+            next_at: (record.state == "due").then(|| instant(record.next_at)),
+            state: record.state,
+            attempts: record.attempts,
+            last_error: record.last_error,
+        }
+    }
+}
+
+/// List who is told of events
+#[utoipa::path(
+    get, path = "/v1/webhooks", operation_id = "list_webhooks", tag = "webhooks",
+    security(("operator" = [])),
+    responses(
+        (status = OK, body = Webhooks),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn list(
+    _: Operator,
+    State(authority): State<Shared>,
+) -> Result<Json<Webhooks>, Error> {
+    let endpoints = authority.db().webhooks().await?.into_iter();
+    let webhooks = endpoints.map(WebhookView::new).collect();
+    Ok(Json(Webhooks { webhooks }))
+}
+
+/// Have an endpoint told of events
+///
+/// By Standard Webhooks 1.0.0, from now on. The address is resolved now and at every delivery, and must
+/// be a public one each time; no redirect is followed.
+#[utoipa::path(
+    post, path = "/v1/webhooks", operation_id = "add_webhook", tag = "webhooks",
+    security(("operator" = [])),
+    request_body = WebhookOrder,
+    responses(
+        (status = CREATED, body = WebhookView),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn add(
+    operator: Operator,
+    State(authority): State<Shared>,
+    Strict(order): Strict<WebhookOrder>,
+) -> Result<(StatusCode, Json<WebhookView>), Error> {
+    if order.url.len() > 2048 {
+        let (member, why) = ("url", "has more than 2048 bytes");
+        return Err(Error::Invalid { member, why });
+    }
+    if order
+        .events
+        .iter()
+        .any(|kind| !TYPES.contains(&kind.as_str()))
+    {
+        return Err(Error::Invalid {
+            member: "events",
+            why: "has a type that there is not; docs/webhooks.md lists them",
+        });
+    }
+    authority.outbound().check(&order.url).await?;
+    let random = authority.random();
+    let mut bytes = vec![0; 32];
+    random.fill(&mut bytes)?;
+    let endpoint = Endpoint {
+        id: format!("wh_{}", hex16(random)?),
+        url: order.url,
+        tenant: order.tenant.map(Tenant::into_string),
+        events: order.events,
+        key: match order.signing {
+            Signing::Ed25519 => SigningKey::Ed25519(bytes),
+            Signing::Hmac => SigningKey::Hmac(bytes),
+        },
+        added_at: authority.now(),
+        disabled_at: None,
+    };
+    authority.db().add_webhook(&endpoint, &operator.id).await?;
+    let secret = endpoint.key.secret();
+    let view = WebhookView {
+        secret,
+        ..WebhookView::new(endpoint)
+    };
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+async fn find(authority: &Shared, id: &str) -> Result<Endpoint, Error> {
+    let found = authority.db().webhook(id).await?;
+    found.ok_or(Error::WebhookNotFound)
+}
+
+/// Look at one endpoint and its newest deliveries
+#[utoipa::path(
+    get, path = "/v1/webhooks/{id}", operation_id = "show_webhook", tag = "webhooks",
+    security(("operator" = [])),
+    params(("id" = String, Path, description = "The endpoint's id", pattern = "^wh_[0-9a-f]{32}$")),
+    responses(
+        (status = OK, body = WebhookView),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn show(
+    _: Operator,
+    State(authority): State<Shared>,
+    Named(id): Named,
+) -> Result<Json<WebhookView>, Error> {
+    let endpoint = find(&authority, &id).await?;
+    let newest = authority.db().deliveries(&id, SHOWN).await?;
+    let deliveries = Some(newest.into_iter().map(DeliveryView::from).collect());
+    Ok(Json(WebhookView {
+        deliveries,
+        ..WebhookView::new(endpoint)
+    }))
+}
+
+/// Have an endpoint told nothing any more
+///
+/// What was still to be delivered to it goes with it.
+#[utoipa::path(
+    delete, path = "/v1/webhooks/{id}", operation_id = "remove_webhook", tag = "webhooks",
+    security(("operator" = [])),
+    params(("id" = String, Path, description = "The endpoint's id", pattern = "^wh_[0-9a-f]{32}$")),
+    responses(
+        (status = OK, body = WebhookView),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn remove(
+    operator: Operator,
+    State(authority): State<Shared>,
+    Named(id): Named,
+) -> Result<Json<WebhookView>, Error> {
+    let endpoint = find(&authority, &id).await?;
+    let (db, now) = (authority.db(), authority.now());
+    let removed = db.remove_webhook(&id, &operator.id, now).await?;
+    removed
+        .then(|| Json(WebhookView::new(endpoint)))
+        .ok_or(Error::WebhookNotFound)
+}
+
+/// Send an endpoint a message of type `test`
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/test", operation_id = "test_webhook", tag = "webhooks",
+    security(("operator" = [])),
+    params(("id" = String, Path, description = "The endpoint's id", pattern = "^wh_[0-9a-f]{32}$")),
+    responses(
+        (status = ACCEPTED, body = Tested),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn test(
+    _: Operator,
+    State(authority): State<Shared>,
+    Named(id): Named,
+) -> Result<(StatusCode, Json<Tested>), Error> {
+    let now = authority.now();
+    let message_id = format!("tst_{}", hex16(authority.random())?);
+    let message = Message::new(message_id.clone(), "test", None, now, "{}");
+    let sent = authority.db().send_to(&id, &message, now).await?;
+    let tested = sent.then_some(Tested { message_id });
+    let tested = tested.ok_or(Error::WebhookNotFound)?;
+    Ok((StatusCode::ACCEPTED, Json(tested)))
+}
+
+/// Have an endpoint's dead letters delivered after all
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/replay", operation_id = "replay_webhook", tag = "webhooks",
+    security(("operator" = [])),
+    params(("id" = String, Path, description = "The endpoint's id", pattern = "^wh_[0-9a-f]{32}$")),
+    request_body = ReplayOrder,
+    responses(
+        (status = OK, body = Replayed),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn replay(
+    operator: Operator,
+    State(authority): State<Shared>,
+    Named(id): Named,
+    Strict(order): Strict<ReplayOrder>,
+) -> Result<Json<Replayed>, Error> {
+    find(&authority, &id).await?;
+    let (db, now) = (authority.db(), authority.now());
+    let message = order.message_id.as_deref();
+    let replayed = db.replay(&id, message, (&operator.id, now)).await?;
+    Ok(Json(Replayed { replayed }))
+}
+
+/// List what could not be delivered
+#[utoipa::path(
+    get, path = "/v1/dead-letters", operation_id = "list_dead_letters", tag = "webhooks",
+    security(("operator" = [])),
+    params(Most),
+    responses(
+        (status = OK, body = DeadLetters),
+        (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn dead(
+    _: Operator,
+    State(authority): State<Shared>,
+    Asked(most): Asked<Most>,
+) -> Result<Json<DeadLetters>, Error> {
+    let dead = authority.db().dead_letters(rows(most.limit)?).await?;
+    let dead_letters = dead.into_iter().map(DeliveryView::from).collect();
+    Ok(Json(DeadLetters { dead_letters }))
+}

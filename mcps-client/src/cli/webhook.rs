@@ -1,0 +1,271 @@
+//! `mcps webhook`: who is told of events, and what could not be delivered.
+
+use clap::{Args, Subcommand, ValueEnum};
+use mcps_client::exit;
+use mcps_core::json::Value;
+use serde_json::json;
+
+use super::output::{self, OutputOptions};
+use super::token::{Asking, member};
+use super::{CliError, Machine};
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+#[command(after_help = exit::HELP)]
+pub(crate) enum Webhook {
+    /// Have an endpoint told of events, by Standard Webhooks.
+    Add(Add),
+    /// List who is told.
+    List(Plain),
+    /// Look at one endpoint and its newest deliveries.
+    Show(One),
+    /// Have an endpoint told nothing any more.
+    Remove(One),
+    /// Send an endpoint a message of type `test`.
+    Test(One),
+    /// List what could not be delivered within a day.
+    Dead(Plain),
+    /// Have an endpoint's dead letters delivered after all.
+    Replay(Replay),
+}
+
+/// What `mcps webhook add` can be told.
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    /// Where messages are sent: https:// and a public address.
+    #[arg(value_name = "URL")]
+    url: String,
+    /// Only what is of this tenant [default: everything].
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// Only this type, as suspend or incident.proposed; may be given several times [default: all].
+    #[arg(long = "event", value_name = "TYPE")]
+    events: Vec<String>,
+    /// What messages are signed with.
+    #[arg(long, value_name = "KEY", default_value = "ed25519")]
+    signing: Signing,
+    #[command(flatten)]
+    plain: Plain,
+}
+
+/// What messages are signed with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Signing {
+    /// A key of this endpoint's own: whoever verifies cannot sign.
+    Ed25519,
+    /// A secret that both sides have, shown once.
+    Hmac,
+}
+
+/// What every verb can be told.
+#[derive(Args, Debug)]
+pub(crate) struct Plain {
+    #[command(flatten)]
+    asking: Asking,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// What the verbs about one endpoint can be told.
+#[derive(Args, Debug)]
+pub(crate) struct One {
+    /// Id of the endpoint, as listed by: mcps webhook list.
+    #[arg(value_name = "WEBHOOK_ID", value_parser = webhook_id)]
+    id: String,
+    #[command(flatten)]
+    plain: Plain,
+}
+
+/// What `mcps webhook replay` can be told.
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// Only this message, as listed by: mcps webhook dead.
+    #[arg(long, value_name = "MESSAGE_ID")]
+    message: Option<String>,
+    #[command(flatten)]
+    one: One,
+}
+
+/// An id goes into a path, so it is held to its form here.
+fn webhook_id(text: &str) -> Result<String, String> {
+    let form =
+        "an id of a webhook is wh_ and 32 lower-case hex digits, as listed by: mcps webhook list";
+    super::hook::id("wh_", text).ok_or_else(|| form.to_owned())
+}
+
+impl Webhook {
+    pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
+        match self {
+            Self::Add(add) => add.run(machine).await,
+            Self::List(plain) => plain.list(machine).await,
+            Self::Show(one) => one.show(machine).await,
+            Self::Remove(one) => one.remove(machine).await,
+            Self::Test(one) => one.test(machine).await,
+            Self::Dead(plain) => plain.dead(machine).await,
+            Self::Replay(replay) => replay.run(machine).await,
+        }
+    }
+}
+
+fn events(webhook: Value<'_>) -> String {
+    let named = output::items(webhook, "events").filter_map(Value::as_str);
+    let named: Vec<_> = named.collect();
+    match named.is_empty() {
+        true => "all".to_owned(),
+        false => named.join(", "),
+    }
+}
+
+fn print(webhook: Value<'_>) -> Result<(), CliError> {
+    let all = |name| output::text_at(webhook, &[name]);
+    output::print(&output::members(&[
+        ("webhook", all("webhook_id")),
+        ("url", all("url")),
+        ("tenant", all("tenant")),
+        ("events", events(webhook)),
+        ("signed by", all("signing")),
+        ("verify with", all("public_key")),
+        ("secret", all("secret")),
+        ("since", all("added_at")),
+        ("gone since", all("disabled_at")),
+    ]))
+}
+
+const HEAD: [&str; 6] = ["at", "type", "state", "tried", "message id", "because"];
+
+fn delivery(delivery: Value<'_>) -> Vec<String> {
+    let all = |name| output::text_at(delivery, &[name]);
+    vec![
+        all("at"),
+        all("type"),
+        all("state"),
+        all("attempts"),
+        all("message_id"),
+        all("last_error"),
+    ]
+}
+
+impl Add {
+    async fn run(self, machine: &Machine) -> Result<(), CliError> {
+        let (authority, key) = self.plain.asking.whom(machine)?;
+        let signing = match self.signing {
+            Signing::Ed25519 => "ed25519",
+            Signing::Hmac => "hmac",
+        };
+        let mut endpoint = json!({"url": self.url, "events": self.events, "signing": signing});
+        if let (Some(members), Some(tenant)) = (endpoint.as_object_mut(), self.tenant) {
+            members.insert("tenant".to_owned(), tenant.into());
+        }
+        let added = authority.operator(&key).add_webhook(&endpoint).await?;
+        if self.plain.output.is_json() {
+            return output::print(added.text());
+        }
+        print(added.root())?;
+        if !member(added.root(), "secret").is_empty() {
+            output::note("The secret is shown this once.");
+        }
+        Ok(())
+    }
+}
+
+impl Plain {
+    async fn list(self, machine: &Machine) -> Result<(), CliError> {
+        let (authority, key) = self.asking.whom(machine)?;
+        let listed = authority.operator(&key).webhooks().await?;
+        if self.output.is_json() {
+            return output::print(listed.text());
+        }
+        let row = |webhook: Value<'_>| {
+            let state = match member(webhook, "disabled_at").is_empty() {
+                true => "on",
+                false => "gone",
+            };
+            vec![
+                member(webhook, "webhook_id"),
+                member(webhook, "url"),
+                events(webhook),
+                member(webhook, "signing"),
+                state.to_owned(),
+            ]
+        };
+        let rows: Vec<_> = output::items(listed.root(), "webhooks").map(row).collect();
+        if rows.is_empty() {
+            return output::print("Nobody is told of events; see: mcps webhook add --help");
+        }
+        let head = ["webhook id", "url", "events", "signed by", "state"];
+        output::print(&output::table(&head, rows))
+    }
+
+    async fn dead(self, machine: &Machine) -> Result<(), CliError> {
+        let (authority, key) = self.asking.whom(machine)?;
+        let dead = authority.operator(&key).dead_letters().await?;
+        if self.output.is_json() {
+            return output::print(dead.text());
+        }
+        let row = |one: Value<'_>| {
+            let mut row = delivery(one);
+            row.push(member(one, "webhook_id"));
+            row
+        };
+        let letters = output::items(dead.root(), "dead_letters");
+        let rows: Vec<_> = letters.map(row).collect();
+        if rows.is_empty() {
+            return output::print("Everything was delivered, or is still being tried.");
+        }
+        let head = [&HEAD[..], &["webhook id"]].concat();
+        output::print(&output::table(&head, rows))
+    }
+}
+
+impl One {
+    async fn show(self, machine: &Machine) -> Result<(), CliError> {
+        let (authority, key) = self.plain.asking.whom(machine)?;
+        let shown = authority.operator(&key).webhook(&self.id).await?;
+        if self.plain.output.is_json() {
+            return output::print(shown.text());
+        }
+        print(shown.root())?;
+        let rows: Vec<_> = output::items(shown.root(), "deliveries")
+            .map(delivery)
+            .collect();
+        if rows.is_empty() {
+            return output::print("Nothing was delivered yet.");
+        }
+        output::print(&output::table(&HEAD, rows))
+    }
+
+    async fn remove(self, machine: &Machine) -> Result<(), CliError> {
+        let (authority, key) = self.plain.asking.whom(machine)?;
+        let removed = authority.operator(&key).remove_webhook(&self.id).await?;
+        match self.plain.output.is_json() {
+            true => output::print(removed.text()),
+            false => output::print(&format!("{} is told nothing any more.", self.id)),
+        }
+    }
+
+    async fn test(self, machine: &Machine) -> Result<(), CliError> {
+        let (authority, key) = self.plain.asking.whom(machine)?;
+        let sent = authority.operator(&key).test_webhook(&self.id).await?;
+        if self.plain.output.is_json() {
+            return output::print(sent.text());
+        }
+        output::print(&output::members(&[
+            ("message", member(sent.root(), "message_id")),
+            ("next", format!("mcps webhook show {}", self.id)),
+        ]))
+    }
+}
+
+impl Replay {
+    async fn run(self, machine: &Machine) -> Result<(), CliError> {
+        let one = &self.one;
+        let (authority, key) = one.plain.asking.whom(machine)?;
+        let operator = authority.operator(&key);
+        let done = operator.replay(&one.id, self.message.as_deref()).await?;
+        if one.plain.output.is_json() {
+            return output::print(done.text());
+        }
+        let count = output::text_at(done.root(), &["replayed"]);
+        output::print(&format!("{count} messages are delivered anew."))
+    }
+}
