@@ -3,7 +3,7 @@
 use mcps_manual::Example;
 
 /// In the order of the commands.
-pub(super) const EXAMPLES: [Example; 91] = [
+pub(super) const EXAMPLES: [Example; 112] = [
     (
         "",
         &[
@@ -243,6 +243,66 @@ pub(super) const EXAMPLES: [Example; 91] = [
         ],
     ),
     ("audit export", &["mcps audit export > audit.jsonl"]),
+    ("incident", &["mcps incident list --outcome proposed"]),
+    (
+        "incident list",
+        &[
+            "mcps incident list --outcome proposed",
+            "mcps incident list --source alertmanager -o json",
+        ],
+    ),
+    (
+        "incident show",
+        &["mcps incident show inc_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "incident approve",
+        &["mcps incident approve inc_00112233445566778899aabbccddeeff --note 'seen in the logs'"],
+    ),
+    (
+        "incident dismiss",
+        &["mcps incident dismiss inc_00112233445566778899aabbccddeeff --note 'a drill'"],
+    ),
+    (
+        "incident undo",
+        &["mcps incident undo inc_00112233445566778899aabbccddeeff --dry-run"],
+    ),
+    ("hook", &["mcps hook list"]),
+    (
+        "hook add",
+        &["mcps hook add alertmanager --adapter alertmanager --ceiling suspend --tenant default"],
+    ),
+    ("hook list", &["mcps hook list -o json"]),
+    ("hook show", &["mcps hook show alertmanager"]),
+    (
+        "hook test",
+        &["mcps hook test alertmanager --body report.json"],
+    ),
+    ("hook disable", &["mcps hook disable alertmanager"]),
+    ("hook enable", &["mcps hook enable alertmanager"]),
+    ("webhook", &["mcps webhook list"]),
+    (
+        "webhook add",
+        &["mcps webhook add https://soar.example.com/mcps --event suspend --event revoke"],
+    ),
+    ("webhook list", &["mcps webhook list -o json"]),
+    (
+        "webhook show",
+        &["mcps webhook show whk_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "webhook remove",
+        &["mcps webhook remove whk_00112233445566778899aabbccddeeff"],
+    ),
+    (
+        "webhook test",
+        &["mcps webhook test whk_00112233445566778899aabbccddeeff"],
+    ),
+    ("webhook dead", &["mcps webhook dead"]),
+    (
+        "webhook replay",
+        &["mcps webhook replay whk_00112233445566778899aabbccddeeff"],
+    ),
     ("operator", &["mcps operator list"]),
     (
         "operator add",

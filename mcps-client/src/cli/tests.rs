@@ -18,7 +18,7 @@ const OTHERWISE: [(&str, &str); 10] = [
     ("dev", "a show for people"),
 ];
 /// Commands that change something here or at the authority, and can say so first.
-const CHANGING: [&str; 22] = [
+const CHANGING: [&str; 23] = [
     "keygen",
     "passport request",
     "passport renew",
@@ -32,6 +32,7 @@ const CHANGING: [&str; 22] = [
     "order reinstate",
     "order stop",
     "order undo",
+    "incident undo",
     "tool approve",
     "server add",
     "server change",
@@ -43,7 +44,7 @@ const CHANGING: [&str; 22] = [
     "policy push",
 ];
 /// Those that change something and cannot, and why.
-const AT_ONCE: [(&str, &str); 14] = [
+const AT_ONCE: [(&str, &str); 23] = [
     ("quarantine", "passed on; its verbs have it"),
     ("connect", "only remembers what it has seen"),
     ("man", "writes pages"),
@@ -58,10 +59,19 @@ const AT_ONCE: [(&str, &str); 14] = [
     ("trust scanner revoke", NOT_YET),
     ("trust approver add", NOT_YET),
     ("trust approver revoke", NOT_YET),
+    ("incident approve", "`incident show` says what it would do"),
+    ("incident dismiss", "does nothing to anybody"),
+    ("hook add", NOT_YET),
+    ("hook disable", NOT_YET),
+    ("hook enable", NOT_YET),
+    ("webhook add", NOT_YET),
+    ("webhook remove", NOT_YET),
+    ("webhook test", "only says something"),
+    ("webhook replay", "only says again"),
 ];
 const NOT_YET: &str = "what it changes is what it names";
 /// And those that change nothing.
-const LOOKING: [&str; 35] = [
+const LOOKING: [&str; 43] = [
     "passport list",
     "passport show",
     "passport verify",
@@ -74,6 +84,14 @@ const LOOKING: [&str; 35] = [
     "manifest list",
     "manifest show",
     "manifest diff",
+    "incident list",
+    "incident show",
+    "hook list",
+    "hook show",
+    "hook test",
+    "webhook list",
+    "webhook show",
+    "webhook dead",
     "trust explain",
     "trust approver list",
     "trust scanner list",
