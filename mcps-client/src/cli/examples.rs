@@ -276,7 +276,7 @@ pub(super) const EXAMPLES: [Example; 112] = [
     ("hook show", &["mcps hook show alertmanager"]),
     (
         "hook test",
-        &["mcps hook test alertmanager --body report.json"],
+        &["mcps hook test alertmanager --report report.json"],
     ),
     ("hook disable", &["mcps hook disable alertmanager"]),
     ("hook enable", &["mcps hook enable alertmanager"]),
@@ -288,20 +288,20 @@ pub(super) const EXAMPLES: [Example; 112] = [
     ("webhook list", &["mcps webhook list -o json"]),
     (
         "webhook show",
-        &["mcps webhook show whk_00112233445566778899aabbccddeeff"],
+        &["mcps webhook show wh_00112233445566778899aabbccddeeff"],
     ),
     (
         "webhook remove",
-        &["mcps webhook remove whk_00112233445566778899aabbccddeeff"],
+        &["mcps webhook remove wh_00112233445566778899aabbccddeeff"],
     ),
     (
         "webhook test",
-        &["mcps webhook test whk_00112233445566778899aabbccddeeff"],
+        &["mcps webhook test wh_00112233445566778899aabbccddeeff"],
     ),
     ("webhook dead", &["mcps webhook dead"]),
     (
         "webhook replay",
-        &["mcps webhook replay whk_00112233445566778899aabbccddeeff"],
+        &["mcps webhook replay wh_00112233445566778899aabbccddeeff"],
     ),
     ("operator", &["mcps operator list"]),
     (
