@@ -8,7 +8,7 @@
 mod judging;
 mod taking;
 
-pub(crate) use taking::carry_out;
+pub(crate) use taking::{aim, carry_out};
 pub use taking::take;
 
 use mcps_core::clock::Timestamp;
