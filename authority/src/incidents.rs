@@ -8,8 +8,8 @@
 mod judging;
 mod taking;
 
-pub(crate) use taking::{aim, carry_out};
 pub use taking::take;
+pub(crate) use taking::{aim, carry_out};
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;

@@ -34,6 +34,7 @@ mod revocations;
 mod rotations;
 mod row;
 mod scanners;
+mod schema;
 mod servers;
 mod status_lists;
 mod tenants;
@@ -64,6 +65,7 @@ pub use policies::{NewPolicy, PolicyVersion, Pushed};
 pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};
+pub use schema::newest_schema;
 pub use servers::{NewServer, ServerChange, ServerFilter, ServerRecord};
 pub use status_lists::LIST;
 pub use tenants::TenantRecord;
@@ -75,12 +77,11 @@ use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection as _, SqlSafeStr as _};
 
 use crate::access::Tenants;
 
@@ -96,85 +97,6 @@ const CONNECTIONS: u32 = 16;
 const OPENING: Duration = Duration::from_millis(500);
 /// Connections to PostgreSQL for what may be lost.
 const LIGHT: u32 = 4;
-
-/// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 17] = [
-    (
-        1,
-        "passports",
-        include_str!("../../migrations/0001_passports.sql"),
-    ),
-    (2, "feed", include_str!("../../migrations/0002_feed.sql")),
-    (3, "keys", include_str!("../../migrations/0003_keys.sql")),
-    (
-        4,
-        "actions",
-        include_str!("../../migrations/0004_actions.sql"),
-    ),
-    (5, "audit", include_str!("../../migrations/0005_audit.sql")),
-    (
-        6,
-        "registry",
-        include_str!("../../migrations/0006_registry.sql"),
-    ),
-    (
-        7,
-        "enrolment",
-        include_str!("../../migrations/0007_enrolment.sql"),
-    ),
-    (
-        8,
-        "levels",
-        include_str!("../../migrations/0008_levels.sql"),
-    ),
-    (10, "acks", include_str!("../../migrations/0010_acks.sql")),
-    (
-        11,
-        "status lists",
-        include_str!("../../migrations/0011_status_lists.sql"),
-    ),
-    (
-        12,
-        "tenants",
-        include_str!("../../migrations/0012_tenants.sql"),
-    ),
-    (
-        13,
-        "verdicts",
-        include_str!("../../migrations/0013_verdicts.sql"),
-    ),
-    (
-        14,
-        "reports",
-        include_str!("../../migrations/0014_reports.sql"),
-    ),
-    (
-        15,
-        "approvals",
-        include_str!("../../migrations/0015_approvals.sql"),
-    ),
-    (
-        17,
-        "incidents",
-        include_str!("../../migrations/0017_incidents.sql"),
-    ),
-    (
-        18,
-        "webhooks",
-        include_str!("../../migrations/0018_webhooks.sql"),
-    ),
-    (
-        20,
-        "access",
-        include_str!("../../migrations/0020_access.sql"),
-    ),
-];
-
-/// The number of the newest migration that this version knows.
-#[must_use]
-pub fn newest_schema() -> i64 {
-    MIGRATIONS.last().map_or(0, |(version, _, _)| *version)
-}
 
 /// Runs one body against whichever pool there is.
 macro_rules! pools {
@@ -412,17 +334,7 @@ impl Db {
     /// # Errors
     /// As [`Db::migrate`].
     pub async fn migrate_to(&self, newest: i64) -> Result<(), sqlx::migrate::MigrateError> {
-        let migrations = MIGRATIONS.into_iter().filter(|(own, _, _)| *own <= newest);
-        let migrations = migrations.map(|(version, name, sql)| {
-            Migration::new(
-                version,
-                name.into(),
-                MigrationType::Simple,
-                sql.into_sql_str(),
-                false,
-            )
-        });
-        let migrator = Migrator::with_migrations(migrations.collect());
+        let migrator = schema::up_to(newest);
         pools!(self, pool => migrator.run(pool).await)
     }
 

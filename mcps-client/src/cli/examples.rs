@@ -270,7 +270,9 @@ pub(super) const EXAMPLES: [Example; 112] = [
     ("hook", &["mcps hook list"]),
     (
         "hook add",
-        &["mcps hook add alertmanager --adapter alertmanager --ceiling suspend --tenant default"],
+        &[
+            "mcps hook add alertmanager --adapter alertmanager --proof bearer --ceiling suspend --reach 1 --save-secret alertmanager.token",
+        ],
     ),
     ("hook list", &["mcps hook list -o json"]),
     ("hook show", &["mcps hook show alertmanager"]),

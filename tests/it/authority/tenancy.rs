@@ -2,6 +2,7 @@
 
 mod oracle;
 mod party;
+mod sources;
 mod wall;
 
 use reqwest::Method;
