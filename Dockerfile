@@ -26,6 +26,7 @@ RUN apt-get update \
     && useradd --uid 10001 --gid mcps --no-create-home --home-dir /var/lib/mcps --shell /usr/sbin/nologin mcps \
     && install -d -o mcps -g mcps -m 0700 /var/lib/mcps /var/lib/mcps/authority /var/lib/mcps/home \
         /run/operator /homes /homes/server /homes/gateway /tokens /tokens/server /tokens/gateway \
+        /tokens/alerts \
     && install -d -o mcps -g mcps -m 0755 /secrets /secrets/database /secrets/authority /secrets/shared
 ENV HOME=/var/lib/mcps \
     MCPS_AUTHORITY_DATA_DIR=/var/lib/mcps/authority \
