@@ -85,6 +85,7 @@ async fn add(args: &HookAdd) -> anyhow::Result<()> {
         per_hour: args.per_hour,
         suspend_for: None,
         mapping,
+        poll: None,
         disabled_at: None,
     };
     let (db, _) = open_changing(&args.config()?, &SystemClock).await?;

@@ -9,6 +9,7 @@
 pub mod adapter;
 pub mod authentication;
 pub mod mapping;
+pub mod poll;
 pub mod secrets;
 pub mod signature;
 pub mod tokens;
@@ -21,6 +22,7 @@ use mcps_core::clock::Timestamp;
 use adapter::Adapter;
 use authentication::{Authentication, Strength};
 use mapping::Mapping;
+use poll::Poll;
 
 /// Longest time for which a source may suspend that proves itself by its address alone.
 pub const BRIEFLY: Duration = Duration::from_secs(24 * 3600);
@@ -107,6 +109,8 @@ pub struct Hook {
     pub suspend_for: Option<Duration>,
     /// How its reports are read, where that differs from the adapter's own mapping.
     pub mapping: Option<Mapping>,
+    /// Where its tokens are fetched, if it does not push them.
+    pub poll: Option<Poll>,
     /// Since when nothing of it is believed.
     pub disabled_at: Option<Timestamp>,
 }
@@ -145,6 +149,14 @@ pub enum ProfileError {
         "shared-signals is read from signed tokens: give the transmitter's jwks, issuer and audience, and no other adapter takes them"
     )]
     Tokens,
+    /// Only tokens prove themselves wherever they come from.
+    #[error(
+        "only security event tokens are fetched: give the transmitter's jwks, issuer and audience, or leave the address to poll out"
+    )]
+    Poll,
+    /// An address or a token that is none.
+    #[error(transparent)]
+    PollForm(#[from] poll::PollFormError),
     /// The adapter has no mapping that names a target.
     #[error("the mapping: {0}")]
     Mapping(#[from] mapping::MappingError),
@@ -168,6 +180,9 @@ impl Hook {
         }
         if (self.adapter == Adapter::SharedSignals) != self.authentication.is_tokens() {
             return Err(ProfileError::Tokens);
+        }
+        if self.poll.is_some() && !self.authentication.is_tokens() {
+            return Err(ProfileError::Poll);
         }
         self.adapter.mapping(self.mapping.as_ref())?;
         match (self.authentication.strength(), self.ceiling) {

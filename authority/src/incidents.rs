@@ -8,8 +8,8 @@
 mod judging;
 mod taking;
 
-pub use taking::take;
 pub(crate) use taking::{aim, carry_out};
+pub use taking::{read_and_take, take};
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;

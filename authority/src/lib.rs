@@ -43,6 +43,7 @@ pub mod proof;
 pub mod registry;
 pub mod report;
 pub mod secret;
+pub mod signals;
 pub mod start;
 pub mod status_lists;
 pub mod store;

@@ -33,8 +33,8 @@ use tokio_rustls::TlsConnector;
 pub use public::is_public;
 pub use txt::TxtError;
 
-/// Longest time for the whole exchange.
-const TIME: Duration = Duration::from_secs(5);
+/// Longest time for the whole exchange, where none is stated.
+pub const TIME: Duration = Duration::from_secs(5);
 
 /// Where this machine's resolvers are named.
 const RESOLVERS: &str = "/etc/resolv.conf";
@@ -73,7 +73,7 @@ pub enum OutboundError {
     #[error("its answer is longer than {0} bytes, or broke off")]
     Body(usize),
     /// It took too long.
-    #[error("it took longer than 5 seconds")]
+    #[error("it took too long")]
     TimedOut,
 }
 
@@ -117,9 +117,11 @@ pub struct Outbound {
 pub struct Post<'a> {
     /// Where to.
     pub url: &'a str,
+    /// What the body is.
+    pub content_type: &'static str,
     /// Names, in lower case, and values.
     pub headers: &'a [(&'static str, String)],
-    /// JSON.
+    /// Text.
     pub body: &'a str,
 }
 
@@ -208,20 +210,36 @@ impl Outbound {
         fetched.await.map_err(|_| OutboundError::TimedOut)?
     }
 
-    /// Sends JSON. What is answered beside the status is not looked at.
+    /// Sends something. What is answered beside the status is not looked at.
     ///
     /// # Errors
     /// [`OutboundError`]; a status of any kind is none.
     pub async fn post(&self, post: Post<'_>) -> Result<StatusCode, OutboundError> {
         let sent = timeout(TIME, async {
             let place = self.place(post.url).await?;
-            let request = place.request(Method::POST)?;
-            let mut request = request.header(header::CONTENT_TYPE, "application/json");
-            for (name, value) in post.headers {
-                request = request.header(*name, value);
-            }
             let body = Bytes::from(post.body.to_owned());
-            place.status(request, body).await
+            place.status(place.posting(&post)?, body).await
+        });
+        sent.await.map_err(|_| OutboundError::TimedOut)?
+    }
+
+    /// Sends something, and gives what is answered within that time: the status, and at most `limit`
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`OutboundError`]; a status of any kind is none.
+    pub async fn exchange(
+        &self,
+        post: Post<'_>,
+        limit: usize,
+        time: Duration,
+    ) -> Result<(StatusCode, Vec<u8>), OutboundError> {
+        let sent = timeout(time, async {
+            let place = self.place(post.url).await?;
+            let request = place.posting(&post)?;
+            let request = request.header(header::ACCEPT, "application/json");
+            let body = Bytes::from(post.body.to_owned());
+            place.ask(request, body, limit).await
         });
         sent.await.map_err(|_| OutboundError::TimedOut)?
     }
@@ -287,6 +305,15 @@ impl Place {
             .uri(path.map_or("/", |path| path.as_str()))
             .header(header::HOST, host)
             .header(header::USER_AGENT, "mcps-authority"))
+    }
+
+    fn posting(&self, post: &Post<'_>) -> Result<request::Builder, OutboundError> {
+        let request = self.request(Method::POST)?;
+        let mut request = request.header(header::CONTENT_TYPE, post.content_type);
+        for (name, value) in post.headers {
+            request = request.header(*name, value);
+        }
+        Ok(request)
     }
 
     async fn ask(

@@ -32,6 +32,7 @@ use crate::listener::{Capped, MAX_ORDERING, Peer};
 use crate::oidc::Oidc;
 use crate::operator_key::OperatorKey;
 use crate::outbound::Outbound;
+use crate::signals::polling::poll_for_ever;
 use crate::start::StartError;
 use crate::status_lists::StatusLists;
 use crate::store::{Db, KeyChange, NewOperator, Scribe};
@@ -181,8 +182,10 @@ pub async fn serve(
     }
     tasks.spawn(authority.ack_writer().run());
     let mut stopping = stop.subscribe();
+    let polled = poll_for_ever(Arc::clone(&authority));
     tasks.spawn(async move {
         tokio::select! {
+            never = polled => match never {},
             never = tended => match never {},
             never = levels => match never {},
             never = delivered => match never {},

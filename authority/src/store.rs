@@ -27,6 +27,7 @@ mod operators;
 mod origins;
 mod passports;
 mod policies;
+mod polls;
 mod reach;
 mod reports;
 mod restrictions;
@@ -62,6 +63,7 @@ pub use manifests::{ManifestRecord, ManifestSummary, Outcome as Publication, Ref
 pub use operators::{Credential, NewOperator, OperatorRecord, OperatorShown};
 pub use passports::{Filter, NewPassport};
 pub use policies::{NewPolicy, PolicyVersion, Pushed};
+pub use polls::{DuePoll, PollRecord};
 pub use restrictions::Restricted;
 pub use revocations::{Reason, Revocation, Revoked};
 pub use row::{Record, RevokedRecord};

@@ -44,6 +44,7 @@ mod origins;
 mod outages;
 mod paging;
 mod policies;
+mod polling;
 mod races;
 mod recorded;
 mod recorded_keys;

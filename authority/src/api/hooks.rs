@@ -5,19 +5,19 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mcps_core::feed::Cursor;
-use mcps_core::json::{Document, Limits};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::Shared;
 use super::extract::{Addressed, Asked, Report};
 use super::inbox::IncidentView;
-use super::{REPORT_LIMIT, Shared};
 use crate::error::Error;
 use crate::hooks::Hook;
 use crate::hooks::adapter::Adapter;
-use crate::hooks::authentication::{Disbelieved, HeaderLookup, Incoming};
-use crate::incidents::{Incident, Made, take};
+use crate::hooks::authentication::{HeaderLookup, Incoming};
+use crate::incidents::{Incident, Made, read_and_take};
 use crate::problem::Problem;
+use crate::signals::told;
 
 /// Where a security event token's position in the feed is told: its answer has no body (RFC 8935 §2.2).
 const POSITION: HeaderName = HeaderName::from_static("mcps-position");
@@ -159,25 +159,6 @@ async fn received(
     read_and_take(authority, hook, (believed.id, believed.text), how.dry_run).await
 }
 
-/// Reads what was believed, and takes it.
-///
-/// # Errors
-/// [`Error::Json`], [`Error::Unread`], and those of [`take`].
-pub(super) async fn read_and_take(
-    authority: &Shared,
-    hook: &Hook,
-    (id, text): (Option<String>, Vec<u8>),
-    dry_run: bool,
-) -> Result<Vec<Incident>, Error> {
-    let limits = Limits {
-        bytes: REPORT_LIMIT,
-        ..Limits::default()
-    };
-    let report = Document::parse_with(text, limits)?;
-    let alerts = hook.adapter.read(&report, hook.mapping.as_ref())?;
-    take(authority, hook, (id.as_deref(), &alerts), dry_run).await
-}
-
 fn answer(taken: Vec<Incident>, how: How) -> Response {
     let acted = |incident: &Incident| matches!(incident.made, Made::Done | Made::Unchanged);
     let status = match taken.iter().any(acted) {
@@ -210,7 +191,7 @@ fn newest(taken: &[Incident]) -> Option<String> {
 /// RFC 8935: 202 without a body for what is taken, whatever was made of it; 400 with a code for what is
 /// not believed.
 fn token_answer(taken: Result<Vec<Incident>, Error>) -> Result<Response, Error> {
-    let (err, description) = match taken {
+    let refused = match told(taken)? {
         Ok(taken) => {
             let position = newest(&taken).and_then(|text| HeaderValue::try_from(text).ok());
             let mut response = StatusCode::ACCEPTED.into_response();
@@ -218,16 +199,12 @@ fn token_answer(taken: Result<Vec<Incident>, Error>) -> Result<Response, Error> 
             headers.extend(position.map(|position| (POSITION, position)));
             return Ok(response);
         }
-        // It is in the inbox, and for an operator to look at: the transmitter has done its part.
-        Err(Error::Unread(_) | Error::OutOfReach) => {
-            return Ok(StatusCode::ACCEPTED.into_response());
-        }
-        Err(Error::Disbelieved(Disbelieved::Token(error))) => (error.code(), error.to_string()),
-        Err(error @ (Error::Json(_) | Error::OtherBody)) => ("invalid_request", error.to_string()),
-        Err(error @ Error::Disbelieved(_)) => ("authentication_failed", error.to_string()),
-        Err(error) => return Err(error),
+        Err(refused) => refused,
     };
     let language = (header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
-    let refusal = Json(TokenRefusal { err, description });
+    let refusal = Json(TokenRefusal {
+        err: refused.err,
+        description: refused.description,
+    });
     Ok((StatusCode::BAD_REQUEST, [language], refusal).into_response())
 }

@@ -4,20 +4,24 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use mcps_core::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
 use super::extract::{Named, Operator, Report, Strict};
-use super::hooks::{Reported, read_and_take, reported};
+use super::hooks::{Reported, reported};
 use super::view::raw_text;
 use crate::error::Error;
 use crate::hooks::adapter::Adapter;
 use crate::hooks::mapping::Mapping;
+use crate::hooks::poll::Poll;
 use crate::hooks::secrets::Wish;
-use crate::hooks::{Ceiling, Hook, PER_HOUR, REACH};
+use crate::hooks::{Ceiling, Hook, PER_HOUR, ProfileError, REACH};
+use crate::incidents::read_and_take;
 use crate::problem::Problem;
+use crate::store::PollRecord;
 use crate::subject::{Name, Tenant};
 
 /// How a source proves that a report is its own.
@@ -79,6 +83,14 @@ pub(super) struct SourceOrder {
     /// Of `tokens`: what `aud` of every token names.
     #[serde(default)]
     audience: Option<String>,
+    /// Of `tokens`, where the transmitter does not push them: its address for polling (RFC 8936).
+    #[serde(default)]
+    #[schema(max_length = 2048)]
+    poll_url: Option<String>,
+    /// The bearer token that is shown there.
+    #[serde(default)]
+    #[schema(max_length = 4096)]
+    poll_token: Option<String>,
     /// The most that it may do; whatever asks for more gets this.
     ceiling: Ceiling,
     /// The only tenant that it reaches; all unless stated.
@@ -132,6 +144,8 @@ pub(super) struct SourceView {
     /// What its mapping changes of the adapter's.
     #[schema(value_type = Option<Object>)]
     mapping: Option<Box<RawValue>>,
+    /// Where its tokens are fetched, and how that goes.
+    poll: Option<PollView>,
     /// Since when nothing of it is believed.
     #[schema(format = DateTime)]
     disabled_at: Option<String>,
@@ -142,7 +156,49 @@ pub(super) struct SourceView {
     secret: Option<String>,
 }
 
+/// How a source is polled.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PollView {
+    /// Where.
+    url: String,
+    /// When it was last answered.
+    #[schema(format = DateTime)]
+    polled_at: Option<String>,
+    /// How often it has failed since.
+    failures: i64,
+    /// Why.
+    last_error: Option<String>,
+}
+
+impl PollView {
+    fn new(poll: &Poll) -> Self {
+        Self {
+            url: poll.url().to_owned(),
+            polled_at: None,
+            failures: 0,
+            last_error: None,
+        }
+    }
+}
+
 impl SourceView {
+    /// With how polling goes.
+    fn polled(self, records: &[PollRecord]) -> Self {
+        let record = records.iter().find(|record| record.name == self.source);
+        let poll = self.poll.map(|poll| match record {
+            Some(record) => PollView {
+                polled_at: record
+                    .polled_at
+                    .map(|at| Timestamp::from_millis(at).to_string()),
+                failures: record.poll_failures,
+                last_error: record.poll_error.clone(),
+                ..poll
+            },
+            None => poll,
+        });
+        Self { poll, ..self }
+    }
+
     fn new(hook: Hook, secret: Option<String>) -> Self {
         let mapping = hook.mapping.as_ref().map(Mapping::text);
         Self {
@@ -155,6 +211,7 @@ impl SourceView {
             per_hour: hook.per_hour,
             suspend_s: hook.suspend_for.map(|length| length.as_secs()),
             mapping: mapping.and_then(|text| raw_text(&text).ok()),
+            poll: hook.poll.as_ref().map(PollView::new),
             disabled_at: hook.disabled_at.map(|at| at.to_string()),
             source: hook.name,
             secret,
@@ -182,8 +239,10 @@ pub(super) async fn list(
     _: Operator,
     State(authority): State<Shared>,
 ) -> Result<Json<Sources>, Error> {
+    let polls = authority.db().polls().await?;
     let hooks = authority.db().hooks().await?.into_iter();
-    let sources = hooks.map(|hook| SourceView::new(hook, None)).collect();
+    let sources = hooks.map(|hook| SourceView::new(hook, None).polled(&polls));
+    let sources = sources.collect();
     Ok(Json(Sources { sources }))
 }
 
@@ -204,7 +263,8 @@ pub(super) async fn show(
     Named(name): Named,
 ) -> Result<Json<SourceView>, Error> {
     let hook = find(&authority, &name).await?;
-    Ok(Json(SourceView::new(hook, None)))
+    let polls = authority.db().polls().await?;
+    Ok(Json(SourceView::new(hook, None).polled(&polls)))
 }
 
 async fn find(authority: &Shared, name: &str) -> Result<Hook, Error> {
@@ -248,9 +308,19 @@ pub(super) async fn set(
     };
     let (authentication, secret) = wish.grant(authority.random())?;
     let mapping = order.mapping.map(|mapping| Mapping::parse(mapping.get()));
-    let mapping = mapping
-        .transpose()
-        .map_err(crate::hooks::ProfileError::from)?;
+    let mapping = mapping.transpose().map_err(ProfileError::from)?;
+    let poll = match (order.poll_url, order.poll_token) {
+        (Some(url), Some(token)) => {
+            let poll = Poll::new(url, &token).map_err(ProfileError::from)?;
+            authority.outbound().check(poll.url()).await?;
+            Some(poll)
+        }
+        (None, None) => None,
+        _ => {
+            let (member, why) = ("poll_token", "and `poll_url` belong together");
+            return Err(Error::Invalid { member, why });
+        }
+    };
     let hook = Hook {
         name: name.into_string(),
         adapter: order.adapter,
@@ -261,6 +331,7 @@ pub(super) async fn set(
         per_hour: order.per_hour,
         suspend_for: order.suspend_s.map(Duration::from_secs),
         mapping,
+        poll,
         disabled_at: None,
     };
     let (db, now) = (authority.db(), authority.now());

@@ -13,6 +13,7 @@ fn hook(authentication: Authentication, ceiling: Ceiling) -> Hook {
         per_hour: PER_HOUR,
         suspend_for: None,
         mapping: None,
+        poll: None,
         disabled_at: None,
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use mcps_core::feed::{Action, Target};
-use mcps_core::json::Document;
+use mcps_core::json::{Document, Limits};
 
 use super::judging::{Judged, Names, judge};
 use super::{Incident, Made};
+use crate::api::REPORT_LIMIT;
 use crate::authority::Authority;
 use crate::error::Error;
 use crate::hooks::Hook;
@@ -15,6 +16,25 @@ use crate::store::{Deed, Reason, Revocation};
 
 /// The time in which a source may reach only so many.
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// Reads what was believed, and takes it.
+///
+/// # Errors
+/// [`Error::Json`], [`Error::Unread`], and those of [`take`].
+pub async fn read_and_take(
+    authority: &Authority,
+    hook: &Hook,
+    (id, text): (Option<String>, Vec<u8>),
+    dry_run: bool,
+) -> Result<Vec<Incident>, Error> {
+    let limits = Limits {
+        bytes: REPORT_LIMIT,
+        ..Limits::default()
+    };
+    let report = Document::parse_with(text, limits)?;
+    let alerts = hook.adapter.read(&report, hook.mapping.as_ref())?;
+    take(authority, hook, (id.as_deref(), &alerts), dry_run).await
+}
 
 /// Takes the alerts of a report that is believed, in their order, and gives what was made of each.
 ///

@@ -57,6 +57,7 @@ async fn server(answer: String) -> (u16, Arc<Mutex<usize>>, JoinSet<()>) {
 fn post(url: &str) -> Post<'_> {
     Post {
         url,
+        content_type: "application/json",
         headers: &[],
         body: "{}",
     }

@@ -6,11 +6,13 @@ use mcps_core::clock::Timestamp;
 use mcps_core::feed::Target;
 
 use super::audit::{Entry, audit};
+use super::webhooks::host;
 use super::{Db, on, transaction};
 use crate::error::Error;
 use crate::hooks::adapter::Adapter;
 use crate::hooks::authentication::Authentication;
 use crate::hooks::mapping::Mapping;
+use crate::hooks::poll::Poll;
 use crate::hooks::{Ceiling, Hook};
 
 #[derive(sqlx::FromRow)]
@@ -25,6 +27,8 @@ struct Row {
     per_hour: i64,
     suspend_ms: Option<i64>,
     mapping: Option<String>,
+    poll_url: Option<String>,
+    poll_token: Option<String>,
     disabled_at: Option<i64>,
 }
 
@@ -47,6 +51,10 @@ fn hook(row: Row) -> Option<Hook> {
         mapping: match mapping {
             Some(mapping) => Some(mapping?),
             None => None,
+        },
+        poll: match (row.poll_url, row.poll_token) {
+            (Some(url), Some(token)) => Some(Poll::new(url, &token).ok()?),
+            _ => None,
         },
         disabled_at: row.disabled_at.map(Timestamp::from_millis),
     })
@@ -76,16 +84,21 @@ impl Db {
         detail.extend(tenant.map(|tenant| ("tenant", tenant)));
         let length = hook.suspend_for.map(|length| length.as_secs().to_string());
         detail.extend(length.map(|length| ("suspend_s", length)));
+        let poll = hook.poll.as_ref();
+        detail.extend(poll.map(|poll| ("poll", host(poll.url()).to_owned())));
         transaction!(self, tx => {
             sqlx::query(
                 "INSERT INTO hooks (name, scheme, secret, ceiling, tenant, per_hour, mapping, \
-                 added_at, adapter, reach, suspend_ms) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                 added_at, adapter, reach, suspend_ms, poll_url, poll_token) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
                  ON CONFLICT (name) DO UPDATE SET scheme = excluded.scheme, \
                  secret = excluded.secret, ceiling = excluded.ceiling, tenant = excluded.tenant, \
                  per_hour = excluded.per_hour, mapping = excluded.mapping, \
                  adapter = excluded.adapter, reach = excluded.reach, \
-                 suspend_ms = excluded.suspend_ms, disabled_at = NULL",
+                 suspend_ms = excluded.suspend_ms, disabled_at = NULL, \
+                 poll_url = excluded.poll_url, poll_token = excluded.poll_token, \
+                 poll_turn = hooks.poll_turn + 1, poll_leased_until = 0, poll_next_at = 0, \
+                 polled_at = NULL, poll_failures = 0, poll_error = NULL",
             )
             .bind(&hook.name)
             .bind(hook.authentication.scheme())
@@ -98,6 +111,8 @@ impl Db {
             .bind(hook.adapter.as_str())
             .bind(hook.reach)
             .bind(hook.suspend_for.map(milliseconds))
+            .bind(poll.map(Poll::url))
+            .bind(poll.map(|poll| poll.token().reveal()))
             .execute(&mut *tx)
             .await?;
             audit!(self, tx, Entry {

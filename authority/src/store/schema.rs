@@ -4,7 +4,7 @@ use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// The migrations, in order; the same files for both engines.
-const MIGRATIONS: [(i64, &str, &str); 17] = [
+const MIGRATIONS: [(i64, &str, &str); 18] = [
     (
         1,
         "passports",
@@ -81,6 +81,11 @@ const MIGRATIONS: [(i64, &str, &str); 17] = [
         20,
         "access",
         include_str!("../../../migrations/0020_access.sql"),
+    ),
+    (
+        21,
+        "signals",
+        include_str!("../../../migrations/0021_signals.sql"),
     ),
 ];
 

@@ -37,7 +37,7 @@ fn endpoint(row: Row) -> Option<Endpoint> {
 }
 
 /// Scheme and host: what comes after them may be a secret.
-fn host(url: &str) -> &str {
+pub(super) fn host(url: &str) -> &str {
     let after = url.find("://").map_or(0, |at| at + 3);
     let end = url.get(after..).and_then(|rest| rest.find('/'));
     end.and_then(|end| url.get(..after + end)).unwrap_or(url)

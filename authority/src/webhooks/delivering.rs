@@ -118,6 +118,7 @@ async fn attempt(one: &DueDelivery, outbound: &Outbound, clock: &dyn Clock) -> A
     ];
     let post = Post {
         url: &one.url,
+        content_type: "application/json",
         headers: &headers,
         body: &one.body,
     };

@@ -146,6 +146,11 @@ fn tenant(source: Value<'_>) -> String {
 /// A source in full; `where_to` is where its reports go.
 fn print(source: Value<'_>, secret: &str, where_to: String) -> Result<(), CliError> {
     let all = |name| output::text_at(source, &[name]);
+    let polled = |name| output::text_at(source, &["poll", name]);
+    let failing = match polled("last_error") {
+        why if why.is_empty() => why,
+        why => format!("{} attempts: {why}", polled("failures")),
+    };
     let seconds = source.get("suspend_s").and_then(Value::as_i64);
     let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
     output::print(&output::members(&[
@@ -161,6 +166,9 @@ fn print(source: Value<'_>, secret: &str, where_to: String) -> Result<(), CliErr
             seconds.map(output::length).unwrap_or_default(),
         ),
         ("mapping", all("mapping")),
+        ("tokens fetched from", polled("url")),
+        ("last answered", polled("polled_at")),
+        ("not answered in", failing),
         ("disabled since", all("disabled_at")),
         ("reports go to", where_to),
         ("secret", secret.to_owned()),

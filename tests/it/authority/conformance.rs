@@ -60,6 +60,7 @@ async fn people(world: &World) -> String {
         per_hour: 20,
         suspend_for: None,
         mapping: None,
+        poll: None,
         disabled_at: None,
     };
     let db = world.database().await;

@@ -31,6 +31,7 @@ fn hook(ceiling: Ceiling) -> Hook {
         per_hour: PER_HOUR,
         suspend_for: None,
         mapping: None,
+        poll: None,
         disabled_at: None,
     }
 }

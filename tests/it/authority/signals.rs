@@ -8,20 +8,25 @@ use serde_json::{Value, json};
 
 use super::world::{Answer, World, new_key, on_both};
 
-const ISSUER: &str = "https://idp.example";
-const AUDIENCE: &str = "https://trust.example";
-const REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+pub(super) const ISSUER: &str = "https://idp.example";
+pub(super) const AUDIENCE: &str = "https://trust.example";
+pub(super) const REVOKED: &str =
+    "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const PURGED: &str = "https://schemas.openid.net/secevent/risc/event-type/account-purged";
 
 fn pair(seed: u8) -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()
 }
 
-async fn transmitter(world: &World, ceiling: &str) {
+/// The keys that the transmitter publishes.
+pub(super) fn jwks() -> Value {
     let x = URL_SAFE_NO_PAD.encode(pair(7).public_key().as_ref());
-    let jwks = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]});
+    json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]})
+}
+
+async fn transmitter(world: &World, ceiling: &str) {
     let order = json!({"adapter": "shared-signals", "authentication": "tokens", "ceiling": ceiling,
-        "jwks": jwks, "issuer": ISSUER, "audience": AUDIENCE});
+        "jwks": jwks(), "issuer": ISSUER, "audience": AUDIENCE});
     let (operator, body) = (Some(world.operator.as_str()), Some(order.to_string()));
     let set = world
         .send(Method::PUT, "/v1/sources/idp", operator, body)
@@ -29,24 +34,29 @@ async fn transmitter(world: &World, ceiling: &str) {
     assert_eq!(set.status, 200, "{}", set.text);
 }
 
-fn claims(world: &World, id: &str, event: &str, name: &str) -> Value {
+pub(super) fn claims(world: &World, id: &str, event: &str, name: &str) -> Value {
     json!({"iss": ISSUER, "aud": [AUDIENCE], "jti": id, "iat": world.now().as_millis() / 1000,
         "sub_id": {"format": "opaque", "id": name}, "events": {event: {"reason_admin": {"en": "r"}}}})
 }
 
-async fn push(world: &World, claims: &Value, seed: u8) -> Answer {
+/// A token by the key of that seed; the transmitter's is 7.
+pub(super) fn token(claims: &Value, seed: u8) -> String {
     let head = json!({"typ": "secevent+jwt", "alg": "EdDSA", "kid": "k"});
     let parts = [head.to_string(), claims.to_string()];
     let signed = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
     let signature = URL_SAFE_NO_PAD.encode(pair(seed).sign(signed.as_bytes()));
-    let token = format!("{signed}.{signature}").into_bytes();
+    format!("{signed}.{signature}")
+}
+
+async fn push(world: &World, claims: &Value, seed: u8) -> Answer {
+    let token = token(claims, seed).into_bytes();
     let content_type = "application/secevent+jwt";
     world
         .send_bytes(Method::POST, "/v1/hooks/idp", content_type, token)
         .await
 }
 
-async fn state(world: &World, passport: &mcps_core::passport::Passport) -> Value {
+pub(super) async fn state(world: &World, passport: &mcps_core::passport::Passport) -> Value {
     let shown = world.get(&format!("/v1/passports/{}", passport.id())).await;
     shown.json()["status"]["state"].clone()
 }

@@ -61,6 +61,12 @@ pub(crate) struct Add {
     /// Our name to the transmitter, `aud` of its tokens.
     #[arg(long, value_name = "AUDIENCE", requires = "jwks")]
     audience: Option<String>,
+    /// Where the transmitter's tokens are fetched, if it does not push them (RFC 8936).
+    #[arg(long, value_name = "URL", requires_all = ["jwks", "poll_token_file"])]
+    poll: Option<String>,
+    /// File with the bearer token that is shown there.
+    #[arg(long, value_name = "FILE", requires = "poll")]
+    poll_token_file: Option<PathBuf>,
     /// Write the secret that is made to this new file, mode 0600, and do not print it.
     #[arg(long, value_name = "FILE")]
     save_secret: Option<PathBuf>,
@@ -196,6 +202,7 @@ impl Add {
         let secret = self.secret_file.as_deref().map(text).transpose()?;
         let jwks = self.jwks.as_deref().map(read_json).transpose()?;
         let mapping = self.mapping.as_deref().map(read_json).transpose()?;
+        let poll_token = self.poll_token_file.as_deref().map(text).transpose()?;
         let length = self.suspend_for.map(|length| length.as_secs().into());
         let stated = [
             ("tenant", self.tenant.clone().map(Value::from)),
@@ -205,6 +212,8 @@ impl Add {
             ("jwks", jwks),
             ("issuer", self.issuer.clone().map(Value::from)),
             ("audience", self.audience.clone().map(Value::from)),
+            ("poll_url", self.poll.clone().map(Value::from)),
+            ("poll_token", poll_token.map(Value::from)),
             ("mapping", mapping),
         ];
         if let Some(members) = source.as_object_mut() {
