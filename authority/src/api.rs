@@ -33,6 +33,7 @@ mod revoke;
 mod rotate;
 mod scanners;
 mod servers;
+mod signals;
 mod sources;
 mod status;
 mod status_lists;
@@ -108,6 +109,8 @@ fn all_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::replay))
         .routes(routes!(webhooks::dead))
+        .routes(routes!(signals::fetch))
+        .routes(routes!(signals::configuration))
         .routes(routes!(audit::records))
         .routes(routes!(audit::lane))
         .routes(routes!(audit::checkpoints))

@@ -1,8 +1,10 @@
 //! The authority itself: its name, its published keys, its signers, its store.
 
+mod budgets;
 mod reports;
 mod standing;
 
+use budgets::Budgets;
 pub use standing::{Judged, STATUS_LIFE};
 
 use std::collections::HashSet;
@@ -33,6 +35,7 @@ use crate::metrics::Metrics;
 use crate::oidc::Oidc;
 use crate::outbound::Outbound;
 use crate::places::Places;
+use crate::signals::issuing::TokenIssuer;
 use crate::status_lists::{Listed, StatusLists};
 use crate::store::{
     Db, Done, Lifted, NewPolicy, NewVerdict, Ordered, Pushed, Record, Revocation, Revoked, Told,
@@ -47,6 +50,7 @@ pub struct Authority {
     feed: Arc<Feed>,
     acks: OnceLock<Acks>,
     lists: StatusLists,
+    tokens: Arc<TokenIssuer>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     policy: Policy,
@@ -57,22 +61,6 @@ pub struct Authority {
     gathered: Gathered,
 }
 
-/// What each caller may do.
-#[derive(Debug)]
-struct Budgets {
-    issue: Budget,
-    order: Budget,
-}
-
-impl Budgets {
-    fn new(issue: Quota, order: Quota) -> Self {
-        Self {
-            issue: Budget::new("issue", issue),
-            order: Budget::new("order", order),
-        }
-    }
-}
-
 impl Authority {
     /// Puts the parts together.
     #[must_use]
@@ -80,7 +68,7 @@ impl Authority {
         db: Db,
         keys: Arc<Keys>,
         feed: Arc<Feed>,
-        lists: StatusLists,
+        (lists, tokens): (StatusLists, Arc<TokenIssuer>),
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         outbound: Outbound,
@@ -100,6 +88,7 @@ impl Authority {
             feed,
             acks: OnceLock::new(),
             lists,
+            tokens,
             clock,
             random,
         }
@@ -180,6 +169,12 @@ impl Authority {
     #[must_use]
     pub const fn keys(&self) -> &Arc<Keys> {
         &self.keys
+    }
+
+    /// Whoever makes security event tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &TokenIssuer {
+        &self.tokens
     }
 
     /// The store.

@@ -6,9 +6,11 @@ use std::time::Duration;
 use std::{fmt, fs, io};
 
 use arc_swap::ArcSwap;
+use mcps_core::clock::Timestamp;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use zeroize::Zeroizing;
@@ -71,9 +73,16 @@ pub enum CertificateError {
 /// A certificate in use. TLS 1.3 and 1.2.
 pub struct Certificate {
     files: TlsFiles,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Current>,
     /// What was last read, good or not.
     read: Mutex<Content>,
+}
+
+/// What new connections use.
+struct Current {
+    config: Arc<ServerConfig>,
+    /// Who says whether a client's certificate is good, if clients are asked for one.
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 /// What the two files hold.
@@ -101,7 +110,22 @@ impl Certificate {
     /// What a new connection is to use. Those that are open keep what they began with.
     #[must_use]
     pub fn current(&self) -> Arc<ServerConfig> {
-        self.current.load_full()
+        Arc::clone(&self.current.load().config)
+    }
+
+    /// Whether a client's chain, its own certificate first, is good at an instant, by the certificate
+    /// authorities of now: a connection may be older than they are.
+    #[must_use]
+    pub fn vouches(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> bool {
+        let current = self.current.load();
+        let (Some(clients), Some((own, others))) = (&current.clients, chain.split_first()) else {
+            return false;
+        };
+        let Ok(millis) = u64::try_from(now.as_millis()) else {
+            return false;
+        };
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(millis));
+        clients.verify_client_cert(own, others, now).is_ok()
     }
 
     /// Reads the files again. Whether they had changed.
@@ -158,7 +182,7 @@ impl Content {
         })
     }
 
-    fn config(&self, files: &TlsFiles) -> Result<ServerConfig, CertificateError> {
+    fn config(&self, files: &TlsFiles) -> Result<Current, CertificateError> {
         let none = |path: &Path, what| {
             let path = path.to_owned();
             move |source| CertificateError::Pem { path, what, source }
@@ -175,6 +199,7 @@ impl Content {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider));
         let config = config.with_safe_default_protocol_versions()?;
+        let mut vouching: Option<Arc<dyn ClientCertVerifier>> = None;
         let config = match (&files.clients, &self.clients) {
             (Some(clients), Some(pem)) => {
                 let roots = Arc::new(roots(pem).map_err(none(&clients.file, "certificate"))?);
@@ -183,13 +208,18 @@ impl Content {
                     true => verifier,
                     false => verifier.allow_unauthenticated(),
                 };
-                config.with_client_cert_verifier(verifier.build()?)
+                let verifier = verifier.build()?;
+                vouching = Some(Arc::clone(&verifier));
+                config.with_client_cert_verifier(verifier)
             }
             _ => config.with_no_client_auth(),
         };
         let mut config = config.with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
+        Ok(Current {
+            config: Arc::new(config),
+            clients: vouching,
+        })
     }
 }
 

@@ -338,6 +338,11 @@ pub enum Error {
     /// No such endpoint.
     #[error("there is no webhook of that id; mcps webhook list shows them")]
     WebhookNotFound,
+    /// Nobody fetches there by that token.
+    #[error(
+        "this needs `authorization: Bearer …` with the token that was shown when the webhook was added"
+    )]
+    ReceiverUnknown,
     /// No such incident.
     #[error("no incident of that id is in the inbox")]
     IncidentNotFound,

@@ -127,6 +127,8 @@ fn authentication(args: &HookAdd) -> anyhow::Result<(Authentication, Option<Stri
         public_key: args.public_key.clone(),
         secret,
         transmitter: None,
+        certificate: None,
+        san: None,
     };
     wish.grant(&SystemRandom)
         .context("what its signatures are verified with")

@@ -8,6 +8,7 @@
 
 pub mod adapter;
 pub mod authentication;
+pub mod client;
 pub mod mapping;
 pub mod poll;
 pub mod secrets;

@@ -9,9 +9,14 @@ use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::certificate::Certificate;
 
 /// How many connections are held at once, unless something else is configured: as many as may follow
 /// the feed, and some.
@@ -47,6 +52,7 @@ impl Listener for Capped {
             Held {
                 stream,
                 _place: place,
+                certificate: None,
             },
             from,
         )
@@ -62,6 +68,25 @@ impl Listener for Capped {
 pub(crate) struct Held {
     stream: TcpStream,
     _place: Option<OwnedSemaphorePermit>,
+    /// By what clients are asked for certificates, where they are.
+    certificate: Option<Arc<Certificate>>,
+}
+
+impl Held {
+    /// The same, on which that certificate is shown.
+    #[must_use]
+    pub(crate) fn showing(self, certificate: Arc<Certificate>) -> Self {
+        Self {
+            certificate: Some(certificate),
+            ..self
+        }
+    }
+
+    /// The certificate that is shown on it.
+    #[must_use]
+    pub(crate) const fn certificate(&self) -> Option<&Arc<Certificate>> {
+        self.certificate.as_ref()
+    }
 }
 
 impl AsyncRead for Held {
@@ -111,6 +136,27 @@ pub(crate) struct Peer {
     pub(crate) from: SocketAddr,
     /// The names in the certificate that was shown and verified; none without one.
     pub(crate) names: Arc<[String]>,
+    /// That certificate; none without one.
+    pub(crate) client: Option<Arc<Client>>,
+}
+
+/// What a client has shown.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Its certificate, and those that lead to who vouches for it.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// By what it was asked for it.
+    pub(crate) by: Arc<Certificate>,
+}
+
+impl Client {
+    /// SHA-256 of its certificate, if that is still good.
+    #[must_use]
+    pub(crate) fn fingerprint(&self, now: Timestamp) -> Option<Digest> {
+        let own = self.chain.first()?;
+        let good = self.by.vouches(&self.chain, now);
+        good.then(|| Digest::of(own.as_ref()))
+    }
 }
 
 impl Connected<IncomingStream<'_, Capped>> for Peer {
@@ -118,6 +164,7 @@ impl Connected<IncomingStream<'_, Capped>> for Peer {
         Self {
             from: *stream.remote_addr(),
             names: Arc::default(),
+            client: None,
         }
     }
 }

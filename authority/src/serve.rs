@@ -32,6 +32,7 @@ use crate::listener::{Capped, MAX_ORDERING, Peer};
 use crate::oidc::Oidc;
 use crate::operator_key::OperatorKey;
 use crate::outbound::Outbound;
+use crate::signals::issuing::TokenIssuer;
 use crate::signals::polling::poll_for_ever;
 use crate::start::StartError;
 use crate::status_lists::StatusLists;
@@ -151,9 +152,11 @@ pub async fn serve(
     let own_clock = Arc::clone(&clock);
     let outbound = Outbound::new(config.local_origins);
     let outbound = outbound.with_resolvers(config.dns_resolvers.clone());
+    let tokens = Arc::new(TokenIssuer::new(&public, Arc::clone(&keys)));
     let delivered = deliver_for_ever(
         db.clone(),
         outbound.clone(),
+        Arc::clone(&tokens),
         Arc::clone(&clock),
         Arc::clone(&random),
     );
@@ -161,7 +164,7 @@ pub async fn serve(
         db.clone(),
         keys,
         Arc::clone(&feed),
-        StatusLists::new(&public),
+        (StatusLists::new(&public), tokens),
         Arc::clone(&clock),
         random,
         outbound,

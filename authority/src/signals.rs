@@ -2,9 +2,12 @@
 //! became of each.
 //!
 //! A token is pushed to us (RFC 8935) or fetched by us (RFC 8936, [`polling`]). Either way it is
-//! verified, read and taken as any report, and refused with the same registered codes.
+//! verified, read and taken as any report, and refused with the same registered codes. Those that we
+//! make ourselves are of [`issuing`].
 
+pub mod issuing;
 pub mod polling;
+pub mod subject;
 
 use mcps_core::clock::Timestamp;
 

@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use webpki::EndEntityCert;
 
 use crate::certificate::Certificate;
-use crate::listener::{Capped, Held, Peer};
+use crate::listener::{Capped, Client, Held, Peer};
 
 /// Most names in a certificate that are looked at.
 const MOST_NAMES: usize = 8;
@@ -57,6 +57,7 @@ impl Listener for TlsListener {
                 },
                 (stream, from) = self.listener.accept() => {
                     let acceptor = TlsAcceptor::from(self.certificate.current());
+                    let stream = stream.showing(Arc::clone(&self.certificate));
                     self.handshakes.spawn(shaken(acceptor, stream, from));
                 }
             }
@@ -75,11 +76,16 @@ async fn shaken(acceptor: TlsAcceptor, stream: Held, from: SocketAddr) -> io::Re
 
 impl Connected<IncomingStream<'_, TlsListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        let (_, connection) = stream.io().get_ref();
+        let (held, connection) = stream.io().get_ref();
         let shown = connection.peer_certificates();
+        let client = shown.zip(held.certificate()).map(|(chain, by)| Client {
+            chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
+            by: Arc::clone(by),
+        });
         Self {
             from: *stream.remote_addr(),
             names: shown.and_then(<[_]>::first).map(names).unwrap_or_default(),
+            client: client.map(Arc::new),
         }
     }
 }

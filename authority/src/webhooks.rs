@@ -1,4 +1,5 @@
-//! Telling others of events: Standard Webhooks 1.0.0, signed with a key of each endpoint's own.
+//! Telling others of events: Standard Webhooks 1.0.0, signed with a key of each endpoint's own, or
+//! security event tokens ([`crate::signals::issuing`]).
 //!
 //! What is to be told is written in the transaction of what it tells of: an incident with its
 //! deliveries. The feed's events are that record already, so for them deliveries are written together
@@ -18,6 +19,9 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mcps_core::clock::Timestamp;
+use mcps_core::digest::Digest;
+
+use crate::secret::Secret;
 
 /// How long after each failed attempt the next one comes, at least.
 const PAUSES_S: [u64; 8] = [5, 30, 120, 600, 1800, 7200, 21_600, 43_200];
@@ -141,19 +145,97 @@ impl SigningKey {
     }
 }
 
+/// What messages look like, and how they get there.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// Standard Webhooks, signed with that.
+    Standard(SigningKey),
+    /// Security event tokens that are pushed (RFC 8935).
+    Push {
+        /// Whom they are for.
+        audience: String,
+        /// The bearer token that is shown to the receiver, if it wants one.
+        token: Option<Secret>,
+    },
+    /// Security event tokens that are fetched (RFC 8936).
+    Poll {
+        /// Whom they are for.
+        audience: String,
+        /// SHA-256 of the bearer token that whoever fetches shows.
+        token: Digest,
+    },
+}
+
+impl Form {
+    /// `standard` or `shared-signals`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Standard(_) => "standard",
+            Self::Push { .. } | Self::Poll { .. } => "shared-signals",
+        }
+    }
+
+    /// Its name in the database: what messages are signed with, or how tokens get there.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        match self {
+            Self::Standard(key) => key.scheme(),
+            Self::Push { .. } => "push",
+            Self::Poll { .. } => "poll",
+        }
+    }
+
+    /// Whom tokens are for.
+    #[must_use]
+    pub fn audience(&self) -> Option<&str> {
+        match self {
+            Self::Standard(_) => None,
+            Self::Push { audience, .. } | Self::Poll { audience, .. } => Some(audience),
+        }
+    }
+
+    /// The bytes to be stored.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Standard(key) => key.bytes(),
+            Self::Push { token, .. } => token.as_ref().map_or(&[], |one| one.reveal().as_bytes()),
+            Self::Poll { token, .. } => token.as_bytes(),
+        }
+    }
+
+    /// What was stored; `None` for what this version does not understand.
+    #[must_use]
+    pub fn stored(scheme: &str, bytes: Vec<u8>, audience: Option<String>) -> Option<Self> {
+        match (scheme, audience) {
+            ("push", Some(audience)) => {
+                let token = String::from_utf8(bytes).ok()?;
+                let token = (!token.is_empty()).then(|| Secret::new(token));
+                Some(Self::Push { audience, token })
+            }
+            ("poll", Some(audience)) => {
+                let token = Digest::from_bytes(bytes.try_into().ok()?);
+                Some(Self::Poll { audience, token })
+            }
+            _ => SigningKey::stored(scheme, bytes).map(Self::Standard),
+        }
+    }
+}
+
 /// Who is told.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// `wh_` and 32 hex digits.
     pub id: String,
-    /// Where messages are sent.
+    /// Where messages are sent; empty where they are fetched.
     pub url: String,
     /// Only what is of this tenant; everything when there is none.
     pub tenant: Option<String>,
     /// Only these types; all when there are none.
     pub events: Vec<String>,
-    /// What they are signed with.
-    pub key: SigningKey,
+    /// What messages look like.
+    pub form: Form,
     /// Since when.
     pub added_at: Timestamp,
     /// Since when it is gone for good.

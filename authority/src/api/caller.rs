@@ -3,11 +3,13 @@
 
 pub(super) mod may;
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
+use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 use mcps_core::feed::Target;
 
@@ -16,6 +18,7 @@ use super::Shared;
 use crate::access::{Principal, Tenants};
 use crate::enrolment::EnrolmentToken;
 use crate::error::Error;
+use crate::hooks::client::ShownClient;
 use crate::listener::Peer;
 use crate::oidc::OidcError;
 use crate::operator_key::OperatorKey;
@@ -79,6 +82,29 @@ async fn certified(parts: &Parts, authority: &Shared) -> Result<Option<Principal
     Ok(None)
 }
 
+/// The client certificate of the connection, where one was shown.
+#[derive(Clone, Debug)]
+pub(super) struct ByClient(Option<Peer>);
+
+impl FromRequestParts<Shared> for ByClient {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+        Ok(Self(peer.map(|ConnectInfo(peer)| peer.clone())))
+    }
+}
+
+impl ByClient {
+    /// What it shows, if it is still good: the connection may be older than that.
+    pub(super) fn shown(&self, now: Timestamp) -> Option<ShownClient<'_>> {
+        let peer = self.0.as_ref()?;
+        let fingerprint = peer.client.as_ref()?.fingerprint(now)?;
+        let names = &peer.names;
+        Some(ShownClient { fingerprint, names })
+    }
+}
+
 /// Whom a token of the OpenID provider vouches for. What is no token is nobody's.
 async fn vouched(text: &str, authority: &Shared) -> Result<Option<Principal>, Error> {
     let Some(oidc) = authority.oidc().filter(|_| text.contains('.')) else {
@@ -104,7 +130,7 @@ async fn vouched(text: &str, authority: &Shared) -> Result<Option<Principal>, Er
 }
 
 /// What is presented in `authorization: Bearer …`.
-fn bearer(parts: &Parts) -> Option<&str> {
+pub(super) fn bearer(parts: &Parts) -> Option<&str> {
     let header = parts.headers.get(header::AUTHORIZATION)?;
     let (scheme, secret) = header.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())

@@ -16,7 +16,7 @@ use mcps_core::tenant::MAX_DOCUMENT_BYTES;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 
-pub(super) use super::caller::{Enroller, Operator, may};
+pub(super) use super::caller::{ByClient, Enroller, Operator, bearer, may};
 use super::{BODY_LIMIT, REPORT_LIMIT, Shared};
 use crate::error::Error;
 use crate::levels::{EvidenceId, Subject};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::extract::{Addressed, Asked, Report};
+use super::extract::{Addressed, Asked, ByClient, Report};
 use super::inbox::IncidentView;
 use crate::error::Error;
 use crate::hooks::Hook;
@@ -67,7 +67,8 @@ impl HeaderLookup for Sent {
 /// Report an incident
 ///
 /// Proven as the source was set up: by a signature over the bytes (Standard Webhooks 1.0.0, PagerDuty,
-/// Grafana), as a security event token (RFC 8935), or by a bearer token. The body is
+/// Grafana), as a security event token (RFC 8935), by the client certificate of the connection, or by a
+/// bearer token. The body is
 /// `{"action": "observe"|"propose"|"suspend"|"revoke", "target": {…}, "id"?, "reason"?, "note"?}`, or
 /// whatever the source's adapter and mapping read so. Answered after commit; the same alert again is
 /// answered as the first time.
@@ -97,6 +98,7 @@ pub(super) async fn report(
     State(authority): State<Shared>,
     to: Addressed,
     Asked(how): Asked<How>,
+    client: ByClient,
     headers: HeaderMap,
     Report(body): Report,
 ) -> Result<Response, Error> {
@@ -106,6 +108,7 @@ pub(super) async fn report(
     let incoming = Incoming {
         address: to.address.as_deref(),
         headers: &Sent(headers),
+        client: client.shown(authority.now()),
         body: &body,
     };
     let taken = received(&authority, &hook, incoming, how).await;
@@ -142,10 +145,11 @@ pub(super) async fn report_to_address(
     state: State<Shared>,
     to: Addressed,
     how: Asked<How>,
+    client: ByClient,
     headers: HeaderMap,
     body: Report,
 ) -> Result<Response, Error> {
-    report(state, to, how, headers, body).await
+    report(state, to, how, client, headers, body).await
 }
 
 async fn received(

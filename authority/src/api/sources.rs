@@ -15,6 +15,7 @@ use super::hooks::{Reported, reported};
 use super::view::raw_text;
 use crate::error::Error;
 use crate::hooks::adapter::Adapter;
+use crate::hooks::authentication::Authentication;
 use crate::hooks::mapping::Mapping;
 use crate::hooks::poll::Poll;
 use crate::hooks::secrets::Wish;
@@ -38,6 +39,8 @@ pub(super) enum Scheme {
     Grafana,
     /// Security event tokens: give `jwks`, `issuer` and `audience`.
     Tokens,
+    /// A client certificate that the authority's `--client-ca` vouches for: give `certificate` or `san`.
+    Mtls,
     /// A bearer token, which is made and shown once.
     Bearer,
     /// An address that nobody guesses, which is made and shown once.
@@ -52,6 +55,7 @@ impl Scheme {
             Self::Pagerduty => "pagerduty",
             Self::Grafana => "grafana",
             Self::Tokens => "tokens",
+            Self::Mtls => "mtls",
             Self::Bearer => "bearer",
             Self::Url => "url",
         }
@@ -91,6 +95,13 @@ pub(super) struct SourceOrder {
     #[serde(default)]
     #[schema(max_length = 4096)]
     poll_token: Option<String>,
+    /// Of `mtls`: the certificate that it shows, in PEM.
+    #[serde(default)]
+    certificate: Option<String>,
+    /// Of `mtls`: a URI or DNS name of the certificates that it shows.
+    #[serde(default)]
+    #[schema(max_length = 256)]
+    san: Option<String>,
     /// The most that it may do; whatever asks for more gets this.
     ceiling: Ceiling,
     /// The only tenant that it reaches; all unless stated.
@@ -131,6 +142,8 @@ pub(super) struct SourceView {
     adapter: Adapter,
     /// How it proves itself.
     authentication: &'static str,
+    /// Of `mtls`: whose certificate, `sha256:…` or `san:…`.
+    presents: Option<String>,
     /// The most that it may do.
     ceiling: Ceiling,
     /// The only tenant that it reaches.
@@ -205,6 +218,10 @@ impl SourceView {
             path: format!("/v1/hooks/{}", hook.name),
             adapter: hook.adapter,
             authentication: hook.authentication.scheme(),
+            presents: match &hook.authentication {
+                Authentication::Certificate(proof) => Some(proof.text()),
+                _ => None,
+            },
             ceiling: hook.ceiling,
             tenant: hook.tenant,
             reach: hook.reach,
@@ -305,6 +322,8 @@ pub(super) async fn set(
         public_key: order.public_key,
         secret: order.secret,
         transmitter,
+        certificate: order.certificate,
+        san: order.san,
     };
     let (authentication, secret) = wish.grant(authority.random())?;
     let mapping = order.mapping.map(|mapping| Mapping::parse(mapping.get()));

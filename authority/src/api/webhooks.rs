@@ -1,5 +1,7 @@
 //! `/v1/webhooks`: who is told of events, and what could not be delivered.
 
+mod order;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +10,8 @@ use mcps_core::random::hex16;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use order::WebhookOrder;
+
 use super::Shared;
 use super::extract::{Asked, Named, Operator, Strict};
 use super::page::rows;
@@ -15,39 +19,10 @@ use crate::error::Error;
 use crate::problem::Problem;
 use crate::store::DeliveryRecord;
 use crate::subject::Tenant;
-use crate::webhooks::{Endpoint, Message, SigningKey, TYPES};
+use crate::webhooks::{Endpoint, Form, Message};
 
 /// How many of its newest deliveries are shown with an endpoint.
 const SHOWN: i64 = 20;
-
-/// What messages are signed with.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Signing {
-    /// A key of this endpoint's own: whoever verifies cannot sign.
-    #[default]
-    Ed25519,
-    /// A secret that both sides have.
-    Hmac,
-}
-
-/// An endpoint to be told.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WebhookOrder {
-    /// Where messages are sent: `https://`, and a public address.
-    #[schema(max_length = 2048)]
-    url: String,
-    /// Only what is of this tenant; everything unless stated.
-    #[serde(default)]
-    tenant: Option<Tenant>,
-    /// Only these types, as `suspend` or `incident.proposed`; all unless stated.
-    #[serde(default)]
-    events: Vec<String>,
-    /// What they are signed with.
-    #[serde(default)]
-    signing: Signing,
-}
 
 /// An endpoint.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,17 +30,24 @@ pub(super) struct WebhookView {
     /// `wh_` and 32 hex digits.
     #[schema(pattern = "^wh_[0-9a-f]{32}$")]
     webhook_id: String,
-    /// Where messages are sent.
+    /// Where messages are sent, or fetched.
     url: String,
+    /// `standard` or `shared-signals`.
+    form: &'static str,
+    /// Whether tokens are fetched at `url`.
+    polled: bool,
+    /// `aud` of its tokens.
+    audience: Option<String>,
     /// Only what is of this tenant.
     tenant: Option<String>,
     /// Only these types; all when there are none.
     events: Vec<String>,
-    /// What they are signed with: `ed25519` or `hmac`.
+    /// What they are signed with: `ed25519`, `hmac`, or `es256` by the authority's status key.
     signing: &'static str,
-    /// What verifies them: `whpk_…`.
+    /// What verifies them: `whpk_…`; of tokens a key of `/.well-known/jwks.json`.
     public_key: Option<String>,
-    /// The secret that verifies them, in the answer that adds it alone: `whsec_…`.
+    /// The secret that verifies them, `whsec_…`, or with which tokens are fetched; in the answer that adds
+    /// it alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     /// Since when.
@@ -92,7 +74,7 @@ pub(super) struct DeliveryView {
     /// When it was written.
     #[schema(format = DateTime)]
     at: String,
-    /// `due`, `sent` or `dead`.
+    /// `due`, `waiting` to be fetched, `sent` or `dead`.
     state: String,
     /// How often it was tried.
     attempts: i64,
@@ -153,14 +135,30 @@ pub(super) struct Tested {
 }
 
 impl WebhookView {
-    fn new(endpoint: Endpoint) -> Self {
+    fn new(authority: &Shared, endpoint: Endpoint) -> Self {
+        let (form, audience) = (endpoint.form.as_str(), endpoint.form.audience());
+        let (audience, polled) = (
+            audience.map(str::to_owned),
+            matches!(endpoint.form, Form::Poll { .. }),
+        );
+        let issuer = authority.tokens().issuer();
+        let (signing, public_key) = match &endpoint.form {
+            Form::Standard(key) => (key.scheme(), key.public()),
+            Form::Push { .. } | Form::Poll { .. } => ("es256", None),
+        };
         Self {
+            url: match polled {
+                true => format!("{issuer}/v1/webhooks/{}/poll", endpoint.id),
+                false => endpoint.url,
+            },
             webhook_id: endpoint.id,
-            url: endpoint.url,
+            form,
+            polled,
+            audience,
             tenant: endpoint.tenant,
             events: endpoint.events,
-            signing: endpoint.key.scheme(),
-            public_key: endpoint.key.public(),
+            signing,
+            public_key,
             secret: None,
             added_at: endpoint.added_at.to_string(),
             disabled_at: endpoint.disabled_at.map(|at| at.to_string()),
@@ -199,14 +197,17 @@ pub(super) async fn list(
     State(authority): State<Shared>,
 ) -> Result<Json<Webhooks>, Error> {
     let endpoints = authority.db().webhooks().await?.into_iter();
-    let webhooks = endpoints.map(WebhookView::new).collect();
+    let webhooks = endpoints
+        .map(|one| WebhookView::new(&authority, one))
+        .collect();
     Ok(Json(Webhooks { webhooks }))
 }
 
 /// Have an endpoint told of events
 ///
-/// By Standard Webhooks 1.0.0, from now on. The address is resolved now and at every delivery, and must
-/// be a public one each time; no redirect is followed.
+/// By Standard Webhooks 1.0.0, or as security event tokens that are pushed (RFC 8935) or fetched (RFC
+/// 8936), from now on. The address is resolved now and at every delivery, and must be a public one each
+/// time; no redirect is followed.
 #[utoipa::path(
     post, path = "/v1/webhooks", operation_id = "add_webhook", tag = "webhooks",
     security(("operator" = [])),
@@ -222,41 +223,26 @@ pub(super) async fn add(
     State(authority): State<Shared>,
     Strict(order): Strict<WebhookOrder>,
 ) -> Result<(StatusCode, Json<WebhookView>), Error> {
-    if order.url.len() > 2048 {
-        let (member, why) = ("url", "has more than 2048 bytes");
-        return Err(Error::Invalid { member, why });
+    let events = order.told()?;
+    let url = order.address()?;
+    if let Some(url) = &url {
+        authority.outbound().check(url).await?;
     }
-    if order
-        .events
-        .iter()
-        .any(|kind| !TYPES.contains(&kind.as_str()))
-    {
-        return Err(Error::Invalid {
-            member: "events",
-            why: "has a type that there is not; docs/webhooks.md lists them",
-        });
-    }
-    authority.outbound().check(&order.url).await?;
-    let random = authority.random();
-    let mut bytes = vec![0; 32];
-    random.fill(&mut bytes)?;
+    let id = format!("wh_{}", hex16(authority.random())?);
+    let (form, secret) = order.made(&id, authority.random())?;
     let endpoint = Endpoint {
-        id: format!("wh_{}", hex16(random)?),
-        url: order.url,
+        id,
+        url: url.unwrap_or_default(),
         tenant: order.tenant.map(Tenant::into_string),
-        events: order.events,
-        key: match order.signing {
-            Signing::Ed25519 => SigningKey::Ed25519(bytes),
-            Signing::Hmac => SigningKey::Hmac(bytes),
-        },
+        events,
+        form,
         added_at: authority.now(),
         disabled_at: None,
     };
     authority.db().add_webhook(&endpoint, &operator.id).await?;
-    let secret = endpoint.key.secret();
     let view = WebhookView {
         secret,
-        ..WebhookView::new(endpoint)
+        ..WebhookView::new(&authority, endpoint)
     };
     Ok((StatusCode::CREATED, Json(view)))
 }
@@ -287,7 +273,7 @@ pub(super) async fn show(
     let deliveries = Some(newest.into_iter().map(DeliveryView::from).collect());
     Ok(Json(WebhookView {
         deliveries,
-        ..WebhookView::new(endpoint)
+        ..WebhookView::new(&authority, endpoint)
     }))
 }
 
@@ -313,7 +299,7 @@ pub(super) async fn remove(
     let (db, now) = (authority.db(), authority.now());
     let removed = db.remove_webhook(&id, &operator.id, now).await?;
     removed
-        .then(|| Json(WebhookView::new(endpoint)))
+        .then(|| Json(WebhookView::new(&authority, endpoint)))
         .ok_or(Error::WebhookNotFound)
 }
 

@@ -7,6 +7,7 @@ use aws_lc_rs::hmac;
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
 
+use super::client::{ClientProof, ShownClient};
 use super::signature::{Headers, TOLERANCE, Unsigned, Verifier};
 use super::tokens::{TokenError, Transmitter};
 
@@ -25,6 +26,8 @@ pub enum Authentication {
     Grafana(Vec<u8>),
     /// Security event tokens (RFC 8417), signed by one of the transmitter's keys.
     Tokens(Transmitter),
+    /// A client certificate, by which the connection is proven.
+    Certificate(ClientProof),
     /// `authorization: Bearer …`; the SHA-256 of the token.
     Bearer(Digest),
     /// A last part of the path that nobody guesses; its SHA-256.
@@ -56,6 +59,8 @@ pub struct Incoming<'a> {
     pub address: Option<&'a str>,
     /// Finds a header's value.
     pub headers: &'a dyn HeaderLookup,
+    /// The client certificate of the connection, verified.
+    pub client: Option<ShownClient<'a>>,
     /// The bytes.
     pub body: &'a [u8],
 }
@@ -95,6 +100,7 @@ impl Authentication {
             Self::PagerDuty(_) => "pagerduty",
             Self::Grafana(_) => "grafana",
             Self::Tokens(_) => "tokens",
+            Self::Certificate(_) => "mtls",
             Self::Bearer(_) => "bearer",
             Self::Address(_) => "url",
         }
@@ -104,9 +110,11 @@ impl Authentication {
     #[must_use]
     pub const fn strength(&self) -> Strength {
         match self {
-            Self::Signature(_) | Self::PagerDuty(_) | Self::Grafana(_) | Self::Tokens(_) => {
-                Strength::Signed
-            }
+            Self::Signature(_)
+            | Self::PagerDuty(_)
+            | Self::Grafana(_)
+            | Self::Tokens(_)
+            | Self::Certificate(_) => Strength::Signed,
             Self::Bearer(_) => Strength::Bearer,
             Self::Address(_) => Strength::Address,
         }
@@ -125,6 +133,7 @@ impl Authentication {
             Self::Signature(verifier) => verifier.bytes().to_vec(),
             Self::PagerDuty(secret) | Self::Grafana(secret) => secret.clone(),
             Self::Tokens(transmitter) => transmitter.text().into_bytes(),
+            Self::Certificate(proof) => proof.text().into_bytes(),
             Self::Bearer(digest) | Self::Address(digest) => digest.as_bytes().to_vec(),
         }
     }
@@ -139,6 +148,10 @@ impl Authentication {
             "tokens" => {
                 let text = String::from_utf8(bytes).ok()?;
                 Transmitter::parse(&text).ok().map(Self::Tokens)
+            }
+            "mtls" => {
+                let text = String::from_utf8(bytes).ok()?;
+                ClientProof::stored(&text).map(Self::Certificate)
             }
             "bearer" => digest(bytes).map(Self::Bearer),
             "url" => digest(bytes).map(Self::Address),
@@ -198,6 +211,11 @@ impl Authentication {
                     .ok_or_else(|| Unsigned::Signature.into())
             }
             Self::Tokens(transmitter) => Ok(transmitter.believe(report.body, now)?),
+            Self::Certificate(proof) => {
+                let good = report.client.is_some_and(|shown| proof.is(shown));
+                good.then(|| named(report))
+                    .ok_or_else(|| Unsigned::Signature.into())
+            }
             Self::Bearer(digest) => {
                 let given = header("authorization").and_then(|value| value.split_once(' '));
                 let token = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -215,13 +233,20 @@ fn shown(
     digest: &Digest,
     report: Incoming<'_>,
 ) -> Result<Believed, Disbelieved> {
-    let sound = |id: &&str| (1..=128).contains(&id.len());
-    let id = report.headers.header("webhook-id").filter(sound);
-    let (id, text) = (id.map(str::to_owned), report.body.to_vec());
     // Digests are compared in the same time whatever they are.
     let good = secret.is_some_and(|secret| Digest::of(secret.as_bytes()).is_same(digest));
-    good.then_some(Believed { id, text })
+    good.then(|| named(report))
         .ok_or_else(|| Unsigned::Signature.into())
+}
+
+/// A report with the id that its sender gave it in a header.
+fn named(report: Incoming<'_>) -> Believed {
+    let sound = |id: &&str| (1..=128).contains(&id.len());
+    let id = report.headers.header("webhook-id").filter(sound);
+    Believed {
+        id: id.map(str::to_owned),
+        text: report.body.to_vec(),
+    }
 }
 
 fn signed(secret: &[u8], message: &[u8], hex: &str) -> bool {

@@ -6,6 +6,7 @@ use mcps_core::digest::Digest;
 use mcps_core::random::{Random, RandomError};
 
 use super::authentication::Authentication;
+use super::client::{ClientProof, ClientProofError};
 use super::signature::{KeyError, Verifier};
 use super::tokens::{Transmitter, TransmitterError};
 
@@ -26,6 +27,10 @@ pub struct Wish {
     pub secret: Option<String>,
     /// The issuer, the audience and the key set of `tokens`, as JSON.
     pub transmitter: Option<String>,
+    /// Of `mtls`: the certificate in PEM.
+    pub certificate: Option<String>,
+    /// Of `mtls`: an alternative name of the certificate.
+    pub san: Option<String>,
 }
 
 /// Why a source cannot prove itself so.
@@ -33,7 +38,7 @@ pub struct Wish {
 pub enum WishError {
     /// No such scheme.
     #[error(
-        "there is no such authentication: ed25519, hmac, pagerduty, grafana, tokens, bearer and url are"
+        "there is no such authentication: ed25519, hmac, pagerduty, grafana, tokens, mtls, bearer and url are"
     )]
     Scheme,
     /// The sender makes it.
@@ -51,6 +56,9 @@ pub enum WishError {
     /// A transmitter.
     #[error(transparent)]
     Transmitter(#[from] TransmitterError),
+    /// A client certificate.
+    #[error(transparent)]
+    Client(#[from] ClientProofError),
     /// No randomness.
     #[error("there is no randomness to make a secret of")]
     Random,
@@ -82,7 +90,20 @@ impl Wish {
                 _ => {}
             }
         }
+        let client = [
+            ("certificate", self.certificate.is_some()),
+            ("san", self.san.is_some()),
+        ];
+        let client = client.into_iter().find(|(_, given)| *given);
+        if let Some((name, _)) = client.filter(|_| self.scheme != "mtls") {
+            return Err(WishError::Superfluous(name));
+        }
         match self.scheme.as_str() {
+            "mtls" => {
+                self.no_secret()?;
+                let proof = ClientProof::new(self.certificate.as_deref(), self.san.as_deref())?;
+                Ok((Authentication::Certificate(proof), None))
+            }
             "ed25519" => {
                 let key = self.public_key.as_deref().unwrap_or_default();
                 self.no_secret()?;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::authentication::Believed;
 use super::mapping::MappingError;
+use crate::signals::subject;
 
 /// How old a token may be: transmitters try again for a while.
 const OLD_S: i64 = 24 * 3600;
@@ -291,7 +292,7 @@ impl Key {
 }
 
 /// The events of a token as a list, each with its type and whom it is about: what the event says, else
-/// what the token does (`sub_id`, RFC 9493; `sub`).
+/// what the token does (`sub_id`, RFC 9493; `sub`); and who that is here, if it is somebody.
 ///
 /// # Errors
 /// [`MappingError::Form`] for what is no JSON, which a verified token always is.
@@ -308,7 +309,8 @@ pub fn events(claims: &Document) -> Result<Document, MappingError> {
         .ok_or(FORM)?;
     let events = events.iter().map(|(uri, event)| {
         let subject = event.get("subject").or(of_token.as_ref());
-        json!({"uri": uri, "subject": subject, "event": event})
+        let target = subject.and_then(subject::target);
+        json!({"uri": uri, "subject": subject, "event": event, "target": target})
     });
     let events: Vec<Value> = events.collect();
     let listed = json!({"jti": claims.get("jti"), "iss": claims.get("iss"), "events": events});

@@ -274,6 +274,11 @@ pub(super) const fn of(error: &Error) -> (StatusCode, &'static str, &'static str
             "webhook-not-found",
             "Webhook not found",
         ),
+        Error::ReceiverUnknown => (
+            StatusCode::UNAUTHORIZED,
+            "receiver-refused",
+            "Receiver refused",
+        ),
         Error::IncidentNotFound => (
             StatusCode::NOT_FOUND,
             "incident-not-found",

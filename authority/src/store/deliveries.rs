@@ -9,7 +9,7 @@ use mcps_core::json::{Document, Value};
 use super::audit::{Entry, audit};
 use super::{Db, on, transaction};
 use crate::error::Error;
-use crate::webhooks::{Message, SigningKey};
+use crate::webhooks::{Form, Message};
 
 /// How long one replica alone tries to deliver; longer than an attempt takes.
 const LEASE: Duration = Duration::from_secs(30);
@@ -28,10 +28,12 @@ pub struct DueDelivery {
     pub webhook_id: String,
     /// Where.
     pub url: String,
-    /// What it is signed with.
-    pub key: SigningKey,
+    /// What it is to look like.
+    pub form: Form,
     /// The message.
     pub body: String,
+    /// When it was written.
+    pub created_at: Timestamp,
     /// Which attempt it is, from 1 on.
     pub attempts: i64,
 }
@@ -48,7 +50,7 @@ pub struct DeliveryRecord {
     pub kind: String,
     /// When it was written, in milliseconds.
     pub created_at: i64,
-    /// `due`, `sent` or `dead`.
+    /// `due`, `waiting` to be fetched, `sent` or `dead`.
     pub state: String,
     /// How often it was tried.
     pub attempts: i64,
@@ -63,8 +65,8 @@ const COLUMNS: &str = "SELECT message_id, webhook_id, type, created_at, state, a
 
 pub(super) const ANNOUNCE: &str = "INSERT INTO deliveries (message_id, webhook_id, type, body, \
      created_at, state, attempts, next_at, leased_until) \
-     SELECT $1, webhook_id, $2, $3, $4, 'due', 0, $4, 0 FROM webhooks \
-     WHERE disabled_at IS NULL AND (tenant IS NULL OR tenant = $5) \
+     SELECT $1, webhook_id, $2, $3, $4, CASE WHEN scheme = 'poll' THEN 'waiting' ELSE 'due' END, \
+     0, $4, 0 FROM webhooks WHERE disabled_at IS NULL AND (tenant IS NULL OR tenant = $5) \
      AND (events = '*' OR events LIKE '%,' || $2 || ',%') \
      ON CONFLICT (message_id, webhook_id) DO NOTHING";
 
@@ -193,7 +195,7 @@ impl Db {
         if due.is_none() {
             return Ok(Vec::new());
         }
-        let leased: Vec<(String, String, String, i64)> = on!(self, pool => {
+        let leased: Vec<(String, String, String, i64, i64)> = on!(self, pool => {
             sqlx::query_as(
                 "UPDATE deliveries SET leased_until = $2, attempts = attempts + 1 \
                  WHERE state = 'due' AND leased_until <= $1 AND (message_id, webhook_id) IN \
@@ -201,7 +203,7 @@ impl Db {
                  ROW_NUMBER() OVER (PARTITION BY webhook_id ORDER BY next_at, message_id) AS place \
                  FROM deliveries WHERE state = 'due' AND next_at <= $1 AND leased_until <= $1) \
                  AS waiting WHERE place <= $3 ORDER BY next_at LIMIT $4) \
-                 RETURNING message_id, webhook_id, body, attempts",
+                 RETURNING message_id, webhook_id, body, attempts, created_at",
             )
             .bind(now.as_millis())
             .bind(now.plus(LEASE).as_millis())
@@ -211,7 +213,7 @@ impl Db {
             .await?
         });
         let mut due = Vec::with_capacity(leased.len());
-        for (message_id, webhook_id, body, attempts) in leased {
+        for (message_id, webhook_id, body, attempts, created_at) in leased {
             let Some(endpoint) = self.webhook(&webhook_id).await? else {
                 continue;
             };
@@ -219,8 +221,9 @@ impl Db {
                 message_id,
                 webhook_id,
                 url: endpoint.url,
-                key: endpoint.key,
+                form: endpoint.form,
                 body,
+                created_at: Timestamp::from_millis(created_at),
                 attempts,
             });
         }
@@ -292,7 +295,8 @@ impl Db {
             sqlx::query(
                 "INSERT INTO deliveries (message_id, webhook_id, type, body, created_at, state, \
                  attempts, next_at, leased_until) \
-                 SELECT $1, webhook_id, $2, $3, $4, 'due', 0, $4, 0 FROM webhooks \
+                 SELECT $1, webhook_id, $2, $3, $4, \
+                 CASE WHEN scheme = 'poll' THEN 'waiting' ELSE 'due' END, 0, $4, 0 FROM webhooks \
                  WHERE webhook_id = $5",
             )
             .bind(&message.id)
@@ -308,7 +312,7 @@ impl Db {
     }
 
     /// Has dead letters of an endpoint tried again from the beginning, one or all; how many. The endpoint
-    /// is told again if it was gone.
+    /// is told again if it was gone. Tokens are made anew: nobody takes one that is days old.
     ///
     /// # Errors
     /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
@@ -320,8 +324,13 @@ impl Db {
     ) -> Result<u64, Error> {
         let replayed = transaction!(self, tx => {
             let rows = sqlx::query(
-                "UPDATE deliveries SET state = 'due', attempts = 0, next_at = $3, \
-                 leased_until = 0, ended_at = NULL \
+                "UPDATE deliveries SET attempts = 0, next_at = $3, leased_until = 0, ended_at = NULL, \
+                 state = CASE WHEN EXISTS (SELECT 1 FROM webhooks WHERE \
+                 webhooks.webhook_id = deliveries.webhook_id AND scheme = 'poll') \
+                 THEN 'waiting' ELSE 'due' END, \
+                 created_at = CASE WHEN EXISTS (SELECT 1 FROM webhooks WHERE \
+                 webhooks.webhook_id = deliveries.webhook_id AND audience IS NOT NULL) \
+                 THEN $3 ELSE created_at END \
                  WHERE webhook_id = $1 AND state = 'dead' AND ($2 = '' OR message_id = $2)",
             )
             .bind(webhook_id)

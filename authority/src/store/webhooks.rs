@@ -5,7 +5,7 @@ use mcps_core::clock::Timestamp;
 use super::audit::{Entry, audit};
 use super::{Db, on, transaction};
 use crate::error::Error;
-use crate::webhooks::{Endpoint, SigningKey};
+use crate::webhooks::{Endpoint, Form};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -15,6 +15,7 @@ struct Row {
     events: String,
     scheme: String,
     secret: Vec<u8>,
+    audience: Option<String>,
     added_at: i64,
     disabled_at: Option<i64>,
 }
@@ -30,7 +31,7 @@ fn endpoint(row: Row) -> Option<Endpoint> {
         url: row.url,
         tenant: row.tenant,
         events: events.collect(),
-        key: SigningKey::stored(&row.scheme, row.secret)?,
+        form: Form::stored(&row.scheme, row.secret, row.audience)?,
         added_at: Timestamp::from_millis(row.added_at),
         disabled_at: row.disabled_at.map(Timestamp::from_millis),
     })
@@ -55,11 +56,13 @@ impl Db {
         };
         let mut detail = vec![
             ("host", host(&endpoint.url).to_owned()),
-            ("scheme", endpoint.key.scheme().to_owned()),
+            ("scheme", endpoint.form.scheme().to_owned()),
             ("events", events.clone()),
         ];
         let tenant = endpoint.tenant.clone();
         detail.extend(tenant.map(|tenant| ("tenant", tenant)));
+        let audience = endpoint.form.audience();
+        detail.extend(audience.map(|audience| ("audience", audience.to_owned())));
         transaction!(self, tx => {
             sqlx::query(
                 "INSERT INTO webhook_cursor (singleton, epoch, seq) \
@@ -69,16 +72,17 @@ impl Db {
             .execute(&mut *tx)
             .await?;
             sqlx::query(
-                "INSERT INTO webhooks (webhook_id, url, tenant, events, scheme, secret, added_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO webhooks (webhook_id, url, tenant, events, scheme, secret, \
+                 added_at, audience) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
             .bind(&endpoint.id)
             .bind(&endpoint.url)
             .bind(&endpoint.tenant)
             .bind(&events)
-            .bind(endpoint.key.scheme())
-            .bind(endpoint.key.bytes())
+            .bind(endpoint.form.scheme())
+            .bind(endpoint.form.bytes())
             .bind(endpoint.added_at.as_millis())
+            .bind(endpoint.form.audience())
             .execute(&mut *tx)
             .await?;
             audit!(self, tx, Entry {

@@ -7,12 +7,15 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use mcps_core::clock::Clock;
+use mcps_core::json::{Document, Value};
 use mcps_core::random::Random;
 use tokio::time::sleep;
 
-use super::pause;
+use super::{Form, SigningKey, pause};
 use crate::error::Error;
-use crate::outbound::{Outbound, OutboundError, Post};
+use crate::outbound::{Outbound, OutboundError, Post, TIME};
+use crate::secret::Secret;
+use crate::signals::issuing::{CONTENT_TYPE, Telling, TokenIssuer};
 use crate::store::{Db, DueDelivery};
 
 /// How often it is looked whether something is due.
@@ -21,6 +24,10 @@ const LOOK: Duration = Duration::from_millis(500);
 const LOOKS: u32 = 7200;
 /// How long what was delivered is kept.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Most bytes of what a receiver says of a token, and most characters of that which are kept.
+const MAX_REFUSAL: usize = 16 * 1024;
+const MAX_WORDS: usize = 200;
 
 /// What an attempt came to.
 enum Attempt {
@@ -34,12 +41,14 @@ enum Attempt {
 pub async fn deliver_for_ever(
     db: Db,
     outbound: Outbound,
+    tokens: Arc<TokenIssuer>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Infallible {
+    let sender = Sender { outbound, tokens };
     let (mut failing, mut looks) = (false, 0_u32);
     loop {
-        match look(&db, &outbound, clock.as_ref(), random.as_ref()).await {
+        match look(&db, &sender, clock.as_ref(), random.as_ref()).await {
             // There may be more.
             Ok(true) => continue,
             Ok(false) => failing = false,
@@ -54,7 +63,11 @@ pub async fn deliver_for_ever(
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(LOOKS) {
             let before = clock.now().minus(KEPT);
-            if let Err(error) = db.forget_deliveries(before).await {
+            let forgotten = async {
+                db.give_up_waiting(before, clock.now()).await?;
+                db.forget_deliveries(before).await
+            };
+            if let Err(error) = forgotten.await {
                 let error = &error as &dyn std::error::Error;
                 tracing::debug!(error, "what was delivered long ago is not forgotten yet");
             }
@@ -66,14 +79,14 @@ pub async fn deliver_for_ever(
 /// One look; whether there was anything to do.
 async fn look(
     db: &Db,
-    outbound: &Outbound,
+    sender: &Sender,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<bool, Error> {
     let told = db.fan_out(clock.now()).await?;
     let due = db.lease_deliveries(clock.now()).await?;
     let any = !due.is_empty();
-    let attempts = due.iter().map(|one| attempt(one, outbound, clock));
+    let attempts = due.iter().map(|one| sender.attempt(one, clock));
     for (one, attempt) in due.iter().zip(join_all(attempts).await) {
         let now = clock.now();
         match attempt {
@@ -105,27 +118,94 @@ async fn look(
     Ok(told || any)
 }
 
-async fn attempt(one: &DueDelivery, outbound: &Outbound, clock: &dyn Clock) -> Attempt {
-    let now = clock.now();
-    let Some(signature) = one.key.sign(&one.message_id, now, &one.body) else {
-        return Attempt::Failed("its signing key cannot be used".to_owned());
-    };
-    let seconds = now.as_millis() / 1000;
-    let headers = [
-        ("webhook-id", one.message_id.clone()),
-        ("webhook-timestamp", seconds.to_string()),
-        ("webhook-signature", signature),
-    ];
-    let post = Post {
-        url: &one.url,
-        content_type: "application/json",
-        headers: &headers,
-        body: &one.body,
-    };
-    match outbound.post(post).await {
-        Ok(status) if status.is_success() => Attempt::Sent,
-        Ok(StatusCode::GONE) => Attempt::Gone,
-        Ok(status) => Attempt::Failed(OutboundError::Status(status).to_string()),
-        Err(error) => Attempt::Failed(error.to_string()),
+/// What is sent with.
+struct Sender {
+    outbound: Outbound,
+    tokens: Arc<TokenIssuer>,
+}
+
+impl Sender {
+    async fn attempt(&self, one: &DueDelivery, clock: &dyn Clock) -> Attempt {
+        match &one.form {
+            Form::Standard(key) => self.message(one, key, clock).await,
+            Form::Push { audience, token } => self.token(one, audience, token.as_ref()).await,
+            // It is fetched, and never due.
+            Form::Poll { .. } => Attempt::Failed("it is fetched, and not sent".to_owned()),
+        }
     }
+
+    /// By Standard Webhooks.
+    async fn message(&self, one: &DueDelivery, key: &SigningKey, clock: &dyn Clock) -> Attempt {
+        let now = clock.now();
+        let Some(signature) = key.sign(&one.message_id, now, &one.body) else {
+            return Attempt::Failed("its signing key cannot be used".to_owned());
+        };
+        let seconds = now.as_millis() / 1000;
+        let headers = [
+            ("webhook-id", one.message_id.clone()),
+            ("webhook-timestamp", seconds.to_string()),
+            ("webhook-signature", signature),
+        ];
+        let post = Post {
+            url: &one.url,
+            content_type: "application/json",
+            headers: &headers,
+            body: &one.body,
+        };
+        match self.outbound.post(post).await {
+            Ok(status) if status.is_success() => Attempt::Sent,
+            Ok(StatusCode::GONE) => Attempt::Gone,
+            Ok(status) => Attempt::Failed(OutboundError::Status(status).to_string()),
+            Err(error) => Attempt::Failed(error.to_string()),
+        }
+    }
+
+    /// As a security event token (RFC 8935).
+    async fn token(&self, one: &DueDelivery, audience: &str, shown: Option<&Secret>) -> Attempt {
+        let telling = Telling {
+            id: &one.message_id,
+            stream: &one.webhook_id,
+            audience,
+            at: one.created_at,
+            body: &one.body,
+        };
+        let token = match self.tokens.token(telling) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Attempt::Failed("there is no event that tells of it".to_owned()),
+            Err(error) => return Attempt::Failed(error.to_string()),
+        };
+        let bearer = shown.map(|token| ("authorization", format!("Bearer {}", token.reveal())));
+        let headers: Vec<_> = bearer.into_iter().collect();
+        let post = Post {
+            url: &one.url,
+            content_type: CONTENT_TYPE,
+            headers: &headers,
+            body: &token,
+        };
+        match self.outbound.exchange(post, MAX_REFUSAL, TIME).await {
+            Ok((StatusCode::ACCEPTED, _)) => Attempt::Sent,
+            Ok((StatusCode::GONE, _)) => Attempt::Gone,
+            Ok((StatusCode::BAD_REQUEST, body)) => Attempt::Failed(refusal(body)),
+            Ok((status, _)) if status.is_success() => Attempt::Failed(format!(
+                "it answered {status}; who takes tokens answers 202"
+            )),
+            Ok((status, _)) => Attempt::Failed(OutboundError::Status(status).to_string()),
+            Err(error) => Attempt::Failed(error.to_string()),
+        }
+    }
+}
+
+/// What a receiver says of a token that it did not take (RFC 8935 §2.3), for the operator.
+fn refusal(body: Vec<u8>) -> String {
+    let Ok(document) = Document::parse(body) else {
+        return OutboundError::Status(StatusCode::BAD_REQUEST).to_string();
+    };
+    let text = |name| document.root().get(name).and_then(Value::as_str);
+    let (err, description) = (text("err"), text("description"));
+    let words = [err.as_deref(), description.as_deref()];
+    let words: Vec<&str> = words.into_iter().flatten().collect();
+    let words = words.join(": ");
+    let printed = words.chars().filter(|one| !one.is_control());
+    let printed: String = printed.take(MAX_WORDS).collect();
+    format!("it refused the token: {printed}")
 }

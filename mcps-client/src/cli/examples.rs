@@ -285,7 +285,10 @@ pub(super) const EXAMPLES: [Example; 112] = [
     ("webhook", &["mcps webhook list"]),
     (
         "webhook add",
-        &["mcps webhook add https://soar.example.com/mcps --event suspend --event revoke"],
+        &[
+            "mcps webhook add https://soar.example.com/mcps --event suspend --event revoke",
+            "mcps webhook add https://peer.example.com/v1/hooks/us --form shared-signals --audience https://peer.example.com",
+        ],
     ),
     ("webhook list", &["mcps webhook list -o json"]),
     (

@@ -157,6 +157,7 @@ fn print(source: Value<'_>, secret: &str, where_to: String) -> Result<(), CliErr
         ("source", all("source")),
         ("adapter", all("adapter")),
         ("proves itself by", all("authentication")),
+        ("certificate", all("presents")),
         ("may", all("ceiling")),
         ("tenant", tenant(source)),
         ("one alert reaches", format!("{} subjects", all("reach"))),

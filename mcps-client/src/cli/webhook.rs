@@ -1,20 +1,26 @@
 //! `mcps webhook`: who is told of events, and what could not be delivered.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
+use mcps_client::authority::Operator;
 use mcps_client::exit;
-use mcps_core::json::Value;
-use serde_json::json;
+use mcps_core::json::{Document, Value};
+use serde_json::{Value as Json, json};
 
 use super::output::{self, OutputOptions};
 use super::token::{Asking, member};
-use super::{CliError, Machine};
+use super::{CliError, Machine, input, secret_file};
+
+/// Largest bearer token that is read.
+const MAX_TOKEN: usize = 8 * 1024;
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
 #[command(after_help = exit::HELP)]
 pub(crate) enum Webhook {
-    /// Have an endpoint told of events, by Standard Webhooks.
-    Add(Add),
+    /// Have an endpoint told of events, by Standard Webhooks or as security event tokens.
+    Add(Box<Add>),
     /// List who is told.
     List(Plain),
     /// Look at one endpoint and its newest deliveries.
@@ -33,19 +39,48 @@ pub(crate) enum Webhook {
 #[derive(Args, Debug)]
 pub(crate) struct Add {
     /// Where messages are sent: https:// and a public address.
-    #[arg(value_name = "URL")]
-    url: String,
+    #[arg(
+        value_name = "URL",
+        required_unless_present = "polled",
+        conflicts_with = "polled"
+    )]
+    url: Option<String>,
+    /// What messages look like.
+    #[arg(long, value_name = "FORM", default_value = "standard")]
+    form: Form,
+    /// Tokens are fetched from the authority instead (RFC 8936), by a bearer token that is made and shown
+    /// once; for --form shared-signals.
+    #[arg(long)]
+    polled: bool,
+    /// Whom tokens are for, their `aud`; for --form shared-signals [default: URL, or the webhook's id].
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<String>,
+    /// File with the bearer token that the receiver wants to see; for --form shared-signals.
+    #[arg(long, value_name = "FILE", conflicts_with = "polled")]
+    token_file: Option<PathBuf>,
+    /// Write the secret that is made to this new file, mode 0600, and do not print it.
+    #[arg(long, value_name = "FILE")]
+    save_secret: Option<PathBuf>,
     /// Only what is of this tenant [default: everything].
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
     /// Only this type, as suspend or incident.proposed; may be given several times [default: all].
     #[arg(long = "event", value_name = "TYPE")]
     events: Vec<String>,
-    /// What messages are signed with.
-    #[arg(long, value_name = "KEY", default_value = "ed25519")]
-    signing: Signing,
+    /// What messages are signed with, unless they are tokens [default: ed25519].
+    #[arg(long, value_name = "KEY")]
+    signing: Option<Signing>,
     #[command(flatten)]
     plain: Plain,
+}
+
+/// What messages look like.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    /// Standard Webhooks.
+    Standard,
+    /// Security event tokens of the Shared Signals Framework.
+    SharedSignals,
 }
 
 /// What messages are signed with.
@@ -116,16 +151,20 @@ fn events(webhook: Value<'_>) -> String {
     }
 }
 
-fn print(webhook: Value<'_>) -> Result<(), CliError> {
+fn print(webhook: Value<'_>, secret: &str) -> Result<(), CliError> {
     let all = |name| output::text_at(webhook, &[name]);
+    let polled = webhook.get("polled").and_then(Value::as_bool) == Some(true);
+    let where_to = if polled { "fetched at" } else { "url" };
     output::print(&output::members(&[
         ("webhook", all("webhook_id")),
-        ("url", all("url")),
+        (where_to, all("url")),
+        ("form", all("form")),
+        ("for", all("audience")),
         ("tenant", all("tenant")),
         ("events", events(webhook)),
         ("signed by", all("signing")),
         ("verify with", all("public_key")),
-        ("secret", all("secret")),
+        ("secret", secret.to_owned()),
         ("since", all("added_at")),
         ("gone since", all("disabled_at")),
     ]))
@@ -148,23 +187,65 @@ fn delivery(delivery: Value<'_>) -> Vec<String> {
 impl Add {
     async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.plain.asking.whom(machine)?;
-        let signing = match self.signing {
-            Signing::Ed25519 => "ed25519",
-            Signing::Hmac => "hmac",
+        // Before there is a secret that could not be kept.
+        let file = self.save_secret.as_deref().map(secret_file::create);
+        let file = file.transpose()?;
+        let added = self.add(authority.operator(&key)).await;
+        let added = match (added, &self.save_secret) {
+            (Err(error), Some(path)) => {
+                // Empty, it would only be in the way of the next try.
+                let _ = std::fs::remove_file(path);
+                return Err(error);
+            }
+            (added, _) => added?,
         };
-        let mut endpoint = json!({"url": self.url, "events": self.events, "signing": signing});
-        if let (Some(members), Some(tenant)) = (endpoint.as_object_mut(), self.tenant) {
-            members.insert("tenant".to_owned(), tenant.into());
+        let secret = member(added.root(), "secret");
+        if let (Some(file), Some(path)) = (file, &self.save_secret) {
+            secret_file::fill(file, path, &secret)?;
         }
-        let added = authority.operator(&key).add_webhook(&endpoint).await?;
+        let saved = self.save_secret.is_some();
         if self.plain.output.is_json() {
-            return output::print(added.text());
+            let mut json: Json = serde_json::from_str(added.text()).unwrap_or_default();
+            if let (Some(members), true) = (json.as_object_mut(), saved) {
+                members.remove("secret");
+            }
+            return output::print(&output::pretty(&json));
         }
-        print(added.root())?;
-        if !member(added.root(), "secret").is_empty() {
+        let place = self.save_secret.as_ref();
+        let shown = place.map(|path| format!("in {}", path.display()));
+        print(added.root(), shown.as_deref().unwrap_or(&secret))?;
+        if !saved && !secret.is_empty() {
             output::note("The secret is shown this once.");
         }
         Ok(())
+    }
+
+    async fn add(&self, operator: Operator<'_>) -> Result<Document, CliError> {
+        let form = match self.form {
+            Form::Standard => "standard",
+            Form::SharedSignals => "shared-signals",
+        };
+        let signing = self.signing.map(|signing| match signing {
+            Signing::Ed25519 => "ed25519",
+            Signing::Hmac => "hmac",
+        });
+        let token = self.token_file.as_deref();
+        let token = token.map(|path| input::read(path, MAX_TOKEN)).transpose()?;
+        let token = token.map(|token| String::from_utf8_lossy(&token).trim().to_owned());
+        let mut endpoint = json!({"events": self.events, "form": form, "polled": self.polled});
+        let stated = [
+            ("url", self.url.clone()),
+            ("tenant", self.tenant.clone()),
+            ("signing", signing.map(str::to_owned)),
+            ("audience", self.audience.clone()),
+            ("token", token),
+        ];
+        if let Some(members) = endpoint.as_object_mut() {
+            let stated = stated.into_iter();
+            members
+                .extend(stated.filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
+        }
+        Ok(operator.add_webhook(&endpoint).await?)
     }
 }
 
@@ -224,7 +305,7 @@ impl One {
         if self.plain.output.is_json() {
             return output::print(shown.text());
         }
-        print(shown.root())?;
+        print(shown.root(), "")?;
         let rows: Vec<_> = output::items(shown.root(), "deliveries")
             .map(delivery)
             .collect();

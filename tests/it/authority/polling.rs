@@ -4,10 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcps_authority::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -15,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::engine::Engine;
 use super::signals::{AUDIENCE, ISSUER, REVOKED, claims, jwks, state, token};
+use super::webhooks::world;
 use super::world::{Answer, World, new_key};
 use crate::wire::eventually;
 
@@ -186,15 +185,6 @@ async fn serve(mut stream: TcpStream, plan: &Mutex<Plan>, asked: &Mutex<Vec<Aske
     drop(stream.write_all(answer.as_bytes()).await);
 }
 
-async fn world(engine: Engine, local: bool) -> (World, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let config = Config {
-        local_origins: local,
-        ..Config::local(folder.path().join("data"))
-    };
-    (World::start_with(engine, config).await, folder)
-}
-
 async fn set(world: &World, change: Value) -> Answer {
     let mut order = json!({"adapter": "shared-signals", "authentication": "tokens",
         "ceiling": "suspend", "jwks": jwks(), "issuer": ISSUER, "audience": AUDIENCE});
@@ -216,7 +206,7 @@ async fn poll(world: &World, transmitter: &Transmitter) {
 }
 
 /// Until something holds; meanwhile time passes.
-async fn in_time<T>(world: &World, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+pub(super) async fn in_time<T>(world: &World, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     eventually(what, async || {
         world.clock.advance(Duration::from_millis(200));
         look().await

@@ -10,6 +10,7 @@ use mcps_authority::issue::{AskedLevel, Order, Prepared};
 use mcps_authority::keys::{Keyring, Keys};
 use mcps_authority::outbound::Outbound;
 use mcps_authority::proof::Proven;
+use mcps_authority::signals::issuing::TokenIssuer;
 use mcps_authority::status_lists::StatusLists;
 use mcps_authority::store::Filter;
 use mcps_core::clock::{Clock as _, ManualClock};
@@ -63,11 +64,13 @@ async fn prepared(
     let ring = Keyring::of(bundle, &uses.map(|usage| (usage, signer.clone())));
     let keys = Arc::new(Keys::fixed(ring, clock.clone()));
     let feed = Feed::new("ta", db.clone(), keys.clone(), clock.clone());
+    let url = "https://ta.example";
+    let tokens = TokenIssuer::new(url, keys.clone());
     let authority = Authority::new(
         db,
         keys,
         Arc::new(feed),
-        StatusLists::new("https://ta.example"),
+        (StatusLists::new(url), Arc::new(tokens)),
         clock.clone(),
         Arc::new(SystemRandom),
         Outbound::default(),

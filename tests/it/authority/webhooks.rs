@@ -18,13 +18,13 @@ use crate::wire::eventually;
 
 /// What was sent to a receiver.
 #[derive(Clone, Debug)]
-struct Received {
+pub(super) struct Received {
     head: String,
     body: String,
 }
 
 impl Received {
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         let begin = format!("{name}: ");
         let mut lines = self.head.lines();
         lines
@@ -38,15 +38,15 @@ impl Received {
 }
 
 /// A receiver that answers with the status that it was told, and keeps what came.
-struct Receiver {
-    url: String,
+pub(super) struct Receiver {
+    pub(super) url: String,
     status: Arc<Mutex<String>>,
     received: Arc<Mutex<Vec<Received>>>,
     _tasks: JoinSet<()>,
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let status = Arc::new(Mutex::new("204 No Content".to_owned()));
@@ -90,7 +90,7 @@ impl Receiver {
         }
     }
 
-    fn answer(&self, status: &str) {
+    pub(super) fn answer(&self, status: &str) {
         *self.status.lock().unwrap() = status.to_owned();
     }
 
@@ -98,7 +98,7 @@ impl Receiver {
         self.received.lock().unwrap().clone()
     }
 
-    async fn count(&self, count: usize) -> Vec<Received> {
+    pub(super) async fn count(&self, count: usize) -> Vec<Received> {
         eventually(&format!("{count} messages"), async || {
             Some(self.all()).filter(|all| all.len() >= count)
         })
@@ -106,7 +106,7 @@ impl Receiver {
     }
 }
 
-async fn world(engine: Engine, local: bool) -> (World, TempDir) {
+pub(super) async fn world(engine: Engine, local: bool) -> (World, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
         local_origins: local,
@@ -115,11 +115,11 @@ async fn world(engine: Engine, local: bool) -> (World, TempDir) {
     (World::start_with(engine, config).await, folder)
 }
 
-async fn add(world: &World, order: Value) -> Answer {
+pub(super) async fn add(world: &World, order: Value) -> Answer {
     world.post_as_operator("/v1/webhooks", &order).await
 }
 
-async fn suspend(world: &World, name: &str) {
+pub(super) async fn suspend(world: &World, name: &str) {
     let target = json!({"kind": "agent", "tenant": "default", "name": name});
     let body = json!({"target": target, "reason": "policy"});
     let done = world.post_as_operator("/v1/suspensions", &body).await;
@@ -127,7 +127,7 @@ async fn suspend(world: &World, name: &str) {
 }
 
 /// The deliveries of an endpoint, newest first.
-async fn deliveries(world: &World, id: &str) -> Vec<Value> {
+pub(super) async fn deliveries(world: &World, id: &str) -> Vec<Value> {
     let shown = world
         .get_as_operator(&format!("/v1/webhooks/{id}"))
         .await
@@ -136,7 +136,7 @@ async fn deliveries(world: &World, id: &str) -> Vec<Value> {
 }
 
 /// Until its newest delivery was tried so often and stands so.
-async fn stands(world: &World, id: &str, attempts: i64, state: &str) -> Value {
+pub(super) async fn stands(world: &World, id: &str, attempts: i64, state: &str) -> Value {
     eventually(&format!("{attempts} attempts, {state}"), async || {
         let newest = deliveries(world, id).await.into_iter().next()?;
         let there = newest["attempts"] == attempts && newest["state"] == state;

@@ -27,6 +27,7 @@ fn believe(
     let report = Incoming {
         address,
         headers: &headers,
+        client: None,
         body: BODY,
     };
     authentication.believe(report, now())

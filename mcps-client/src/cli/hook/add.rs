@@ -67,6 +67,12 @@ pub(crate) struct Add {
     /// File with the bearer token that is shown there.
     #[arg(long, value_name = "FILE", requires = "poll")]
     poll_token_file: Option<PathBuf>,
+    /// File with the certificate that it shows, PEM, for --proof mtls.
+    #[arg(long, value_name = "FILE", conflicts_with = "san")]
+    certificate: Option<PathBuf>,
+    /// A URI or DNS name in the certificates that it shows, for --proof mtls.
+    #[arg(long, value_name = "NAME")]
+    san: Option<String>,
     /// Write the secret that is made to this new file, mode 0600, and do not print it.
     #[arg(long, value_name = "FILE")]
     save_secret: Option<PathBuf>,
@@ -108,6 +114,8 @@ enum Proof {
     Grafana,
     /// Signed security event tokens: may revoke.
     Tokens,
+    /// A client certificate that the authority's --client-ca vouches for: may revoke.
+    Mtls,
     /// A bearer token, made here: may suspend.
     Bearer,
     /// An address that nobody guesses, made here: may propose, or suspend for a day.
@@ -202,6 +210,7 @@ impl Add {
         let secret = self.secret_file.as_deref().map(text).transpose()?;
         let jwks = self.jwks.as_deref().map(read_json).transpose()?;
         let mapping = self.mapping.as_deref().map(read_json).transpose()?;
+        let certificate = self.certificate.as_deref().map(text).transpose()?;
         let poll_token = self.poll_token_file.as_deref().map(text).transpose()?;
         let length = self.suspend_for.map(|length| length.as_secs().into());
         let stated = [
@@ -212,6 +221,8 @@ impl Add {
             ("jwks", jwks),
             ("issuer", self.issuer.clone().map(Value::from)),
             ("audience", self.audience.clone().map(Value::from)),
+            ("certificate", certificate.map(Value::from)),
+            ("san", self.san.clone().map(Value::from)),
             ("poll_url", self.poll.clone().map(Value::from)),
             ("poll_token", poll_token.map(Value::from)),
             ("mapping", mapping),
