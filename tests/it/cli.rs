@@ -25,6 +25,7 @@ mod policies;
 mod registry;
 mod roots;
 mod rotating;
+mod signals;
 mod tools;
 mod trust;
 mod usage;

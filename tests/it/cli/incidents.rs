@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{assert_one_line, mcps};
 use crate::world::{Done, World, run};
 
-fn ask(world: &World, words: &[&str]) -> Done {
+pub(super) fn ask(world: &World, words: &[&str]) -> Done {
     let file = world.operator_key_file();
     let asking = [
         "--authority",
