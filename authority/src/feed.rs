@@ -103,6 +103,12 @@ impl Feed {
         self.stop.send_replace(true);
     }
 
+    /// Whether nobody is to wait here any more.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
     /// Closes its connections to the database.
     pub async fn close(&self) {
         self.db.close().await;

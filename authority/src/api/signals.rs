@@ -173,7 +173,8 @@ pub(super) async fn fetch(
     };
     loop {
         let fetched = given(&authority, &receiver, most).await?;
-        if !fetched.sets.is_empty() || held.is_none() || Instant::now() >= until {
+        let over = Instant::now() >= until || authority.feed().is_stopping();
+        if !fetched.sets.is_empty() || held.is_none() || over {
             return Ok(Json(fetched));
         }
         sleep(LOOK).await;

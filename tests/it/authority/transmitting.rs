@@ -288,7 +288,7 @@ async fn what_a_receiver_says_of_a_token_is_shown_and_the_token_comes_again() {
 }
 
 #[tokio::test]
-async fn a_compromised_key_is_told_and_waits_for_a_decision_or_is_suspended() {
+async fn a_compromised_key_is_told_and_suspended_where_it_is_certified_as_well() {
     for engine in Engine::BOTH {
         let [(a, _one), (b, _two)] = two(engine, json!({})).await;
         let key = new_key();
