@@ -181,3 +181,21 @@ async fn a_redirect_is_not_followed() {
     assert!(matches!(got, Err(OutboundError::Status(_))), "{got:?}");
     assert_eq!(*heard.lock().unwrap(), 0);
 }
+
+#[tokio::test]
+async fn what_is_answered_is_read_within_bounds_of_size_and_time() {
+    let answer = "HTTP/1.1 400 Bad Request\r\ncontent-length: 5\r\n\r\nwrong";
+    let (port, _, _tasks) = server(answer.into()).await;
+    let outbound = Outbound::new(true);
+    let url = format!("http://127.0.0.1:{port}/");
+    let answered = outbound.exchange(post(&url), 5, TIME).await.unwrap();
+    assert_eq!(answered, (StatusCode::BAD_REQUEST, b"wrong".to_vec()));
+    let long = outbound.exchange(post(&url), 4, TIME).await;
+    assert!(matches!(long, Err(OutboundError::Body(4))), "{long:?}");
+    // Nobody answers at all.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let time = Duration::from_millis(50);
+    let slow = outbound.exchange(post(&url), 5, time).await;
+    assert!(matches!(slow, Err(OutboundError::TimedOut)), "{slow:?}");
+}
