@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod alertmanager;
 mod arrows;
 mod authority;
 mod bad_input;

@@ -212,20 +212,17 @@ impl<R: Right> Operator<R> {
         if self.tenants.is_all() {
             return Ok(());
         }
+        if let Some(tenant) = target.tenant() {
+            return self.over(tenant, Error::TenantNotFound);
+        }
         match target {
-            Target::Agent { tenant, .. }
-            | Target::Server { tenant, .. }
-            | Target::Gateway { tenant, .. }
-            | Target::Owner { tenant, .. }
-            | Target::Tool { tenant, .. }
-            | Target::Tenant(tenant) => self.over(tenant, Error::TenantNotFound),
             Target::Passport(_) if reason == Reason::KeyCompromise => self.everywhere(),
             Target::Passport(id) => {
                 let record = self.db(authority).passport(id).await?;
                 let record = record.ok_or(Error::PassportNotFound)?;
                 self.over(&record.tenant, Error::PassportNotFound)
             }
-            Target::All | Target::Key(_) | Target::Issuer(_) => self.everywhere(),
+            _ => self.everywhere(),
         }
     }
 }

@@ -110,7 +110,7 @@ async fn firing(
     }
     let foreign = |tenant: &str| hook.tenant.as_ref().is_some_and(|own| own != tenant);
     // Before anybody looks who is known: a source learns nothing of other tenants.
-    if stated_tenant(&wanted.target).is_some_and(|tenant| foreign(tenant)) {
+    if wanted.target.tenant().is_some_and(foreign) {
         incident.made = Made::Refused;
         "the target is not of its source's tenant".clone_into(&mut incident.why);
         return Ok(());
@@ -147,19 +147,6 @@ async fn firing(
             format!("it reaches {reach} subjects, and one alert of its source may reach {most}");
     }
     Ok(())
-}
-
-/// The tenant that a target names itself.
-const fn stated_tenant(target: &Target) -> Option<&String> {
-    match target {
-        Target::Agent { tenant, .. }
-        | Target::Server { tenant, .. }
-        | Target::Gateway { tenant, .. }
-        | Target::Owner { tenant, .. }
-        | Target::Tool { tenant, .. }
-        | Target::Tenant(tenant) => Some(tenant),
-        Target::All | Target::Key(_) | Target::Issuer(_) | Target::Passport(_) => None,
-    }
 }
 
 /// What of it is done, and what is made of it: whoever asks for more than it may gets what it may.

@@ -162,8 +162,8 @@ impl Db {
             .and_then(|target| Target::read(target).ok());
         let tenant = match &target {
             // Whose a server, tool, policy or verdict is stands in the event.
-            Some(target) => match named_tenant(target) {
-                Some(tenant) => Some(tenant),
+            Some(target) => match target.tenant() {
+                Some(tenant) => Some(tenant.to_owned()),
                 None => self.known_tenant(target).await?,
             },
             None => root
@@ -397,18 +397,5 @@ impl Db {
                 .await
                 .map(|_| ())
         })
-    }
-}
-
-/// The tenant that a target names itself.
-fn named_tenant(target: &Target) -> Option<String> {
-    match target {
-        Target::Agent { tenant, .. }
-        | Target::Server { tenant, .. }
-        | Target::Gateway { tenant, .. }
-        | Target::Owner { tenant, .. }
-        | Target::Tool { tenant, .. }
-        | Target::Tenant(tenant) => Some(tenant.clone()),
-        Target::All | Target::Passport(_) | Target::Key(_) | Target::Issuer(_) => None,
     }
 }

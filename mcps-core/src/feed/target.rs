@@ -126,6 +126,20 @@ impl Target {
         }
     }
 
+    /// The tenant that it names itself; `None` for what is of no one tenant, or is known by its id alone.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        match self {
+            Self::Agent { tenant, .. }
+            | Self::Server { tenant, .. }
+            | Self::Gateway { tenant, .. }
+            | Self::Owner { tenant, .. }
+            | Self::Tool { tenant, .. }
+            | Self::Tenant(tenant) => Some(tenant),
+            Self::All | Self::Key(_) | Self::Issuer(_) | Self::Passport(_) => None,
+        }
+    }
+
     /// Reads a target; unknown members refuse it, because they could narrow what is meant.
     ///
     /// # Errors

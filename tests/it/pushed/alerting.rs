@@ -2,15 +2,15 @@
 //! whose alert suspends an agent at a running wrapper, and takes that back when it is over.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use mcps_core::clock::{Clock as _, SystemClock};
 use mcps_core::code::Code;
 use serde_json::{Value, json};
 
 use super::{OPTIONS, is_live};
+use crate::alertmanager::Alertmanager;
 use crate::wire::{Served, Stage, call, eventually};
 use crate::world::{Done, bin, run};
 
@@ -24,81 +24,11 @@ fn blocks(language: &str) -> Vec<String> {
     blocks.collect()
 }
 
-/// An Alertmanager that ends with the test.
-struct Alertmanager {
-    process: Child,
-    url: String,
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-impl Alertmanager {
-    /// With the document's configuration, and the authority's true address.
-    async fn start(stage: &Stage) -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "where the test's Alertmanager is"
-        )]
-        let program = std::env::var("MCPS_TEST_ALERTMANAGER").expect(
-            "MCPS_TEST_ALERTMANAGER is not set: run `make test`, or this under scripts/test-env",
-        );
-        let config = blocks("yaml").remove(0);
-        let config = config.replace("http://127.0.0.1:7300", stage.world.url());
-        let folder = stage.world.dir();
-        fs::write(folder.join("alertmanager.yml"), config).unwrap();
-        // Where scripts/test-env unpacked it, it looks for its templates here.
-        let unpacked = Path::new(&program).ancestors().nth(2).unwrap();
-        let templates = unpacked.join("share/prometheus/alertmanager");
-        for name in ["default.tmpl", "email.tmpl"] {
-            let template = templates.join(name);
-            if template.exists() {
-                fs::copy(template, folder.join(name)).unwrap();
-            }
-        }
-        let port = {
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            free.local_addr().unwrap().port()
-        };
-        let process = Command::new(program)
-            .current_dir(folder)
-            .arg("--config.file=alertmanager.yml")
-            .arg("--storage.path=alertmanager")
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            // One alone, and not a cluster.
-            .arg("--cluster.listen-address=")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let own = Self {
-            process,
-            url: format!("http://127.0.0.1:{port}"),
-        };
-        eventually("Alertmanager is ready", async || {
-            let ready = reqwest::get(format!("{}/-/ready", own.url)).await;
-            ready.ok().filter(|answer| answer.status().is_success())
-        })
-        .await;
-        own
-    }
-
-    /// Tells it of an alert.
-    async fn tell(&self, alert: &Value) {
-        let client = reqwest::Client::builder().build().unwrap();
-        let url = format!("{}/api/v2/alerts", self.url);
-        let answer = client.post(url).json(&json!([alert])).send().await.unwrap();
-        assert!(
-            answer.status().is_success(),
-            "{}",
-            answer.text().await.unwrap()
-        );
-    }
+/// With the document's configuration, and the authority's true address.
+async fn alertmanager(stage: &Stage) -> Alertmanager {
+    let config = blocks("yaml").remove(0);
+    let config = config.replace("http://127.0.0.1:7300", stage.world.url());
+    Alertmanager::start(stage.world.dir(), &config).await
 }
 
 /// Runs one block as it stands in the document.
@@ -166,7 +96,7 @@ async fn an_alert_of_alertmanager_suspends_until_it_is_over() {
 
     // Before.
     block(&served.stage, &add, &[]).succeeded();
-    let alertmanager = Alertmanager::start(&served.stage).await;
+    let alertmanager = alertmanager(&served.stage).await;
     let tested = block(&served.stage, &test, &[]).succeeded();
     assert!(tested.contains("suspend"), "{tested}");
     served.still_serves().await;
