@@ -16,7 +16,7 @@ use super::Shared;
 use super::extract::{Named, Strict, bearer};
 use crate::error::Error;
 use crate::problem::Problem;
-use crate::signals::issuing::{HOLD, Telling};
+use crate::signals::issuing::{HOLD, Telling, UNTOLD};
 use crate::webhooks::{Endpoint, Form};
 
 /// Most tokens in one answer.
@@ -188,8 +188,8 @@ async fn given(authority: &Shared, receiver: &Receiver, most: i64) -> Result<Fet
     let most = usize::try_from(most).unwrap_or_default();
     let more_available = waiting.len() > most;
     waiting.truncate(most);
-    let mut sets = BTreeMap::new();
-    for one in &waiting {
+    let (mut sets, mut untold) = (BTreeMap::new(), Vec::new());
+    for one in waiting {
         let token = authority.tokens().token(Telling {
             id: &one.message_id,
             stream: id,
@@ -197,8 +197,13 @@ async fn given(authority: &Shared, receiver: &Receiver, most: i64) -> Result<Fet
             at: Timestamp::from_millis(one.created_at),
             body: &one.body,
         })?;
-        sets.extend(token.map(|token| (one.message_id.clone(), token)));
+        match token {
+            Some(token) => sets.extend([(one.message_id, token)]),
+            // Nobody else is to wait behind it.
+            None => untold.push((one.message_id, UNTOLD.to_owned())),
+        }
     }
+    db.answered_for(id, &[], &untold, authority.now()).await?;
     let ids: Vec<&str> = sets.keys().map(String::as_str).collect();
     db.given_out(id, &ids).await?;
     Ok(Fetched {

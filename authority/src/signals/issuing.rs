@@ -25,6 +25,8 @@ use crate::keys::Keys;
 pub const CONTENT_TYPE: &str = "application/secevent+jwt";
 /// The types of messages that there is a token for, beside `test`.
 pub const TYPES: [&str; 5] = ["revoke", "suspend", "reinstate", "stop", "key_block"];
+/// Why a message is not told.
+pub const UNTOLD: &str = "there is no event that tells of it";
 /// How long whoever fetches may be kept waiting for news, and how many at once.
 pub const HOLD: Duration = Duration::from_secs(8);
 const HELD: usize = 64;

@@ -15,7 +15,7 @@ use super::{Form, SigningKey, pause};
 use crate::error::Error;
 use crate::outbound::{Outbound, OutboundError, Post, TIME};
 use crate::secret::Secret;
-use crate::signals::issuing::{CONTENT_TYPE, Telling, TokenIssuer};
+use crate::signals::issuing::{CONTENT_TYPE, Telling, TokenIssuer, UNTOLD};
 use crate::store::{Db, DueDelivery};
 
 /// How often it is looked whether something is due.
@@ -171,7 +171,7 @@ impl Sender {
         };
         let token = match self.tokens.token(telling) {
             Ok(Some(token)) => token,
-            Ok(None) => return Attempt::Failed("there is no event that tells of it".to_owned()),
+            Ok(None) => return Attempt::Failed(UNTOLD.to_owned()),
             Err(error) => return Attempt::Failed(error.to_string()),
         };
         let bearer = shown.map(|token| ("authorization", format!("Bearer {}", token.reveal())));

@@ -184,7 +184,9 @@ async fn a_transmitter_that_is_down_is_asked_again_and_again() {
             let asked = transmitter.asked().len();
             sleep(Duration::from_millis(700)).await;
             assert_eq!(transmitter.asked().len(), asked);
-            world.clock.advance(Duration::from_secs(25));
+            if failures < 3 {
+                world.clock.advance(Duration::from_secs(25));
+            }
         }
         transmitter.plan(|plan| plan.status = "200 OK");
         world.clock.advance(Duration::from_secs(60));
@@ -310,7 +312,7 @@ async fn a_transmitter_that_waits_for_longer_than_we_do_is_asked_at_once_after_t
         (transmitter.asked().len() >= 2).then_some(())
     })
     .await;
-    assert!(begun.elapsed() < Duration::from_secs(25));
+    assert!(begun.elapsed() < Duration::from_secs(40));
     let asked = transmitter.asked();
     assert_eq!(asked[0].1["returnImmediately"], false);
     assert_eq!(asked[1].1["returnImmediately"], true);
