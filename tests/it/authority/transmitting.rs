@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mcps_authority::webhooks::Message;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -209,6 +210,14 @@ async fn tokens_wait_until_whoever_fetches_says_what_became_of_them() {
         let late = dead["dead_letters"].as_array().unwrap();
         let late = late.iter().filter(|one| one["message_id"] == "evt_1_3");
         assert!(late.count() >= 1);
+        // What no token tells of keeps nothing waiting behind it.
+        let data = r#"{"event":{"type":"policy_change"}}"#;
+        let odd = Message::new("odd".to_owned(), "policy_change", None, now, data);
+        assert!(db.send_to(&other, &odd, now).await.unwrap());
+        fetch(&a, (&other, &others), at_once(json!({}))).await;
+        let newest = deliveries(&a, &other).await;
+        let odd = newest.iter().find(|one| one["message_id"] == "odd");
+        assert_eq!(odd.unwrap()["state"], "dead");
         // Nothing of another form is fetched by a token.
         let receiver = Receiver::start().await;
         let standard = add(&a, json!({"url": receiver.url})).await.json();
