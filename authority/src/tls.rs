@@ -69,8 +69,24 @@ impl Listener for TlsListener {
 }
 
 async fn shaken(acceptor: TlsAcceptor, stream: Held, from: SocketAddr) -> io::Result<Ready> {
-    let stream = timeout(HANDSHAKE, acceptor.accept(stream));
-    Ok((stream.await??, from))
+    let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await?;
+    if let Some(why) = stream.as_ref().err().and_then(uncertified) {
+        tracing::info!(%from, "{from} is not spoken to: {why}");
+    }
+    Ok((stream?, from))
+}
+
+/// What is wrong with a client's certificate, if it is that for which a handshake has failed.
+fn uncertified(error: &io::Error) -> Option<String> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::NoCertificatesPresented => {
+            Some("it shows no client certificate, and one is required".to_owned())
+        }
+        rustls::Error::InvalidCertificate(why) => {
+            Some(format!("its client certificate is not good here: {why}"))
+        }
+        _ => None,
+    }
 }
 
 impl Connected<IncomingStream<'_, TlsListener>> for Peer {

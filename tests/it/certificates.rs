@@ -36,9 +36,15 @@ impl Ca {
 
     /// A certificate of that URI name for a client, with its key, as one PEM.
     pub(crate) fn client(&self, name: &str) -> String {
+        self.client_until(name, 4000)
+    }
+
+    /// The same, good until the first day of that year.
+    pub(crate) fn client_until(&self, name: &str, year: i32) -> String {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.subject_alt_names = vec![SanType::URI(name.try_into().unwrap())];
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         certificate.pem() + &key.serialize_pem()
