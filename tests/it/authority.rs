@@ -48,6 +48,7 @@ mod races;
 mod recorded;
 mod recorded_keys;
 mod registry;
+mod rehearsals;
 mod renewing;
 mod reports;
 mod revoking;

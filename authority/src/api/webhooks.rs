@@ -10,6 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::extract::{Asked, Named, Operator, Strict};
+use super::foreseen::Foreseen;
+use super::orders::How;
 use super::page::rows;
 use crate::error::Error;
 use crate::problem::Problem;
@@ -52,9 +54,10 @@ pub(super) struct WebhookOrder {
 /// An endpoint.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WebhookView {
-    /// `wh_` and 32 hex digits.
+    /// `wh_` and 32 hex digits; of one that a dry run would add there is none.
     #[schema(pattern = "^wh_[0-9a-f]{32}$")]
-    webhook_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_id: Option<String>,
     /// Where messages are sent.
     url: String,
     /// Only what is of this tenant.
@@ -155,7 +158,7 @@ pub(super) struct Tested {
 impl WebhookView {
     fn new(endpoint: Endpoint) -> Self {
         Self {
-            webhook_id: endpoint.id,
+            webhook_id: Some(endpoint.id),
             url: endpoint.url,
             tenant: endpoint.tenant,
             events: endpoint.events,
@@ -210,18 +213,22 @@ pub(super) async fn list(
 #[utoipa::path(
     post, path = "/v1/webhooks", operation_id = "add_webhook", tag = "webhooks",
     security(("operator" = [])),
+    params(How),
     request_body = WebhookOrder,
     responses(
-        (status = CREATED, body = WebhookView),
+        (status = CREATED, body = Foreseen<WebhookView>),
+        (status = OK, body = Foreseen<WebhookView>, description = "A dry run"),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn add(
     operator: Operator,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(order): Strict<WebhookOrder>,
-) -> Result<(StatusCode, Json<WebhookView>), Error> {
+) -> Result<(StatusCode, Json<Foreseen<WebhookView>>), Error> {
     if order.url.len() > 2048 {
         let (member, why) = ("url", "has more than 2048 bytes");
         return Err(Error::Invalid { member, why });
@@ -252,13 +259,23 @@ pub(super) async fn add(
         added_at: authority.now(),
         disabled_at: None,
     };
-    authority.db().add_webhook(&endpoint, &operator.id).await?;
+    let db = authority.db().rehearsing(how.is_dry_run());
+    db.add_webhook(&endpoint, &operator.id).await?;
+    if how.is_dry_run() {
+        // Neither id nor key is that of the endpoint which there may be.
+        let view = WebhookView {
+            webhook_id: None,
+            public_key: None,
+            ..WebhookView::new(endpoint)
+        };
+        return Ok((StatusCode::OK, Foreseen::of(view, how)));
+    }
     let secret = endpoint.key.secret();
     let view = WebhookView {
         secret,
         ..WebhookView::new(endpoint)
     };
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok((StatusCode::CREATED, Foreseen::of(view, how)))
 }
 
 async fn find(authority: &Shared, id: &str) -> Result<Endpoint, Error> {
@@ -297,23 +314,26 @@ pub(super) async fn show(
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", operation_id = "remove_webhook", tag = "webhooks",
     security(("operator" = [])),
-    params(("id" = String, Path, description = "The endpoint's id", pattern = "^wh_[0-9a-f]{32}$")),
+    params(("id" = String, Path, description = "The endpoint's id", pattern = "^wh_[0-9a-f]{32}$"), How),
     responses(
-        (status = OK, body = WebhookView),
+        (status = OK, body = Foreseen<WebhookView>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn remove(
     operator: Operator,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Named(id): Named,
-) -> Result<Json<WebhookView>, Error> {
+) -> Result<Json<Foreseen<WebhookView>>, Error> {
     let endpoint = find(&authority, &id).await?;
-    let (db, now) = (authority.db(), authority.now());
+    let now = authority.now();
+    let db = authority.db().rehearsing(how.is_dry_run());
     let removed = db.remove_webhook(&id, &operator.id, now).await?;
     removed
-        .then(|| Json(WebhookView::new(endpoint)))
+        .then(|| Foreseen::of(WebhookView::new(endpoint), how))
         .ok_or(Error::WebhookNotFound)
 }
 

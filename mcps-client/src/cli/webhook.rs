@@ -20,7 +20,7 @@ pub(crate) enum Webhook {
     /// Look at one endpoint and its newest deliveries.
     Show(One),
     /// Have an endpoint told nothing any more.
-    Remove(One),
+    Remove(Remove),
     /// Send an endpoint a message of type `test`.
     Test(One),
     /// List what could not be delivered within a day.
@@ -44,6 +44,9 @@ pub(crate) struct Add {
     /// What messages are signed with.
     #[arg(long, value_name = "KEY", default_value = "ed25519")]
     signing: Signing,
+    /// Only say what would be added; keys and secrets are not made then.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     plain: Plain,
 }
@@ -76,6 +79,16 @@ pub(crate) struct One {
     plain: Plain,
 }
 
+/// What `mcps webhook remove` can be told.
+#[derive(Args, Debug)]
+pub(crate) struct Remove {
+    /// Only say who would be told nothing any more.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    one: One,
+}
+
 /// What `mcps webhook replay` can be told.
 #[derive(Args, Debug)]
 pub(crate) struct Replay {
@@ -99,7 +112,7 @@ impl Webhook {
             Self::Add(add) => add.run(machine).await,
             Self::List(plain) => plain.list(machine).await,
             Self::Show(one) => one.show(machine).await,
-            Self::Remove(one) => one.remove(machine).await,
+            Self::Remove(remove) => remove.run(machine).await,
             Self::Test(one) => one.test(machine).await,
             Self::Dead(plain) => plain.dead(machine).await,
             Self::Replay(replay) => replay.run(machine).await,
@@ -156,11 +169,15 @@ impl Add {
         if let (Some(members), Some(tenant)) = (endpoint.as_object_mut(), self.tenant) {
             members.insert("tenant".to_owned(), tenant.into());
         }
-        let added = authority.operator(&key).add_webhook(&endpoint).await?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let added = operator.add_webhook(&endpoint).await?;
         if self.plain.output.is_json() {
             return output::print(added.text());
         }
         print(added.root())?;
+        if self.dry_run {
+            output::note("Nothing was done; the same without --dry-run does it.");
+        }
         if !member(added.root(), "secret").is_empty() {
             output::note("The secret is shown this once.");
         }
@@ -234,15 +251,6 @@ impl One {
         output::print(&output::table(&HEAD, rows))
     }
 
-    async fn remove(self, machine: &Machine) -> Result<(), CliError> {
-        let (authority, key) = self.plain.asking.whom(machine)?;
-        let removed = authority.operator(&key).remove_webhook(&self.id).await?;
-        match self.plain.output.is_json() {
-            true => output::print(removed.text()),
-            false => output::print(&format!("{} is told nothing any more.", self.id)),
-        }
-    }
-
     async fn test(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.plain.asking.whom(machine)?;
         let sent = authority.operator(&key).test_webhook(&self.id).await?;
@@ -253,6 +261,20 @@ impl One {
             ("message", member(sent.root(), "message_id")),
             ("next", format!("mcps webhook show {}", self.id)),
         ]))
+    }
+}
+
+impl Remove {
+    async fn run(self, machine: &Machine) -> Result<(), CliError> {
+        let One { id, plain } = self.one;
+        let (authority, key) = plain.asking.whom(machine)?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let removed = operator.remove_webhook(&id).await?;
+        match (plain.output.is_json(), self.dry_run) {
+            (true, _) => output::print(removed.text()),
+            (false, true) => output::print(&format!("{id} would be told nothing any more.")),
+            (false, false) => output::print(&format!("{id} is told nothing any more.")),
+        }
     }
 }
 
