@@ -37,6 +37,7 @@ mod manifests;
 mod metrics;
 mod migrations;
 mod oidc;
+mod old_incidents;
 mod openapi;
 mod orders;
 mod origin_records;

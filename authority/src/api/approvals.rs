@@ -8,13 +8,14 @@ use axum::http::StatusCode;
 use mcps_core::approval::{Approval, ApproverKey as Stated};
 use mcps_core::clock::Timestamp;
 use mcps_core::json::Document;
+use mcps_core::key::KeyId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
 use super::evidence::EvidenceView;
-use super::extract::{Asked, AuthorityKeyId, JsonBody, OnFile, Operator, may};
+use super::extract::{Asked, JsonBody, Named, OnFile, Operator, may};
 use super::foreseen::Foreseen;
 use super::orders::How;
 use super::view::{Jwk, raw_text};
@@ -304,10 +305,11 @@ async fn keys(
 )]
 pub(super) async fn revoke_key(
     operator: Operator<may::Approve>,
-    AuthorityKeyId(id): AuthorityKeyId,
+    Named(id): Named,
     Asked(how): Asked<How>,
     State(authority): State<Shared>,
 ) -> Result<Json<Foreseen<ApproverKeyRevoked>>, Error> {
+    let id = KeyId::parse(&id).ok_or(Error::KeyId)?;
     let (store, now) = (authority.db(), authority.now());
     let own = store.approver_key(&operator.id).await?;
     if own.is_none_or(|own| *own.key.key_id() != id) {
