@@ -16,6 +16,7 @@ mod enrolments;
 mod evidence;
 mod extract;
 mod feed;
+mod foreseen;
 mod health;
 mod hooks;
 mod inbox;

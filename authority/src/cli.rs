@@ -315,6 +315,15 @@ pub(crate) struct Serve {
         value_parser = clap::value_parser!(u32).range(1..=36_500)
     )]
     keep_events: u32,
+    /// For how many days incidents are kept, but for those that wait for an operator or are in force.
+    #[arg(
+        long,
+        env = "MCPS_AUTHORITY_KEEP_INCIDENTS",
+        value_name = "DAYS",
+        default_value = "400",
+        value_parser = clap::value_parser!(u32).range(1..=36_500)
+    )]
+    keep_incidents: u32,
     /// At the first start, write the operator's key to this file as well, mode 0600.
     #[arg(long, value_name = "PATH")]
     operator_key_file: Option<PathBuf>,
@@ -436,6 +445,7 @@ impl Serve {
             public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),
             keep_events: DAY * self.keep_events,
+            keep_incidents: DAY * self.keep_incidents,
             oidc: self.oidc.config(),
             local_origins: self.allow_local_origins,
             dns_resolvers: self.dns_resolvers.clone(),

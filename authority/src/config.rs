@@ -14,6 +14,8 @@ use crate::secret::Secret;
 
 /// How long events of the feed are kept, unless something else is configured: 90 days.
 pub const KEEP_EVENTS: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How long incidents are kept, unless somebody says otherwise.
+pub const KEEP_INCIDENTS: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Where the private keys are.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +63,8 @@ pub struct Config {
     pub order_quota: Quota,
     /// How long events of the feed are kept.
     pub keep_events: Duration,
+    /// How long incidents are kept that wait for nobody and hold nobody back.
+    pub keep_incidents: Duration,
     /// Key files are sealed with it; without it they are in the clear, mode 0600.
     pub key_passphrase: Option<Secret>,
     /// The OpenID provider whose tokens operators may present.
@@ -93,6 +97,7 @@ impl Config {
             issue_quota: Quota::USUAL,
             order_quota: Quota::USUAL,
             keep_events: KEEP_EVENTS,
+            keep_incidents: KEEP_INCIDENTS,
             key_passphrase: None,
             oidc: None,
             local_origins: false,
@@ -121,6 +126,7 @@ impl fmt::Debug for Config {
             .field("issue_quota", &self.issue_quota)
             .field("order_quota", &self.order_quota)
             .field("keep_events", &self.keep_events)
+            .field("keep_incidents", &self.keep_incidents)
             .field("key_passphrase", &self.key_passphrase)
             .field("oidc", &self.oidc)
             .field("local_origins", &self.local_origins)

@@ -1,6 +1,7 @@
 //! Reads everything again that was ever recorded, issued and told, and says what does not fit. Whoever
 //! had the database could change any of it; none of it can be changed unseen without the keys.
 
+mod operators;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,11 @@ pub enum Finding {
         /// What is wrong.
         why: &'static str,
     },
+    /// An operator holds other roles than it was given.
+    Roles {
+        /// Its id.
+        id: String,
+    },
     /// Between trail and tables.
     Disagreement(Disagreement),
     /// An event of the feed does not continue the one before.
@@ -89,6 +95,12 @@ impl fmt::Display for Finding {
                 version,
                 why,
             } => write!(f, "verdict {version} of tenant {tenant}: {why}"),
+            Self::Roles { id } => {
+                write!(
+                    f,
+                    "operator {id}: does not hold what its record says it was given"
+                )
+            }
             Self::Disagreement(PassportGone(id)) => {
                 write!(f, "passport {id}: was issued, and is gone")
             }
@@ -141,11 +153,13 @@ pub async fn examine(db: &Db, bundle: &TrustBundle) -> Result<Report, Error> {
     // Before the trail: what is pushed meanwhile has its record there, and need not have its row here.
     let versions = db.all_policies().await?;
     let orders = verdicts::all(db).await?;
+    let held = db.held_roles().await?;
     let Trail {
         begun,
         blocked,
         pushed,
         ordered,
+        given,
     } = trail(db, bundle, &mut report).await?;
     passports(db, bundle, begun, &mut report).await?;
     for key in blocked {
@@ -155,6 +169,7 @@ pub async fn examine(db: &Db, bundle: &TrustBundle) -> Result<Report, Error> {
     }
     policies(db, versions, pushed, &mut report).await?;
     verdicts::compare(db, orders, ordered, &mut report).await?;
+    operators::compare(db, held, given, &mut report).await?;
     for disagreement in db.disagreements(begun).await? {
         report.add(Finding::Disagreement(disagreement));
     }
@@ -172,12 +187,15 @@ struct Trail {
     pushed: BTreeMap<(String, i64), String>,
     /// Orders about tenants' tools.
     ordered: verdicts::Recorded,
+    /// What operators were given.
+    given: operators::Recorded,
 }
 
 async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Trail, Error> {
     let (mut begun, mut blocked) = (i64::MAX, Vec::new());
     let mut pushed = BTreeMap::new();
     let mut ordered = verdicts::Recorded::default();
+    let mut given = operators::Recorded::default();
     let mut examiner = Examiner::new(bundle);
     let mut last = 0;
     loop {
@@ -217,6 +235,7 @@ async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Tra
                     pushed.insert(name, digest.to_owned());
                 }
                 verdicts::note(&mut ordered, &record);
+                operators::note(&mut given, &record);
                 let AuditRow { lane, seq, .. } = *row;
                 if record.action != row.action || record.subject != row.subject {
                     report.add(Finding::Columns { lane, seq });
@@ -241,6 +260,7 @@ async fn trail(db: &Db, bundle: &TrustBundle, report: &mut Report) -> Result<Tra
         blocked,
         pushed,
         ordered,
+        given,
     })
 }
 

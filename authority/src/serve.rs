@@ -140,7 +140,11 @@ pub async fn serve(
     feed.catch_up().await;
     let tended = {
         let (keys, clock) = (Arc::clone(&keys), Arc::clone(&clock));
-        trail::tend(db.clone(), keys, clock, config.keep_events)
+        let keep = trail::Keep {
+            events: config.keep_events,
+            incidents: config.keep_incidents,
+        };
+        trail::tend(db.clone(), keys, clock, keep)
     };
     let opened = keep_open(db.clone());
     let public = config.public_url.clone();

@@ -14,6 +14,7 @@ mod batches;
 mod challenges;
 mod compromises;
 mod deliveries;
+mod disabling;
 mod enrolments;
 mod evidence;
 mod feed;
@@ -24,6 +25,7 @@ mod incidents;
 mod keys;
 mod lifting;
 mod manifests;
+mod old_incidents;
 mod operators;
 mod origins;
 mod passports;
@@ -143,13 +145,19 @@ macro_rules! transaction {
                 let begin = $crate::store::wall::begin($db.scope());
                 let mut $tx = pool.begin_with(begin).await?;
                 let value = $body;
-                $tx.commit().await?;
+                match $db.is_rehearsal() {
+                    true => $tx.rollback().await?,
+                    false => $tx.commit().await?,
+                }
                 value
             }
             $crate::store::Pool::Sqlite(pool) => {
                 let mut $tx = pool.begin_with("BEGIN IMMEDIATE").await?;
                 let value = $body;
-                $tx.commit().await?;
+                match $db.is_rehearsal() {
+                    true => $tx.rollback().await?,
+                    false => $tx.commit().await?,
+                }
                 value
             }
         }
@@ -184,6 +192,8 @@ pub struct Db {
     light: Light,
     /// Whose rows there are for whoever asks by this.
     tenants: Tenants,
+    /// Nothing stays of what is changed by this.
+    rehearsal: bool,
     /// Set once the keys are there. Without it nothing can be changed that leaves a record.
     scribe: Arc<OnceLock<Scribe>>,
     swept: Arc<Swept>,
@@ -222,6 +232,7 @@ impl Db {
             pool,
             light: Light(light),
             tenants: Tenants::All,
+            rehearsal: false,
             scribe: Arc::default(),
             swept: Arc::new(Swept::never()),
         }
@@ -241,6 +252,21 @@ impl Db {
             tenants: tenants.clone(),
             ..self.clone()
         }
+    }
+
+    /// The same database, for a dry run where that is asked for: every change takes the same path, its record
+    /// and its event with it, and is rolled back at the end of its transaction.
+    #[must_use]
+    pub fn rehearsing(&self, dry_run: bool) -> Self {
+        Self {
+            rehearsal: self.rehearsal || dry_run,
+            ..self.clone()
+        }
+    }
+
+    /// Whether nothing stays of what is changed.
+    const fn is_rehearsal(&self) -> bool {
+        self.rehearsal
     }
 
     /// Whose rows there are.

@@ -1,5 +1,8 @@
 //! Connections by TLS, for the HTTP server to take.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use std::time::Duration;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -21,6 +25,8 @@ use crate::listener::{Capped, Client, Held, Peer};
 const MOST_NAMES: usize = 8;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long whoever is refused may take to hear it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 type Ready = (TlsStream<Held>, SocketAddr);
 
@@ -70,8 +76,37 @@ impl Listener for TlsListener {
 }
 
 async fn shaken(acceptor: TlsAcceptor, stream: Held, from: SocketAddr) -> io::Result<Ready> {
-    let stream = timeout(HANDSHAKE, acceptor.accept(stream));
-    Ok((stream.await??, from))
+    let accepted = acceptor.accept(stream).into_fallible();
+    let (error, mut stream) = match timeout(HANDSHAKE, accepted).await? {
+        Ok(stream) => return Ok((stream, from)),
+        Err(failed) => failed,
+    };
+    if let Some(why) = uncertified(&error) {
+        tracing::info!(%from, "{from} is not spoken to: {why}");
+        // What is closed with something unread is reset, and the alert that says why is lost with it.
+        let mut rest = [0; 1024];
+        let last = async {
+            stream.shutdown().await?;
+            while stream.read(&mut rest).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let heard = timeout(LAST_WORDS, last).await;
+        tracing::trace!(?heard, "a refused connection is closed");
+    }
+    Err(error)
+}
+
+/// What is wrong with a client's certificate, if it is that for which a handshake has failed.
+fn uncertified(error: &io::Error) -> Option<String> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::NoCertificatesPresented => {
+            Some("it shows no client certificate, and one is required".to_owned())
+        }
+        rustls::Error::InvalidCertificate(why) => {
+            Some(format!("its client certificate is not good here: {why}"))
+        }
+        _ => None,
+    }
 }
 
 impl Connected<IncomingStream<'_, TlsListener>> for Peer {

@@ -1,5 +1,5 @@
 //! What is done beside requests: checkpoints of the audit trail, and once a day an examination of
-//! everything, after which old events of the feed go.
+//! everything, after which old events of the feed and old incidents go.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,13 +23,17 @@ const DAY: i64 = 24 * 3600 * 1000;
 /// Most findings that go into the log; the command prints all.
 const MOST_LOGGED: usize = 20;
 
+/// How long what is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    /// Events of the feed.
+    pub(crate) events: Duration,
+    /// Incidents that are over.
+    pub(crate) incidents: Duration,
+}
+
 /// Tends the trail until it is dropped. What fails is logged, and tried again.
-pub(crate) async fn tend(
-    db: Db,
-    keys: Arc<Keys>,
-    clock: Arc<dyn Clock>,
-    keep_events: Duration,
-) -> Infallible {
+pub(crate) async fn tend(db: Db, keys: Arc<Keys>, clock: Arc<dyn Clock>, keep: Keep) -> Infallible {
     let mut looks = 0_u32;
     loop {
         sleep(LOOK).await;
@@ -37,7 +41,7 @@ pub(crate) async fn tend(
         if looks.is_multiple_of(LOOKS) {
             checkpoint(&db, clock.as_ref()).await;
         }
-        if let Err(error) = daily(&db, &keys, clock.as_ref(), keep_events).await {
+        if let Err(error) = daily(&db, &keys, clock.as_ref(), keep).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the daily work was not finished");
         }
@@ -69,12 +73,7 @@ pub(crate) async fn checkpoint(db: &Db, clock: &dyn Clock) {
     }
 }
 
-async fn daily(
-    db: &Db,
-    keys: &Keys,
-    clock: &dyn Clock,
-    keep_events: Duration,
-) -> Result<(), Error> {
+async fn daily(db: &Db, keys: &Keys, clock: &dyn Clock, keep: Keep) -> Result<(), Error> {
     let now = clock.now();
     if !db.take_audit_run(now.as_millis() / DAY, now).await? {
         return Ok(());
@@ -83,9 +82,14 @@ async fn daily(
     log(&report);
     db.note_examination(clock.now(), report.wrong).await?;
     // What somebody changed is for somebody to look at.
-    if report.wrong == 0
-        && let Some(last) = prune(db, keep_events, clock.now()).await?
-    {
+    if report.wrong > 0 {
+        return Ok(());
+    }
+    let gone = db.prune_incidents(keep.incidents, clock.now()).await?;
+    if gone > 0 {
+        tracing::info!(gone, "{gone} old incidents are not kept any more");
+    }
+    if let Some(last) = prune(db, keep.events, clock.now()).await? {
         tracing::info!(
             last,
             "events of the feed up to {last} were old and are not kept any more"

@@ -9,6 +9,7 @@ mod incidents;
 mod operator;
 mod policies;
 mod registry;
+mod silence;
 mod trust;
 mod verdicts;
 
@@ -17,10 +18,10 @@ pub use feed::FrameStream;
 pub use operator::Operator;
 pub use policies::PolicyPush;
 pub use registry::{ServerChange, ServerQuery, ServerRequest};
+pub(crate) use silence::silence;
 pub use trust::{EvidenceRequest, SubjectRef};
 pub use verdicts::VerdictOrder;
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
@@ -78,25 +79,6 @@ pub struct Challenge {
 pub struct AuthorityClient {
     url: String,
     http: reqwest::Client,
-}
-
-/// Why there was no answer.
-pub(crate) fn silence(error: &reqwest::Error) -> &'static str {
-    let mut cause = error.source();
-    let mut untrusted = false;
-    while let Some(one) = cause {
-        untrusted |= one.to_string().contains("certificate");
-        cause = one.source();
-    }
-    if untrusted {
-        "its TLS certificate is not one that is trusted here; name the file of who certified it in SSL_CERT_FILE"
-    } else if error.is_timeout() {
-        "it timed out"
-    } else if error.is_connect() {
-        "connection failed"
-    } else {
-        "the exchange broke off"
-    }
 }
 
 fn text(text: &str) -> String {

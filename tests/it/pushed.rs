@@ -2,6 +2,7 @@
 //! that is refused, while no status query could tell.
 
 mod alerting;
+mod certified;
 mod ends;
 mod enforcing;
 mod roots;

@@ -1,9 +1,11 @@
 //! The walk-throughs of `docs/walkthroughs`, typed as they stand there.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::world::{World, bin, run};
 
@@ -85,11 +87,22 @@ struct Group(u32);
 impl Drop for Group {
     fn drop(&mut self) {
         let group = format!("-{}", self.0);
-        drop(
-            Command::new("kill")
-                .args(["-s", "KILL", "--", &group])
-                .status(),
-        );
+        let kill = |signal: &str| {
+            let mut kill = Command::new("kill");
+            let kill = kill.args(["-s", signal, "--", &group]);
+            kill.stderr(Stdio::null())
+                .status()
+                .is_ok_and(|done| done.success())
+        };
+        // A script among them may have to end what is in no group of its own.
+        kill("TERM");
+        for _ in 0..200 {
+            if !kill("0") {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        kill("KILL");
     }
 }
 
@@ -155,9 +168,10 @@ fn walk(page: &str, folder: &Path, places: &[(&str, &str)]) {
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The pages that are walked through below.
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
     "agent-developer.md",
     "auditor.md",
+    "newcomer.md",
     "operator.md",
     "server-author.md",
 ];
@@ -242,6 +256,19 @@ fn the_developer_of_an_agent() {
     walk("agent-developer.md", world.dir(), &places);
     process.kill().unwrap();
     process.wait().unwrap();
+}
+
+#[test]
+fn the_newcomer() {
+    let folder = tempfile::tempdir().unwrap();
+    // PostgreSQL runs as an account of its own.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    for part in ["scripts", "mcps-demo-server"] {
+        let there = Path::new(ROOT).join(part);
+        std::os::unix::fs::symlink(there, folder.path().join(part)).unwrap();
+    }
+    let places = [("127.0.0.1:8443", &*free()), ("127.0.0.1:8444", &free())];
+    walk("newcomer.md", folder.path(), &places);
 }
 
 #[test]

@@ -8,13 +8,16 @@ use axum::http::StatusCode;
 use mcps_core::approval::{Approval, ApproverKey as Stated};
 use mcps_core::clock::Timestamp;
 use mcps_core::json::Document;
+use mcps_core::key::KeyId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
 use super::evidence::EvidenceView;
-use super::extract::{AuthorityKeyId, JsonBody, OnFile, Operator, may};
+use super::extract::{Asked, JsonBody, Named, OnFile, Operator, may};
+use super::foreseen::Foreseen;
+use super::orders::How;
 use super::view::{Jwk, raw_text};
 use crate::error::Error;
 use crate::problem::Problem;
@@ -205,9 +208,12 @@ fn agrees(said: &Approval, expected: &Approval, now: Timestamp) -> Result<(), Er
 #[utoipa::path(
     post, path = "/v1/approver-keys", operation_id = "add_approver_key", tag = "trust",
     security(("operator" = [])),
+    params(How),
     request_body = ApproverKeyRequest,
     responses(
-        (status = CREATED, body = ApproverKeys),
+        (status = CREATED, body = Foreseen<ApproverKeys>),
+        (status = OK, body = Foreseen<ApproverKeys>, description = "A dry run"),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
@@ -215,9 +221,10 @@ fn agrees(said: &Approval, expected: &Approval, now: Timestamp) -> Result<(), Er
 )]
 pub(super) async fn add_key(
     operator: Operator<may::Approve>,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     JsonBody(body): JsonBody,
-) -> Result<(StatusCode, Json<ApproverKeys>), Error> {
+) -> Result<(StatusCode, Json<Foreseen<ApproverKeys>>), Error> {
     let document = Document::parse(body)?;
     let said = Stated::verify(document.root()).map_err(Error::Approval)?;
     if said.authority != authority.name() {
@@ -226,11 +233,25 @@ pub(super) async fn add_key(
     if said.approver != operator.id {
         return Err(Error::OtherApproval("approver"));
     }
-    let added = authority
-        .db()
-        .add_approver_key(&operator.id, &said.key, authority.now());
-    added.await?;
-    Ok((StatusCode::CREATED, Json(keys(&authority, operator).await?)))
+    let now = authority.now();
+    let db = authority.db().rehearsing(how.is_dry_run());
+    db.add_approver_key(&operator.id, &said.key, now).await?;
+    let mut keys = keys(&authority, &operator).await?;
+    if !how.is_dry_run() {
+        return Ok((StatusCode::CREATED, Foreseen::of(keys, how)));
+    }
+    let new = ApproverKey {
+        operator_id: operator.id,
+        key: said.key,
+        added_at: now,
+        revoked_at: None,
+        revoked_by: None,
+    };
+    let new = ApproverKeyView::try_from(new)?;
+    if !keys.keys.iter().any(|known| known.key_id == new.key_id) {
+        keys.keys.insert(0, new);
+    }
+    Ok((StatusCode::OK, Foreseen::of(keys, how)))
 }
 
 /// List the keys that approvals are signed by
@@ -248,10 +269,13 @@ pub(super) async fn list_keys(
     operator: Operator<may::Approve>,
     State(authority): State<Shared>,
 ) -> Result<Json<ApproverKeys>, Error> {
-    Ok(Json(keys(&authority, operator).await?))
+    Ok(Json(keys(&authority, &operator).await?))
 }
 
-async fn keys(authority: &Shared, operator: Operator<may::Approve>) -> Result<ApproverKeys, Error> {
+async fn keys(
+    authority: &Shared,
+    operator: &Operator<may::Approve>,
+) -> Result<ApproverKeys, Error> {
     // Keys are of no tenant: who approves in some sees its own.
     let everywhere = operator.tenants().is_all();
     let found = authority.db().approver_keys(SHOWN).await?.into_iter();
@@ -271,9 +295,9 @@ async fn keys(authority: &Shared, operator: Operator<may::Approve>) -> Result<Ap
 #[utoipa::path(
     post, path = "/v1/approver-keys/{kid}/revoke", operation_id = "revoke_approver_key", tag = "trust",
     security(("operator" = [])),
-    params(("kid" = String, Path, description = "Its thumbprint", min_length = 43, max_length = 43)),
+    params(("kid" = String, Path, description = "Its thumbprint", min_length = 43, max_length = 43), How),
     responses(
-        (status = OK, body = ApproverKeyRevoked),
+        (status = OK, body = Foreseen<ApproverKeyRevoked>),
         (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
@@ -281,21 +305,25 @@ async fn keys(authority: &Shared, operator: Operator<may::Approve>) -> Result<Ap
 )]
 pub(super) async fn revoke_key(
     operator: Operator<may::Approve>,
-    AuthorityKeyId(id): AuthorityKeyId,
+    Named(id): Named,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
-) -> Result<Json<ApproverKeyRevoked>, Error> {
+) -> Result<Json<Foreseen<ApproverKeyRevoked>>, Error> {
+    let id = KeyId::parse(&id).ok_or(Error::KeyId)?;
     let (store, now) = (authority.db(), authority.now());
     let own = store.approver_key(&operator.id).await?;
     if own.is_none_or(|own| *own.key.key_id() != id) {
         operator.everywhere()?;
     }
+    let store = store.rehearsing(how.is_dry_run());
     let fallen = store.revoke_approver_key(&id, authority.policy(), &operator.id, now);
     let fallen = fallen.await?;
-    for (_, told) in &fallen {
+    for (_, told) in fallen.iter().filter(|_| !how.is_dry_run()) {
         authority.told(told);
     }
-    Ok(Json(ApproverKeyRevoked {
+    let revoked = ApproverKeyRevoked {
         key_id: id.to_string(),
         fallen: fallen.len(),
-    }))
+    };
+    Ok(Foreseen::of(revoked, how))
 }

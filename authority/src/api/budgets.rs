@@ -28,7 +28,7 @@ const ISSUE: [&str; 5] = [
     "/v1/enrolment-tokens",
 ];
 /// What cuts off, or takes that back.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 21] = [
     "/v1/revocations",
     "/v1/suspensions",
     "/v1/stops",
@@ -45,6 +45,11 @@ const ORDER: [&str; 16] = [
     "/v1/authority-keys/{kid}/taint",
     "/v1/authority-keys/{kid}/revoke",
     "/v1/tenants/{tenant}/verdicts",
+    "/v1/tenants/{tenant}/disable",
+    "/v1/tenants/{tenant}/scanners/{scanner}/revoke",
+    "/v1/approver-keys/{kid}/revoke",
+    "/v1/operators/{id}/disable",
+    "/v1/sources/{name}/disable",
 ];
 
 /// Lets through what is within the caller's budget for requests of its kind, and says how much is

@@ -10,6 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::extract::{Asked, Named, Operator, Strict, may};
+use super::foreseen::Foreseen;
+use super::orders::How;
 use super::page::Page;
 use crate::access::{Grant, Grants, MOST_GRANTS, NoGrant};
 use crate::cursor::Listing;
@@ -64,9 +66,10 @@ pub(super) struct OperatorRequest {
 /// An operator.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OperatorView {
-    /// `op_` and 32 hex digits.
+    /// `op_` and 32 hex digits; of one that a dry run would add there is none.
     #[schema(pattern = "^op_[0-9a-f]{32}$")]
-    operator_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator_id: Option<String>,
     /// For people.
     name: String,
     /// What is held: `ROLE@TENANT`.
@@ -95,7 +98,7 @@ pub(super) struct OperatorView {
 impl From<OperatorShown> for OperatorView {
     fn from(shown: OperatorShown) -> Self {
         Self {
-            operator_id: shown.operator_id,
+            operator_id: Some(shown.operator_id),
             name: shown.name,
             roles: shown.grants.iter().map(ToString::to_string).collect(),
             credential: shown.credential,
@@ -111,7 +114,8 @@ impl From<OperatorShown> for OperatorView {
 /// An operator with the key that only this answer shows.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OperatorMade {
-    /// The key, to be presented as `authorization: Bearer mcps_op_…`; none for who has a certificate.
+    /// The key, to be presented as `authorization: Bearer mcps_op_…`; none for who has a certificate, and none
+    /// of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^mcps_op_[A-Za-z0-9_-]{43}$")]
     key: Option<String>,
@@ -148,9 +152,12 @@ pub(super) struct ListOperators {
 #[utoipa::path(
     post, path = "/v1/operators", operation_id = "add_operator", tag = "access",
     security(("operator" = [])),
+    params(How),
     request_body = OperatorRequest,
     responses(
-        (status = CREATED, body = OperatorMade, headers(("location" = String, description = "The operator's path"))),
+        (status = CREATED, body = Foreseen<OperatorMade>, headers(("location" = String, description = "The operator's path"))),
+        (status = OK, body = Foreseen<OperatorMade>, description = "A dry run"),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
@@ -160,6 +167,7 @@ pub(super) struct ListOperators {
 )]
 pub(super) async fn add(
     operator: Operator<may::Appoint>,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<OperatorRequest>,
 ) -> Result<impl IntoResponse, Error> {
@@ -193,17 +201,23 @@ pub(super) async fn add(
             return Err(Error::OperatorUnchanged(taken));
         }
     }
-    authority.db().add_operator(&new, &operator.id, now).await?;
+    let db = authority.db().rehearsing(how.is_dry_run());
+    db.add_operator(&new, &operator.id, now).await?;
+    if how.is_dry_run() {
+        let view = OperatorView {
+            operator_id: None,
+            ..new.shown(&operator.id, now).into()
+        };
+        let foreseen = Foreseen::of(OperatorMade { key: None, view }, how);
+        return Ok((StatusCode::OK, foreseen).into_response());
+    }
     let id = new.operator_id;
     tracing::info!(operator_id = id, "operator {id} added");
     let view = shown(&operator, &authority, &id).await?.into();
     let key = by_key.then(|| key.reveal().to_owned());
     let location = [(header::LOCATION, format!("/v1/operators/{id}"))];
-    Ok((
-        StatusCode::CREATED,
-        location,
-        Json(OperatorMade { key, view }),
-    ))
+    let made = Foreseen::of(OperatorMade { key, view }, how);
+    Ok((StatusCode::CREATED, location, made).into_response())
 }
 
 /// List operators
@@ -265,13 +279,15 @@ pub(super) async fn show(
 
 /// Disable an operator
 ///
-/// For good: its key opens nothing from then on, and nobody redeems an enrolment token that it made.
+/// For good: its key opens nothing from then on, nobody redeems an enrolment token that it made, and what it
+/// approved counts no more; every level that falls with that is told in the same transaction.
 #[utoipa::path(
     post, path = "/v1/operators/{id}/disable", operation_id = "disable_operator", tag = "access",
     security(("operator" = [])),
-    params(("id" = String, Path, description = "The operator's id", pattern = "^op_[0-9a-f]{32}$")),
+    params(("id" = String, Path, description = "The operator's id", pattern = "^op_[0-9a-f]{32}$"), How),
     responses(
-        (status = OK, body = OperatorView),
+        (status = OK, body = Foreseen<OperatorView>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
@@ -280,19 +296,36 @@ pub(super) async fn show(
 )]
 pub(super) async fn disable(
     operator: Operator<may::Appoint>,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Named(id): Named,
-) -> Result<Json<OperatorView>, Error> {
+) -> Result<Json<Foreseen<OperatorView>>, Error> {
     let known = shown(&operator, &authority, &id).await?;
     if known.operator_id == operator.id {
         let own = "nobody disables itself: another owner has to, so that one is left";
         return Err(Error::OperatorUnchanged(own));
     }
-    let (db, now) = (authority.db(), authority.now());
-    if db.disable_operator(&known, &operator.id, now).await? {
-        tracing::info!(operator_id = id, "operator {id} disabled");
+    let now = authority.now();
+    let db = authority.db().rehearsing(how.is_dry_run());
+    let policy = authority.policy();
+    let ended = db.disable_operator(&known, policy, &operator.id, now);
+    let fallen = ended.await?;
+    if how.is_dry_run() {
+        let disabled_at = known.disabled_at.or(Some(now));
+        let view = OperatorShown {
+            disabled_at,
+            ..known
+        };
+        return Ok(Foreseen::of(view.into(), how));
     }
-    Ok(Json(shown(&operator, &authority, &id).await?.into()))
+    if let Some(fallen) = fallen {
+        tracing::info!(operator_id = id, "operator {id} disabled");
+        for (_, told) in &fallen {
+            authority.told(told);
+        }
+    }
+    let view = shown(&operator, &authority, &id).await?.into();
+    Ok(Foreseen::of(view, how))
 }
 
 /// Give an operator another key
@@ -301,9 +334,10 @@ pub(super) async fn disable(
 #[utoipa::path(
     post, path = "/v1/operators/{id}/rotate", operation_id = "rotate_operator", tag = "access",
     security(("operator" = [])),
-    params(("id" = String, Path, description = "The operator's id", pattern = "^op_[0-9a-f]{32}$")),
+    params(("id" = String, Path, description = "The operator's id", pattern = "^op_[0-9a-f]{32}$"), How),
     responses(
-        (status = OK, body = OperatorMade),
+        (status = OK, body = Foreseen<OperatorMade>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
@@ -312,21 +346,27 @@ pub(super) async fn disable(
 )]
 pub(super) async fn rotate(
     operator: Operator<may::Appoint>,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Named(id): Named,
-) -> Result<Json<OperatorMade>, Error> {
+) -> Result<Json<Foreseen<OperatorMade>>, Error> {
     let known = shown(&operator, &authority, &id).await?;
     let key = OperatorKey::generate(authority.random())?;
-    let (db, now) = (authority.db(), authority.now());
+    let now = authority.now();
+    let db = authority.db().rehearsing(how.is_dry_run());
     if !db.rotate_operator(&known, &key, &operator.id, now).await? {
         let why = "it is disabled, or proves itself by something else than a key; add another";
         return Err(Error::OperatorUnchanged(why));
     }
-    tracing::info!(operator_id = id, "operator {id} has another key");
-    Ok(Json(OperatorMade {
-        key: Some(key.reveal().to_owned()),
+    let mut made = OperatorMade {
+        key: None,
         view: known.into(),
-    }))
+    };
+    if !how.is_dry_run() {
+        tracing::info!(operator_id = id, "operator {id} has another key");
+        made.key = Some(key.reveal().to_owned());
+    }
+    Ok(Foreseen::of(made, how))
 }
 
 /// The operator of that id, if all that it holds is held in tenants of the caller's.

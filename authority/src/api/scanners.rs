@@ -10,7 +10,9 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{OfTenant, Operator, Strict, may};
+use super::extract::{Asked, OfTenant, Operator, Strict, may};
+use super::foreseen::Foreseen;
+use super::orders::How;
 use super::reports::FormatName;
 use super::view::{Jwk, raw_text};
 use crate::error::Error;
@@ -140,10 +142,12 @@ impl ScannerView {
 #[utoipa::path(
     post, path = "/v1/tenants/{tenant}/scanners", operation_id = "add_scanner", tag = "trust",
     security(("operator" = [])),
-    params(("tenant" = String, Path, description = "The tenant's id")),
+    params(("tenant" = String, Path, description = "The tenant's id"), How),
     request_body = ScannerRequest,
     responses(
-        (status = CREATED, body = ScannerView),
+        (status = CREATED, body = Foreseen<ScannerView>),
+        (status = OK, body = Foreseen<ScannerView>, description = "A dry run"),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
@@ -152,9 +156,10 @@ impl ScannerView {
 pub(super) async fn add(
     operator: Operator<may::Manage>,
     OfTenant(tenant): OfTenant,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<ScannerRequest>,
-) -> Result<(StatusCode, Json<ScannerView>), Error> {
+) -> Result<(StatusCode, Json<Foreseen<ScannerView>>), Error> {
     operator.over(&tenant, Error::TenantNotFound)?;
     let key = asked.public_key.map(|jwk| {
         let (member, why) = ("public_key", "must be a P-256 public key as a JWK");
@@ -175,8 +180,13 @@ pub(super) async fn add(
         revoked_by: None,
         reason: None,
     };
-    operator.db(&authority).add_scanner(&tenant, &new).await?;
-    Ok((StatusCode::CREATED, Json(new.try_into()?)))
+    let db = operator.db(&authority).rehearsing(how.is_dry_run());
+    db.add_scanner(&tenant, &new).await?;
+    let status = match how.is_dry_run() {
+        true => StatusCode::OK,
+        false => StatusCode::CREATED,
+    };
+    Ok((status, Foreseen::of(new.try_into()?, how)))
 }
 
 /// List whose scans a tenant believes, and did
@@ -214,10 +224,12 @@ pub(super) async fn list(
     params(
         ("tenant" = String, Path, description = "The tenant's id"),
         ("scanner" = String, Path, description = "Its name", pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length = 128),
+        How,
     ),
     request_body = RevokeScanner,
     responses(
-        (status = OK, body = ScannerRevoked),
+        (status = OK, body = Foreseen<ScannerRevoked>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
@@ -227,22 +239,19 @@ pub(super) async fn revoke(
     operator: Operator<may::Manage>,
     OfTenant(tenant): OfTenant,
     path: Path<(String, String)>,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<RevokeScanner>,
-) -> Result<Json<ScannerRevoked>, Error> {
+) -> Result<Json<Foreseen<ScannerRevoked>>, Error> {
     operator.over(&tenant, Error::TenantNotFound)?;
     let Path((_, name)) = path;
     let name = Name::try_from(name).map_err(|_| ScannerError::Unknown)?;
     let reason = asked.reason.map(Note::into_string);
-    let fallen = authority
-        .revoke_scanner(&tenant, name.as_str(), reason.as_deref(), &operator.id)
-        .await?;
-    tracing::warn!(
-        tenant,
-        scanner = name.as_str(),
-        fallen,
-        "a scanner is revoked"
-    );
-    let name = name.into_string();
-    Ok(Json(ScannerRevoked { name, fallen }))
+    let (name, dry_run) = (name.into_string(), how.is_dry_run());
+    let fallen = authority.revoke_scanner(&tenant, &name, reason.as_deref(), &operator.id, dry_run);
+    let fallen = fallen.await?;
+    if !dry_run {
+        tracing::warn!(tenant, scanner = name, fallen, "a scanner is revoked");
+    }
+    Ok(Foreseen::of(ScannerRevoked { name, fallen }, how))
 }

@@ -10,8 +10,10 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{Named, Operator, Report, Strict};
+use super::extract::{Asked, Named, Operator, Report, Strict};
+use super::foreseen::Foreseen;
 use super::hooks::{Reported, reported};
+use super::orders::How;
 use super::view::raw_text;
 use crate::error::Error;
 use crate::hooks::adapter::Adapter;
@@ -295,20 +297,22 @@ async fn find(authority: &Shared, name: &str) -> Result<Hook, Error> {
 #[utoipa::path(
     put, path = "/v1/sources/{name}", operation_id = "set_source", tag = "incidents",
     security(("operator" = [])),
-    params(("name" = String, Path, description = "The source's name, the last part of its URL")),
+    params(("name" = String, Path, description = "The source's name, the last part of its URL"), How),
     request_body = SourceOrder,
     responses(
-        (status = OK, body = SourceView),
+        (status = OK, body = Foreseen<SourceView>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn set(
     operator: Operator,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Named(name): Named,
     Strict(order): Strict<SourceOrder>,
-) -> Result<Json<SourceView>, Error> {
+) -> Result<Json<Foreseen<SourceView>>, Error> {
     let name = Name::try_from(name).map_err(|why| Error::Invalid {
         member: "name",
         why,
@@ -353,61 +357,72 @@ pub(super) async fn set(
         poll,
         disabled_at: None,
     };
-    let (db, now) = (authority.db(), authority.now());
+    let now = authority.now();
+    let db = authority.db().rehearsing(how.is_dry_run());
     db.set_hook(&hook, &operator.id, now).await?;
-    Ok(Json(SourceView::new(hook, secret)))
+    let secret = secret.filter(|_| !how.is_dry_run());
+    Ok(Foreseen::of(SourceView::new(hook, secret), how))
 }
 
 /// Have nothing of a source believed any more
 #[utoipa::path(
     post, path = "/v1/sources/{name}/disable", operation_id = "disable_source", tag = "incidents",
     security(("operator" = [])),
-    params(("name" = String, Path, description = "The source's name")),
+    params(("name" = String, Path, description = "The source's name"), How),
     responses(
-        (status = OK, body = SourceView),
+        (status = OK, body = Foreseen<SourceView>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn disable(
     operator: Operator,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Named(name): Named,
-) -> Result<Json<SourceView>, Error> {
-    switch(&authority, &operator, &name, true).await
+) -> Result<Json<Foreseen<SourceView>>, Error> {
+    switch(&authority, &operator, &name, (true, how)).await
 }
 
 /// Have a source believed again
 #[utoipa::path(
     post, path = "/v1/sources/{name}/enable", operation_id = "enable_source", tag = "incidents",
     security(("operator" = [])),
-    params(("name" = String, Path, description = "The source's name")),
+    params(("name" = String, Path, description = "The source's name"), How),
     responses(
-        (status = OK, body = SourceView),
+        (status = OK, body = Foreseen<SourceView>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn enable(
     operator: Operator,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Named(name): Named,
-) -> Result<Json<SourceView>, Error> {
-    switch(&authority, &operator, &name, false).await
+) -> Result<Json<Foreseen<SourceView>>, Error> {
+    switch(&authority, &operator, &name, (false, how)).await
 }
 
 async fn switch(
     authority: &Shared,
     operator: &Operator,
     name: &str,
-    disabled: bool,
-) -> Result<Json<SourceView>, Error> {
-    let (db, now) = (authority.db(), authority.now());
+    (disabled, how): (bool, How),
+) -> Result<Json<Foreseen<SourceView>>, Error> {
+    let now = authority.now();
+    let db = authority.db().rehearsing(how.is_dry_run());
     let changed = db.disable_hook(name, disabled, &operator.id, now).await?;
     if !changed {
         return Err(Error::HookNotFound);
     }
-    Ok(Json(SourceView::new(find(authority, name).await?, None)))
+    let mut hook = find(authority, name).await?;
+    if how.is_dry_run() {
+        hook.disabled_at = disabled.then(|| hook.disabled_at.unwrap_or(now));
+    }
+    Ok(Foreseen::of(SourceView::new(hook, None), how))
 }
 
 /// Say what would be made of a report

@@ -9,6 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
 use super::extract::{Asked, OfTenant, Operator, Strict, may};
+use super::foreseen::Foreseen;
+use super::orders::How;
 use super::page::Page;
 use crate::cursor::Listing;
 use crate::error::Error;
@@ -85,7 +87,7 @@ pub(super) struct TenantPage {
 pub(super) struct TenantChanged {
     /// The tenant.
     tenant: TenantView,
-    /// The position of the event in the feed, `EPOCH:SEQ`; none where nothing changed.
+    /// The position of the event in the feed, `EPOCH:SEQ`; none where nothing changed, and none of a dry run.
     #[schema(example = "1:41")]
     position: Option<String>,
 }
@@ -109,10 +111,12 @@ pub(super) struct ListTenants {
 #[utoipa::path(
     post, path = "/v1/tenants", operation_id = "add_tenant", tag = "access",
     security(("operator" = [])),
+    params(How),
     request_body = TenantRequest,
     responses(
-        (status = CREATED, body = TenantView),
-        (status = OK, body = TenantView, description = "It had been added"),
+        (status = CREATED, body = Foreseen<TenantView>),
+        (status = OK, body = Foreseen<TenantView>, description = "It had been added, or it is a dry run"),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
@@ -120,21 +124,34 @@ pub(super) struct ListTenants {
 )]
 pub(super) async fn add(
     operator: Operator<may::Own>,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(asked): Strict<TenantRequest>,
-) -> Result<(StatusCode, Json<TenantView>), Error> {
+) -> Result<(StatusCode, Json<Foreseen<TenantView>>), Error> {
     let (tenant, note) = (
         asked.tenant.into_string(),
         asked.note.map(Note::into_string),
     );
-    let (db, now) = (operator.db(&authority), authority.now());
+    let now = authority.now();
+    let db = operator.db(&authority).rehearsing(how.is_dry_run());
     let new = db.add_tenant(&tenant, note.as_deref(), &operator.id, now);
-    let status = match new.await? {
+    let new = new.await?;
+    if new && how.is_dry_run() {
+        let before = found(&operator, &authority, &tenant).await?;
+        let view = TenantRecord {
+            note,
+            added_at: Some(now),
+            added_by: Some(operator.id),
+            ..before.unwrap_or_else(|| TenantRecord::of(&tenant))
+        };
+        return Ok((StatusCode::OK, Foreseen::of(view.into(), how)));
+    }
+    let status = match new {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
     let view = known(&operator, &authority, &tenant).await?;
-    Ok((status, Json(view.into())))
+    Ok((status, Foreseen::of(view.into(), how)))
 }
 
 /// List tenants
@@ -199,9 +216,10 @@ pub(super) async fn show(
 #[utoipa::path(
     post, path = "/v1/tenants/{tenant}/disable", operation_id = "disable_tenant", tag = "access",
     security(("operator" = [])),
-    params(("tenant" = String, Path, description = "The tenant's id")),
+    params(("tenant" = String, Path, description = "The tenant's id"), How),
     responses(
-        (status = OK, body = TenantChanged),
+        (status = OK, body = Foreseen<TenantChanged>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
@@ -210,30 +228,44 @@ pub(super) async fn show(
 pub(super) async fn disable(
     operator: Operator<may::Own>,
     OfTenant(tenant): OfTenant,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
-) -> Result<Json<TenantChanged>, Error> {
-    known(&operator, &authority, &tenant).await?;
+) -> Result<Json<Foreseen<TenantChanged>>, Error> {
+    let before = known(&operator, &authority, &tenant).await?;
     let target = Target::Tenant(tenant.clone());
     // First of all whatever is of it stops.
     let suspend = Action::Suspend {
         target,
         until: None,
     };
-    let position = ordered(&operator, &authority, &suspend).await?;
-    let (db, now) = (operator.db(&authority), authority.now());
-    db.disable_tenant(&tenant, true, &operator.id, now).await?;
-    tracing::warn!(tenant, position, "tenant {tenant} disabled");
-    let tenant = known(&operator, &authority, &tenant).await?.into();
-    Ok(Json(TenantChanged { tenant, position }))
+    let position = ordered(&operator, &authority, &suspend, how).await?;
+    let now = authority.now();
+    let db = operator.db(&authority).rehearsing(how.is_dry_run());
+    let changed = db.disable_tenant(&tenant, true, &operator.id, now).await?;
+    let tenant = match how.is_dry_run() {
+        true if changed => TenantRecord {
+            disabled_at: Some(now),
+            disabled_by: Some(operator.id),
+            ..before
+        },
+        true => before,
+        false => {
+            tracing::warn!(tenant, position, "tenant {tenant} disabled");
+            known(&operator, &authority, &tenant).await?
+        }
+    };
+    let tenant = tenant.into();
+    Ok(Foreseen::of(TenantChanged { tenant, position }, how))
 }
 
 /// Enable a tenant again
 #[utoipa::path(
     post, path = "/v1/tenants/{tenant}/enable", operation_id = "enable_tenant", tag = "access",
     security(("operator" = [])),
-    params(("tenant" = String, Path, description = "The tenant's id")),
+    params(("tenant" = String, Path, description = "The tenant's id"), How),
     responses(
-        (status = OK, body = TenantChanged),
+        (status = OK, body = Foreseen<TenantChanged>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = FORBIDDEN, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
@@ -242,8 +274,9 @@ pub(super) async fn disable(
 pub(super) async fn enable(
     operator: Operator<may::Own>,
     OfTenant(tenant): OfTenant,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
-) -> Result<Json<TenantChanged>, Error> {
+) -> Result<Json<Foreseen<TenantChanged>>, Error> {
     let record = known(&operator, &authority, &tenant).await?;
     let mut position = None;
     if record.disabled_at.is_some() {
@@ -251,19 +284,31 @@ pub(super) async fn enable(
             target: Target::Tenant(tenant.clone()),
             lifts: Lifts::Suspend,
         };
-        position = ordered(&operator, &authority, &reinstate).await?;
-        let (db, now) = (operator.db(&authority), authority.now());
+        position = ordered(&operator, &authority, &reinstate, how).await?;
+        let now = authority.now();
+        let db = operator.db(&authority).rehearsing(how.is_dry_run());
         db.disable_tenant(&tenant, false, &operator.id, now).await?;
-        tracing::info!(tenant, position, "tenant {tenant} enabled");
+        if !how.is_dry_run() {
+            tracing::info!(tenant, position, "tenant {tenant} enabled");
+        }
     }
-    let tenant = known(&operator, &authority, &tenant).await?.into();
-    Ok(Json(TenantChanged { tenant, position }))
+    let tenant = match how.is_dry_run() {
+        true => TenantRecord {
+            disabled_at: None,
+            disabled_by: None,
+            ..record
+        },
+        false => known(&operator, &authority, &tenant).await?,
+    };
+    let tenant = tenant.into();
+    Ok(Foreseen::of(TenantChanged { tenant, position }, how))
 }
 
 async fn ordered(
     operator: &Operator<may::Own>,
     authority: &Shared,
     action: &Action,
+    how: How,
 ) -> Result<Option<String>, Error> {
     let order = Revocation {
         reason: Reason::Policy,
@@ -271,7 +316,7 @@ async fn ordered(
         deed: Deed::new(&operator.id, None, b"", authority.random())?,
         by: operator.id.clone(),
         at: authority.now(),
-        dry_run: false,
+        dry_run: how.is_dry_run(),
     };
     Ok(authority.order(action, &order).await?.position)
 }
@@ -281,7 +326,16 @@ async fn known<R: may::Right>(
     authority: &Shared,
     tenant: &str,
 ) -> Result<TenantRecord, Error> {
+    let found = found(operator, authority, tenant).await?;
+    found.ok_or(Error::TenantNotFound)
+}
+
+async fn found<R: may::Right>(
+    operator: &Operator<R>,
+    authority: &Shared,
+    tenant: &str,
+) -> Result<Option<TenantRecord>, Error> {
     let db = operator.db(authority);
     let found = db.tenants(operator.tenants(), Some(tenant), "", 1).await?;
-    found.into_iter().next().ok_or(Error::TenantNotFound)
+    Ok(found.into_iter().next())
 }

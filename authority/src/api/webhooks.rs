@@ -14,6 +14,8 @@ use order::WebhookOrder;
 
 use super::Shared;
 use super::extract::{Asked, Named, Operator, Strict};
+use super::foreseen::Foreseen;
+use super::orders::How;
 use super::page::rows;
 use crate::error::Error;
 use crate::problem::Problem;
@@ -27,9 +29,10 @@ const SHOWN: i64 = 20;
 /// An endpoint.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WebhookView {
-    /// `wh_` and 32 hex digits.
+    /// `wh_` and 32 hex digits; of one that a dry run would add there is none.
     #[schema(pattern = "^wh_[0-9a-f]{32}$")]
-    webhook_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_id: Option<String>,
     /// Where messages are sent, or fetched.
     url: String,
     /// `standard` or `shared-signals`.
@@ -151,7 +154,7 @@ impl WebhookView {
                 true => format!("{issuer}/v1/webhooks/{}/poll", endpoint.id),
                 false => endpoint.url,
             },
-            webhook_id: endpoint.id,
+            webhook_id: Some(endpoint.id),
             form,
             polled,
             audience,
@@ -211,18 +214,22 @@ pub(super) async fn list(
 #[utoipa::path(
     post, path = "/v1/webhooks", operation_id = "add_webhook", tag = "webhooks",
     security(("operator" = [])),
+    params(How),
     request_body = WebhookOrder,
     responses(
-        (status = CREATED, body = WebhookView),
+        (status = CREATED, body = Foreseen<WebhookView>),
+        (status = OK, body = Foreseen<WebhookView>, description = "A dry run"),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn add(
     operator: Operator,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Strict(order): Strict<WebhookOrder>,
-) -> Result<(StatusCode, Json<WebhookView>), Error> {
+) -> Result<(StatusCode, Json<Foreseen<WebhookView>>), Error> {
     let events = order.told()?;
     let url = order.address()?;
     if let Some(url) = &url {
@@ -239,12 +246,27 @@ pub(super) async fn add(
         added_at: authority.now(),
         disabled_at: None,
     };
-    authority.db().add_webhook(&endpoint, &operator.id).await?;
+    let db = authority.db().rehearsing(how.is_dry_run());
+    db.add_webhook(&endpoint, &operator.id).await?;
+    if how.is_dry_run() {
+        // Neither id nor key is that of the endpoint which there may be.
+        let id = endpoint.id.clone();
+        let without = |text: String| text.replace(&id, "wh_…");
+        let view = WebhookView::new(&authority, endpoint);
+        let view = WebhookView {
+            webhook_id: None,
+            public_key: None,
+            url: without(view.url),
+            audience: view.audience.map(without),
+            ..view
+        };
+        return Ok((StatusCode::OK, Foreseen::of(view, how)));
+    }
     let view = WebhookView {
         secret,
         ..WebhookView::new(&authority, endpoint)
     };
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok((StatusCode::CREATED, Foreseen::of(view, how)))
 }
 
 async fn find(authority: &Shared, id: &str) -> Result<Endpoint, Error> {
@@ -283,23 +305,26 @@ pub(super) async fn show(
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", operation_id = "remove_webhook", tag = "webhooks",
     security(("operator" = [])),
-    params(("id" = String, Path, description = "The endpoint's id", pattern = "^wh_[0-9a-f]{32}$")),
+    params(("id" = String, Path, description = "The endpoint's id", pattern = "^wh_[0-9a-f]{32}$"), How),
     responses(
-        (status = OK, body = WebhookView),
+        (status = OK, body = Foreseen<WebhookView>),
+        (status = BAD_REQUEST, body = Problem, content_type = "application/problem+json"),
         (status = UNAUTHORIZED, body = Problem, content_type = "application/problem+json"),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn remove(
     operator: Operator,
+    Asked(how): Asked<How>,
     State(authority): State<Shared>,
     Named(id): Named,
-) -> Result<Json<WebhookView>, Error> {
+) -> Result<Json<Foreseen<WebhookView>>, Error> {
     let endpoint = find(&authority, &id).await?;
-    let (db, now) = (authority.db(), authority.now());
+    let now = authority.now();
+    let db = authority.db().rehearsing(how.is_dry_run());
     let removed = db.remove_webhook(&id, &operator.id, now).await?;
     removed
-        .then(|| Json(WebhookView::new(&authority, endpoint)))
+        .then(|| Foreseen::of(WebhookView::new(&authority, endpoint), how))
         .ok_or(Error::WebhookNotFound)
 }
 

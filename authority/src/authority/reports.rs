@@ -43,7 +43,7 @@ impl Authority {
     }
 
     /// Takes a scanner off a tenant's list; whoever follows the feed hears at once of every level that
-    /// falls with it. How many fell.
+    /// falls with it. How many fell, or would in a dry run.
     ///
     /// # Errors
     /// [`Error::Scanner`], [`Error::Database`].
@@ -53,13 +53,15 @@ impl Authority {
         name: &str,
         reason: Option<&str>,
         by: &str,
+        dry_run: bool,
     ) -> Result<usize, Error> {
         let (policy, now) = (&self.policy, self.now());
         let fallen = self
             .db
+            .rehearsing(dry_run)
             .revoke_scanner(tenant, name, reason, policy, by, now)
             .await?;
-        for (_, told) in &fallen {
+        for (_, told) in fallen.iter().filter(|_| !dry_run) {
             self.told(told);
         }
         Ok(fallen.len())

@@ -262,7 +262,7 @@ pub struct Approval {
     pub at: Timestamp,
     /// By which key and until when; `None` for one that nobody signed, which counts for nothing.
     pub signed: Option<Signed>,
-    /// Whether the key was revoked since.
+    /// Whether the key was revoked since, or the operator disabled.
     pub void: bool,
 }
 

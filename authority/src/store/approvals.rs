@@ -7,7 +7,7 @@ use mcps_core::key::{KeyId, PublicKey};
 use super::audit::{Entry, audit};
 use super::evidence::{Row, read, select_evidence};
 use super::row::damaged;
-use super::trust::{LOCK_TRUST, Told, reassess};
+use super::trust::{Told, reassess};
 use super::{Db, on, transaction};
 use crate::error::Error;
 use crate::levels::{EvidenceId, Policy, Subject};
@@ -68,6 +68,47 @@ impl TryFrom<KeyRow> for ApproverKey {
         })
     }
 }
+
+/// Judges anew all whose approvals are void now, those for which `$which` holds of `$id`, and tells the feed
+/// of each level that falls. Gives who fell.
+macro_rules! fall {
+    ($tx:ident, $which:literal, $id:expr, $policy:expr, $at:expr, $reason:literal) => {{
+        let approved: Vec<(String, String, String)> = sqlx::query_as(concat!(
+            "SELECT DISTINCT e.tenant, e.kind, e.name FROM evidence_approvals a \
+             JOIN evidence e ON e.evidence_id = a.evidence_id WHERE ",
+            $which,
+            " ORDER BY e.tenant, e.kind, e.name"
+        ))
+        .bind($id)
+        .fetch_all(&mut *$tx)
+        .await?;
+        let mut subjects = Vec::with_capacity(approved.len());
+        for (tenant, kind, name) in approved {
+            let kind = kind.parse();
+            let kind = kind.map_err(|_| $crate::store::row::damaged("kind"))?;
+            subjects.push($crate::levels::Subject { tenant, kind, name });
+        }
+        // All of them before the head of the feed, which others lock after theirs.
+        for subject in &subjects {
+            sqlx::query($crate::store::trust::LOCK_TRUST)
+                .bind(&subject.tenant)
+                .bind(subject.kind.as_str())
+                .bind(&subject.name)
+                .execute(&mut *$tx)
+                .await?;
+        }
+        let mut fallen = Vec::new();
+        for subject in subjects {
+            let told = $crate::store::trust::reassess!($tx, &subject, $policy, $at, $reason, false);
+            if told.position.is_some() {
+                fallen.push((subject, told));
+            }
+        }
+        fallen
+    }};
+}
+
+pub(super) use fall;
 
 impl Db {
     /// The keys of all approvers, the newest first; at most `limit`.
@@ -180,35 +221,7 @@ impl Db {
                 .bind(by)
                 .execute(&mut *tx)
                 .await?;
-            let approved: Vec<(String, String, String)> = sqlx::query_as(
-                "SELECT DISTINCT e.tenant, e.kind, e.name FROM evidence_approvals a \
-                 JOIN evidence e ON e.evidence_id = a.evidence_id WHERE a.key_id = $1 \
-                 ORDER BY e.tenant, e.kind, e.name",
-            )
-            .bind(id)
-            .fetch_all(&mut *tx)
-            .await?;
-            let mut subjects = Vec::with_capacity(approved.len());
-            for (tenant, kind, name) in approved {
-                let kind = kind.parse().map_err(|_| damaged("kind"))?;
-                subjects.push(Subject { tenant, kind, name });
-            }
-            // All of them before the head of the feed, which others lock after theirs.
-            for subject in &subjects {
-                sqlx::query(LOCK_TRUST)
-                    .bind(&subject.tenant)
-                    .bind(subject.kind.as_str())
-                    .bind(&subject.name)
-                    .execute(&mut *tx)
-                    .await?;
-            }
-            let mut fallen = Vec::new();
-            for subject in subjects {
-                let told = reassess!(tx, &subject, policy, at, "approver_key_revoked", false);
-                if told.position.is_some() {
-                    fallen.push((subject, told));
-                }
-            }
+            let fallen = fall!(tx, "a.key_id = $1", id, policy, at, "approver_key_revoked");
             audit!(self, tx, Entry {
                 at,
                 by,

@@ -44,7 +44,9 @@ macro_rules! select_approvals {
     ($rest:literal) => {
         concat!(
             "SELECT a.evidence_id, a.who, a.at, a.key_id, a.valid_until, ",
-            "CAST(CASE WHEN k.key_id IS NOT NULL AND k.revoked_at IS NULL THEN 0 ELSE 1 END ",
+            "CAST(CASE WHEN k.key_id IS NOT NULL AND k.revoked_at IS NULL AND NOT EXISTS ",
+            "(SELECT 1 FROM operators o WHERE o.operator_id = a.who ",
+            "AND o.disabled_at IS NOT NULL) THEN 0 ELSE 1 END ",
             "AS BIGINT) AS void FROM evidence_approvals a ",
             "LEFT JOIN approver_keys k ON k.key_id = a.key_id ",
             $rest,

@@ -1,6 +1,6 @@
 //! Operators: the hashes of what they present, and what they hold.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
@@ -110,6 +110,22 @@ impl NewOperator {
         }
     }
 
+    /// As it is shown once `by` has added it.
+    #[must_use]
+    pub fn shown(&self, by: &str, now: Timestamp) -> OperatorShown {
+        OperatorShown {
+            operator_id: self.operator_id.clone(),
+            name: self.name.clone(),
+            credential: self.credential.as_str().to_owned(),
+            presents: self.credential.presents().map(str::to_owned),
+            grants: self.grants.clone(),
+            created_at: now,
+            added_by: Some(by.to_owned()),
+            expires_at: self.expires_at,
+            disabled_at: None,
+        }
+    }
+
     fn detail(&self) -> Vec<(&'static str, String)> {
         let mut detail = vec![("name", self.name.clone()), ("roles", self.grants.text())];
         let presents = self.credential.presents();
@@ -121,7 +137,7 @@ impl NewOperator {
 }
 
 /// Of an operator of one tenant: which.
-fn tenant_of(grants: &Grants) -> Option<(&'static str, String)> {
+pub(super) fn tenant_of(grants: &Grants) -> Option<(&'static str, String)> {
     match grants.tenants() {
         Tenants::Only(tenants) if tenants.len() == 1 => {
             tenants.into_iter().next().map(|tenant| ("tenant", tenant))
@@ -402,41 +418,40 @@ impl Db {
         Ok(shown)
     }
 
-    /// Ends an operator: what it presents opens nothing any more, and nobody redeems a token that it
-    /// made. `false` when it had ended.
+    /// What every operator holds, by id, as `ROLE@TENANT`.
     ///
     /// # Errors
-    /// [`Error::Audit`], [`Error::KeyUnusable`], [`Error::Database`].
-    pub async fn disable_operator(
-        &self,
-        operator: &OperatorShown,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let detail: Vec<_> = tenant_of(&operator.grants).into_iter().collect();
-        let ended = transaction!(self, tx => {
-            let ended = sqlx::query(
-                "UPDATE operators SET disabled_at = $2, disabled_by = $3 \
-                 WHERE operator_id = $1 AND disabled_at IS NULL",
-            )
-            .bind(&operator.operator_id)
-            .bind(now.as_millis())
-            .bind(by)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-            if ended == 1 {
-                audit!(self, tx, Entry {
-                    at: now,
-                    by,
-                    action: "operator.disable",
-                    subject: &operator.operator_id,
-                    detail: &detail,
-                });
-            }
-            ended
+    /// When the database does not answer.
+    pub async fn held_roles(&self) -> Result<BTreeMap<String, BTreeSet<String>>, sqlx::Error> {
+        let rows: Vec<(String, String, String)> = on!(self, pool => {
+            sqlx::query_as("SELECT operator_id, tenant, role FROM operator_roles")
+                .fetch_all(pool)
+                .await?
         });
-        Ok(ended == 1)
+        let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (id, tenant, role) in rows {
+            held.entry(id)
+                .or_default()
+                .insert(format!("{role}@{tenant}"));
+        }
+        Ok(held)
+    }
+
+    /// The same of one operator.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn roles_of(&self, id: &str) -> Result<BTreeSet<String>, sqlx::Error> {
+        let rows: Vec<(String, String)> = on!(self, pool => {
+            sqlx::query_as("SELECT tenant, role FROM operator_roles WHERE operator_id = $1")
+                .bind(id)
+                .fetch_all(pool)
+                .await?
+        });
+        let roles = rows.into_iter();
+        Ok(roles
+            .map(|(tenant, role)| format!("{role}@{tenant}"))
+            .collect())
     }
 
     /// Gives an operator another key; the one before opens nothing from then on. `false` for one who

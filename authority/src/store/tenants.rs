@@ -28,6 +28,22 @@ pub struct TenantRecord {
     pub policy_version: i64,
 }
 
+impl TenantRecord {
+    /// One of which nothing is known.
+    #[must_use]
+    pub fn of(tenant: &str) -> Self {
+        Self {
+            tenant: tenant.to_owned(),
+            note: None,
+            added_at: None,
+            added_by: None,
+            disabled_at: None,
+            disabled_by: None,
+            policy_version: 0,
+        }
+    }
+}
+
 type Row = (
     String,
     Option<String>,

@@ -11,6 +11,7 @@ use crate::error::ClientError;
 pub struct Operator<'a> {
     authority: &'a AuthorityClient,
     key: &'a str,
+    dry_run: bool,
 }
 
 impl AuthorityClient {
@@ -20,19 +21,28 @@ impl AuthorityClient {
         Operator {
             authority: self,
             key,
+            dry_run: false,
         }
     }
 }
 
 impl Operator<'_> {
+    /// The same, for a dry run where that is asked for: whatever would change something only says what would
+    /// come of it.
+    #[must_use]
+    pub const fn rehearsing(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+
     pub(super) async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<String>,
     ) -> Result<Document, ClientError> {
+        let path = format!("{path}{}", query(self.dry_run && method != Method::GET));
         self.authority
-            .call(method, path, Some(self.key), body)
+            .call(method, &path, Some(self.key), body)
             .await
     }
 
@@ -54,8 +64,7 @@ impl Operator<'_> {
         path: &str,
         body: String,
     ) -> Result<Document, ClientError> {
-        let (key, body) = (Some(self.key), Some(body));
-        self.authority.call(Method::POST, path, key, body).await
+        self.send(Method::POST, path, Some(body)).await
     }
 
     /// Makes an enrolment token, which only this answer shows.

@@ -130,6 +130,7 @@ pub(super) const EXAMPLES: [Example; 112] = [
         "server add",
         &[
             "mcps server add --name my-server --owner me@example.com --operator-key-file operator.key",
+            "mcps --home ./server server add --tools tools.json --operator-key-file operator.key",
         ],
     ),
     ("server list", &["mcps server list --state active -o json"]),

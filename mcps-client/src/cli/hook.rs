@@ -29,9 +29,9 @@ pub(crate) enum Hook {
     /// Say what would be made of a report, and do nothing.
     Test(Test),
     /// Believe nothing of a source any more.
-    Disable(One),
+    Disable(Switch),
     /// Believe a source again.
-    Enable(One),
+    Enable(Switch),
 }
 
 /// What `mcps hook list` can be told.
@@ -53,6 +53,16 @@ pub(crate) struct One {
     asking: Asking,
     #[command(flatten)]
     output: OutputOptions,
+}
+
+/// Which source, and whether anything is done.
+#[derive(Args, Debug)]
+pub(crate) struct Switch {
+    /// Only say what would come of it.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    one: One,
 }
 
 /// What `mcps hook test` can be told.
@@ -95,8 +105,8 @@ impl Hook {
             Self::List(list) => list.run(machine).await,
             Self::Show(one) => one.show(machine).await,
             Self::Test(test) => test.run(machine).await,
-            Self::Disable(one) => one.switch(machine, true).await,
-            Self::Enable(one) => one.switch(machine, false).await,
+            Self::Disable(switch) => switch.run(machine, true).await,
+            Self::Enable(switch) => switch.run(machine, false).await,
         }
     }
 }
@@ -186,16 +196,27 @@ impl One {
         let path = member(shown.root(), "path");
         print(shown.root(), "", format!("{}{path}", authority.url()))
     }
+}
 
-    async fn switch(self, machine: &Machine, disabled: bool) -> Result<(), CliError> {
-        let (authority, key) = self.asking.whom(machine)?;
-        let operator = authority.operator(&key);
-        let done = operator.disable_source(&self.name, disabled).await?;
-        if self.output.is_json() {
+impl Switch {
+    async fn run(self, machine: &Machine, disabled: bool) -> Result<(), CliError> {
+        let One {
+            name,
+            asking,
+            output,
+        } = self.one;
+        let (authority, key) = asking.whom(machine)?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let done = operator.disable_source(&name, disabled).await?;
+        if output.is_json() {
             return output::print(done.text());
         }
         let path = member(done.root(), "path");
-        print(done.root(), "", format!("{}{path}", authority.url()))
+        print(done.root(), "", format!("{}{path}", authority.url()))?;
+        if self.dry_run {
+            output::note("Nothing was done; the same without --dry-run does it.");
+        }
+        Ok(())
     }
 }
 

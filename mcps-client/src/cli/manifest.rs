@@ -3,6 +3,7 @@
 mod diff;
 mod list;
 mod publish;
+pub(super) mod release;
 mod show;
 
 use clap::Subcommand;

@@ -110,6 +110,19 @@ pub(crate) fn members(rows: &[(&str, String)]) -> String {
     columns(&rows)
 }
 
+/// Rows of what was done; of a dry run they begin with what would be done, and end with what to type then.
+pub(crate) fn foreseen(
+    dry_run: bool,
+    would: &str,
+    mut rows: Vec<(&'static str, String)>,
+) -> String {
+    if dry_run {
+        rows.insert(0, ("would", would.to_owned()));
+        rows.push(("next", "the same without --dry-run".to_owned()));
+    }
+    members(&rows)
+}
+
 /// Rows under a head line.
 pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let head = head.iter().map(|&name| name.to_owned()).collect();

@@ -21,9 +21,9 @@ pub(crate) enum Tenants {
     /// Show a tenant.
     Show(One),
     /// Suspend all of a tenant, and keep its operators from acting in it.
-    Disable(One),
+    Disable(Switch),
     /// Let a tenant go on.
-    Enable(One),
+    Enable(Switch),
 }
 
 /// What `mcps tenant add` can be told.
@@ -35,6 +35,9 @@ pub(crate) struct Add {
     /// A word on it.
     #[arg(long)]
     note: Option<String>,
+    /// Only say what would be added.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -64,14 +67,24 @@ pub(crate) struct One {
     output: OutputOptions,
 }
 
+/// Which tenant, and whether anything is done.
+#[derive(Args, Debug)]
+pub(crate) struct Switch {
+    /// Only say what would come of it.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    one: One,
+}
+
 impl Tenants {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         match self {
             Self::Add(add) => add.run(machine).await,
             Self::List(list) => list.run(machine).await,
             Self::Show(one) => one.show(machine).await,
-            Self::Disable(one) => one.disable(machine, true).await,
-            Self::Enable(one) => one.disable(machine, false).await,
+            Self::Disable(switch) => switch.run(machine, true).await,
+            Self::Enable(switch) => switch.run(machine, false).await,
         }
     }
 }
@@ -83,11 +96,13 @@ impl Add {
         if let (Some(members), Some(note)) = (asked.as_object_mut(), self.note) {
             members.insert("note".to_owned(), note.into());
         }
-        let added = authority.operator(&key).add_tenant(&asked).await?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let added = operator.add_tenant(&asked).await?;
         if self.output.is_json() {
             return output::print(added.text());
         }
-        output::print(&output::members(&describe(added.root())))
+        let rows = describe(added.root());
+        output::print(&output::foreseen(self.dry_run, "add a tenant", rows))
     }
 }
 
@@ -125,17 +140,25 @@ impl One {
         }
         output::print(&output::members(&describe(shown.root())))
     }
+}
 
-    async fn disable(self, machine: &Machine, disabled: bool) -> Result<(), CliError> {
-        let (authority, key) = self.asking.open(machine)?;
-        let operator = authority.operator(&key);
-        let done = operator.disable_tenant(&self.tenant, disabled).await?;
-        if self.output.is_json() {
+impl Switch {
+    async fn run(self, machine: &Machine, disabled: bool) -> Result<(), CliError> {
+        let One {
+            tenant,
+            asking,
+            output,
+        } = self.one;
+        let (authority, key) = asking.open(machine)?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let done = operator.disable_tenant(&tenant, disabled).await?;
+        if output.is_json() {
             return output::print(done.text());
         }
         let mut rows = done.root().get("tenant").map(describe).unwrap_or_default();
         rows.push(("told at", text_at(done.root(), &["position"])));
-        output::print(&output::members(&rows))
+        let would = if disabled { "disable" } else { "enable" };
+        output::print(&output::foreseen(self.dry_run, would, rows))
     }
 }
 

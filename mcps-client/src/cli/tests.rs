@@ -18,7 +18,7 @@ const OTHERWISE: [(&str, &str); 10] = [
     ("dev", "a show for people"),
 ];
 /// Commands that change something here or at the authority, and can say so first.
-const CHANGING: [&str; 23] = [
+const CHANGING: [&str; 38] = [
     "keygen",
     "passport request",
     "passport renew",
@@ -42,34 +42,33 @@ const CHANGING: [&str; 23] = [
     "trust challenge",
     "trust check",
     "policy push",
+    "operator add",
+    "operator disable",
+    "operator rotate",
+    "tenant add",
+    "tenant disable",
+    "tenant enable",
+    "trust scanner add",
+    "trust scanner revoke",
+    "trust approver add",
+    "trust approver revoke",
+    "hook add",
+    "hook disable",
+    "hook enable",
+    "webhook add",
+    "webhook remove",
 ];
 /// Those that change something and cannot, and why.
-const AT_ONCE: [(&str, &str); 23] = [
+const AT_ONCE: [(&str, &str); 8] = [
     ("quarantine", "passed on; its verbs have it"),
     ("connect", "only remembers what it has seen"),
     ("man", "writes pages"),
     ("dev", "everything it does is in a folder of its own"),
-    ("operator add", NOT_YET),
-    ("operator disable", NOT_YET),
-    ("operator rotate", NOT_YET),
-    ("tenant add", NOT_YET),
-    ("tenant disable", NOT_YET),
-    ("tenant enable", NOT_YET),
-    ("trust scanner add", NOT_YET),
-    ("trust scanner revoke", NOT_YET),
-    ("trust approver add", NOT_YET),
-    ("trust approver revoke", NOT_YET),
     ("incident approve", "`incident show` says what it would do"),
     ("incident dismiss", "does nothing to anybody"),
-    ("hook add", NOT_YET),
-    ("hook disable", NOT_YET),
-    ("hook enable", NOT_YET),
-    ("webhook add", NOT_YET),
-    ("webhook remove", NOT_YET),
     ("webhook test", "only says something"),
     ("webhook replay", "only says again"),
 ];
-const NOT_YET: &str = "what it changes is what it names";
 /// And those that change nothing.
 const LOOKING: [&str; 43] = [
     "passport list",

@@ -26,7 +26,7 @@ pub(crate) enum Webhook {
     /// Look at one endpoint and its newest deliveries.
     Show(One),
     /// Have an endpoint told nothing any more.
-    Remove(One),
+    Remove(Remove),
     /// Send an endpoint a message of type `test`.
     Test(One),
     /// List what could not be delivered within a day.
@@ -70,6 +70,9 @@ pub(crate) struct Add {
     /// What messages are signed with, unless they are tokens [default: ed25519].
     #[arg(long, value_name = "KEY")]
     signing: Option<Signing>,
+    /// Only say what would be added; keys and secrets are not made then.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     plain: Plain,
 }
@@ -111,6 +114,16 @@ pub(crate) struct One {
     plain: Plain,
 }
 
+/// What `mcps webhook remove` can be told.
+#[derive(Args, Debug)]
+pub(crate) struct Remove {
+    /// Only say who would be told nothing any more.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    one: One,
+}
+
 /// What `mcps webhook replay` can be told.
 #[derive(Args, Debug)]
 pub(crate) struct Replay {
@@ -134,7 +147,7 @@ impl Webhook {
             Self::Add(add) => add.run(machine).await,
             Self::List(plain) => plain.list(machine).await,
             Self::Show(one) => one.show(machine).await,
-            Self::Remove(one) => one.remove(machine).await,
+            Self::Remove(remove) => remove.run(machine).await,
             Self::Test(one) => one.test(machine).await,
             Self::Dead(plain) => plain.dead(machine).await,
             Self::Replay(replay) => replay.run(machine).await,
@@ -188,11 +201,12 @@ impl Add {
     async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.plain.asking.whom(machine)?;
         // Before there is a secret that could not be kept.
-        let file = self.save_secret.as_deref().map(secret_file::create);
-        let file = file.transpose()?;
-        let added = self.add(authority.operator(&key)).await;
+        let file = self.save_secret.as_deref().filter(|_| !self.dry_run);
+        let file = file.map(secret_file::create).transpose()?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let added = self.add(operator).await;
         let added = match (added, &self.save_secret) {
-            (Err(error), Some(path)) => {
+            (Err(error), Some(path)) if file.is_some() => {
                 // Empty, it would only be in the way of the next try.
                 let _ = std::fs::remove_file(path);
                 return Err(error);
@@ -200,10 +214,10 @@ impl Add {
             (added, _) => added?,
         };
         let secret = member(added.root(), "secret");
+        let saved = file.is_some();
         if let (Some(file), Some(path)) = (file, &self.save_secret) {
             secret_file::fill(file, path, &secret)?;
         }
-        let saved = self.save_secret.is_some();
         if self.plain.output.is_json() {
             let mut json: Json = serde_json::from_str(added.text()).unwrap_or_default();
             if let (Some(members), true) = (json.as_object_mut(), saved) {
@@ -211,9 +225,12 @@ impl Add {
             }
             return output::print(&output::pretty(&json));
         }
-        let place = self.save_secret.as_ref();
+        let place = self.save_secret.as_ref().filter(|_| saved);
         let shown = place.map(|path| format!("in {}", path.display()));
         print(added.root(), shown.as_deref().unwrap_or(&secret))?;
+        if self.dry_run {
+            output::note("Nothing was done; the same without --dry-run does it.");
+        }
         if !saved && !secret.is_empty() {
             output::note("The secret is shown this once.");
         }
@@ -315,15 +332,6 @@ impl One {
         output::print(&output::table(&HEAD, rows))
     }
 
-    async fn remove(self, machine: &Machine) -> Result<(), CliError> {
-        let (authority, key) = self.plain.asking.whom(machine)?;
-        let removed = authority.operator(&key).remove_webhook(&self.id).await?;
-        match self.plain.output.is_json() {
-            true => output::print(removed.text()),
-            false => output::print(&format!("{} is told nothing any more.", self.id)),
-        }
-    }
-
     async fn test(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.plain.asking.whom(machine)?;
         let sent = authority.operator(&key).test_webhook(&self.id).await?;
@@ -334,6 +342,20 @@ impl One {
             ("message", member(sent.root(), "message_id")),
             ("next", format!("mcps webhook show {}", self.id)),
         ]))
+    }
+}
+
+impl Remove {
+    async fn run(self, machine: &Machine) -> Result<(), CliError> {
+        let One { id, plain } = self.one;
+        let (authority, key) = plain.asking.whom(machine)?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let removed = operator.remove_webhook(&id).await?;
+        match (plain.output.is_json(), self.dry_run) {
+            (true, _) => output::print(removed.text()),
+            (false, true) => output::print(&format!("{id} would be told nothing any more.")),
+            (false, false) => output::print(&format!("{id} is told nothing any more.")),
+        }
     }
 }
 

@@ -234,6 +234,42 @@ async fn to_revoke_an_approvers_key_lowers_at_once() {
     .await;
 }
 
+#[tokio::test]
+async fn to_disable_an_approver_lowers_at_once() {
+    on_both(async |world| {
+        let (_server, digest) = published(&world).await;
+        let audit = audited(&world, &digest).await;
+        let (one, two) = both(&world).await;
+        one.approve(&world, &audit, 4).await;
+        two.approve(&world, &audit, 4).await;
+        assert_eq!(level(&world).await, 4);
+        let path = format!("/v1/operators/{}/disable", two.id);
+        let dry = format!("{path}?dry_run=true");
+        let foreseen = world.post_as_operator(&dry, &json!({})).await;
+        assert_eq!(foreseen.status, 200, "{}", foreseen.text);
+        assert_eq!(level(&world).await, 4);
+        let disabled = world.post_as_operator(&path, &json!({})).await;
+        assert_eq!(disabled.status, 200, "{}", disabled.text);
+        assert_eq!(
+            (level(&world).await, told(&world).await),
+            (3, vec![2, 3, 4, 3])
+        );
+        assert_eq!(reasons(&world).await.last().unwrap(), "approver_disabled");
+        let path = format!("/v1/evidence/{audit}");
+        let shown = world.get_as_operator(&path).await.json();
+        let approvals = shown["approvals"].as_array().unwrap();
+        let void = approvals.iter();
+        let void: Vec<_> = void.filter(|one| one["void"] == true).collect();
+        assert_eq!(void.len(), 1);
+        assert_eq!(void[0]["who"], two.id);
+        // Somebody else may approve in that place.
+        let three = Approver::new(&world, "three").await;
+        assert_eq!(three.approve(&world, &audit, 4).await.status, 200);
+        assert_eq!(level(&world).await, 4);
+    })
+    .await;
+}
+
 /// Why the feed says that levels changed, from the beginning.
 pub(super) async fn reasons(world: &World) -> Vec<String> {
     let stored = world.as_found().await.events_after(1, 0).await.unwrap();

@@ -304,6 +304,35 @@ async fn set_head(world: &World, lane: i64, seq: u64, digest: &Digest) {
 }
 
 #[tokio::test]
+async fn roles_that_nobody_gave_and_roles_that_are_gone_are_found() {
+    on_both(async |world| {
+        let both = ["viewer@acme", "responder@acme"];
+        world.operator_with("ann", &both).await;
+        world.operator_with("bob", &both).await;
+        assert_eq!(findings(&world).await, Vec::<String>::new());
+        let listed = world.get_as_operator("/v1/operators").await.json();
+        let id = |name: &str| {
+            let all = listed["operators"].as_array().unwrap();
+            let one = all.iter().find(|one| one["name"] == name).unwrap();
+            one["operator_id"].as_str().unwrap().to_owned()
+        };
+        let (ann, bob) = (id("ann"), id("bob"));
+        for statement in [
+            format!("INSERT INTO operator_roles (operator_id, tenant, role) VALUES ('{ann}', '*', 'owner')"),
+            format!("DELETE FROM operator_roles WHERE operator_id = '{bob}' AND role = 'responder'"),
+        ] {
+            world.sql(&statement).await;
+        }
+        let mut expected = [ann, bob].map(|id| {
+            format!("operator {id}: does not hold what its record says it was given")
+        });
+        expected.sort_unstable();
+        assert_eq!(findings(&world).await, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn many_changes_at_once_are_chained_without_a_gap() {
     on_both(async |world| {
         let keys: Vec<_> = (0..32).map(|_| new_key()).collect();

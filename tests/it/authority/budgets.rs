@@ -178,3 +178,24 @@ async fn whoever_fills_the_first_address_leaves_the_one_for_orders_free() {
         assert_eq!(waiting.join_all().await, [201]);
     }
 }
+
+#[tokio::test]
+async fn whatever_cuts_off_is_of_the_order_budget() {
+    let (world, _folder) = world(Engine::Sqlite, "1/3600", "50/3600").await;
+    let operator = Some(world.operator.as_str());
+    let nobody = format!("op_{}", "0".repeat(32));
+    for path in [
+        "/v1/tenants/default/disable".to_owned(),
+        "/v1/tenants/default/scanners/operator/revoke".to_owned(),
+        format!("/v1/approver-keys/{}/revoke", kid(&new_key())),
+        format!("/v1/operators/{nobody}/disable"),
+        "/v1/sources/alerts/disable".to_owned(),
+    ] {
+        let done = post(&world, &path, operator, &json!({})).await;
+        assert_eq!(
+            header(&done, "ratelimit-policy"),
+            "\"order\";q=50;w=3600",
+            "{path}"
+        );
+    }
+}

@@ -23,14 +23,14 @@ async fn put(world: &World, name: &str, order: Value) -> Answer {
 }
 
 /// A source with a bearer token that may suspend.
-async fn bearer(world: &World, more: Value) -> String {
+pub(super) async fn bearer(world: &World, more: Value) -> String {
     let mut order = json!({"authentication": "bearer", "ceiling": "suspend"});
     let (own, more) = (order.as_object_mut().unwrap(), more.as_object().unwrap());
     own.extend(more.clone());
     source(world, "alerts", order).await
 }
 
-async fn send(world: &World, token: &str, body: &Value) -> Answer {
+pub(super) async fn send(world: &World, token: &str, body: &Value) -> Answer {
     let token = format!("Bearer {token}");
     let headers = [("authorization", token.as_str())];
     world
@@ -38,15 +38,15 @@ async fn send(world: &World, token: &str, body: &Value) -> Answer {
         .await
 }
 
-fn suspend(id: &str, target: Value) -> Value {
+pub(super) fn suspend(id: &str, target: Value) -> Value {
     json!({"id": id, "action": "suspend", "target": target})
 }
 
-fn agent(name: &str) -> Value {
+pub(super) fn agent(name: &str) -> Value {
     json!({"kind": "agent", "tenant": "default", "name": name})
 }
 
-fn resolve(id: &str) -> Value {
+pub(super) fn resolve(id: &str) -> Value {
     json!({"id": id, "action": "resolve"})
 }
 
@@ -62,7 +62,7 @@ async fn state(world: &World, passport: &mcps_core::passport::Passport) -> Value
     shown.json()["status"]["state"].clone()
 }
 
-async fn inbox(world: &World, query: &str) -> Vec<Value> {
+pub(super) async fn inbox(world: &World, query: &str) -> Vec<Value> {
     let listed = world
         .get_as_operator(&format!("/v1/inbox{query}"))
         .await

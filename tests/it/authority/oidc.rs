@@ -106,6 +106,31 @@ async fn whom_the_provider_vouches_for_holds_what_its_claims_give() {
 }
 
 #[tokio::test]
+async fn a_token_that_fits_no_rule_leaves_nothing_behind() {
+    for engine in Engine::BOTH {
+        let signer = Signer::ec("one");
+        let issuer = Issuer::of(&[&signer]).await;
+        let (world, _folder) = world(engine, &issuer).await;
+        let nobody = with(&claims(&world, &issuer), "groups", json!(["staff"]));
+        let operators = async || world.get_as_operator("/v1/operators").await.json();
+        let before = operators().await;
+        for number in 0..3 {
+            let token = signer.token(&with(&nobody, "sub", json!(format!("stranger {number}"))));
+            list(&world, &token).await.problem(403, "role-required");
+            let body = json!({"target": {"kind": "agent", "tenant": "acme", "name": "a"}});
+            let order = Some(body.to_string());
+            let answer = world.send(Method::POST, "/v1/suspensions", Some(&token), order);
+            answer.await.problem(403, "role-required");
+        }
+        assert_eq!(operators().await, before);
+        // Once a rule fits, somebody is known by that name.
+        let token = signer.token(&with(&claims(&world, &issuer), "sub", json!("stranger 1")));
+        assert_eq!(list(&world, &token).await.status, 200);
+        assert_ne!(operators().await, before);
+    }
+}
+
+#[tokio::test]
 async fn a_disabled_person_stays_out_whatever_the_provider_says() {
     for engine in Engine::BOTH {
         let signer = Signer::ec("one");

@@ -130,6 +130,7 @@ fn what_issues_and_what_cuts_off_says_that_it_is_counted() {
         counted,
         [
             "/v1/actions/{id}/undo",
+            "/v1/approver-keys/{kid}/revoke",
             "/v1/authority-keys/{kid}/revoke",
             "/v1/authority-keys/{kid}/taint",
             "/v1/challenges",
@@ -142,14 +143,18 @@ fn what_issues_and_what_cuts_off_says_that_it_is_counted() {
             "/v1/inbox/{id}/dismiss",
             "/v1/inbox/{id}/undo",
             "/v1/key-compromises",
+            "/v1/operators/{id}/disable",
             "/v1/passports",
             "/v1/passports/{id}/renew",
             "/v1/passports/{id}/revoke",
             "/v1/passports/{id}/rotate",
             "/v1/reinstatements",
             "/v1/revocations",
+            "/v1/sources/{name}/disable",
             "/v1/stops",
             "/v1/suspensions",
+            "/v1/tenants/{tenant}/disable",
+            "/v1/tenants/{tenant}/scanners/{scanner}/revoke",
             "/v1/tenants/{tenant}/verdicts",
         ]
     );

@@ -138,3 +138,64 @@ fn a_home_shows_its_certificate_where_one_is_required() {
     assert_ne!(done.code, 0);
     assert!(format!("{done:?}").contains("client.pem"), "{done:?}");
 }
+
+#[test]
+fn what_an_owner_changes_is_foreseen_and_nothing_is_made() {
+    let world = World::start();
+    let owner = world.operator_key_file();
+    let key = world.dir().join("ann.key");
+    let secret = world.dir().join("secret");
+    let add = ["operator", "add", "--name", "Ann", "--role", "viewer"];
+    let add = [&add[..], &["--key-file", key.to_str().unwrap()]].concat();
+    let tenant = ["tenant", "add", "acme"];
+    let hook = ["hook", "add", "alerts", "--proof", "bearer"];
+    let hook = [&hook[..], &["--save-secret", secret.to_str().unwrap()]].concat();
+    let webhook = ["webhook", "add", "https://93.184.216.34/hook"];
+    let scanner = ["trust", "scanner", "revoke", "operator"];
+    let foreseen = |words: &[&str]| {
+        let done = by(&world, &owner, &[words, &["--dry-run"]].concat());
+        assert_eq!(done.code, 0, "{words:?}: {done:?}");
+        let all = format!("{}{}", done.stdout, done.stderr);
+        assert!(all.contains("without --dry-run"), "{words:?}: {all}");
+        let asked = by(
+            &world,
+            &owner,
+            &[words, &["--dry-run", "-o", "json"]].concat(),
+        );
+        assert_eq!(json(asked)["dry_run"], true, "{words:?}");
+    };
+    for words in [&add[..], &tenant, &hook, &webhook, &scanner] {
+        foreseen(words);
+    }
+    assert!(!key.exists() && !secret.exists());
+    let hooks = by(&world, &owner, &["hook", "list"]).succeeded();
+    assert!(hooks.contains("mcps hook add --help"), "{hooks}");
+    by(&world, &owner, &tenant).succeeded();
+    by(&world, &owner, &add).succeeded();
+    by(&world, &owner, &hook).succeeded();
+    let added = json(by(
+        &world,
+        &owner,
+        &[&webhook[..], &["-o", "json"]].concat(),
+    ));
+    let webhook = added["webhook_id"].as_str().unwrap();
+    let listed = json(by(&world, &owner, &["operator", "list", "-o", "json"]));
+    let listed = listed["operators"].as_array().unwrap();
+    let ann = listed.iter().find(|one| one["name"] == "Ann").unwrap();
+    let ann = ann["operator_id"].as_str().unwrap();
+    for words in [
+        &["operator", "rotate", ann][..],
+        &["operator", "disable", ann],
+        &["tenant", "disable", "acme"],
+        &["tenant", "enable", "acme"],
+        &["hook", "disable", "alerts"],
+        &["hook", "enable", "alerts"],
+    ] {
+        foreseen(words);
+    }
+    let gone = ["webhook", "remove", webhook, "--dry-run"];
+    let gone = by(&world, &owner, &gone).succeeded();
+    assert!(gone.contains("would be told nothing"), "{gone}");
+    by(&world, &owner, &["webhook", "show", webhook]).succeeded();
+    by(&world, &key, &["tenant", "list"]).succeeded();
+}

@@ -4,6 +4,7 @@ mod files;
 mod network;
 mod plans;
 mod registry;
+mod servers;
 mod tampered;
 
 use std::path::{Path, PathBuf};

@@ -94,6 +94,30 @@ fn a_server_is_registered_from_its_passport_and_shown() {
 }
 
 #[test]
+fn a_server_is_registered_and_its_tools_published_in_one_go() {
+    let scene = Scene::start();
+    let tools = scene.tools("tools.json", &[r#"{"name":"read"}"#, r#"{"name":"list"}"#]);
+    let words = ["server", "add", "--tools", tools.to_str().unwrap()];
+    let add = |more: &[&str]| scene.operate(&[&words[..], more].concat());
+    let foreseen = add(&["--dry-run", "-o", "json"]).succeeded();
+    let foreseen: Value = serde_json::from_str(&foreseen).unwrap();
+    assert_eq!(foreseen["tools"], 2, "{foreseen}");
+    // What lists no tools registers nobody.
+    let empty = scene.world.dir().join("empty.json");
+    fs::write(&empty, "{}").unwrap();
+    let none = ["server", "add", "--tools", empty.to_str().unwrap()];
+    scene.operate(&none).failed(2);
+    let listed = scene.operate(&["server", "list", "-o", "json"]).succeeded();
+    assert_eq!(listed, "[]\n");
+    let added = add(&["--version", "1.4.0", "-o", "json"]).succeeded();
+    let added: Value = serde_json::from_str(&added).unwrap();
+    assert_eq!(added["published"]["version"], "1.4.0", "{added}");
+    let id = added["server_id"].as_str().unwrap();
+    let shown = scene.operate(&["manifest", "list", id]).succeeded();
+    assert!(shown.contains("1.4.0"), "{shown}");
+}
+
+#[test]
 fn a_change_of_a_server_is_foreseen_made_and_refused_when_it_is_late() {
     let scene = Scene::start();
     let id = scene.add();

@@ -76,6 +76,9 @@ pub(crate) struct Add {
     /// Write the secret that is made to this new file, mode 0600, and do not print it.
     #[arg(long, value_name = "FILE")]
     save_secret: Option<PathBuf>,
+    /// Only say what would be set up; no secret is made then.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -157,14 +160,12 @@ impl Add {
         let (authority, key) = self.asking.whom(machine)?;
         let source = self.source()?;
         // Before there is a secret that could not be kept.
-        let file = self.save_secret.as_deref().map(secret_file::create);
-        let file = file.transpose()?;
-        let set = authority
-            .operator(&key)
-            .set_source(&self.name, &source)
-            .await;
+        let file = self.save_secret.as_deref().filter(|_| !self.dry_run);
+        let file = file.map(secret_file::create).transpose()?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let set = operator.set_source(&self.name, &source).await;
         let set = match (set, &self.save_secret) {
-            (Err(error), Some(path)) => {
+            (Err(error), Some(path)) if file.is_some() => {
                 // Empty, it would only be in the way of the next try.
                 let _ = std::fs::remove_file(path);
                 return Err(error.into());
@@ -181,7 +182,7 @@ impl Add {
             secret_file::fill(file, place, line)?;
             secret = format!("in {}", place.display());
             path.push_str(if by_address { "/…" } else { "" });
-        } else if by_address {
+        } else if by_address && !self.dry_run {
             path = format!("{path}/{secret}");
             secret = "the last part of that address".to_owned();
         }
@@ -193,6 +194,9 @@ impl Add {
             return output::print(&output::pretty(&json));
         }
         print(root, &secret, format!("{}{path}", authority.url()))?;
+        if self.dry_run {
+            output::note("Nothing was done; the same without --dry-run does it.");
+        }
         if self.save_secret.is_none() && !secret.is_empty() {
             output::note("The secret is shown this once.");
         }

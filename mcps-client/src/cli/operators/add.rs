@@ -34,6 +34,9 @@ pub(crate) struct Add {
     /// Write the key to this new file, mode 0600, and do not print it.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// Only say who would be added; there is no key then.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -44,8 +47,8 @@ impl Add {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.asking.open(machine)?;
         // Before there is a key that could not be kept.
-        let file = self.key_file.as_deref().map(secret_file::create);
-        let file = file.transpose()?;
+        let file = self.key_file.as_deref().filter(|_| !self.dry_run);
+        let file = file.map(secret_file::create).transpose()?;
         let roles = self.roles.iter().map(|role| match role.contains('@') {
             true => role.clone(),
             false => format!("{role}@{}", self.tenant),
@@ -61,9 +64,9 @@ impl Add {
                 members.insert("certificate".to_owned(), name.into());
             }
         }
-        let made = authority.operator(&key).add_operator(&asked).await;
-        let made = match (made, &self.key_file) {
-            (Err(error), Some(path)) => {
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let made = match (operator.add_operator(&asked).await, &self.key_file) {
+            (Err(error), Some(path)) if file.is_some() => {
                 // Empty, it would only be in the way of the next try.
                 let _ = std::fs::remove_file(path);
                 return Err(error.into());
@@ -85,6 +88,6 @@ impl Add {
         }
         let mut rows = describe(root);
         rows.push(("key, shown this once", shown));
-        output::print(&output::members(&rows))
+        output::print(&output::foreseen(self.dry_run, "add an operator", rows))
     }
 }

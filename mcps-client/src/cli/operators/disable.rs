@@ -13,6 +13,9 @@ pub(crate) struct Disable {
     /// Id of the operator, as listed by: mcps operator list.
     #[arg(value_name = "OPERATOR_ID", value_parser = operator_id)]
     id: String,
+    /// Only say who would be disabled.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -22,10 +25,12 @@ pub(crate) struct Disable {
 impl Disable {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.asking.open(machine)?;
-        let shown = authority.operator(&key).disable_operator(&self.id).await?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let shown = operator.disable_operator(&self.id).await?;
         if self.output.is_json() {
             return output::print(shown.text());
         }
-        output::print(&output::members(&describe(shown.root())))
+        let rows = describe(shown.root());
+        output::print(&output::foreseen(self.dry_run, "disable, for good", rows))
     }
 }

@@ -18,6 +18,9 @@ pub(crate) struct Rotate {
     /// Write the key to this new file, mode 0600, and do not print it.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// Only say whose key would be exchanged.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -28,11 +31,11 @@ impl Rotate {
     pub(crate) async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let (authority, key) = self.asking.open(machine)?;
         // Before there is a key that could not be kept.
-        let file = self.key_file.as_deref().map(secret_file::create);
-        let file = file.transpose()?;
-        let made = authority.operator(&key).rotate_operator(&self.id).await;
-        let made = match (made, &self.key_file) {
-            (Err(error), Some(path)) => {
+        let file = self.key_file.as_deref().filter(|_| !self.dry_run);
+        let file = file.map(secret_file::create).transpose()?;
+        let operator = authority.operator(&key).rehearsing(self.dry_run);
+        let made = match (operator.rotate_operator(&self.id).await, &self.key_file) {
+            (Err(error), Some(path)) if file.is_some() => {
                 // Empty, it would only be in the way of the next try.
                 let _ = std::fs::remove_file(path);
                 return Err(error.into());
@@ -53,6 +56,6 @@ impl Rotate {
         }
         let mut rows = describe(made.root());
         rows.push(("key, shown this once", shown));
-        output::print(&output::members(&rows))
+        output::print(&output::foreseen(self.dry_run, "exchange the key", rows))
     }
 }

@@ -27,6 +27,9 @@ pub(crate) enum Approver {
 pub(crate) struct Add {
     #[command(flatten)]
     signing: Signing,
+    /// Only sign, and say what the list of keys would be.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -48,6 +51,9 @@ pub(crate) struct Revoke {
     /// Its id, as `mcps trust approver list` shows it.
     #[arg(allow_hyphen_values = true)]
     key_id: String,
+    /// Only say how many levels would fall.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -68,12 +74,17 @@ impl Add {
     async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let key = self.signing.open(machine)?;
         let (authority, operator) = self.asking.open(machine)?;
-        let operator = authority.operator(&operator);
+        let operator = authority.operator(&operator).rehearsing(self.dry_run);
         let own = operator.approver_keys().await?;
         let own = |name| text_at(own.root(), &[name]);
         let signed = ApproverKey::sign(&own("authority"), &own("approver"), &key);
         let added = operator.add_approver_key(signed.map_err(ClientError::Refused)?);
-        show(added.await?.root(), self.output)
+        let added = added.await?;
+        show(added.root(), self.output)?;
+        if self.dry_run {
+            output::note("Nothing was done; the same without --dry-run does it.");
+        }
+        Ok(())
     }
 }
 
@@ -93,16 +104,23 @@ impl Revoke {
             ));
         };
         let (authority, operator) = self.asking.open(machine)?;
-        let operator = authority.operator(&operator);
+        let operator = authority.operator(&operator).rehearsing(self.dry_run);
         let revoked = operator.revoke_approver_key(id.as_str()).await?;
         if self.output.is_json() {
             return print_json(revoked.text());
         }
         let member = |name| text_at(revoked.root(), &[name]);
-        output::print(&output::members(&[
-            ("revoked", member("key_id")),
-            ("levels that fell", member("fallen")),
-        ]))
+        let rows = match self.dry_run {
+            true => vec![
+                ("key", member("key_id")),
+                ("levels that fall", member("fallen")),
+            ],
+            false => vec![
+                ("revoked", member("key_id")),
+                ("levels that fell", member("fallen")),
+            ],
+        };
+        output::print(&output::foreseen(self.dry_run, "revoke a key", rows))
     }
 }
 

@@ -47,6 +47,9 @@ pub(crate) struct Add {
     /// several times.
     #[arg(long = "format", value_name = "FORMAT")]
     formats: Vec<String>,
+    /// Only say who would be believed.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     place: Where,
     #[command(flatten)]
@@ -74,6 +77,9 @@ pub(crate) struct Revoke {
     /// Why, for the trail.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Only say how many levels would fall.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     place: Where,
     #[command(flatten)]
@@ -116,18 +122,19 @@ impl Add {
         }
         let asked = json!({ "name": self.name, "formats": self.formats, "public_key": jwk });
         let (authority, operator) = self.asking.open(machine)?;
-        let operator = authority.operator(&operator);
+        let operator = authority.operator(&operator).rehearsing(self.dry_run);
         let added = operator.add_scanner(tenant, &asked).await?;
         if self.output.is_json() {
             return print_json(added.text());
         }
         let member = |name| text_at(added.root(), &[name]);
-        output::print(&output::members(&[
+        let rows = vec![
             ("scanner", member("name")),
             ("key id", member("key_id")),
             ("may report in", self.formats.join(", ")),
             ("state", member("state")),
-        ]))
+        ];
+        output::print(&output::foreseen(self.dry_run, "add a scanner", rows))
     }
 }
 
@@ -161,16 +168,23 @@ impl Revoke {
     async fn run(self, machine: &Machine) -> Result<(), CliError> {
         let tenant = self.place.tenant(&self.name)?;
         let (authority, operator) = self.asking.open(machine)?;
-        let operator = authority.operator(&operator);
+        let operator = authority.operator(&operator).rehearsing(self.dry_run);
         let revoked = operator.revoke_scanner(tenant, &self.name, self.reason.as_deref());
         let revoked = revoked.await?;
         if self.output.is_json() {
             return print_json(revoked.text());
         }
         let member = |name| text_at(revoked.root(), &[name]);
-        output::print(&output::members(&[
-            ("revoked", member("name")),
-            ("levels that fell", member("fallen")),
-        ]))
+        let rows = match self.dry_run {
+            true => vec![
+                ("scanner", member("name")),
+                ("levels that fall", member("fallen")),
+            ],
+            false => vec![
+                ("revoked", member("name")),
+                ("levels that fell", member("fallen")),
+            ],
+        };
+        output::print(&output::foreseen(self.dry_run, "revoke a scanner", rows))
     }
 }

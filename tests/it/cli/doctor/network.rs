@@ -109,16 +109,68 @@ fn an_authority_with_another_root_key() {
         .ends(6);
 }
 
+/// Passes a request on, and gives the answer.
+fn passed_on(asked: &str, real: &str) -> String {
+    let asked = asked.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+    let mut upstream = TcpStream::connect(real).unwrap();
+    upstream.write_all(asked.as_bytes()).unwrap();
+    let mut answer = String::new();
+    upstream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// The world's authority, but that what is asked for at one path is answered with 503.
+fn without(world: &World, path: &'static str) -> String {
+    let real = world.url().trim_start_matches("http://").to_owned();
+    let port = answering(move |stream| {
+        let asked = head(stream);
+        let answer = match asked.lines().next().unwrap_or_default().contains(path) {
+            true => {
+                "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                    .to_owned()
+            }
+            false => passed_on(&asked, &real),
+        };
+        drop(stream.write_all(answer.as_bytes()));
+    });
+    format!("http://{port}")
+}
+
+#[test]
+fn an_authority_that_is_not_ready() {
+    let (world, home) = scene();
+    at(&home, &without(&world, "/readyz"));
+    diagnose(&world, &home, &[])
+        .finds("authority-not-ready", "bad", "mcps-authority doctor")
+        .ends(1);
+}
+
+#[test]
+fn an_authority_that_does_not_say_how_the_passport_stands() {
+    let (world, home) = scene();
+    at(&home, &without(&world, "/status"));
+    diagnose(&world, &home, &[])
+        .finds("passport-status", "warning", "what is said above")
+        .ends(0);
+}
+
+#[test]
+fn an_operators_key_that_cannot_be_asked_about() {
+    let (world, home) = scene();
+    at(&home, &without(&world, "/v1/passports?"));
+    let file = world.operator_key_file();
+    let key = ["--operator-key-file", file.to_str().unwrap()];
+    diagnose(&world, &home, &key)
+        .finds("operator-key", "warning", "the authority's log")
+        .ends(0);
+}
+
 #[test]
 fn clocks_that_are_apart() {
     let (world, home) = scene();
     let real = world.url().trim_start_matches("http://").to_owned();
     let late = answering(move |stream| {
-        let asked = head(stream).replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
-        let mut upstream = TcpStream::connect(&real).unwrap();
-        upstream.write_all(asked.as_bytes()).unwrap();
-        let mut answer = String::new();
-        upstream.read_to_string(&mut answer).unwrap();
+        let answer = passed_on(&head(stream), &real);
         let lines = answer
             .split("\r\n")
             .map(|line| match line.starts_with("date:") {

@@ -48,6 +48,34 @@ fn a_command_that_is_not_there() {
 }
 
 #[test]
+fn a_configuration_that_nobody_is_there_to_read() {
+    let (world, home) = scene();
+    let folder = world.dir().join("alone");
+    fs::create_dir(&folder).unwrap();
+    let alone = folder.join("mcps");
+    fs::copy(crate::world::bin("mcps"), &alone).unwrap();
+    let config = world.dir().join("gateway.toml");
+    fs::write(&config, "[tenant.default]\n").unwrap();
+    let mut doctor = std::process::Command::new(alone);
+    doctor
+        .env_clear()
+        .env("HOME", world.dir())
+        .env("PATH", &folder);
+    doctor.arg("--home").arg(&home);
+    doctor
+        .args(["doctor", "-o", "json", "--config"])
+        .arg(&config);
+    let done = run(&mut doctor);
+    let found: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    let found = found["findings"].as_array().unwrap();
+    let missing = found.iter().find(|one| one["id"] == "program-missing");
+    let missing = missing.unwrap();
+    assert_eq!(missing["grade"], "bad");
+    assert!(missing["next"].as_str().unwrap().contains("beside mcps"));
+    assert_eq!(done.code, 3, "{done:?}");
+}
+
+#[test]
 fn programs_of_two_builds() {
     let (world, home) = scene();
     let folder = world.dir().join("old");
