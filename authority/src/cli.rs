@@ -315,13 +315,14 @@ pub(crate) struct Serve {
         value_parser = clap::value_parser!(u32).range(1..=36_500)
     )]
     keep_events: u32,
-    /// For how many days incidents are kept, but for those that wait for an operator or are in force.
+    /// For how many days incidents are kept, but for those that wait for an operator or are in force; 30 at
+    /// least, since what comes again is known by them.
     #[arg(
         long,
         env = "MCPS_AUTHORITY_KEEP_INCIDENTS",
         value_name = "DAYS",
         default_value = "400",
-        value_parser = clap::value_parser!(u32).range(1..=36_500)
+        value_parser = clap::value_parser!(u32).range(30..=36_500)
     )]
     keep_incidents: u32,
     /// At the first start, write the operator's key to this file as well, mode 0600.
