@@ -71,6 +71,15 @@ async fn certified(parts: &Parts, authority: &Shared) -> Result<Option<Principal
     let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<Peer>>() else {
         return Ok(None);
     };
+    // The connection may be older than its certificate is good.
+    let now = authority.now();
+    if !peer
+        .client
+        .as_ref()
+        .is_some_and(|client| client.fingerprint(now).is_some())
+    {
+        return Ok(None);
+    }
     for name in peer.names.iter() {
         let Some(hash) = Credential::Certificate(name.clone()).hash() else {
             continue;

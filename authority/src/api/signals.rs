@@ -21,6 +21,8 @@ use crate::webhooks::{Endpoint, Form};
 
 /// Most tokens in one answer.
 const MOST: i64 = 100;
+/// Most tokens that one request may answer for.
+const ANSWERED: usize = 200;
 /// How often it is looked for news while somebody waits.
 const LOOK: Duration = Duration::from_millis(500);
 /// Most of what a receiver says of a token that is kept.
@@ -157,6 +159,10 @@ pub(super) async fn fetch(
     State(authority): State<Shared>,
     Strict(asked): Strict<Fetch>,
 ) -> Result<Json<Fetched>, Error> {
+    if asked.ack.len() + asked.set_errs.len() > ANSWERED {
+        let (member, why) = ("ack", "and `setErrs` have more than 200 tokens together");
+        return Err(Error::Invalid { member, why });
+    }
     let refused = asked.set_errs.into_iter();
     let refused: Vec<_> = refused.map(|(id, error)| (id, error.words())).collect();
     let (db, now) = (authority.db(), authority.now());

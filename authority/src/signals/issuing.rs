@@ -1,7 +1,7 @@
 //! Making tokens: what happened here, for receivers of the Shared Signals Framework 1.0.
 //!
 //! A token is made of a message of [`crate::webhooks`] whenever it is sent or fetched. It says the same
-//! each time, under the same `jti`; only the signature differs.
+//! each time, under the same `jti`; only its time and the signature differ.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub struct Telling<'a> {
     pub stream: &'a str,
     /// Whom it is for.
     pub audience: &'a str,
-    /// When it was written.
+    /// When it is issued, or was written.
     pub at: Timestamp,
     /// The message: `{"type", "timestamp", "data"}`.
     pub body: &'a str,

@@ -30,13 +30,15 @@ fn path(target: &Target) -> String {
     }
 }
 
-/// Whom a subject names: what another authority names as [`subject`] does, else the agent of the tenant
+/// Whom a subject names: what the authority `from` names as [`subject`] does, else the agent of the tenant
 /// `default` whose name is the subject's `id`, `sub` or `email`; that of its `user`, where it is complex.
-/// `None` where there is none of these.
+/// `None` where there is none of these. Who is no authority may let people choose their `sub` themselves.
 #[must_use]
-pub fn target(subject: &Value) -> Option<Value> {
+pub fn target(subject: &Value, from: Option<&str>) -> Option<Value> {
     let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
     if text(subject, "format").as_deref() == Some("iss_sub")
+        && from.is_some()
+        && text(subject, "iss").as_deref() == from
         && let Some(target) = text(subject, "sub").and_then(|path| read(&path))
     {
         return Some(target);

@@ -32,8 +32,6 @@ pub struct DueDelivery {
     pub form: Form,
     /// The message.
     pub body: String,
-    /// When it was written.
-    pub created_at: Timestamp,
     /// Which attempt it is, from 1 on.
     pub attempts: i64,
 }
@@ -195,7 +193,7 @@ impl Db {
         if due.is_none() {
             return Ok(Vec::new());
         }
-        let leased: Vec<(String, String, String, i64, i64)> = on!(self, pool => {
+        let leased: Vec<(String, String, String, i64)> = on!(self, pool => {
             sqlx::query_as(
                 "UPDATE deliveries SET leased_until = $2, attempts = attempts + 1 \
                  WHERE state = 'due' AND leased_until <= $1 AND (message_id, webhook_id) IN \
@@ -203,7 +201,7 @@ impl Db {
                  ROW_NUMBER() OVER (PARTITION BY webhook_id ORDER BY next_at, message_id) AS place \
                  FROM deliveries WHERE state = 'due' AND next_at <= $1 AND leased_until <= $1) \
                  AS waiting WHERE place <= $3 ORDER BY next_at LIMIT $4) \
-                 RETURNING message_id, webhook_id, body, attempts, created_at",
+                 RETURNING message_id, webhook_id, body, attempts",
             )
             .bind(now.as_millis())
             .bind(now.plus(LEASE).as_millis())
@@ -213,7 +211,7 @@ impl Db {
             .await?
         });
         let mut due = Vec::with_capacity(leased.len());
-        for (message_id, webhook_id, body, attempts, created_at) in leased {
+        for (message_id, webhook_id, body, attempts) in leased {
             let Some(endpoint) = self.webhook(&webhook_id).await? else {
                 continue;
             };
@@ -223,7 +221,6 @@ impl Db {
                 url: endpoint.url,
                 form: endpoint.form,
                 body,
-                created_at: Timestamp::from_millis(created_at),
                 attempts,
             });
         }

@@ -81,6 +81,9 @@ impl Db {
     /// # Errors
     /// [`Error::Database`].
     pub async fn given_out(&self, webhook_id: &str, ids: &[&str]) -> Result<(), Error> {
+        if ids.is_empty() {
+            return Ok(());
+        }
         transaction!(self, tx => {
             for id in ids {
                 sqlx::query(

@@ -72,7 +72,7 @@ impl Db {
                 let (others,): (i64,) = sqlx::query_as(
                     "SELECT COUNT(*) FROM incidents WHERE target = $1 AND action = 'suspend' \
                      AND outcome IN ('pending', 'done', 'unchanged') AND ended_at IS NULL \
-                     AND (suspend_ms IS NULL OR at + suspend_ms > $2)",
+                     AND (suspend_ms IS NULL OR COALESCE(decided_at, at) + suspend_ms > $2)",
                 )
                 .bind(&text)
                 .bind(order.at.as_millis())

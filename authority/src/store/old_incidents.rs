@@ -16,7 +16,7 @@ const AT_ONCE: i64 = 1000;
 const OLD: &str = "DELETE FROM incidents WHERE incident_id IN (SELECT incident_id FROM incidents \
      WHERE at < $1 AND outcome NOT IN ('pending', 'proposed') \
      AND NOT (outcome IN ('done', 'unchanged') AND ended_at IS NULL AND (action = 'revoke' \
-     OR (action = 'suspend' AND (suspend_ms IS NULL OR at + suspend_ms > $2)))) \
+     OR (action = 'suspend' AND (suspend_ms IS NULL OR COALESCE(decided_at, at) + suspend_ms > $2)))) \
      ORDER BY at LIMIT $3)";
 
 impl Db {

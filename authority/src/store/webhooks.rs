@@ -37,11 +37,12 @@ fn endpoint(row: Row) -> Option<Endpoint> {
     })
 }
 
-/// Scheme and host: what comes after them may be a secret.
-pub(super) fn host(url: &str) -> &str {
-    let after = url.find("://").map_or(0, |at| at + 3);
-    let end = url.get(after..).and_then(|rest| rest.find('/'));
-    end.and_then(|end| url.get(..after + end)).unwrap_or(url)
+/// Scheme and host: what else there is of it may be a secret.
+pub(super) fn host(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let place = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = place.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
 }
 
 impl Db {

@@ -128,7 +128,9 @@ impl Sender {
     async fn attempt(&self, one: &DueDelivery, clock: &dyn Clock) -> Attempt {
         match &one.form {
             Form::Standard(key) => self.message(one, key, clock).await,
-            Form::Push { audience, token } => self.token(one, audience, token.as_ref()).await,
+            Form::Push { audience, token } => {
+                self.token(one, audience, token.as_ref(), clock).await
+            }
             // It is fetched, and never due.
             Form::Poll { .. } => Attempt::Failed("it is fetched, and not sent".to_owned()),
         }
@@ -161,12 +163,19 @@ impl Sender {
     }
 
     /// As a security event token (RFC 8935).
-    async fn token(&self, one: &DueDelivery, audience: &str, shown: Option<&Secret>) -> Attempt {
+    async fn token(
+        &self,
+        one: &DueDelivery,
+        audience: &str,
+        shown: Option<&Secret>,
+        clock: &dyn Clock,
+    ) -> Attempt {
         let telling = Telling {
             id: &one.message_id,
             stream: &one.webhook_id,
             audience,
-            at: one.created_at,
+            // Receivers refuse what was issued long ago, and the last attempt comes a day later.
+            at: clock.now(),
             body: &one.body,
         };
         let token = match self.tokens.token(telling) {

@@ -1,9 +1,11 @@
 //! Operators who prove themselves by a client certificate.
 
 use std::fs;
+use std::time::Duration;
 
 use mcps_authority::Config;
 use mcps_authority::certificate::{ClientCa, TlsFiles};
+use mcps_core::clock::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -112,4 +114,17 @@ async fn where_certificates_are_required_nobody_is_spoken_to_without_one() {
     let answer = gateway.get(world.running.url() + "/healthz").send().await;
     assert_eq!(answer.unwrap().status(), 200);
     assert_eq!(list(&world, &gateway, Some(&world.operator)).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_while_its_connection_is_open_stands_for_nobody() {
+    let (own, clients) = (Ca::new(), Ca::new());
+    let (world, _folder) = world(&own, &clients, false).await;
+    let ann = client(&own, Some(&clients.client_until(ANN, 2028)));
+    appoint(&world, &client(&own, None), &["viewer@*"]).await;
+    assert_eq!(list(&world, &ann, None).await.0, 200);
+    let end = Timestamp::parse_rfc3339("2028-01-01T00:00:01.000Z").unwrap();
+    let left = u64::try_from(end.since(world.now())).unwrap();
+    world.clock.advance(Duration::from_millis(left));
+    assert_eq!(list(&world, &ann, None).await.0, 401);
 }

@@ -239,6 +239,8 @@ async fn whoever_fetches_may_wait_for_news() {
         });
         assert!(begun.elapsed() < Duration::from_secs(8));
         assert!(fetched.json()["sets"]["evt_1_1"].is_string());
+        let many = fetch(&a, (&id, &token), json!({"ack": vec!["x"; 201]})).await;
+        assert_eq!(many.problem(422, "invalid-request")["member"], "ack");
         let ack = json!({"ack": ["evt_1_1"]});
         let nothing = fetch(&a, (&id, &token), ack).await;
         assert_eq!(nothing.json(), json!({"sets": {}, "moreAvailable": false}));

@@ -3,8 +3,10 @@ use mcps_core::key::KeyId;
 
 use super::*;
 
+const ISSUER: &str = "https://a.example";
+
 fn back(subject: &Value) -> Option<Target> {
-    let target = Document::parse(target(subject)?.to_string()).unwrap();
+    let target = Document::parse(target(subject, Some(ISSUER))?.to_string()).unwrap();
     Some(Target::read(target.root()).unwrap())
 }
 
@@ -35,10 +37,14 @@ fn a_target_is_named_as_it_is_read() {
         Target::Key(key),
         Target::Passport(passport),
     ] {
-        assert_eq!(
-            back(&subject("https://a.example", &target)).as_ref(),
-            Some(&target)
-        );
+        let named = subject(ISSUER, &target);
+        assert_eq!(back(&named).as_ref(), Some(&target));
+        // Of whoever is no authority, and of one that speaks of another's, it is a name like any other.
+        let name = named["sub"].clone();
+        let agent = json!({"kind": "agent", "tenant": "default", "name": name});
+        for from in [None, Some("https://b.example")] {
+            assert_eq!(super::target(&named, from).as_ref(), Some(&agent));
+        }
     }
 }
 
@@ -69,13 +75,13 @@ fn whoever_else_names_an_agent_by_its_own_name() {
             "u",
         ),
     ] {
-        assert_eq!(target(&subject), Some(agent(name)), "{subject}");
+        assert_eq!(target(&subject, Some("i")), Some(agent(name)), "{subject}");
     }
     for nobody in [
         json!({}),
         json!(null),
         json!({"format": "complex", "tenant": {"id": "t"}}),
     ] {
-        assert_eq!(target(&nobody), None);
+        assert_eq!(target(&nobody, Some("i")), None);
     }
 }
