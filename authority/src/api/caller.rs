@@ -73,11 +73,11 @@ async fn certified(parts: &Parts, authority: &Shared) -> Result<Option<Principal
     };
     // The connection may be older than its certificate is good.
     let now = authority.now();
-    if !peer
+    let good = peer
         .client
         .as_ref()
-        .is_some_and(|client| client.fingerprint(now).is_some())
-    {
+        .and_then(|client| client.fingerprint(now));
+    if good.is_none() {
         return Ok(None);
     }
     for name in peer.names.iter() {
