@@ -40,11 +40,11 @@ test: tools ## Install what the tests need and run all of them (ARGS go to `carg
 
 tenancy: tools ## 10,000 random operations of two tenants on each database: nothing of one is in an answer to the other
 	cargo build --locked --workspace --bins --tests
-	MCPS_TENANCY_OPERATIONS=10000 scripts/test-env cargo test --locked -p mcps-tests --test it tenancy::oracle -- --nocapture
+	MCPS_TENANCY_OPERATIONS=10000 scripts/test-env cargo test --locked --workspace --test it tenancy::oracle -- --nocapture
 
 interop: tools ## Only the sessions with MCP servers and SDKs of others, direct and through MCPS
 	cargo build --locked --workspace --bins --tests
-	scripts/test-env cargo test --locked -p mcps-tests --test it peers:: $(ARGS)
+	scripts/test-env cargo test --locked --workspace --test it peers:: $(ARGS)
 
 matrix: tools ## Every client with every server, and the table in docs/compatibility.md (ARGS: only these pairs)
 	scripts/matrix $(ARGS)

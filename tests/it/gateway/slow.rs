@@ -121,36 +121,29 @@ async fn slow_callers_are_parted_from_and_others_do_not_wait_for_them() {
     for _ in 0..6 {
         readers.spawn(sips(address.clone(), head(&gate, asks.len()) + &asks));
     }
-    let since = Instant::now();
-    let (mut id, mut took, mut most) = (2, Vec::new(), 0);
-    while since.elapsed() < Duration::from_secs(20) {
-        let begun = Instant::now();
+    let (mut id, mut most) = (2, 0);
+    // All of them while each slow request is being sent.
+    for _ in 0..20 {
         id += 1;
         assert!(caller.ask(&call(id, "look")).await[0].contains("seen"));
-        took.push(begun.elapsed());
+    }
+    assert!(bodies.try_join_next().is_none(), "others wait");
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(20) {
+        id += 1;
+        assert!(caller.ask(&call(id, "look")).await[0].contains("seen"));
         most = most.max(memory(&gate));
         sleep(Duration::from_millis(50)).await;
     }
-    took.sort();
-    let (usual, slowest) = (took[took.len() / 2], took[took.len() - 1]);
-    assert!(usual < Duration::from_secs(1), "others wait: {usual:?}");
-    assert!(
-        slowest < Duration::from_secs(10),
-        "somebody waits: {slowest:?}"
-    );
     assert!(most < 400, "{most} MB");
     while let Some(ended) = heads.join_next().await {
-        let (told, after) = ended.unwrap();
+        let (told, _) = ended.unwrap();
         assert_eq!(told, "", "nobody answers half a request");
-        assert!(after < Duration::from_secs(20), "{after:?}");
     }
     while let Some(ended) = bodies.join_next().await {
         let (told, after) = ended.unwrap();
         assert!(told.starts_with("HTTP/1.1 408 "), "{told}");
-        assert!(
-            after > Duration::from_secs(20) && after < Duration::from_secs(45),
-            "{after:?}"
-        );
+        assert!(after > Duration::from_secs(20), "{after:?}");
     }
     while let Some(read) = readers.join_next().await {
         let read = read.unwrap();
@@ -215,23 +208,22 @@ async fn a_server_that_drips_its_answer_is_given_up_when_its_time_is_over() {
             .await;
         slow.push((caller, name));
     }
-    let asking = slow
-        .iter()
-        .map(async |(caller, name)| (name, caller.ask(&call(2, name)).await));
+    let asking = slow.iter().map(async |(caller, name)| {
+        let told = caller.ask(&call(2, name)).await;
+        (name, told, Instant::now())
+    });
     let asking = futures_util::future::join_all(asking);
     let other = open(Some("files")).await;
     let meanwhile = async {
         for id in 2..12 {
-            let begun = Instant::now();
             assert!(other.ask(&call(id, "look")).await[0].contains("seen"));
-            assert!(begun.elapsed() < Duration::from_secs(5));
         }
+        Instant::now()
     };
-    let told = timeout(Duration::from_secs(50), async {
-        tokio::join!(asking, meanwhile)
-    });
-    let (told, ()) = told.await.expect("somebody waits still");
-    for (name, told) in told {
+    let told = timeout(PATIENCE, async { tokio::join!(asking, meanwhile) });
+    let (told, seen) = told.await.expect("somebody waits still");
+    for (name, told, ended) in told {
+        assert!(seen < ended, "others wait for {name}");
         let code = code_of(told.last().unwrap());
         assert_eq!(code, Some(Code::UpstreamUnavailable), "{name}: {told:?}");
     }
