@@ -133,7 +133,7 @@ struct Serve {
     record: Option<PathBuf>,
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(mcps_manual::parse(&EXAMPLES, exit::LINE)).await {
         Ok(code) => code,

@@ -24,6 +24,7 @@ use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::replay::ReplayGuard;
 use mcps_transport::http::server::{HttpLimits, Server, Tls};
+use mcps_transport::lanes::Lanes;
 use mcps_transport::limits::Limits;
 use mcps_transport::shutdown::{Cause, Shutdown};
 use tokio::net::TcpListener;
@@ -284,6 +285,10 @@ pub async fn run_until(
     let mut server = Server::new(listener, front)
         .with_edge(edge.and_below().with_documents(WELL_KNOWN))
         .with_limits(limits);
+    let lanes = options.lanes()?;
+    if let Some(lanes) = &lanes {
+        server = server.with_lanes(Arc::clone(lanes));
+    }
     if let Some(tls) = tls {
         server = server.with_tls(tls);
     }
@@ -341,7 +346,18 @@ pub async fn run_until(
     // One server that does not end holds up no other.
     let routes = gateway.routes.all();
     join_all(routes.iter().map(|route| route.close())).await;
+    // Servers were talked to on them.
+    drop(lanes);
     Ok(cause)
+}
+
+impl Options {
+    /// What connections are served on. A client within this process waits for its answers alone, and is best
+    /// served where it runs.
+    fn lanes(&self) -> Result<Option<Arc<Lanes>>, ClientError> {
+        let lanes = (!self.within).then(Lanes::start).transpose()?;
+        Ok(lanes.map(Arc::new))
+    }
 }
 
 async fn kept(store: Option<&Store>) -> std::convert::Infallible {

@@ -164,6 +164,9 @@ pub enum TransportError {
     /// The system's fault: the listener is unusable.
     #[error("listening for connections failed")]
     Listen(#[source] Arc<io::Error>),
+    /// The system's fault: it has no more threads or descriptors.
+    #[error("no thread could be started to serve on")]
+    Lanes(#[source] Arc<io::Error>),
     /// The configuration's fault: a file with certificates or a key is missing, unreadable or holds
     /// none.
     #[error("{path:?} could not be read as PEM, or holds nothing of what it should hold")]

@@ -39,13 +39,14 @@
 //!
 //! Modules: [`frame`] (a line, and reading and writing lines), [`pipe`] (queues and the tasks that
 //! fill and empty them), [`stdio`] (our own standard input and output), [`child`] (a server
-//! process and all it starts), [`shutdown`] (the signals that end us), [`limits`], [`http`], [`sse`],
-//! [`error`].
+//! process and all it starts), [`shutdown`] (the signals that end us), [`lanes`] (a runtime for each
+//! core), [`limits`], [`http`], [`sse`], [`error`].
 
 pub mod child;
 pub mod error;
 pub mod frame;
 pub mod http;
+pub mod lanes;
 pub mod limits;
 pub mod peer;
 pub mod pipe;

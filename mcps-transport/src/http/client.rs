@@ -39,6 +39,7 @@ use crate::{
         tls::provider,
         uri::{canonical, host},
     },
+    lanes::Each,
 };
 
 mod connector;
@@ -68,10 +69,14 @@ const OURS: [HeaderName; 11] = [
     header::UPGRADE,
 ];
 
+/// Connections of one lane: whoever is served on it is driven on it to the end.
+type Pool = legacy::Client<Connector, Full<Bytes>>;
+
 /// A client of one MCP endpoint. A clone shares its connections.
 #[derive(Clone)]
 pub struct Client {
-    http: legacy::Client<Connector, Full<Bytes>>,
+    pools: Arc<Each<Pool>>,
+    connector: Connector,
     uri: Uri,
     host: Arc<str>,
     audience: Arc<str>,
@@ -99,22 +104,28 @@ impl Client {
             Some("https") => roots::trusting(extra_roots)?,
             _ => trusting_nobody()?,
         };
-        let tasks = Tasks::default();
-        let http = legacy::Client::builder(tasks.clone())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(limits.idle)
-            .pool_max_idle_per_host(limits.idle_connections)
-            .http1_max_headers(limits.headers)
-            .http1_max_buf_size(limits.header_bytes.max(8192))
-            .build(Connector::new(tls, limits.connect));
         Ok(Self {
-            http,
+            pools: Arc::new(Each::new()),
+            connector: Connector::new(tls, limits.connect),
             uri,
             host: host.into(),
             audience: audience.into(),
             limits,
-            tasks,
+            tasks: Tasks::default(),
+        })
+    }
+
+    fn pool(&self) -> &Pool {
+        self.pools.here(|| {
+            let limits = &self.limits;
+            legacy::Client::builder(self.tasks.clone())
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .pool_idle_timeout(limits.idle)
+                .pool_max_idle_per_host(limits.idle_connections)
+                .http1_max_headers(limits.headers)
+                .http1_max_buf_size(limits.header_bytes.max(8192))
+                .build(self.connector.clone())
         })
     }
 
@@ -198,7 +209,7 @@ impl Client {
             .headers_mut()
             .insert(header::ACCEPT, HeaderValue::from_static(accept));
         let within = self.limits.answer;
-        let answer = timeout(within, self.http.request(request))
+        let answer = timeout(within, self.pool().request(request))
             .await
             .map_err(|_| TransportError::timed_out(Waiting::Answer, within))?
             .map_err(|error| self.failed(error))?;

@@ -41,7 +41,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use crate::error::TransportError;
+use crate::{error::TransportError, lanes::Lanes};
 
 mod answer;
 mod connection;
@@ -77,6 +77,7 @@ pub struct Server<E> {
     edge: Edge,
     limits: HttpLimits,
     tls: Option<Tls>,
+    lanes: Option<Arc<Lanes>>,
 }
 
 impl<E: Endpoint> Server<E> {
@@ -89,6 +90,7 @@ impl<E: Endpoint> Server<E> {
             edge: Edge::default(),
             limits: HttpLimits::default(),
             tls: None,
+            lanes: None,
         }
     }
 
@@ -113,6 +115,15 @@ impl<E: Endpoint> Server<E> {
         }
     }
 
+    /// Each connection on one of these, instead of where [`Server::serve`] runs. They are to outlive it.
+    #[must_use]
+    pub fn with_lanes(self, lanes: Arc<Lanes>) -> Self {
+        Self {
+            lanes: Some(lanes),
+            ..self
+        }
+    }
+
     /// Serves until `stop` ends. Then no connection is accepted any more, idle ones close, and
     /// exchanges under way have [`HttpLimits::drain`] to end before they are aborted. Event streams
     /// end when their endpoint ends them.
@@ -129,6 +140,7 @@ impl<E: Endpoint> Server<E> {
             edge,
             limits,
             tls,
+            lanes,
         } = self;
         let mut keeper = JoinSet::new();
         if let (Some(tls), Some(every)) = (&tls, limits.certificate_check) {
@@ -157,12 +169,28 @@ impl<E: Endpoint> Server<E> {
             match accepted {
                 Ok((socket, peer)) => match Arc::clone(&places).try_acquire_owned() {
                     Ok(place) => {
-                        let served =
-                            connection::serve(Arc::clone(&shared), socket, peer, stopping.clone());
-                        connections.spawn(async move {
-                            served.await;
+                        let (shared, stopping) = (Arc::clone(&shared), stopping.clone());
+                        let serve = async move |socket| {
+                            connection::serve(shared, socket, peer, stopping).await;
                             drop(place);
-                        });
+                        };
+                        let Some((lane, runtime)) = lanes.as_deref().and_then(Lanes::place) else {
+                            connections.spawn(serve(socket));
+                            continue;
+                        };
+                        let moved = socket.into_std();
+                        connections.spawn_on(
+                            async move {
+                                match moved.and_then(TcpStream::from_std) {
+                                    Ok(socket) => serve(socket).await,
+                                    Err(error) => {
+                                        tracing::debug!(%peer, %error, "a connection was lost")
+                                    }
+                                }
+                                drop(lane);
+                            },
+                            runtime,
+                        );
                     }
                     Err(_) => {
                         tracing::debug!(%peer, "refused a connection: there are too many");

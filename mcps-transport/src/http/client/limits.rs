@@ -30,7 +30,7 @@ pub struct ClientLimits {
     /// How long a connection is kept for a next request. Default: 4 s, below the 5 s after which
     /// common servers close: a request that crosses such a close cannot be repeated safely.
     pub idle: Duration,
-    /// The most connections kept for a next request. Default: 64. Those in use are as many as the
+    /// The most connections kept for a next request, of each lane. Default: 64. Those in use are as many as the
     /// caller has requests and streams open.
     pub idle_connections: usize,
 }
