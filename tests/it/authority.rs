@@ -32,6 +32,7 @@ mod issuing;
 mod key_commands;
 mod key_sets;
 mod keys;
+mod late_approvals;
 mod lessons;
 mod manifests;
 mod metrics;
