@@ -24,6 +24,7 @@ mod draft;
 pub(crate) mod engine;
 mod enrolling;
 mod feed;
+mod fetching;
 mod foreseen;
 mod hooks;
 mod hostile;
