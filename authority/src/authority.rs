@@ -78,7 +78,7 @@ impl Authority {
         Self {
             gathered: Gathered::new(&db, &policy, &issuing),
             issuing,
-            budgets: Budgets::new(Quota::USUAL, Quota::USUAL),
+            budgets: Budgets::new(Quota::USUAL, Quota::USUAL, Quota::FETCH),
             db,
             policy,
             outbound,
@@ -111,11 +111,11 @@ impl Authority {
         self.lists.list(number, db, keys, self.now()).await
     }
 
-    /// With other quotas than the usual ones: for what issues, and for what cuts off.
+    /// With other quotas than the usual ones: for what issues, what cuts off and what fetches tokens.
     #[must_use]
-    pub fn with_quotas(self, issue: Quota, order: Quota) -> Self {
+    pub fn with_quotas(self, issue: Quota, order: Quota, fetch: Quota) -> Self {
         Self {
-            budgets: Budgets::new(issue, order),
+            budgets: Budgets::new(issue, order, fetch),
             ..self
         }
     }
@@ -142,6 +142,12 @@ impl Authority {
     #[must_use]
     pub const fn order_budget(&self) -> &Budget {
         &self.budgets.order
+    }
+
+    /// The budgets for fetching security event tokens.
+    #[must_use]
+    pub const fn fetch_budget(&self) -> &Budget {
+        &self.budgets.fetch
     }
 
     /// Waits for a place among those who issue, of which there are fewer than connections to the

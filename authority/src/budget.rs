@@ -1,5 +1,5 @@
-//! How often a caller may ask. What issues and what cuts off have budgets of their own, so that no
-//! flood of the one keeps the other waiting.
+//! How often a caller may ask. What issues, what cuts off and what fetches tokens have budgets of their
+//! own, so that no flood of the one keeps the others waiting.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -22,6 +22,11 @@ impl Quota {
     pub const USUAL: Self = Self {
         requests: 2000,
         window: Duration::from_secs(1),
+    };
+    /// What applies to fetching tokens, of which one answer has a hundred: 120 a minute.
+    pub const FETCH: Self = Self {
+        requests: 120,
+        window: Duration::from_secs(60),
     };
 
     /// How much time one request takes off the budget.
@@ -54,6 +59,8 @@ impl FromStr for Quota {
 pub enum Caller {
     /// An operator, by id, wherever the request comes from.
     Operator(String),
+    /// Whoever fetches a webhook's tokens, by the webhook's id, wherever the request comes from.
+    Receiver(String),
     /// Whoever asks from there: an IPv4 address, or the /64 of an IPv6 address.
     Address(IpAddr),
 }
@@ -123,7 +130,7 @@ impl Budget {
         }
         if table.len() >= MAX_CALLERS && !table.contains_key(&caller) {
             table.retain(|_, whole_at| *whole_at > now);
-            // An operator always has a budget; there are not many.
+            // An operator or a receiver always has a budget; there are not many.
             if table.len() >= MAX_CALLERS && matches!(caller, Caller::Address(_)) {
                 return Spent {
                     allowed: false,

@@ -7,6 +7,7 @@ mod hook;
 mod keys;
 mod oidc;
 mod output;
+mod quotas;
 mod resolver;
 
 pub(crate) use care::Care;
@@ -15,6 +16,7 @@ pub(crate) use hook::{CeilingArg, HookAdd, HookCommand};
 pub(crate) use keys::KeysCommand;
 use oidc::OidcOptions;
 pub(crate) use output::OutputOptions;
+use quotas::Quotas;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -26,7 +28,6 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use mcps_authority::Config;
 use mcps_authority::access::{Grant, Grants};
-use mcps_authority::budget::Quota;
 use mcps_authority::certificate::TlsFiles;
 use mcps_authority::config::KeyPlace;
 use mcps_authority::custody::token::TokenConfig;
@@ -289,22 +290,8 @@ pub(crate) struct Serve {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     max_connections: u32,
-    /// How much each caller may issue, or ask to have issued: REQUESTS/SECONDS, as 100/60.
-    #[arg(
-        long,
-        env = "MCPS_AUTHORITY_ISSUE_QUOTA",
-        value_name = "QUOTA",
-        default_value = "2000/1"
-    )]
-    issue_quota: Quota,
-    /// How much each caller may revoke, suspend, stop and take back; issuing takes nothing from it.
-    #[arg(
-        long,
-        env = "MCPS_AUTHORITY_ORDER_QUOTA",
-        value_name = "QUOTA",
-        default_value = "2000/1"
-    )]
-    order_quota: Quota,
+    #[command(flatten)]
+    quotas: Quotas,
     /// For how many days events of the feed are kept, 1024 of them at least; whoever was away for longer
     /// starts from a snapshot.
     #[arg(
@@ -440,8 +427,6 @@ impl Serve {
             allow_insecure_http: self.allow_insecure_http,
             order_listen: self.order_listen,
             max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
-            issue_quota: self.issue_quota,
-            order_quota: self.order_quota,
             issuer: self.issuer.clone(),
             public_url: self.public_url.clone(),
             operator_key_file: self.operator_key_file.clone(),
@@ -450,7 +435,7 @@ impl Serve {
             oidc: self.oidc.config(),
             local_origins: self.allow_local_origins,
             dns_resolvers: self.dns_resolvers.clone(),
-            ..self.place.config()?
+            ..self.quotas.over(self.place.config()?)
         })
     }
 }

@@ -61,6 +61,8 @@ pub struct Config {
     pub issue_quota: Quota,
     /// How much each caller may revoke, suspend, stop and take back.
     pub order_quota: Quota,
+    /// How often each webhook's security event tokens may be fetched.
+    pub fetch_quota: Quota,
     /// How long events of the feed are kept.
     pub keep_events: Duration,
     /// How long incidents are kept that wait for nobody and hold nobody back.
@@ -96,6 +98,7 @@ impl Config {
             max_connections: MAX_CONNECTIONS,
             issue_quota: Quota::USUAL,
             order_quota: Quota::USUAL,
+            fetch_quota: Quota::FETCH,
             keep_events: KEEP_EVENTS,
             keep_incidents: KEEP_INCIDENTS,
             key_passphrase: None,
@@ -125,6 +128,7 @@ impl fmt::Debug for Config {
             .field("max_connections", &self.max_connections)
             .field("issue_quota", &self.issue_quota)
             .field("order_quota", &self.order_quota)
+            .field("fetch_quota", &self.fetch_quota)
             .field("keep_events", &self.keep_events)
             .field("keep_incidents", &self.keep_incidents)
             .field("key_passphrase", &self.key_passphrase)

@@ -201,9 +201,9 @@ impl Outbound {
             let request = place
                 .request(Method::GET)?
                 .header(header::ACCEPT, "text/plain, application/json");
-            let (status, body) = place.ask(request, Bytes::new(), limit).await?;
-            match status {
-                StatusCode::OK => Ok(body),
+            let answer = place.ask(request, Bytes::new(), limit).await?;
+            match answer.status() {
+                StatusCode::OK => Ok(answer.into_body()),
                 other => Err(OutboundError::Status(other)),
             }
         });
@@ -223,8 +223,7 @@ impl Outbound {
         sent.await.map_err(|_| OutboundError::TimedOut)?
     }
 
-    /// Sends something, and gives what is answered within that time: the status, and at most `limit`
-    /// bytes.
+    /// Sends something, and gives what is answered within that time, with at most `limit` bytes.
     ///
     /// # Errors
     /// [`OutboundError`]; a status of any kind is none.
@@ -233,7 +232,7 @@ impl Outbound {
         post: Post<'_>,
         limit: usize,
         time: Duration,
-    ) -> Result<(StatusCode, Vec<u8>), OutboundError> {
+    ) -> Result<Response<Vec<u8>>, OutboundError> {
         let sent = timeout(time, async {
             let place = self.place(post.url).await?;
             let request = place.posting(&post)?;
@@ -321,12 +320,12 @@ impl Place {
         request: request::Builder,
         body: Bytes,
         limit: usize,
-    ) -> Result<(StatusCode, Vec<u8>), OutboundError> {
+    ) -> Result<Response<Vec<u8>>, OutboundError> {
         let (response, _connection) = self.send(request, body).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), limit).collect().await;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, limit).collect().await;
         let body = body.map_err(|_| OutboundError::Body(limit))?;
-        Ok((status, body.to_bytes().to_vec()))
+        Ok(Response::from_parts(head, body.to_bytes().to_vec()))
     }
 
     async fn status(

@@ -173,7 +173,8 @@ pub async fn serve(
         random,
         outbound,
     );
-    let authority = authority.with_quotas(config.issue_quota, config.order_quota);
+    let authority =
+        authority.with_quotas(config.issue_quota, config.order_quota, config.fetch_quota);
     let oidc = config.oidc.clone();
     let oidc = oidc.map(|oidc| Oidc::new(oidc, Arc::clone(&own_clock)));
     let authority = authority.with_oidc(oidc);

@@ -8,6 +8,7 @@
 pub mod issuing;
 pub mod polling;
 pub mod subject;
+mod waiting;
 
 use mcps_core::clock::Timestamp;
 

@@ -28,6 +28,7 @@ mod quarantine;
 mod reason;
 mod secret_file;
 mod server;
+mod switch;
 mod tenants;
 mod token;
 mod tool;

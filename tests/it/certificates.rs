@@ -7,6 +7,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
 };
 
+use crate::world::World;
+
 /// A certificate authority of the test's own.
 pub(crate) struct Ca {
     issuer: Issuer<'static, KeyPair>,
@@ -32,6 +34,29 @@ impl Ca {
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
         fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
+    }
+
+    /// An authority that requires a certificate of this one's of its clients.
+    pub(crate) fn world(&self) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Self::new();
+        own.certify(folder.path());
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(file("ca.pem"), &own.pem).unwrap();
+        fs::write(file("clients.pem"), &self.pem).unwrap();
+        let (certificate, key, ca) = (file("cert.pem"), file("key.pem"), file("clients.pem"));
+        let options = [
+            "--tls-cert",
+            &certificate,
+            "--tls-key",
+            &key,
+            "--client-ca",
+            &ca,
+            "--require-client-certificate",
+        ];
+        let mut world = World::start_in(folder, &options);
+        world.trust(Some(world.dir().join("ca.pem")));
+        world
     }
 
     /// A certificate of that URI name for a client, with its key, as one PEM.

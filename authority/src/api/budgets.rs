@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts as _, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -12,6 +13,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 
 use super::Shared;
 use super::caller::principal;
+use super::signals::Receiver;
 use crate::budget::{Budget, Caller, seconds};
 use crate::error::Error;
 use crate::listener::Peer;
@@ -51,6 +53,8 @@ const ORDER: [&str; 21] = [
     "/v1/operators/{id}/disable",
     "/v1/sources/{name}/disable",
 ];
+/// What fetches tokens.
+const FETCH: &str = "/v1/webhooks/{id}/poll";
 
 /// Lets through what is within the caller's budget for requests of its kind, and says how much is
 /// left.
@@ -85,7 +89,7 @@ pub(super) async fn within_budget(
 
 /// Says of every operation that is counted what comes of too many.
 pub(super) fn document(api: &mut OpenApi) {
-    for route in ISSUE.iter().chain(&ORDER) {
+    for route in ISSUE.iter().chain(&ORDER).chain([&FETCH]) {
         let item = api.paths.paths.get_mut(*route);
         let Some(operation) = item.and_then(|item| item.post.as_mut()) else {
             continue;
@@ -109,32 +113,52 @@ fn budget<'a>(authority: &'a Shared, request: &Request) -> Option<&'a Budget> {
         Some(authority.issue_budget())
     } else if ORDER.contains(&route) {
         Some(authority.order_budget())
+    } else if route == FETCH {
+        Some(authority.fetch_budget())
     } else {
         None
     }
 }
 
-/// Whose budget it is: an operator's, whose key is good, else that of the address it comes from.
-/// Whoever makes keys up pays for all of them.
+/// Whose budget it is: that of an operator whose key is good, or of a webhook whose token is shown, else
+/// that of the address it comes from. Whoever makes keys up pays for all of them.
 async fn caller(authority: &Shared, request: Request) -> Result<(Caller, Request), Error> {
     let (mut parts, body) = request.into_parts();
-    let found = match principal(&parts, authority).await {
+    let route = parts.extensions.get::<MatchedPath>();
+    let known = match route.is_some_and(|route| route.as_str() == FETCH) {
+        true => receiver(authority, &mut parts).await?,
+        false => operator(authority, &mut parts).await?,
+    };
+    let caller = known.unwrap_or_else(|| {
+        let from = parts.extensions.get::<ConnectInfo<Peer>>();
+        let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Caller::at(from.map_or(unknown, |ConnectInfo(peer)| peer.from.ip()))
+    });
+    Ok((caller, Request::from_parts(parts, body)))
+}
+
+async fn operator(authority: &Shared, parts: &mut Parts) -> Result<Option<Caller>, Error> {
+    let found = match principal(parts, authority).await {
         // Said by the handler, and counted here: whoever makes tokens up pays for them.
         Err(Error::Oidc(_)) => None,
         found => found?,
     };
-    let caller = match found {
-        Some(principal) => {
-            let caller = Caller::Operator(principal.id.clone());
-            // The handler need not look again.
-            parts.extensions.insert(principal);
-            caller
+    Ok(found.map(|principal| {
+        let caller = Caller::Operator(principal.id.clone());
+        // The handler need not look again.
+        parts.extensions.insert(principal);
+        caller
+    }))
+}
+
+async fn receiver(authority: &Shared, parts: &mut Parts) -> Result<Option<Caller>, Error> {
+    match Receiver::from_request_parts(parts, authority).await {
+        Ok(receiver) => {
+            let caller = Caller::Receiver(receiver.id.clone());
+            parts.extensions.insert(receiver);
+            Ok(Some(caller))
         }
-        None => {
-            let from = parts.extensions.get::<ConnectInfo<Peer>>();
-            let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            Caller::at(from.map_or(unknown, |ConnectInfo(peer)| peer.from.ip()))
-        }
-    };
-    Ok((caller, Request::from_parts(parts, body)))
+        Err(Error::ReceiverUnknown) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

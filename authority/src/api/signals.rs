@@ -59,7 +59,8 @@ pub(super) struct Fetch {
     /// At most so many tokens; none for who only acknowledges.
     #[serde(default)]
     max_events: Option<u32>,
-    /// Whether to answer now, whatever there is; else after 8 seconds at most.
+    /// Whether to answer now, whatever there is; else after 8 seconds at most. Two requests of an endpoint
+    /// may wait at once; any other is answered now.
     #[serde(default)]
     return_immediately: bool,
     /// Tokens that were taken, by `jti`.
@@ -91,9 +92,9 @@ pub(super) struct Fetched {
 }
 
 /// An endpoint that fetches, by the token it shows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Receiver {
-    id: String,
+    pub(super) id: String,
     audience: String,
 }
 
@@ -102,6 +103,10 @@ impl FromRequestParts<Shared> for Receiver {
 
     async fn from_request_parts(parts: &mut Parts, authority: &Shared) -> Result<Self, Error> {
         const NOBODY: Error = Error::ReceiverUnknown;
+        // Its budget was looked for before.
+        if let Some(found) = parts.extensions.remove::<Self>() {
+            return Ok(found);
+        }
         let shown = Digest::of(bearer(parts).ok_or(NOBODY)?.as_bytes());
         let Ok(Named(id)) = Named::from_request_parts(parts, authority).await;
         let endpoint = authority.db().webhook(&id).await?;
@@ -163,11 +168,13 @@ pub(super) async fn fetch(
         let (member, why) = ("ack", "and `setErrs` have more than 200 tokens together");
         return Err(Error::Invalid { member, why });
     }
-    let refused = asked.set_errs.into_iter();
+    // No message has it in its id, and PostgreSQL takes no text with it.
+    let sound = |id: &String| !id.contains('\0');
+    let taken: Vec<String> = asked.ack.into_iter().filter(sound).collect();
+    let refused = asked.set_errs.into_iter().filter(|(id, _)| sound(id));
     let refused: Vec<_> = refused.map(|(id, error)| (id, error.words())).collect();
     let (db, now) = (authority.db(), authority.now());
-    db.answered_for(&receiver.id, &asked.ack, &refused, now)
-        .await?;
+    db.answered_for(&receiver.id, &taken, &refused, now).await?;
     let most = asked.max_events.map_or(MOST, |most| MOST.min(most.into()));
     if most == 0 {
         return given(&authority, &receiver, 0).await.map(Json);
@@ -175,7 +182,7 @@ pub(super) async fn fetch(
     let until = Instant::now() + HOLD;
     let held = match asked.return_immediately {
         true => None,
-        false => authority.tokens().hold(),
+        false => authority.tokens().hold(&receiver.id),
     };
     loop {
         let fetched = given(&authority, &receiver, most).await?;

@@ -221,8 +221,8 @@ impl Mapping {
         let id = parts.collect::<Option<Vec<String>>>()?.join(":");
         match id.len() {
             0 => None,
-            1..=MAX_ID => Some(id),
-            _ => Some(format!("sha256:{}", Digest::of(id.as_bytes()))),
+            1..=MAX_ID => Some(storable(id)),
+            _ => Some(hashed(&id)),
         }
     }
 
@@ -246,6 +246,18 @@ impl Mapping {
         }
         Ok(Value::Object(order))
     }
+}
+
+/// An id as it is kept: PostgreSQL has no U+0000 in a text.
+fn storable(id: String) -> String {
+    match id.contains('\0') {
+        true => hashed(&id),
+        false => id,
+    }
+}
+
+fn hashed(id: &str) -> String {
+    format!("sha256:{}", Digest::of(id.as_bytes()))
 }
 
 /// A target as it is written in the feed: from its members, or from the text `agent/TENANT/NAME`.
@@ -280,6 +292,7 @@ pub fn own_form(report: &Document) -> Result<Vec<Alert>, MappingError> {
     let order: Value = serde_json::from_str(text).map_err(|_| MappingError::Form)?;
     let key = order.get("id").and_then(self::text);
     let key = key.filter(|id| (1..=MAX_ID).contains(&id.len()));
+    let key = key.map(storable);
     let (said, id) = match order.get("action").and_then(Value::as_str) {
         Some("resolve") => (Said::Resolved, key.clone().map(|id| id + RESOLVED)),
         _ => {

@@ -113,10 +113,6 @@ async fn one(
     Ok(incident)
 }
 
-/// Carries out what an incident says, once, and says what came of it.
-///
-/// # Errors
-/// [`Error::PassportNotFound`], [`Error::Event`], [`Error::Database`].
 /// Whom it is about, and why.
 ///
 /// # Errors
@@ -128,6 +124,10 @@ pub(crate) fn aim(incident: &Incident) -> Result<(Target, Reason), Error> {
     Ok((Target::read(document.root())?, reason))
 }
 
+/// Carries out what an incident says, once, and says what came of it.
+///
+/// # Errors
+/// [`Error::PassportNotFound`], [`Error::Event`], [`Error::Database`].
 pub(crate) async fn carry_out(
     authority: &Authority,
     incident: &mut Incident,

@@ -15,9 +15,9 @@ use mcps_core::json::{Document, Value as Read};
 use mcps_core::signer::SignerError;
 use mcps_core::trust::KeyUse;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::subject::subject;
+use super::waiting::{Place, Waiting};
 use crate::error::Error;
 use crate::keys::Keys;
 
@@ -27,9 +27,8 @@ pub const CONTENT_TYPE: &str = "application/secevent+jwt";
 pub const TYPES: [&str; 5] = ["revoke", "suspend", "reinstate", "stop", "key_block"];
 /// Why a message is not told.
 pub const UNTOLD: &str = "there is no event that tells of it";
-/// How long whoever fetches may be kept waiting for news, and how many at once.
+/// How long whoever fetches may be kept waiting for news.
 pub const HOLD: Duration = Duration::from_secs(8);
-const HELD: usize = 64;
 
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const CREDENTIAL_CHANGE: &str =
@@ -59,7 +58,7 @@ pub struct Telling<'a> {
 pub struct TokenIssuer {
     issuer: String,
     keys: Arc<Keys>,
-    held: Semaphore,
+    waiting: Waiting,
 }
 
 impl TokenIssuer {
@@ -69,7 +68,7 @@ impl TokenIssuer {
         Self {
             issuer: url.trim_end_matches('/').to_owned(),
             keys,
-            held: Semaphore::new(HELD),
+            waiting: Waiting::default(),
         }
     }
 
@@ -79,10 +78,10 @@ impl TokenIssuer {
         &self.issuer
     }
 
-    /// A place among those who wait for news; `None` where they are too many.
+    /// A place among those who wait for an endpoint's news; `None` where they are too many.
     #[must_use]
-    pub fn hold(&self) -> Option<SemaphorePermit<'_>> {
-        self.held.try_acquire().ok()
+    pub fn hold<'a>(&'a self, endpoint: &'a str) -> Option<Place<'a>> {
+        self.waiting.place(endpoint)
     }
 
     /// A message as a token; `None` where there is no event for what it says.

@@ -6,9 +6,10 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
+use mcps_core::clock::Timestamp;
 use mcps_core::json::{Document, JsonError, Value as Read};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -39,12 +40,16 @@ const ROUNDS: usize = 100;
 /// How long after the first failure the next turn comes, and at most.
 const PAUSE: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(300);
+/// Longest that a transmitter may ask us to stay away.
+const AWAY: Duration = Duration::from_secs(3600);
 
 /// Why a turn came to nothing.
 #[derive(Debug, thiserror::Error)]
 enum PollError {
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    #[error("it answered {status} and is to be asked again after {} s", after.as_secs())]
+    Later { status: StatusCode, after: Duration },
     #[error("its answer is no strict JSON: {0}")]
     Json(#[from] JsonError),
     #[error("its answer has no `sets` as RFC 8936 has them")]
@@ -54,6 +59,16 @@ enum PollError {
     /// What was fetched could not be taken; the log says why.
     #[error("a token could not be taken here")]
     Taking(#[source] Error),
+}
+
+impl PollError {
+    /// How long the transmitter wants to be left alone.
+    const fn after(&self) -> Duration {
+        match self {
+            Self::Later { after, .. } => *after,
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 /// How a turn ended.
@@ -108,10 +123,8 @@ async fn turn(authority: Arc<Authority>, due: DuePoll) {
             // Without randomness replicas and sources are tried together, which does no harm.
             let _ = authority.random().fill(&mut spread);
             let [spread] = spread;
-            (
-                now.plus(pause(due.failures, spread)),
-                Some(error.to_string()),
-            )
+            let rest = pause(due.failures, spread).max(error.after());
+            (now.plus(rest), Some(error.to_string()))
         }
     };
     if due.failures > 0 && failure.is_none() {
@@ -252,11 +265,30 @@ async fn ask(
         body,
     };
     let time = if waits { HELD } else { TIME };
-    let (status, body) = authority.outbound().exchange(post, LIMIT, time).await?;
-    match status {
-        StatusCode::OK => Answer::read(body),
-        other => Err(OutboundError::Status(other).into()),
+    let answer = authority.outbound().exchange(post, LIMIT, time).await?;
+    let status = answer.status();
+    if status == StatusCode::OK {
+        return Answer::read(answer.into_body());
     }
+    match retry_after(answer.headers(), authority.now()) {
+        Some(after) => Err(PollError::Later { status, after }),
+        None => Err(OutboundError::Status(status).into()),
+    }
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3), in seconds or as a date, and within bounds.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    let after = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            let millis = u64::try_from(now.as_millis()).ok()?;
+            let now = UNIX_EPOCH.checked_add(Duration::from_millis(millis))?;
+            date.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(after.min(AWAY))
 }
 
 #[cfg(test)]

@@ -193,6 +193,7 @@ impl Db {
         if due.is_none() {
             return Ok(Vec::new());
         }
+        self.let_wait().await?;
         let leased: Vec<(String, String, String, i64)> = on!(self, pool => {
             sqlx::query_as(
                 "UPDATE deliveries SET leased_until = $2, attempts = attempts + 1 \
@@ -225,6 +226,20 @@ impl Db {
             });
         }
         Ok(due)
+    }
+
+    /// Has what is fetched wait for that, which a replica of a version before that wrote down as to be sent.
+    async fn let_wait(&self) -> Result<(), sqlx::Error> {
+        on!(self, pool => {
+            sqlx::query(
+                "UPDATE deliveries SET state = 'waiting', attempts = 0, leased_until = 0, \
+                 last_error = NULL WHERE state = 'due' AND webhook_id IN \
+                 (SELECT webhook_id FROM webhooks WHERE scheme = 'poll')",
+            )
+            .execute(pool)
+            .await
+            .map(|_| ())
+        })
     }
 
     /// Says that a delivery was taken.

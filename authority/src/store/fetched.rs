@@ -1,6 +1,7 @@
 //! Deliveries that are fetched (RFC 8936): they wait until whoever fetches says what became of them.
 
 use mcps_core::clock::Timestamp;
+use sqlx::QueryBuilder;
 
 use super::{Db, on, transaction};
 use crate::error::Error;
@@ -15,6 +16,9 @@ pub struct WaitingDelivery {
     /// When it was written, in milliseconds.
     pub created_at: i64,
 }
+
+/// Of the messages that wait for one endpoint.
+const OF_ENDPOINT: &str = " WHERE state = 'waiting' AND webhook_id = ";
 
 impl Db {
     /// Says of messages that they were taken, or why not; of those that wait for this endpoint.
@@ -31,19 +35,27 @@ impl Db {
         if taken.is_empty() && refused.is_empty() {
             return Ok(());
         }
-        let taken = taken.iter().map(|id| (id.as_str(), "sent", None));
-        let refused = refused.iter();
-        let refused = refused.map(|(id, why)| (id.as_str(), "dead", Some(why.as_str())));
-        let all: Vec<(&str, &str, Option<&str>)> = taken.chain(refused).collect();
         transaction!(self, tx => {
-            for (id, state, why) in &all {
+            if !taken.is_empty() {
+                let mut query = QueryBuilder::new(
+                    "UPDATE deliveries SET state = 'sent', last_error = NULL, ended_at = ",
+                );
+                query.push_bind(now.as_millis());
+                query.push(OF_ENDPOINT).push_bind(webhook_id).push(" AND message_id IN (");
+                let mut list = query.separated(", ");
+                for id in taken {
+                    list.push_bind(id);
+                }
+                list.push_unseparated(")");
+                query.build().execute(&mut *tx).await?;
+            }
+            for (id, why) in refused {
                 sqlx::query(
-                    "UPDATE deliveries SET state = $3, last_error = $4, ended_at = $5 \
+                    "UPDATE deliveries SET state = 'dead', last_error = $3, ended_at = $4 \
                      WHERE message_id = $1 AND webhook_id = $2 AND state = 'waiting'",
                 )
                 .bind(id)
                 .bind(webhook_id)
-                .bind(state)
                 .bind(why)
                 .bind(now.as_millis())
                 .execute(&mut *tx)
@@ -76,27 +88,24 @@ impl Db {
         })
     }
 
-    /// Counts that a message was given out.
+    /// Counts that messages were given out.
     ///
     /// # Errors
-    /// [`Error::Database`].
-    pub async fn given_out(&self, webhook_id: &str, ids: &[&str]) -> Result<(), Error> {
+    /// When the database does not answer.
+    pub async fn given_out(&self, webhook_id: &str, ids: &[&str]) -> Result<(), sqlx::Error> {
         if ids.is_empty() {
             return Ok(());
         }
-        transaction!(self, tx => {
+        on!(self, pool => {
+            let mut query = QueryBuilder::new("UPDATE deliveries SET attempts = attempts + 1");
+            query.push(OF_ENDPOINT).push_bind(webhook_id).push(" AND message_id IN (");
+            let mut list = query.separated(", ");
             for id in ids {
-                sqlx::query(
-                    "UPDATE deliveries SET attempts = attempts + 1 \
-                     WHERE message_id = $1 AND webhook_id = $2 AND state = 'waiting'",
-                )
-                .bind(id)
-                .bind(webhook_id)
-                .execute(&mut *tx)
-                .await?;
+                list.push_bind(*id);
             }
-        });
-        Ok(())
+            list.push_unseparated(")");
+            query.build().execute(pool).await.map(|_| ())
+        })
     }
 
     /// Has what waits since before an instant a dead letter.

@@ -191,15 +191,18 @@ impl Sender {
             headers: &headers,
             body: &token,
         };
-        match self.outbound.exchange(post, MAX_REFUSAL, TIME).await {
-            Ok((StatusCode::ACCEPTED, _)) => Attempt::Sent,
-            Ok((StatusCode::GONE, _)) => Attempt::Gone,
-            Ok((StatusCode::BAD_REQUEST, body)) => Attempt::Failed(refusal(body)),
-            Ok((status, _)) if status.is_success() => Attempt::Failed(format!(
+        let answer = match self.outbound.exchange(post, MAX_REFUSAL, TIME).await {
+            Ok(answer) => answer,
+            Err(error) => return Attempt::Failed(error.to_string()),
+        };
+        match answer.status() {
+            StatusCode::ACCEPTED => Attempt::Sent,
+            StatusCode::GONE => Attempt::Gone,
+            StatusCode::BAD_REQUEST => Attempt::Failed(refusal(answer.into_body())),
+            status if status.is_success() => Attempt::Failed(format!(
                 "it answered {status}; who takes tokens answers 202"
             )),
-            Ok((status, _)) => Attempt::Failed(OutboundError::Status(status).to_string()),
-            Err(error) => Attempt::Failed(error.to_string()),
+            status => Attempt::Failed(OutboundError::Status(status).to_string()),
         }
     }
 }

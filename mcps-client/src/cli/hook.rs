@@ -10,6 +10,7 @@ use mcps_core::json::Value;
 
 use super::incident;
 use super::output::{self, OutputOptions};
+use super::switch::Switch;
 use super::token::{Asking, member};
 use super::{CliError, Machine, input};
 
@@ -29,9 +30,9 @@ pub(crate) enum Hook {
     /// Say what would be made of a report, and do nothing.
     Test(Test),
     /// Believe nothing of a source any more.
-    Disable(Switch),
+    Disable(Switch<One>),
     /// Believe a source again.
-    Enable(Switch),
+    Enable(Switch<One>),
 }
 
 /// What `mcps hook list` can be told.
@@ -53,16 +54,6 @@ pub(crate) struct One {
     asking: Asking,
     #[command(flatten)]
     output: OutputOptions,
-}
-
-/// Which source, and whether anything is done.
-#[derive(Args, Debug)]
-pub(crate) struct Switch {
-    /// Only say what would come of it.
-    #[arg(long)]
-    dry_run: bool,
-    #[command(flatten)]
-    one: One,
 }
 
 /// What `mcps hook test` can be told.
@@ -198,7 +189,7 @@ impl One {
     }
 }
 
-impl Switch {
+impl Switch<One> {
     async fn run(self, machine: &Machine, disabled: bool) -> Result<(), CliError> {
         let One {
             name,

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::output::{self, OutputOptions, items, text_at};
 use super::page::PageOptions;
 use super::server::Asking;
+use super::switch::Switch;
 use super::{CliError, Machine};
 
 /// The verbs.
@@ -21,9 +22,9 @@ pub(crate) enum Tenants {
     /// Show a tenant.
     Show(One),
     /// Suspend all of a tenant, and keep its operators from acting in it.
-    Disable(Switch),
+    Disable(Switch<One>),
     /// Let a tenant go on.
-    Enable(Switch),
+    Enable(Switch<One>),
 }
 
 /// What `mcps tenant add` can be told.
@@ -65,16 +66,6 @@ pub(crate) struct One {
     asking: Asking,
     #[command(flatten)]
     output: OutputOptions,
-}
-
-/// Which tenant, and whether anything is done.
-#[derive(Args, Debug)]
-pub(crate) struct Switch {
-    /// Only say what would come of it.
-    #[arg(long)]
-    dry_run: bool,
-    #[command(flatten)]
-    one: One,
 }
 
 impl Tenants {
@@ -142,7 +133,7 @@ impl One {
     }
 }
 
-impl Switch {
+impl Switch<One> {
     async fn run(self, machine: &Machine, disabled: bool) -> Result<(), CliError> {
         let One {
             tenant,

@@ -20,7 +20,7 @@ async fn world(engine: Engine, issue: &str, order: &str) -> (World, tempfile::Te
     (World::start_with(engine, config).await, folder)
 }
 
-async fn post(world: &World, path: &str, key: Option<&str>, body: &Value) -> Response {
+pub(super) async fn post(world: &World, path: &str, key: Option<&str>, body: &Value) -> Response {
     let client = reqwest::Client::builder().build().unwrap();
     let mut request = client.post(world.running.url() + path).json(body);
     if let Some(key) = key {
@@ -29,7 +29,7 @@ async fn post(world: &World, path: &str, key: Option<&str>, body: &Value) -> Res
     request.send().await.unwrap()
 }
 
-fn header(response: &Response, name: &str) -> String {
+pub(super) fn header(response: &Response, name: &str) -> String {
     response.headers()[name].to_str().unwrap().to_owned()
 }
 

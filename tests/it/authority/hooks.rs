@@ -297,6 +297,44 @@ async fn an_order_under_one_idempotency_key_is_one_order() {
 }
 
 #[tokio::test]
+async fn a_report_with_what_no_text_of_postgresql_has_is_taken_or_refused_clearly() {
+    on_both(async |world| {
+        set(&world, &hook(Ceiling::Suspend)).await;
+        let passport = world.issue("a", &new_key()).await;
+        let agent = |name: &str| json!({"kind": "agent", "tenant": "default", "name": name});
+        let nobody = json!({"action": "suspend", "target": agent("a\u{0}")}).to_string();
+        let refused = send(&world, "", "msg_1", &nobody).await;
+        refused.problem(422, "report-unread");
+        assert_eq!(state(&world, &passport).await, "good");
+        // Its id is another text with it, and its note is not kept.
+        for (delivery, id) in [("msg_2", "x\u{0}"), ("msg_3", "x")] {
+            let order =
+                json!({"id": id, "action": "suspend", "target": agent("a"), "note": "a\u{0}"});
+            let (status, done) = made(&send(&world, "", delivery, &order.to_string()).await);
+            assert_eq!((status, &done["note"]), (200, &Value::Null), "{done}");
+        }
+        for (delivery, id, left) in [("msg_4", "x", "suspended"), ("msg_5", "x\u{0}", "good")] {
+            let over = json!({"id": id, "action": "resolve"}).to_string();
+            assert_eq!(send(&world, "", delivery, &over).await.status, 200);
+            assert_eq!(state(&world, &passport).await, left);
+        }
+        // Nor is it in what a mapping finds.
+        let mapping = json!({"id": {"at": "/id"}, "action": "suspend",
+            "target": {"kind": "agent", "tenant": "default", "name": {"at": "/name"}}});
+        let mapping = Some(Mapping::parse(&mapping.to_string()).unwrap());
+        let mapped = Hook {
+            mapping,
+            ..hook(Ceiling::Suspend)
+        };
+        set(&world, &mapped).await;
+        let found = json!({"id": "y\u{0}", "name": "a"}).to_string();
+        assert_eq!(send(&world, "", "msg_6", &found).await.status, 200);
+        assert_eq!(state(&world, &passport).await, "suspended");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_report_of_long_ago_or_to_come_is_refused() {
     on_both(async |world| {
         set(&world, &hook(Ceiling::Revoke)).await;

@@ -380,6 +380,25 @@ async fn nobody_is_told_anything_in_a_private_network_or_by_a_redirect() {
 }
 
 #[tokio::test]
+async fn what_may_be_a_secret_of_an_address_is_not_in_the_audit_trail() {
+    for engine in Engine::BOTH {
+        let (world, _folder) = world(engine, true).await;
+        let url = "http://geheim:geheim@127.0.0.1:9/geheim?token=geheim";
+        let added = add(&world, json!({"url": url})).await;
+        assert_eq!(added.status, 201, "{}", added.text);
+        let id = added.json()["webhook_id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/audit/records?subject={id}");
+        let records = world.get_as_operator(&path).await;
+        assert!(
+            records.text.contains("http://127.0.0.1:9"),
+            "{}",
+            records.text
+        );
+        assert!(!records.text.contains("geheim"), "{}", records.text);
+    }
+}
+
+#[tokio::test]
 async fn what_was_to_be_told_is_told_after_a_restart() {
     for engine in Engine::BOTH {
         let (world, _folder) = world(engine, true).await;

@@ -104,24 +104,8 @@ fn an_owner_appoints_a_responder_who_suspends_and_does_not_issue() {
 
 #[test]
 fn a_home_shows_its_certificate_where_one_is_required() {
-    let folder = tempfile::tempdir().unwrap();
-    let (own, clients) = (Ca::new(), Ca::new());
-    own.certify(folder.path());
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(file("ca.pem"), &own.pem).unwrap();
-    fs::write(file("clients.pem"), &clients.pem).unwrap();
-    let (certificate, key, ca) = (file("cert.pem"), file("key.pem"), file("clients.pem"));
-    let options = [
-        "--tls-cert",
-        &certificate,
-        "--tls-key",
-        &key,
-        "--client-ca",
-        &ca,
-        "--require-client-certificate",
-    ];
-    let mut world = World::start_in(folder, &options);
-    world.trust(Some(world.dir().join("ca.pem")));
+    let clients = Ca::new();
+    let world = clients.world();
     let owner = world.operator_key_file();
     let list = ["operator", "list"];
     assert_ne!(by(&world, &owner, &list).code, 0);

@@ -11,29 +11,6 @@ use crate::world::{Done, World, run};
 
 const EDGE: &str = "spiffe://example.org/gateway/edge";
 
-/// An authority that requires a certificate of `clients`.
-fn world(clients: &Ca) -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let own = Ca::new();
-    own.certify(folder.path());
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(file("ca.pem"), &own.pem).unwrap();
-    fs::write(file("clients.pem"), &clients.pem).unwrap();
-    let (certificate, key, ca) = (file("cert.pem"), file("key.pem"), file("clients.pem"));
-    let options = [
-        "--tls-cert",
-        &certificate,
-        "--tls-key",
-        &key,
-        "--client-ca",
-        &ca,
-        "--require-client-certificate",
-    ];
-    let mut world = World::start_in(folder, &options);
-    world.trust(Some(world.dir().join("ca.pem")));
-    world
-}
-
 /// Puts what a home shows into it; nothing, if there is none.
 fn shows(home: &Path, pem: Option<String>) {
     let file = home.join("client.pem");
@@ -69,7 +46,7 @@ fn refused(clients: &Ca) -> [Option<String>; 3] {
 #[test]
 fn without_a_good_certificate_nobody_is_answered_and_is_told_what_is_missing() {
     let clients = Ca::new();
-    let world = world(&clients);
+    let world = clients.world();
     let home = gateway(&world, &clients);
     renew(&world, &home).succeeded();
     for pem in refused(&clients) {
@@ -84,7 +61,7 @@ fn without_a_good_certificate_nobody_is_answered_and_is_told_what_is_missing() {
 #[tokio::test]
 async fn a_gateway_follows_the_feed_by_its_certificate_and_says_why_it_cannot() {
     let clients = Ca::new();
-    let world = world(&clients);
+    let world = clients.world();
     let home = gateway(&world, &clients);
     let config = world.dir().join("gateway.toml");
     let demo = crate::world::bin("mcps-demo-server");

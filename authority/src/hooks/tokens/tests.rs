@@ -122,6 +122,11 @@ fn refuses_what_the_transmitter_did_not_sign_for_us_just_now() {
             TokenError::Request("jti"),
         ),
         ("\"events\"", "\"event\"", TokenError::Request("events")),
+        (
+            "hijacking",
+            "hi\\u0000jacking",
+            TokenError::Request("events"),
+        ),
     ] {
         let claims = RISC.replace(from, to);
         assert_ne!(claims, RISC);

@@ -42,3 +42,25 @@ fn an_answer_is_read_strictly_and_within_bounds() {
     let many = format!(r#"{{"sets":{{{}}}}}"#, many.join(","));
     assert_eq!(read(&many).unwrap().sets.len(), MOST);
 }
+
+#[test]
+fn a_transmitter_says_for_how_long_it_is_left_alone_up_to_an_hour() {
+    let now = Timestamp::parse_rfc3339("1994-11-06T08:49:07Z").unwrap();
+    for (text, seconds) in [
+        ("0", Some(0)),
+        ("120", Some(120)),
+        ("86400", Some(3600)),
+        ("18446744073709551615", Some(3600)),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
+        ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+        ("Mon, 07 Nov 1994 08:49:37 GMT", Some(3600)),
+        ("-1", None),
+        ("soon", None),
+        ("18446744073709551616", None),
+    ] {
+        let headers = HeaderMap::from_iter([(header::RETRY_AFTER, text.parse().unwrap())]);
+        let after = retry_after(&headers, now).map(|after| after.as_secs());
+        assert_eq!(after, seconds, "{text}");
+    }
+    assert_eq!(retry_after(&HeaderMap::new(), now), None);
+}
