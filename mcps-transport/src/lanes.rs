@@ -6,8 +6,8 @@
 
 use std::cell::Cell;
 use std::num::NonZero;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 use crate::error::TransportError;
 
 thread_local! {
-    /// Which lane a thread is: 0 where it is none.
-    static HERE: Cell<usize> = const { Cell::new(0) };
+    /// Which lane a thread is, if it is one.
+    static HERE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// The lanes of a process. Once they are dropped, so is everything that runs on them.
@@ -52,7 +52,7 @@ impl Lanes {
     /// [`TransportError::Lanes`] when the system has no thread or no descriptor for one.
     pub fn start() -> Result<Self, TransportError> {
         let lane = |at| Lane::start(at).map_err(|source| TransportError::Lanes(Arc::new(source)));
-        (1..=cores()).map(lane).collect::<Result<_, _>>().map(Self)
+        (0..cores()).map(lane).collect::<Result<_, _>>().map(Self)
     }
 
     /// A place on the lane on which the fewest are, and where to begin what has it.
@@ -73,7 +73,7 @@ impl Lane {
         thread::Builder::new()
             .name(format!("lane-{at}"))
             .spawn(move || {
-                HERE.set(at);
+                HERE.set(Some(at));
                 // Told by being dropped.
                 let _ = runtime.block_on(ended);
                 runtime.shutdown_background();
@@ -86,20 +86,25 @@ impl Lane {
     }
 }
 
-/// What there is one of for each lane, and one for all threads that are none. Each is made when it is first
-/// asked for.
+/// What there is one of for each lane, and one for all other threads. Each is made when it is first asked for.
 #[derive(Debug)]
-pub(crate) struct Each<T>(Box<[std::sync::OnceLock<T>]>);
+pub(crate) struct Each<T> {
+    lanes: Box<[OnceLock<T>]>,
+    elsewhere: OnceLock<T>,
+}
 
 impl<T> Each<T> {
     pub(crate) fn new() -> Self {
-        Self((0..=cores()).map(|_| std::sync::OnceLock::new()).collect())
+        Self {
+            lanes: (0..cores()).map(|_| OnceLock::new()).collect(),
+            elsewhere: OnceLock::new(),
+        }
     }
 
     /// The one of the thread that asks.
     pub(crate) fn here(&self, make: impl FnOnce() -> T) -> &T {
-        // As many as there were lanes when ours were begun, unless the process was given more cores since.
-        self.0[HERE.get() % self.0.len()].get_or_init(make)
+        let lane = HERE.get().and_then(|at| self.lanes.get(at));
+        lane.unwrap_or(&self.elsewhere).get_or_init(make)
     }
 }
 

@@ -15,7 +15,7 @@ use super::checkpoint::Checkpoint;
 use super::log::Log;
 
 /// How long records that nobody waits for may gather.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 /// How often it is signed how far the records go, while there are new ones.
 const SIGN_EVERY: Duration = Duration::from_secs(1);
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Lines that wait to be written. What comes beyond is left out; it is in the segments.
 const QUEUE: usize = 4096;
 /// How long lines gather once some were written: under load nobody who puts one has to wake the writer.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 /// How long the last of them may take.
 const LAST: Duration = Duration::from_secs(2);
 

@@ -44,6 +44,7 @@ use tokio::{
 use crate::{error::TransportError, lanes::Lanes};
 
 mod answer;
+mod call;
 mod connection;
 mod edge;
 mod endpoint;

@@ -9,8 +9,10 @@ use http::{HeaderMap, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::{Each, Lanes, cores};
+use crate::error::TransportError;
 use crate::http::client::{Client, ClientLimits, Response};
 use crate::http::server::{Endpoint, Post, Reply, Server};
 use crate::witness::soon;
@@ -57,20 +59,23 @@ async fn say(socket: &mut TcpStream) -> String {
     body.to_owned()
 }
 
-async fn serve(next: Option<Client>, lanes: &Arc<Lanes>) -> SocketAddr {
+type Served = JoinSet<Result<(), TransportError>>;
+
+async fn serve(served: &mut Served, next: Option<Client>, lanes: &Arc<Lanes>) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = Server::new(listener, Where(next)).with_lanes(Arc::clone(lanes));
-    tokio::spawn(server.serve(std::future::pending()));
+    served.spawn(server.serve(std::future::pending()));
     address
 }
 
 #[tokio::test]
 async fn each_connection_stays_on_its_lane_and_each_lane_has_as_many() {
     let lanes = Arc::new(Lanes::start().unwrap());
-    let behind = format!("http://{}/mcp", serve(None, &lanes).await);
+    let mut served = Served::new();
+    let behind = format!("http://{}/mcp", serve(&mut served, None, &lanes).await);
     let behind = Client::new(&behind, ClientLimits::default(), None).unwrap();
-    let first = serve(Some(behind), &lanes).await;
+    let first = serve(&mut served, Some(behind), &lanes).await;
     let mut sockets = Vec::new();
     for _ in 0..4 * cores() {
         sockets.push(TcpStream::connect(first).await.unwrap());

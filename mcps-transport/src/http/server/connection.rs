@@ -6,7 +6,7 @@ use std::{
     mem,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
-    sync::{oneshot, watch},
+    sync::watch,
     task::JoinSet,
     time::timeout,
 };
@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     answer::Answer,
+    call::{Call, Work, lock},
     edge::{Admitted, Edge},
     endpoint::{Delete, Endpoint, Get, Post},
     intake::{self, Bodies},
@@ -118,7 +119,7 @@ async fn exchange<E, S>(
         tracing::debug!(%peer, %error, "a connection ended early");
     }
     part(served.into_parts().io.into_inner()).await;
-    let mut calls = mem::take(&mut *connection.calls());
+    let mut calls = mem::take(&mut *lock(&connection.calls));
     while calls.join_next().await.is_some() {}
 }
 
@@ -136,7 +137,7 @@ struct Connection<E> {
     shared: Arc<Shared<E>>,
     peer: SocketAddr,
     stages: Arc<Stages>,
-    /// Calls of the endpoint: one at a time, and one more whose client has left.
+    /// The call of the endpoint whose client has left.
     calls: Mutex<JoinSet<()>>,
 }
 
@@ -193,7 +194,7 @@ impl<E: Endpoint> Connection<E> {
                 gone,
             };
             return self
-                .call(async move { shared.endpoint.document(get).await })
+                .call(Box::pin(async move { shared.endpoint.document(get).await }))
                 .await;
         }
         match head.method {
@@ -208,7 +209,7 @@ impl<E: Endpoint> Connection<E> {
                     gone,
                     _room: room,
                 };
-                self.call(async move { shared.endpoint.post(post).await })
+                self.call(Box::pin(async move { shared.endpoint.post(post).await }))
                     .await
             }
             Method::GET => {
@@ -221,7 +222,7 @@ impl<E: Endpoint> Connection<E> {
                     peer,
                     gone,
                 };
-                self.call(async move { shared.endpoint.get(get).await })
+                self.call(Box::pin(async move { shared.endpoint.get(get).await }))
                     .await
             }
             Method::DELETE => {
@@ -233,42 +234,23 @@ impl<E: Endpoint> Connection<E> {
                     peer,
                     gone,
                 };
-                self.call(async move { shared.endpoint.delete(delete).await })
-                    .await
+                self.call(Box::pin(
+                    async move { shared.endpoint.delete(delete).await },
+                ))
+                .await
             }
             _ => Err(Refusal::METHOD),
         }
     }
 
-    /// Runs a call of the endpoint as a task of its own, which outlives a client that leaves.
-    async fn call(
-        &self,
-        work: impl Future<Output = Reply> + Send + 'static,
-    ) -> Result<Reply, Refusal> {
-        let (done, reply) = oneshot::channel();
-        {
-            let mut calls = self.calls();
-            while calls.try_join_next().is_some() {}
-            calls.spawn(async move {
-                // Nobody waits any more when the client has left.
-                let _ = done.send(work.await);
-            });
-        }
-        reply.await.map_err(|_| {
-            tracing::error!("an endpoint failed to answer");
-            Refusal::BROKEN
-        })
+    /// Runs a call of the endpoint.
+    const fn call(&self, work: Work) -> Call<'_> {
+        Call::new(work, &self.calls)
     }
 
     fn refused(&self, refusal: Refusal) -> Response<Answer> {
         let status = refusal.status.as_u16();
         tracing::debug!(peer = %self.peer, status, "refused a request: {}", refusal.reason());
         refusal.into_response()
-    }
-}
-
-impl<E> Connection<E> {
-    fn calls(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
