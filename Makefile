@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart man test lint bench load soak chaos api-check interop matrix conformance fuzz tenancy clean tools
+.PHONY: help quickstart man test lint bench load soak chaos api-check interop matrix conformance fuzz tenancy scanners clean tools
 
 # cargo puts its output there; set it to keep the checkout clean.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -85,6 +85,10 @@ api-check: tools ## Requests by the thousand made from the OpenAPI document, wit
 	cargo build --locked --workspace --bins --tests
 	MCPS_API_EXAMPLES=$(EXAMPLES) scripts/test-env cargo test --locked --workspace --test it \
 		authority::conformance -- --nocapture
+
+scanners: tools ## Real scanners look at tools, and the authority at what they report (installs them, pinned)
+	cargo build --locked --workspace --bins --tests
+	MCPS_BIN='$(abspath $(TARGET))/debug' scripts/scanners
 
 # No sanitizer: our code has no unsafe block, and without one the targets run faster and with any toolchain.
 fuzz: tools ## Each fuzz target for FUZZ_SECONDS (60)
