@@ -8,7 +8,7 @@ pub use inquiry::Inquiry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use mcps_client::error::ClientError;
@@ -26,6 +26,9 @@ use crate::quarantine::{Holds, Reason, Stamp, Store, Subject, Tool};
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long one that did not say what it has is left alone by those who look for tools of any server.
 const REST: Duration = Duration::from_secs(5);
+
+/// How old what an operator has done may be before a call takes it up.
+const GLANCE: Duration = Duration::from_millis(2);
 
 /// Tools of one server.
 const MAX_TOOLS: usize = 10_000;
@@ -46,6 +49,8 @@ pub struct Catalogue {
 /// What is held, as it was last read.
 #[derive(Debug)]
 struct Held {
+    /// When it was looked whether they are as they were.
+    looked: Instant,
     /// How the files were then; absent where they could not be read.
     stamp: Option<Stamp>,
     /// Why, by server and name; absent where that could not be read.
@@ -144,9 +149,10 @@ impl Catalogue {
         config: Arc<ArcSwap<Config>>,
     ) -> Result<Self, ClientError> {
         let store = Store::new(home);
-        let stamp = store.stamp();
+        let (looked, stamp) = (Instant::now(), store.stamp());
         let (pins, book) = store.read()?;
         let held = Held {
+            looked,
             stamp: Some(stamp),
             tools: Some(book.holds(&pins)),
         };
@@ -291,8 +297,21 @@ impl Catalogue {
 
     /// Takes up what an operator has done since. Where it cannot be read nothing may be called.
     pub fn refresh(&self) {
+        self.look(Duration::ZERO);
+    }
+
+    /// The same of what an operator has done until a moment ago: of many calls at once not each looks.
+    pub fn glance(&self) {
+        self.look(GLANCE);
+    }
+
+    fn look(&self, lately: Duration) {
         // Until it is taken up nobody else goes on.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.looked.elapsed() < lately {
+            return;
+        }
+        held.looked = Instant::now();
         let now = self.store.stamp();
         if held.stamp == Some(now) {
             return;
@@ -311,10 +330,8 @@ impl Catalogue {
             }
         }
         drop(shelves);
-        *held = Held {
-            stamp: read.is_ok().then_some(now),
-            tools: read.ok().map(|(pins, book)| book.holds(&pins)),
-        };
+        held.stamp = read.is_ok().then_some(now);
+        held.tools = read.ok().map(|(pins, book)| book.holds(&pins));
         self.turn();
     }
 

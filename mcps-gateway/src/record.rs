@@ -3,6 +3,7 @@
 
 pub(crate) mod checkpoint;
 mod disk;
+mod entry;
 mod lines;
 mod log;
 
@@ -14,17 +15,15 @@ use mcps_core::clock::Clock;
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::signer::Signer;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
-use crate::call::{Call, Pinned, Proof};
+use crate::call::Call;
 use crate::error::GatewayError;
 use crate::judge::{Denial, Grounds, Permit};
 use disk::Disk;
+use entry::{Decision, Ended, Run};
 use lines::Lines;
-use log::{Found, Log, object};
-
-/// The longest name of a tool or resource that is written out.
-const LONGEST: usize = 512;
+use log::{Found, Log};
 
 /// Why a record could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,31 +96,25 @@ impl Recorder {
 
     /// Says that another run begins, and what the last one left.
     fn begin(&self, found: &Found) {
-        let mut body = self.event("started");
         if let Some((bytes, aside)) = &found.torn {
             tracing::warn!(
                 bytes, aside = %aside.display(),
                 "the last record was not written to its end; its {bytes} bytes are in {}", aside.display()
             );
-            body.insert("torn_bytes".to_owned(), (*bytes).into());
         }
         if !found.damaged.is_empty() {
             tracing::error!(
                 "the last segment of records is damaged at bytes {:?}; see `mcps events verify`",
                 found.damaged
             );
-            body.insert("damaged_at".to_owned(), json!(found.damaged));
         }
         // Whoever cannot write is told so at the first call.
-        let _ = self.put(&body);
+        let _ = self.put(&Run::started(found, self.clock.now()));
     }
 
-    fn event(&self, event: &str) -> Map<String, Value> {
-        object(json!({"event": event, "at": self.clock.now().to_string()}))
-    }
-
-    fn put(&self, body: &Map<String, Value>) -> Result<u64, RecordError> {
-        let (seq, text) = self.disk.write(body)?;
+    fn put(&self, said: &impl Serialize) -> Result<u64, RecordError> {
+        let said = serde_json::to_string(said).map_err(|_| RecordError::Unwritable)?;
+        let (seq, text) = self.disk.write(&said)?;
         self.lines.put(text);
         Ok(seq)
     }
@@ -160,35 +153,13 @@ impl Recorder {
         call: &Call,
         decided: Result<&Permit, &Denial>,
     ) -> Result<u64, RecordError> {
-        let mut record = described("decision", call);
-        match decided {
-            Ok(permit) => {
-                record.insert("decision".to_owned(), "permit".into());
-                record.insert("rule".to_owned(), permit.rule.as_str().into());
-            }
-            Err(denial) => {
-                record.insert("decision".to_owned(), "deny".into());
-                record.insert("code".to_owned(), denial.code.id().into());
-                record.insert("rule".to_owned(), denial.rule.as_str().into());
-                record.insert("reason".to_owned(), denial.reason.as_str().into());
-            }
-        }
-        let grounds = decided.map_or_else(|denial| &denial.grounds, |permit| &permit.grounds);
-        record.extend(grounded(grounds));
-        let each = call.stages.took();
-        let each = each.map(|(stage, took)| (stage.to_owned(), micros(took).into()));
-        record.insert("stages_us".to_owned(), Value::Object(each.collect()));
-        record.insert("decided_us".to_owned(), micros(call.stages.total()).into());
-        self.put(&record)
+        self.put(&Decision::of(call, decided))
     }
 
     /// Writes what came of a request that was forwarded, before its caller has it.
     pub fn outcome(&self, call: &Call, outcome: &Outcome) {
-        let mut record = self.event("outcome");
-        record.insert("decision_id".to_owned(), call.decision_id.as_str().into());
-        record.insert("took_us".to_owned(), micros(call.stages.total()).into());
-        outcome.describe(&mut record);
-        if let Err(error) = self.put(&record) {
+        let put = self.put(&Ended::of(call, outcome, self.clock.now()));
+        if let Err(error) = put {
             tracing::error!(decision_id = call.decision_id, error = %error, "an outcome is not on record: {error}");
         }
     }
@@ -202,7 +173,7 @@ impl Recorder {
 /// That the end is the end: nothing was cut off behind it.
 impl Drop for Recorder {
     fn drop(&mut self) {
-        let _ = self.put(&self.event("stopped"));
+        let _ = self.put(&Run::stopped(self.clock.now()));
     }
 }
 
@@ -248,150 +219,6 @@ pub struct Answer {
     pub server: Duration,
     /// What policies made of it.
     pub grounds: Box<Grounds>,
-}
-
-impl Answer {
-    fn describe(&self, record: &mut Map<String, Value>) {
-        let mut put = |name: &str, value: Value| record.insert(name.to_owned(), value);
-        put("result_hash", self.hash.to_string().into());
-        put("bytes", self.bytes.into());
-        put("server_us", micros(self.server).into());
-        if let Some(error) = self.error {
-            put("error", error.into());
-        }
-        if self.failed {
-            put("is_error", true.into());
-        }
-        record.extend(grounded(&self.grounds));
-    }
-}
-
-impl Outcome {
-    fn describe(&self, record: &mut Map<String, Value>) {
-        let mut put = |name: &str, value: Value| record.insert(name.to_owned(), value);
-        match self {
-            Self::Answered(answer) => {
-                put("outcome", "answered".into());
-                answer.describe(record);
-            }
-            Self::Withheld {
-                code,
-                reason,
-                grounds,
-                answer,
-            } => {
-                put("outcome", "withheld".into());
-                put("code", (*code).into());
-                put("reason", reason.as_str().into());
-                if let Some(answer) = answer {
-                    answer.describe(record);
-                }
-                record.extend(grounded(grounds));
-            }
-            Self::Failed { code } => {
-                put("outcome", "failed".into());
-                put("code", (*code).into());
-            }
-            Self::PassedOn => {
-                put("outcome", "passed_on".into());
-            }
-            Self::Left => {
-                put("outcome", "left".into());
-            }
-        }
-    }
-}
-
-fn micros(took: Duration) -> u64 {
-    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn grounded(grounds: &Grounds) -> Map<String, Value> {
-    let mut record = Map::new();
-    if let Some(tenant) = &grounds.server_tenant {
-        record.insert("server_tenant".to_owned(), tenant.as_str().into());
-    }
-    if !grounds.class.is_empty() {
-        record.insert("class".to_owned(), json!(grounds.class));
-    }
-    if let Some(policy) = grounds.policy {
-        record.insert("policy".to_owned(), policy.to_string().into());
-    }
-    let lists = [
-        ("rules", &grounds.rules),
-        ("facts", &grounds.facts),
-        ("fired", &grounds.fired),
-        ("observed", &grounds.observed),
-    ];
-    for (name, list) in lists {
-        if !list.is_empty() {
-            record.insert(name.to_owned(), json!(list));
-        }
-    }
-    record
-}
-
-fn described(event: &str, call: &Call) -> Map<String, Value> {
-    let caller = &call.caller;
-    let principal = caller.principal.as_ref().map(|principal| {
-        let (passport_id, key_id) = match &principal.proof {
-            Proof::Passport { id, .. } => (Some(id), None),
-            Proof::ApiKey { id } => (None, Some(id)),
-            Proof::Token => (None, None),
-        };
-        let groups = Some(&principal.groups).filter(|groups| !groups.is_empty());
-        // Claims are nobody's business here.
-        let said = json!({
-            "name": principal.name, "owner": principal.owner, "issuer": principal.issuer,
-            "kind": principal.kind(), "passport_id": passport_id, "key_id": key_id, "groups": groups,
-        });
-        let said = object(said).into_iter().filter(|(_, value)| !value.is_null());
-        Value::Object(said.collect())
-    });
-    let levels = caller.trust.map(|trust| {
-        json!({
-            "effective": trust.level().number(), "passport": trust.passport.number(),
-            "cap": trust.cap.number(), "channel": trust.channel.number(),
-        })
-    });
-    let arguments = call.arguments();
-    let definition = call.definition.as_ref();
-    let record = json!({
-        "event": event,
-        "at": call.at.to_string(),
-        "decision_id": call.decision_id,
-        "tenant": caller.tenant,
-        "principal": principal,
-        "level": levels,
-        "route": call.session.route,
-        "session": call.session.session.as_deref().map(|session| Digest::of(session.as_bytes()).to_string()),
-        "method": written(&call.method),
-        "server": call.target.server,
-        "name": call.target.name.as_deref().map(written),
-        "via": call.via,
-        "asked_by": call.by_server.then_some("server"),
-        "signed_hash": call.signed.map(|hash| hash.to_string()),
-        "arguments_hash": arguments.map(|arguments| Digest::of(arguments.raw().as_bytes()).to_string()),
-        "definition_hash": definition.and_then(|known| known.hash).map(|hash| hash.to_string()),
-        "definition": definition.map(|known| match known.pinned {
-            Pinned::Same => "pinned",
-            Pinned::Changed => "changed",
-            Pinned::Held(_) => "held",
-            Pinned::Unlisted => "unlisted",
-            Pinned::Unknown => "unknown",
-        }),
-    });
-    object(record)
-}
-
-/// A name as it is written: one that is too long is cut, and told from others by its digest.
-fn written(name: &str) -> String {
-    if name.len() <= LONGEST {
-        return name.to_owned();
-    }
-    let end = name.floor_char_boundary(LONGEST);
-    let beginning = name.get(..end).unwrap_or_default();
-    format!("{beginning}…#{}", Digest::of(name.as_bytes()))
 }
 
 #[cfg(test)]

@@ -159,11 +159,10 @@ impl Record {
         })
     }
 
-    /// The text of one.
-    pub(crate) fn write(seq: u64, previous: &Digest, body: &Map<String, Value>) -> String {
-        let said = serde_json::to_string(body).unwrap_or_default();
+    /// The text of one that has the members of this object too.
+    pub(crate) fn write(seq: u64, previous: &Digest, said: &str) -> String {
         let said = said.strip_prefix('{').unwrap_or("}");
-        let comma = if body.is_empty() { "" } else { "," };
+        let comma = if said == "}" { "" } else { "," };
         format!(r#"{{"seq":{seq},"previous":"{previous}"{comma}{said}"#)
     }
 

@@ -37,7 +37,9 @@ pub struct Found {
 pub struct Journal {
     path: PathBuf,
     file: File,
-    grown: u64,
+    /// How long it was when it was written anew, and is.
+    anew: u64,
+    len: u64,
     clock: Arc<dyn Clock>,
 }
 
@@ -58,11 +60,12 @@ impl Journal {
             Err(error) => return Err(failed(error)),
         };
         let (kept, damaged) = read(&bytes);
-        let file = anew(path, &kept, clock.now()).map_err(failed)?;
+        let (file, len) = anew(path, &kept, clock.now()).map_err(failed)?;
         let journal = Self {
             path: path.to_owned(),
             file,
-            grown: 0,
+            anew: len,
+            len,
             clock,
         };
         let stored = kept.into_iter().map(|(key, (_, bytes))| (key, bytes));
@@ -93,18 +96,17 @@ impl Journal {
     }
 
     fn write(&mut self, record: &[u8]) -> io::Result<()> {
-        if self.grown >= ANEW_AFTER {
+        if self.len.saturating_sub(self.anew) >= ANEW_AFTER {
             let (kept, _) = read(&std::fs::read(&self.path)?);
-            self.file = anew(&self.path, &kept, self.clock.now())?;
-            self.grown = 0;
+            (self.file, self.anew) = anew(&self.path, &kept, self.clock.now())?;
+            self.len = self.anew;
         }
-        let before = self.file.metadata()?.len();
         if let Err(error) = self.file.write_all(record) {
             // A part of it would make all that follows unreadable.
-            self.file.set_len(before)?;
+            self.file.set_len(self.len)?;
             return Err(error);
         }
-        self.grown += u64::try_from(record.len()).unwrap_or(u64::MAX);
+        self.len += u64::try_from(record.len()).unwrap_or(u64::MAX);
         Ok(())
     }
 }
@@ -123,8 +125,8 @@ fn record<'a>(entries: impl Iterator<Item = (&'a Key, Timestamp, &'a [u8])>) -> 
     record
 }
 
-/// Writes the file anew with what is not too old, and opens it at its end.
-fn anew(path: &Path, kept: &Kept, now: Timestamp) -> io::Result<File> {
+/// Writes the file anew with what is not too old, and opens it at its end, which is said too.
+fn anew(path: &Path, kept: &Kept, now: Timestamp) -> io::Result<(File, u64)> {
     let next = path.with_extension("next");
     let mut file = File::create(&next)?;
     for (key, (at, bytes)) in kept {
@@ -133,8 +135,9 @@ fn anew(path: &Path, kept: &Kept, now: Timestamp) -> io::Result<File> {
         }
     }
     file.sync_all()?;
+    let len = file.metadata()?.len();
     std::fs::rename(&next, path)?;
-    OpenOptions::new().append(true).open(path)
+    Ok((OpenOptions::new().append(true).open(path)?, len))
 }
 
 /// The last of each history, and whether anything before the end could not be read.

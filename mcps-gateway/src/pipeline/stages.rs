@@ -242,7 +242,7 @@ impl Gateway {
         else {
             return Ok(Intact(seated));
         };
-        self.catalogue().refresh();
+        self.catalogue().glance();
         let mut definition = self.catalogue().definition(&server, &tool);
         if let (None, Some(passage)) = (&definition, seated.entered.passage()) {
             let inquiry = Inquiry {

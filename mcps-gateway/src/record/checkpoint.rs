@@ -10,8 +10,6 @@ use mcps_core::signer::Signer;
 use mcps_core::statement;
 use serde_json::{Map, Value, json};
 
-use super::log::object;
-
 /// The record that a checkpoint vouches for, and through it for all before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
@@ -24,8 +22,8 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The body of the record that it is kept as.
-    pub(super) fn sign(&self, signer: &dyn Signer) -> Result<Map<String, Value>, Refusal> {
+    /// What the record says that it is kept as.
+    pub(super) fn sign(&self, signer: &dyn Signer) -> Result<String, Refusal> {
         let statement = format!(
             r#"{{"at":"{}","digest":"{}","key":{},"seq":{}}}"#,
             self.at,
@@ -35,8 +33,8 @@ impl Checkpoint {
         );
         let signed = statement::sign(statement::RECORDS, &statement, signer)?;
         let signed: Value = serde_json::from_str(&signed).unwrap_or_default();
-        let body = json!({"event": "checkpoint", "at": self.at.to_string(), "checkpoint": signed});
-        Ok(object(body))
+        let said = json!({"event": "checkpoint", "at": self.at.to_string(), "checkpoint": signed});
+        Ok(said.to_string())
     }
 
     /// Reads one that its key has signed, and says which key that is. Whether it is the gateway's is

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use mcps_core::clock::Clock;
 use mcps_core::signer::Signer;
-use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use super::RecordError;
@@ -93,11 +92,12 @@ impl Disk {
         })
     }
 
-    /// Writes a record, so that it is there should this process be killed. Its number and its text.
-    pub(super) fn write(&self, body: &Map<String, Value>) -> Result<(u64, String), RecordError> {
+    /// Writes a record with these members, so that it is there should this process be killed. Its number
+    /// and its text.
+    pub(super) fn write(&self, said: &str) -> Result<(u64, String), RecordError> {
         let now = self.clock.now();
         let mut state = self.shared.state();
-        let wrote = state.log.append(body, now);
+        let wrote = state.log.append(said, now);
         let clean = !state.dirty;
         state.dirty = true;
         drop(state);
@@ -223,9 +223,9 @@ impl Syncer {
         self.signed_at = Some(Instant::now());
         let mut state = self.shared.state();
         let wrote = match signed {
-            Ok(body) => state
+            Ok(said) => state
                 .log
-                .append(&body, at)
+                .append(&said, at)
                 .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::Keep;
 use crate::frame;
@@ -116,23 +116,18 @@ impl Log {
         Ok((log, found))
     }
 
-    /// Writes a record and says its number. What could not be written before is said first.
-    pub(super) fn append(
-        &mut self,
-        body: &Map<String, Value>,
-        now: Timestamp,
-    ) -> io::Result<(u64, String)> {
+    /// Writes a record with the members of this object, and says its number and its text. What could not be
+    /// written before is said first.
+    pub(super) fn append(&mut self, said: &str, now: Timestamp) -> io::Result<(u64, String)> {
         self.rotate(now);
         let Some((lost, since)) = self.lost else {
             return self
-                .put(&[body])
+                .put(&[said])
                 .inspect_err(|_| self.lost = Some((1, now)));
         };
-        let gap = object(
-            json!({"event": "gap", "at": now.to_string(), "lost": lost, "since": since.to_string()}),
-        );
+        let gap = json!({"event": "gap", "at": now.to_string(), "lost": lost, "since": since.to_string()});
         // Both or none: else each that fails would leave a gap of its own.
-        let wrote = self.put(&[&gap, body]);
+        let wrote = self.put(&[&gap.to_string(), said]);
         self.lost = wrote.is_err().then_some((lost + 1, since));
         wrote
     }
@@ -153,15 +148,15 @@ impl Log {
     }
 
     /// Writes records, all or none; number and text of the last.
-    fn put(&mut self, bodies: &[&Map<String, Value>]) -> io::Result<(u64, String)> {
+    fn put(&mut self, all: &[&str]) -> io::Result<(u64, String)> {
         if self.spoilt {
             self.file.set_len(self.len)?;
             self.spoilt = false;
         }
         let (mut next, mut last) = (self.next, self.last);
         let (mut bytes, mut text) = (Vec::new(), String::new());
-        for body in bodies {
-            text = Record::write(next, &last, body);
+        for said in all {
+            text = Record::write(next, &last, said);
             frame::put(text.as_bytes(), &mut bytes);
             last = Digest::of(text.as_bytes());
             next += 1;
@@ -301,21 +296,13 @@ impl End {
 }
 
 /// The first record of a segment.
-fn head(now: Timestamp) -> Map<String, Value> {
-    object(json!({"event": "segment", "at": now.to_string(), "version": 1}))
+fn head(now: Timestamp) -> String {
+    json!({"event": "segment", "at": now.to_string(), "version": 1}).to_string()
 }
 
 fn opened(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600).open(path)
-}
-
-/// The members of an object.
-pub(super) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
 }
 
 #[cfg(test)]

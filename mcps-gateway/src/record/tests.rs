@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcps_core::clock::{Clock, SystemClock};
 
-use super::{Keep, Need, Outcome, RecordError, Recorder, written};
+use super::{Keep, Need, Outcome, RecordError, Recorder};
 use crate::call::sample::call;
 use crate::judge::Permit;
 use crate::segment::{Piece, Pieces, Record, Segment};
@@ -70,11 +70,4 @@ async fn what_cannot_be_written_is_an_error_until_it_can() {
     let recorded = recorder.decision(&call, Ok(&permit), Need::Durable).await;
     recorded.unwrap();
     assert_eq!(Segment::of(folder.path()).unwrap().len(), 2);
-}
-
-#[test]
-fn a_name_that_is_too_long_is_cut_and_still_told_from_others() {
-    let (one, other) = ("é".repeat(400) + "1", "é".repeat(400) + "2");
-    assert!(written(&one).len() < 600 && written(&one) != written(&other));
-    assert_eq!(written("short"), "short");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mcps_core::clock::Timestamp;
 use serde_json::json;
 
-use super::{Found, Log, object};
+use super::{Found, Log};
 use crate::record::Keep;
 use crate::segment::{NOTHING, Piece, Pieces, Record, Segment};
 
@@ -25,8 +25,8 @@ fn open(folder: &Path) -> (Log, Found) {
 }
 
 fn put(log: &mut Log, number: u64) {
-    let body = object(json!({"event": "test", "number": number}));
-    log.append(&body, now()).unwrap();
+    let said = json!({"event": "test", "number": number}).to_string();
+    log.append(&said, now()).unwrap();
 }
 
 /// All records, and that they are a chain.
@@ -128,10 +128,10 @@ fn what_could_not_be_written_is_said_as_soon_as_something_can() {
     put(&mut log, 1);
     let good = log.file.try_clone().unwrap();
     log.replace(File::open("/dev/null").unwrap());
-    let body = object(json!({"event": "test"}));
+    let said = json!({"event": "test"}).to_string();
     for _ in 0..3 {
         log.fresh = false;
-        assert!(log.append(&body, now()).is_err());
+        assert!(log.append(&said, now()).is_err());
     }
     log.fresh = false;
     log.replace(good);
@@ -187,9 +187,9 @@ fn a_segment_is_begun_each_day_and_kept_for_as_long_as_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = open(folder.path());
     let mut at = now();
-    let body = object(json!({"event": "test"}));
+    let said = json!({"event": "test"}).to_string();
     for _ in 0..20 {
-        log.append(&body, at).unwrap();
+        log.append(&said, at).unwrap();
         at = at.plus(DAY);
     }
     let first = Segment::of(folder.path()).unwrap()[0].begun().unwrap();
