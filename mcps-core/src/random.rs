@@ -76,15 +76,13 @@ impl Random for SeededRandom {
 /// # Errors
 /// [`RandomError`] when the source fails.
 pub fn hex16(random: &dyn Random) -> Result<String, RandomError> {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
     let mut bytes = [0; 16];
     random.fill(&mut bytes)?;
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    Ok(nibbles
-        .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
-        .collect())
+    let mut text = String::with_capacity(32);
+    for nibble in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        text.extend(char::from_digit(u32::from(nibble), 16));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ const MOST: usize = 50_000;
 /// any rule could go by what is gone.
 const MOST_GONE: usize = 1_000_000;
 
+/// Few keys are of more bytes.
+const COMMON: usize = 192;
+
 /// Why nothing can be said of what happened before.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
@@ -61,11 +64,12 @@ pub struct Key(pub(crate) [u8; 32]);
 
 impl Key {
     fn of(scope: Scope, parts: &[Option<&str>]) -> Self {
-        let mut text = vec![match scope {
+        let mut text = Vec::with_capacity(COMMON);
+        text.push(match scope {
             Scope::Session => b's',
             Scope::Principal => b'p',
             Scope::Tenant => b't',
-        }];
+        });
         for part in parts {
             // Lengths keep the parts apart, and what is absent from what is empty.
             match part {

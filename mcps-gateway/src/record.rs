@@ -25,6 +25,9 @@ use entry::{Decision, Ended, Run};
 use lines::Lines;
 use log::{Found, Log};
 
+/// Few records are longer, in bytes.
+const COMMON: usize = 1024;
+
 /// Why a record could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
@@ -113,8 +116,10 @@ impl Recorder {
     }
 
     fn put(&self, said: &impl Serialize) -> Result<u64, RecordError> {
-        let said = serde_json::to_string(said).map_err(|_| RecordError::Unwritable)?;
-        let (seq, text) = self.disk.write(&said)?;
+        let mut text = Vec::with_capacity(COMMON);
+        serde_json::to_writer(&mut text, said).map_err(|_| RecordError::Unwritable)?;
+        let said = str::from_utf8(&text).map_err(|_| RecordError::Unwritable)?;
+        let (seq, text) = self.disk.write(said)?;
         self.lines.put(text);
         Ok(seq)
     }

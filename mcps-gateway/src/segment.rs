@@ -163,7 +163,8 @@ impl Record {
     pub(crate) fn write(seq: u64, previous: &Digest, said: &str) -> String {
         let said = said.strip_prefix('{').unwrap_or("}");
         let comma = if said == "}" { "" } else { "," };
-        format!(r#"{{"seq":{seq},"previous":"{previous}"{comma}{said}"#)
+        let head = format!(r#"{{"seq":{seq},"previous":"{previous}"{comma}"#);
+        [&head, said].concat()
     }
 
     /// A member that is text; empty where there is none.

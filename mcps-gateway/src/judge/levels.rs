@@ -30,26 +30,24 @@ impl Levels {
     fn need(&self, tenant: &str, target: &Target, own: TrustLevel) -> (TrustLevel, String) {
         let config = self.config.load();
         let mut need = (TrustLevel::L0, "min_level".to_owned());
-        let mut raise = |level: TrustLevel, rule: String| {
+        let mut raise = |level: TrustLevel, rule: &dyn Fn() -> String| {
             if level > need.0 {
-                need = (level, rule);
+                need = (level, rule());
             }
         };
         if let Some(known) = config.tenant.get(tenant) {
-            raise(known.min_level.0, format!("tenant.{tenant}.min_level"));
+            raise(known.min_level.0, &|| format!("tenant.{tenant}.min_level"));
         }
-        raise(own, format!("tenant.{tenant}.policy.min_level"));
+        raise(own, &|| format!("tenant.{tenant}.policy.min_level"));
         let server = target.server.as_deref();
         let server = server.and_then(|name| config.server.iter().find(|known| known.name == name));
         if let Some(server) = server {
-            raise(
-                server.min_level.0,
-                format!("server.{}.min_level", server.name),
-            );
+            let rule = || format!("server.{}.min_level", server.name);
+            raise(server.min_level.0, &rule);
             let tool = target.name.as_deref();
             if let Some((name, tool)) = tool.and_then(|name| server.tool.get_key_value(name)) {
-                let rule = format!("server.{}.tool.{name}.min_level", server.name);
-                raise(tool.min_level.0, rule);
+                let rule = || format!("server.{}.tool.{name}.min_level", server.name);
+                raise(tool.min_level.0, &rule);
             }
         }
         need
