@@ -66,6 +66,12 @@ impl Denial {
         }
     }
 
+    /// That a server does not list a tool, or does not say what it has.
+    #[must_use]
+    pub fn unlisted(reason: String) -> Self {
+        Self::new(Code::ToolIntegrity, "definition.unlisted", reason)
+    }
+
     /// That a tool is in quarantine.
     #[must_use]
     pub fn quarantined(server: &str, tool: &str, reason: Reason) -> Self {

@@ -227,12 +227,7 @@ fn quarantine(
         let reason = format!(
             "{server} has listed no tool `{tool}` yet; it is known once somebody lists or calls it"
         );
-        return Ok(Said::refuses(
-            "definition",
-            Code::ToolIntegrity,
-            "definition.unlisted",
-            reason,
-        ));
+        return Ok(denied("definition", Denial::unlisted(reason)));
     };
     let pinned = book.standing(&pins, server, tool, &hash);
     let subject = Subject {

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::listen::caller::Caller;
-use crate::wire::{Process, Stage, eventually};
+use crate::wire::{INITIALIZE, Process, Stage, eventually};
 use crate::world::run;
 
 use server::Server;
@@ -81,6 +81,17 @@ impl Gate {
         self.process.kill().await;
         let records = self.stage.world.dir().join("records");
         (self.process, self.url) = Self::start(&self.stage, &self.home, &records).await;
+    }
+
+    /// The same, until calls of this server are taken: what was signed just before the end is refused for a
+    /// moment, since nobody knows its nonces.
+    async fn resume(&mut self, server: &str) {
+        self.restart().await;
+        eventually("the gateway takes messages again", async || {
+            let (_, code) = self.caller(server).refused(INITIALIZE).await;
+            code.is_none().then_some(())
+        })
+        .await;
     }
 
     /// The endpoint of one server.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Config, Level, SEPARATOR, ServerPassport, is_name};
+use super::{Admission, Config, Level, SEPARATOR, ServerPassport, is_name};
 use crate::policy::Class;
 
 /// One server.
@@ -130,6 +130,11 @@ impl Server {
         }
         if !self.signed && (self.passport.is_some() || self.passport_level.is_some()) {
             return wrong("only a server that signs shows a passport; add `signed = true`");
+        }
+        if self.pass_unlisted && config.rules_of(name).new_servers == Admission::Hold {
+            return wrong(
+                "`pass_unlisted` lets through what nobody has looked at, and `hold = true` or `new_servers = \"hold\"` holds it back; leave one of them out",
+            );
         }
         if self.tenant.is_some() && self.tenants.is_some() {
             return wrong("write `tenant` or `tenants`, not both");

@@ -119,6 +119,14 @@ fn what_contradicts_itself_is_refused_with_what_to_write() {
             "add [tenant.t]",
         ),
         (
+            server("command = [\"x\"]\nhold = true\npass_unlisted = true"),
+            "`pass_unlisted` lets through",
+        ),
+        (
+            server("command = [\"x\"]\npass_unlisted = true\n[quarantine]\nnew_servers = \"hold\""),
+            "`pass_unlisted` lets through",
+        ),
+        (
             server("command = [\"x\"]\nera = \"2024-11-05\""),
             "`2025-11-25` or `2026-07-28`",
         ),

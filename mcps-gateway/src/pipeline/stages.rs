@@ -18,12 +18,11 @@ use super::discovery::PATIENCE;
 use super::target::target;
 use super::weight::Weight;
 use crate::asking;
-use crate::call::{Call, Caller, Pinned, Principal, SessionKey, Stages, Target};
+use crate::call::{Call, Caller, Principal, SessionKey, Stages, Target};
 use crate::callers::Known;
 use crate::catalogue::Inquiry;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
-use crate::quarantine::Reason;
 use crate::routes::Route;
 
 /// A request whose caller is known and belongs to a tenant that may reach the server.
@@ -255,30 +254,17 @@ impl Gateway {
             drop(timeout(PATIENCE, inquired).await);
             definition = self.catalogue().definition(&server, &tool);
         }
+        let heard = definition.is_some();
         let definition = definition.unwrap_or_else(|| self.catalogue().unheard(&server, &tool));
         let named = (server.as_str(), tool.as_str());
         let pinned = match self.standing(&mut seated.call, named, definition).await {
             Ok(pinned) => pinned,
             Err(denial) => return Err(self.deny(route, seated, denial).await),
         };
-        let denial = match pinned {
-            Pinned::Same | Pinned::Unknown => return Ok(Intact(seated)),
-            Pinned::Unlisted if self.passes_unlisted(&server) => return Ok(Intact(seated)),
-            Pinned::Changed => Denial::quarantined(&server, &tool, Reason::Changed),
-            Pinned::Held(reason) => Denial::quarantined(&server, &tool, reason),
-            Pinned::Unlisted => Denial::new(
-                Code::ToolIntegrity,
-                "definition.unlisted",
-                format!("{server} lists no tool {tool}"),
-            ),
-        };
-        Err(self.deny(route, seated, denial).await)
-    }
-
-    fn passes_unlisted(&self, server: &str) -> bool {
-        let config = self.parts.config.load();
-        let known = config.server.iter().find(|known| known.name == server);
-        known.is_some_and(|server| server.pass_unlisted)
+        match self.unfit(named, pinned, heard) {
+            None => Ok(Intact(seated)),
+            Some(denial) => Err(self.deny(route, seated, denial).await),
+        }
     }
 
     /// Whether whoever decides permits it. Answers and notifications belong to what was permitted.

@@ -1,10 +1,12 @@
 //! How a tool stands for whoever asks: its definition is the same for all, and what was said of it is
 //! not.
 
+use mcps_core::code::Code;
+
 use super::Gateway;
 use crate::call::{Call, Caller, Definition, Pinned};
 use crate::judge::Denial;
-use crate::quarantine::{Subject, Whose};
+use crate::quarantine::{Reason, Subject, Whose};
 
 impl Gateway {
     /// How the tool of a call stands for its caller, which the call knows from then on.
@@ -31,6 +33,35 @@ impl Gateway {
             ..definition
         });
         ruled
+    }
+
+    /// Why a tool that stands so may not be called, if it may not. `heard` is whether its server said which
+    /// tools it has: one that does not say has none that anybody looked at.
+    pub(super) fn unfit(
+        &self,
+        (server, tool): (&str, &str),
+        pinned: Pinned,
+        heard: bool,
+    ) -> Option<Denial> {
+        Some(match pinned {
+            Pinned::Same => return None,
+            Pinned::Changed => Denial::quarantined(server, tool, Reason::Changed),
+            Pinned::Held(reason) => Denial::quarantined(server, tool, reason),
+            Pinned::Unlisted | Pinned::Unknown if self.passes_unlisted(server) => return None,
+            Pinned::Unlisted => Denial::unlisted(format!("{server} lists no tool {tool}")),
+            Pinned::Unknown if heard => Denial::unlisted(format!("{server} lists no tools")),
+            Pinned::Unknown => Denial::new(
+                Code::UpstreamUnavailable,
+                "definition.unheard",
+                format!("{server} did not say which tools it has"),
+            ),
+        })
+    }
+
+    fn passes_unlisted(&self, server: &str) -> bool {
+        let config = self.parts.config.load();
+        let known = config.server.iter().find(|known| known.name == server);
+        known.is_some_and(|server| server.pass_unlisted)
     }
 
     /// Whether a caller may call a tool that stands so here, as far as its definition goes.

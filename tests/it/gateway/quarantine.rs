@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use mcps_core::code::Code;
 use serde_json::{Value, json};
 
-use super::server::{Server, content, result, tool, usual};
+use super::server::{Says, Server, content, result, tool, usual};
 use super::{Gate, decision_of, over_http};
 use crate::listen::caller::Caller;
 use crate::wire::code_of;
@@ -187,12 +187,7 @@ async fn a_block_counts_at_the_next_call_and_after_a_restart() {
     ));
     assert_eq!(promoted.code, 1, "{}", promoted.stderr);
     assert!(promoted.stderr.contains("unblock"), "{}", promoted.stderr);
-    gate.restart().await;
-    crate::wire::eventually("the gateway takes messages again", async || {
-        let (_, code) = gate.caller("files").refused(crate::wire::INITIALIZE).await;
-        code.is_none().then_some(())
-    })
-    .await;
+    gate.resume("files").await;
     let caller = session(&gate, "files").await;
     let told = caller.ask(&call(3, "look")).await;
     assert_eq!(code_of(&told[0]), Some(Code::Quarantined));
@@ -320,4 +315,82 @@ async fn a_server_that_is_held_is_promoted_whole_if_it_is_what_was_looked_at() {
     assert_eq!(names(&caller.ask(LIST).await).len(), 3);
     let nothing = run(&mut quarantine(&gate, &["show", "mail"])).failed(3);
     assert!(nothing.contains("held back"), "{nothing}");
+}
+
+/// A server that answers calls, and says to whoever asks what it has what `lists` does.
+async fn secretive(lists: impl Fn(&Value) -> Says + Send + Sync + 'static) -> Server {
+    Server::saying(move |asked| match asked["method"].as_str() {
+        Some("tools/list") => lists(asked),
+        Some("tools/call") => content(asked, "called"),
+        _ => usual(asked),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_say_what_it_has_has_nothing_that_may_be_called() {
+    let failed = |asked: &Value| {
+        Says::Json(
+            json!({"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32603, "message": "no"}}),
+        )
+    };
+    let garbled = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{";
+    let servers = [
+        ("listless", secretive(usual).await),
+        ("failing", secretive(failed).await),
+        (
+            "garbled",
+            secretive(|_| Says::Raw(garbled.to_owned())).await,
+        ),
+        ("silent", secretive(|_| Says::Held(Value::Null)).await),
+        ("held", secretive(usual).await),
+        ("open", secretive(usual).await),
+    ];
+    let config = servers.iter().map(|(name, server)| {
+        let more = match *name {
+            "held" => "hold = true\n",
+            "open" => "pass_unlisted = true\n",
+            _ => "",
+        };
+        over_http(name, server) + more
+    });
+    let config: String = config.collect();
+    let gate = Gate::open(&format!("{TENANT}{config}")).await;
+    let asking = servers.iter().map(async |(name, server)| {
+        let caller = session(&gate, name).await;
+        let told = caller.ask(&call(1, "look")).await;
+        if *name == "open" {
+            assert!(told[0].contains("called"), "{told:?}");
+            return;
+        }
+        let (code, rule) = match *name {
+            "listless" | "held" => (Code::ToolIntegrity, "definition.unlisted"),
+            _ => (Code::UpstreamUnavailable, "definition.unheard"),
+        };
+        assert_eq!(code_of(&told[0]), Some(code), "{name}: {told:?}");
+        let record = gate.record("decision", &decision_of(&told[0])).await;
+        assert_eq!(record["rule"], rule, "{name}");
+        assert!(server.seen("tools/call").is_empty(), "{name}");
+    });
+    futures_util::future::join_all(asking).await;
+}
+
+#[tokio::test]
+async fn a_server_that_says_no_more_what_it_has_has_nothing_that_may_be_called() {
+    let listed = Arc::new(Mutex::new(true));
+    let lists = Arc::clone(&listed);
+    let server = secretive(move |asked| match *lists.lock().unwrap() {
+        true => result(asked, json!({"tools": [tool("look")]})),
+        false => usual(asked),
+    })
+    .await;
+    let mut gate = Gate::open(&format!("{TENANT}{}", over_http("files", &server))).await;
+    let caller = session(&gate, "files").await;
+    assert!(caller.ask(&call(1, "look")).await[0].contains("called"));
+    *listed.lock().unwrap() = false;
+    gate.resume("files").await;
+    let caller = session(&gate, "files").await;
+    let told = caller.ask(&call(2, "look")).await;
+    assert_eq!(code_of(&told[0]), Some(Code::ToolIntegrity), "{told:?}");
+    assert_eq!(server.seen("tools/call").len(), 1);
 }
