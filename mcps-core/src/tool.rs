@@ -147,6 +147,12 @@ pub fn verify(tool: Value<'_>, key: &PublicKey) -> Result<SignedTool, Refusal> {
     Ok(SignedTool { name, hash, claims })
 }
 
+/// Whether a tool has a block of ours, verified or not: its hash does not say what is in there.
+#[must_use]
+pub fn is_marked(tool: Value<'_>) -> bool {
+    Placed::find(tool).is_some()
+}
+
 /// The JSON of a tool without our block, as its signer was given it. A tool that has none comes
 /// back as it is. What is taken out is not verified.
 ///

@@ -47,9 +47,11 @@ pub(crate) struct Rebuff {
 impl Reader {
     /// A request of a server's own, if its caller may have it; else the server is told.
     pub(crate) async fn asked(&self, message: Message) -> Result<Message, Refusal> {
+        if message.kind() != Kind::Request {
+            return tells(message);
+        }
         // Whoever answers a ping says nothing.
-        let asks = message.kind() == Kind::Request && message.method().as_deref() != Some("ping");
-        if !asks {
+        if message.method().as_deref() == Some("ping") {
             return Ok(message);
         }
         let server = match &self.server {
@@ -171,6 +173,27 @@ impl Reader {
             }
         });
     }
+}
+
+/// A notification of a server's, unless it has in it what is judged where it belongs: what is asked of a
+/// caller, or the result of its call. Who waits for a task asks for it, and has it there.
+fn tells(message: Message) -> Result<Message, Refusal> {
+    let has = |name: &str| {
+        message
+            .params()
+            .is_some_and(|params| params.get(name).is_some())
+    };
+    let Some(smuggled) = ["inputRequests", "result"]
+        .into_iter()
+        .find(|name| has(name))
+    else {
+        return Ok(message);
+    };
+    tracing::warn!(
+        member = smuggled,
+        "dropped a notification of a server's with `{smuggled}`, which has to be asked for"
+    );
+    Err(Refusal::Upstream)
 }
 
 /// One of `inputRequests` as the request that it would have been before.

@@ -22,6 +22,9 @@ use crate::call::{Call, Caller};
 use crate::policy::Class;
 use crate::quarantine::Reason;
 
+/// The longest reason, in bytes: names that a peer has chosen are in some.
+const LONGEST: usize = 1024;
+
 /// Why a request goes no further.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
@@ -61,7 +64,7 @@ impl Denial {
         Self {
             code,
             rule: rule.to_owned(),
-            reason,
+            reason: sentence(reason),
             grounds: Box::default(),
         }
     }
@@ -79,6 +82,19 @@ impl Denial {
         let why = format!("{server}'s tool {tool} is in quarantine: {sentence}");
         Self::new(Code::Quarantined, reason.rule(), why)
     }
+}
+
+/// One line that is not too long, whatever a peer has put into it.
+fn sentence(reason: String) -> String {
+    let mut line = match reason.contains(char::is_control) {
+        true => reason.escape_debug().take(LONGEST).collect(),
+        false => reason,
+    };
+    if line.len() > LONGEST {
+        line.truncate(line.floor_char_boundary(LONGEST));
+        line.push('…');
+    }
+    line
 }
 
 /// That a request may go on, and by which rule.

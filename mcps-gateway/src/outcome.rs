@@ -256,8 +256,8 @@ impl Reader {
         };
         let mut kept = Vec::new();
         for (value, intact) in all.iter().zip(intact) {
-            let named = value.get(name).and_then(Value::as_str).unwrap_or_default();
-            if intact && self.shows(kind, &named) {
+            let named = value.get(name).and_then(Value::as_str);
+            if intact && named.is_some_and(|named| self.shows(kind, &named)) {
                 kept.push(value.raw());
             }
         }
@@ -269,12 +269,11 @@ impl Reader {
         Message::parse(text)
     }
 
-    /// Which tools of a server the caller may call, as far as their definitions go. Nobody can call
-    /// what has no name.
+    /// Which tools of a server the caller may call, as far as their definitions go.
     fn open(&self, server: &str, all: &[Value<'_>]) -> Vec<bool> {
         let seen = self.gateway.catalogue().learn(server, all).into_iter();
         let open = |seen: Option<Seen>| {
-            seen.is_none_or(|seen| self.gateway.admits(&self.caller, seen.subject(server)))
+            seen.is_some_and(|seen| self.gateway.admits(&self.caller, seen.subject(server)))
         };
         seen.map(open).collect()
     }

@@ -21,6 +21,7 @@ use crate::call::Call;
 use crate::error::GatewayError;
 use crate::judge::{Denial, Grounds, Permit};
 use disk::Disk;
+pub(crate) use entry::written;
 use entry::{Decision, Ended, Run};
 use lines::Lines;
 use log::{Found, Log};

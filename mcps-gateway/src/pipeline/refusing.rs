@@ -8,7 +8,7 @@ use super::stages::Seated;
 use crate::call::{Call, Caller};
 use crate::judge::Denial;
 use crate::policy::{Action, Decision};
-use crate::record::Need;
+use crate::record::{Need, written};
 use crate::routes::Route;
 
 impl Gateway {
@@ -29,10 +29,10 @@ impl Gateway {
             code = code.id(),
             decision_id = call.decision_id,
             rule = denial.rule,
-            method = call.method,
+            method = %written(&call.method).escape_debug(),
             tenant = call.caller.tenant,
             server = call.target.server,
-            name = call.target.name,
+            name = call.target.name.as_deref().map(written).as_deref(),
             passport_id = call
                 .caller
                 .principal

@@ -15,12 +15,13 @@ use tokio::time::timeout;
 
 use super::Gateway;
 use super::discovery::PATIENCE;
-use super::target::target;
+use super::target::{nameless, target};
 use super::weight::Weight;
 use crate::asking;
 use crate::call::{Call, Caller, Principal, SessionKey, Stages, Target};
 use crate::callers::Known;
 use crate::catalogue::Inquiry;
+use crate::discovery::FIND_TOOLS;
 use crate::judge::{Denial, Permit};
 use crate::outcome::{Answering, Reader};
 use crate::routes::Route;
@@ -196,7 +197,7 @@ impl Gateway {
         route: &Route,
         mut seated: Seated,
     ) -> Result<Placed, Box<Reply>> {
-        if let Err(denial) = notifies(&seated.call) {
+        if let Err(denial) = notifies(&seated.call).and_then(|()| nameless(&seated.call)) {
             return Err(self.deny(route, seated, denial).await);
         }
         let tenant = &seated.call.caller.tenant;
@@ -232,14 +233,13 @@ impl Gateway {
     ) -> Result<Intact, Box<Reply>> {
         let Placed(mut seated) = placed;
         let calls = seated.call.method == tools::CALL && asks(&seated);
-        let target = &seated.call.target;
-        let Some((server, tool)) = target
-            .server
-            .clone()
-            .zip(target.name.clone())
-            .filter(|_| calls)
-        else {
+        if !calls || seated.call.via == Some(FIND_TOOLS) {
             return Ok(Intact(seated));
+        }
+        let target = seated.call.target.clone();
+        let (Some(server), Some(tool)) = (target.server, target.name) else {
+            let denial = Denial::unlisted("it names no tool of any server".to_owned());
+            return Err(self.deny(route, seated, denial).await);
         };
         self.catalogue().glance();
         let mut definition = self.catalogue().definition(&server, &tool);

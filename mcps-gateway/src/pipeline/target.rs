@@ -1,9 +1,14 @@
 //! What a request is about.
 
+use mcps_client::tools;
+use mcps_core::code::Code;
+use mcps_core::message::Kind;
+
 use super::stages::Seated;
 use crate::aggregate::subject;
-use crate::call::Target;
+use crate::call::{Call, Target};
 use crate::discovery::FIND_TOOLS;
+use crate::judge::Denial;
 use crate::routes::Route;
 
 /// What a request is about: the server of its path, else the one that offers what it names. `None`
@@ -24,4 +29,21 @@ pub(super) fn target(route: &Route, seated: &Seated) -> Option<Target> {
         }
     };
     Some(Target { server, name })
+}
+
+/// Why nobody can tell what a request is about, if nobody can: it names no tool, prompt or resource, or
+/// by something that is no string, of which servers make one, each in its own way.
+pub(super) fn nameless(call: &Call) -> Result<(), Denial> {
+    let wanted = match call.method.as_str() {
+        tools::CALL | "prompts/get" => "params.name",
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "params.uri",
+        "completion/complete" => "params.ref.name or params.ref.uri",
+        _ => return Ok(()),
+    };
+    let named = subject(&call.message).and_then(|(_, value)| value.as_str());
+    if named.is_some() || call.message.kind() != Kind::Request {
+        return Ok(());
+    }
+    let reason = format!("{} needs {wanted}, which must be a string", call.method);
+    Err(Denial::new(Code::Malformed, "message.target", reason))
 }

@@ -325,7 +325,7 @@ fn micros(took: Duration) -> u64 {
 }
 
 /// A name as it is written: one that is too long is cut, and told from others by its digest.
-fn written(name: &str) -> Cow<'_, str> {
+pub(crate) fn written(name: &str) -> Cow<'_, str> {
     if name.len() <= LONGEST {
         return name.into();
     }

@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::HeaderMap;
 use mcps_client::listen::{Alias, Awaited, Outward, Reach};
+use mcps_core::json::Value;
 use mcps_core::message::{Kind, Message};
 use mcps_core::random::{Random, hex16};
 use mcps_core::refusal::Refusal;
+use mcps_core::tool;
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::{EventReader, EventSource, Next, Response};
 use mcps_transport::http::headers::McpHeaders;
@@ -256,10 +258,26 @@ fn answer(body: &Bytes, alias: &Alias) -> Answer {
     if !is_answer(&message, alias) {
         return Answer::Stray;
     }
-    match alias.reveal(&message) {
+    match alias.reveal(&message).and_then(unmarked) {
         Ok(message) => Answer::Revealed(message.into_text().into()),
         Err(_) => Answer::Unread,
     }
+}
+
+/// A list of tools without blocks of signatures. Where a server signs they have been verified and taken
+/// out before; of any other their content is nothing that the hash of a definition covers.
+fn unmarked(message: Message) -> Result<Message, Refusal> {
+    let tools = message.result().and_then(|result| result.get("tools"));
+    let tools = tools.and_then(Value::as_array).into_iter().flatten();
+    let marked: Vec<Value<'_>> = tools.filter(|tool| tool::is_marked(*tool)).collect();
+    if marked.is_empty() {
+        return Ok(message);
+    }
+    let mut text = message.text().to_owned();
+    for tool in marked.into_iter().rev() {
+        text.replace_range(tool.span(), &tool::strip(tool)?);
+    }
+    Message::parse(text)
 }
 
 /// Whether a message answers that request. An error that names none is about the one it is the
@@ -301,6 +319,13 @@ impl Revealing {
             }
             return Some(event);
         };
+        if event
+            .name()
+            .is_some_and(|name| !name.is_empty() && name != b"message")
+        {
+            // No message of MCP, though some clients take any event for one.
+            return None;
+        }
         let Ok(message) = Message::parse(data.to_vec()) else {
             return Some(event);
         };
@@ -324,7 +349,7 @@ impl Revealing {
         };
         self.answered |= answers;
         // Too long with the caller's names: whoever signs it says so.
-        let message = alias.reveal(&message).ok();
+        let message = alias.reveal(&message).and_then(unmarked).ok();
         Some(message.map_or(event.clone(), |message| {
             event.with_data(message.text().as_bytes())
         }))

@@ -19,7 +19,7 @@ fn call(id: u32, tool: &str) -> String {
 }
 
 /// Posts without any signature.
-async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> reqwest::Response {
+pub(super) async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> reqwest::Response {
     let mut request = reqwest::Client::builder()
         .build()
         .unwrap()

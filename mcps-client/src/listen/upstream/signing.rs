@@ -78,6 +78,11 @@ impl Signing {
         }
     }
 
+    /// Whether something passes as it is: nobody verifies it, and nobody looks at it.
+    pub(in crate::listen) fn passes_unseen(&self) -> bool {
+        self.link.is_plain() && self.watch.is_none()
+    }
+
     /// Whether it answers a request.
     pub(in crate::listen) const fn answers(&self) -> bool {
         self.asked.is_some()
@@ -107,7 +112,7 @@ impl Signing {
             Some(asked) if message.id() == Some(asked) => Ok(message),
             // An error that names no request is about the one that it is the response to.
             Some(asked) if message.kind() == Kind::Error && message.id().is_none() => {
-                if self.link.is_plain() && self.watch.is_none() {
+                if self.passes_unseen() {
                     self.done = true;
                     self.link.forget(asked);
                     return Signed::Last(message.into_text());

@@ -223,8 +223,9 @@ async fn passed(signing: &mut Signing, event: Event) -> Option<(Event, bool)> {
         .name()
         .is_none_or(|name| name.is_empty() || name == b"message");
     if !message {
-        // No message of MCP; nobody could tell who said it.
-        return signing.link.is_plain().then_some((event, false));
+        // No message of MCP, though some clients take it for one: nobody could tell who said it, and nobody
+        // looks at it.
+        return signing.passes_unseen().then_some((event, false));
     }
     match signing.sign(data.to_vec()).await {
         Signed::Next(text) => Some((event.with_data(text.as_bytes()), false)),
