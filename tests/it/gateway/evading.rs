@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::passing::post;
 use super::quarantine::{LIST, call, changing, names};
 use super::server::{Says, Server, content, result, tool, usual};
-use super::{Gate, decision_of, over_http};
+use super::{Gate, decision_of, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
 use crate::listen::modern;
 use crate::wire::{INITIALIZE, code_of};
@@ -216,4 +216,34 @@ async fn a_name_however_long_or_broken_leaves_a_short_record_and_one_line() {
         "{words}"
     );
     assert!(words.len() < 100_000, "{}", words.len());
+}
+
+#[tokio::test]
+async fn what_was_read_before_the_answer_was_read_though_nobody_waits_for_the_answer() {
+    let said = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "KEY"}});
+    let server = Server::saying(move |asked| match asked["method"].as_str() {
+        Some("tools/list") => result(
+            asked,
+            json!({"tools": [tool("read_file"), tool("send_mail")]}),
+        ),
+        Some("tools/call") if asked["params"]["name"] == "read_file" => {
+            Says::Stays(vec![said.to_string()])
+        }
+        Some("tools/call") => content(asked, "sent"),
+        _ => usual(asked),
+    })
+    .await;
+    let classes = "[server.tool.read_file]\nclass = [\"read\"]\n[server.tool.send_mail]\nclass = [\"send\"]\n";
+    let gate = Gate::open(&format!("{TENANT}{}{classes}", over_http("files", &server))).await;
+    let caller = session(&gate, Some("files")).await;
+    let (mut response, _) = caller.tell(&read_key(1, "read_file")).await;
+    let mut read = String::new();
+    while !read.contains("KEY") {
+        let chunk = response.chunk().await.unwrap().unwrap();
+        read.push_str(str::from_utf8(&chunk).unwrap());
+    }
+    drop(response);
+    let told = caller.ask(&send_mail(2, "send_mail")).await;
+    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    assert_eq!(server.seen("tools/call").len(), 1);
 }
