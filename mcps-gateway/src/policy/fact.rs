@@ -5,6 +5,7 @@
 //! is cheap.
 
 mod compile;
+mod destination;
 mod evidence;
 mod fold;
 mod glob;

@@ -92,6 +92,21 @@ pub(super) fn work() -> Vec<Script> {
                     &[Class::Write],
                     json!({ "url": "http://127.0.0.1:8080/" }),
                 ),
+                call(
+                    "http_post",
+                    &[Class::Send],
+                    json!({ "webhookUrl": "http://localhost/in", "body": "see http://127.0.0.1/" }),
+                ),
+                call(
+                    "send_email",
+                    &[Class::Send],
+                    json!({ "to": ["A <a@127.0.0.1>"], "body": "see http://localhost/" }),
+                ),
+                call(
+                    "connect",
+                    &[Class::Send],
+                    json!({ "host": 2_130_706_433_u32, "site": 7 }),
+                ),
             ],
         ),
         script(

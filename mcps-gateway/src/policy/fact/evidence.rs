@@ -60,14 +60,25 @@ const LEAVES: [&str; 13] = [
     "entry",
 ];
 
-/// One string of the arguments.
+/// One string or number of the arguments.
 pub(crate) struct Text<'a> {
     /// The nearest member name above it.
     pub(crate) key: &'a str,
     /// What it says.
     pub(crate) value: &'a str,
-    /// It was put together from several.
-    pub(crate) joined: bool,
+    /// How it stands in the arguments.
+    pub(crate) form: Form,
+}
+
+/// How a text stands in the arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As a string, or encoded in one.
+    String,
+    /// As a number.
+    Number,
+    /// It was put together from several strings.
+    Joined,
 }
 
 /// What was odd about the arguments as a whole.
@@ -79,7 +90,7 @@ pub(crate) struct Oddities {
     pub(crate) undecodable: bool,
 }
 
-/// Gives every string of `arguments` to `each`, names of members too.
+/// Gives every string and number of `arguments` to `each`, names of members too.
 pub(crate) fn walk(arguments: Value<'_>, each: &mut dyn FnMut(Text<'_>)) -> Oddities {
     let mut walk = Walk {
         each,
@@ -106,7 +117,8 @@ impl Walk<'_> {
             }
             Kind::Array => self.array(key, value, layer),
             Kind::Object => self.object(value, layer),
-            Kind::Null | Kind::Bool | Kind::Number => {}
+            Kind::Number => self.tell(key, value.raw(), Form::Number),
+            Kind::Null | Kind::Bool => {}
         }
     }
 
@@ -122,7 +134,7 @@ impl Walk<'_> {
         }
         if strings.len() > 1 {
             for glue in ["/", "", " "] {
-                self.tell(key, &strings.join(glue), true);
+                self.tell(key, &strings.join(glue), Form::Joined);
             }
             // A secret in pieces: what the pieces encode together.
             self.decode(key, &strings.concat(), layer);
@@ -153,22 +165,22 @@ impl Walk<'_> {
         }
         for folder in &folders {
             for (name, leaf) in leaves.iter().filter(|(_, leaf)| leaf != folder) {
-                self.tell(name, &format!("{folder}/{leaf}"), true);
+                self.tell(name, &format!("{folder}/{leaf}"), Form::Joined);
             }
         }
         names.sort_unstable();
         self.odd.ambiguous |= names.windows(2).any(|pair| pair.first() == pair.last());
     }
 
-    fn tell(&mut self, key: &str, value: &str, joined: bool) {
-        (self.each)(Text { key, value, joined });
+    fn tell(&mut self, key: &str, value: &str, form: Form) {
+        (self.each)(Text { key, value, form });
     }
 
     fn text(&mut self, key: &str, text: &str, layer: u8) {
         if text.is_empty() {
             return;
         }
-        self.tell(key, text, false);
+        self.tell(key, text, Form::String);
         self.decode(key, text, layer);
     }
 

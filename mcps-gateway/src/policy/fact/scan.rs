@@ -1,27 +1,11 @@
 //! One look over the arguments for everything that some fact of the set asks.
 
-use super::evidence::{Oddities, Text, walk};
+use super::destination::Destinations;
+use super::evidence::{Form, Oddities, Text, walk};
 use super::table::FactTable;
-use super::{host, path, sql, wildcard};
+use super::{path, sql, wildcard};
 use crate::policy::question::{Action, Class, Classes, Question};
 
-/// Members whose value is a host even without a scheme.
-const HOST_KEYS: [&str; 14] = [
-    "host",
-    "hostname",
-    "domain",
-    "server",
-    "address",
-    "endpoint",
-    "url",
-    "uri",
-    "webhook",
-    "site",
-    "origin",
-    "ip",
-    "remote",
-    "destination",
-];
 /// Members that hold SQL.
 const SQL_KEYS: [&str; 8] = [
     "sql",
@@ -35,18 +19,12 @@ const SQL_KEYS: [&str; 8] = [
 ];
 /// A request rather than a document.
 const SHORT: usize = 512;
-/// More destinations than one honest call names.
-const MOST_HOSTS: usize = 1024;
-
 /// What the arguments of one call show to the facts of one set.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     pub(super) paths: Bits,
     pub(super) texts: Bits,
-    pub(super) hosts: Vec<String>,
-    /// Those of arguments that are an address and nothing else.
-    pub(super) addressed: Vec<String>,
-    pub(super) domains: Vec<String>,
+    pub(super) to: Destinations,
     pub(super) verbs: u32,
     pub(super) bytes: u64,
     pub(super) odd: Oddities,
@@ -96,7 +74,7 @@ impl Scan {
             let text = Text {
                 key: "uri",
                 value: question.name,
-                joined: false,
+                form: Form::String,
             };
             scan.text(table, class, &text);
         }
@@ -109,12 +87,13 @@ impl Scan {
         scan
     }
 
-    pub(super) fn into_hosts(mut self) -> Vec<String> {
-        self.hosts.append(&mut self.domains);
-        self.hosts
-    }
-
     fn text(&mut self, table: &FactTable, class: Classes, text: &Text<'_>) {
+        if table.wants_hosts && text.form != Form::Joined {
+            self.to.look(class, text);
+        }
+        if text.form == Form::Number {
+            return;
+        }
         if !table.paths.is_empty() {
             self.paths_of(table, class, text);
         }
@@ -126,9 +105,6 @@ impl Scan {
                     self.texts.set(at);
                 }
             }
-        }
-        if table.wants_hosts && !text.joined {
-            self.hosts_of(class, text);
         }
         if table.sql {
             let certain = SQL_KEYS.contains(&text.key);
@@ -180,47 +156,8 @@ impl Scan {
             }
         }
     }
-
-    fn hosts_of(&mut self, class: Classes, text: &Text<'_>) {
-        let (hosts, addressed) = (&mut self.hosts, &mut self.addressed);
-        let alone = !text.value.trim().contains(char::is_whitespace);
-        let mut keep = |host: &str| {
-            for list in [Some(&mut *hosts), alone.then_some(&mut *addressed)] {
-                let list = list.filter(|list| list.len() < MOST_HOSTS);
-                if let Some(list) = list.filter(|list| !list.iter().any(|known| known == host)) {
-                    list.push(host.to_owned());
-                }
-            }
-        };
-        if text.value.contains(':') || text.value.starts_with("//") {
-            host::of_urls(text.value, &mut keep);
-        }
-        let hostly = !text.key.is_empty() && is_hostly(&text.key.to_lowercase());
-        if hostly && text.value.len() <= 256 && !text.value.contains(['/', ' ', '@']) {
-            if let Some(host) = host::canonical(text.value) {
-                keep(&host);
-            }
-        } else if class.has(Class::Execute) || hostly {
-            host::of_command(text.value, &mut keep);
-        }
-        if text.value.is_ascii() && !text.value.contains('@') {
-            return;
-        }
-        let domains = &mut self.domains;
-        host::of_mail(text.value, &mut |domain| {
-            if domains.len() < MOST_HOSTS && !domains.iter().any(|known| known == domain) {
-                domains.push(domain.to_owned());
-            }
-        });
-    }
 }
 
 fn scan_text(scan: &mut Scan, table: &FactTable, class: Classes, text: &Text<'_>) {
     scan.text(table, class, text);
-}
-
-/// `webhook`, `webhook_url`, `callback-url`.
-fn is_hostly(key: &str) -> bool {
-    let last = key.rsplit(['_', '-', '.']).next().unwrap_or_default();
-    HOST_KEYS.contains(&key) || HOST_KEYS.contains(&last)
 }
