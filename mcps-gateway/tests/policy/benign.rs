@@ -110,6 +110,26 @@ pub(super) fn work() -> Vec<Script> {
             ],
         ),
         script(
+            "files are named by wildcards, then something is sent",
+            vec![
+                call(
+                    "shell",
+                    &[Class::Execute],
+                    json!({ "command": "ls ./.* && cat src/*.rs /srv/*/data.csv .github/*/*.yml && rm -rf ./s* && du -sh /home/*/*" }),
+                ),
+                call(
+                    "analyse",
+                    &[Class::Read],
+                    json!({ "data": "/9j/4AAQSkZJRgABAQ".repeat(4000), "note": "a/b ".repeat(9000) }),
+                ),
+                call(
+                    "http_post",
+                    &[Class::Send],
+                    json!({ "url": "https://example.test/in", "body": "d" }),
+                ),
+            ],
+        ),
+        script(
             "personal data stays within",
             vec![
                 found(

@@ -23,6 +23,9 @@ const DECODED: usize = 256 << 10;
 /// Shorter runs are words.
 const SHORTEST: usize = 12;
 
+/// A longer text is put together with no other.
+const LONG: usize = 256 << 10;
+
 /// Members that name a folder.
 const FOLDERS: [&str; 17] = [
     "path",
@@ -59,6 +62,11 @@ const LEAVES: [&str; 13] = [
     "subpath",
     "entry",
 ];
+
+/// Whether a member of that name is a path.
+pub(crate) fn names_folder(key: &str) -> bool {
+    FOLDERS.contains(&key.to_lowercase().as_str())
+}
 
 /// One string or number of the arguments.
 pub(crate) struct Text<'a> {
@@ -128,8 +136,7 @@ impl Walk<'_> {
         };
         let mut strings: Vec<Cow<'_, str>> = Vec::new();
         for item in array {
-            let text = item.as_str().filter(|text| text.len() <= 1024);
-            strings.extend(text.filter(|_| strings.len() < 32));
+            strings.extend(item.as_str());
             self.value(key, item, layer);
         }
         if strings.len() > 1 {
@@ -151,7 +158,7 @@ impl Walk<'_> {
         for member in object {
             let name = member.name();
             let folded = fold(&name).to_lowercase();
-            if let Some(text) = member.value().as_str().filter(|text| text.len() <= 4096) {
+            if let Some(text) = member.value().as_str().filter(|text| text.len() <= LONG) {
                 if FOLDERS.contains(&folded.as_str()) && folders.len() < 4 {
                     folders.push(text.clone());
                 }

@@ -1,7 +1,7 @@
 //! One look over the arguments for everything that some fact of the set asks.
 
 use super::destination::Destinations;
-use super::evidence::{Form, Oddities, Text, walk};
+use super::evidence::{Form, Oddities, Text, names_folder, walk};
 use super::table::FactTable;
 use super::{path, sql, wildcard};
 use crate::policy::question::{Action, Class, Classes, Question};
@@ -122,22 +122,26 @@ impl Scan {
                     .iter()
                     .for_each(|at| paths.set(at));
             }
+            // Nobody writes a path with wildcards at length; prose has its own stars.
+            if path.len() <= SHORT {
+                wildcard::reached(path, &table.shapes, |at| paths.set(at));
+            }
         };
-        path::readings(text.value, &mut look);
+        let mut short = text.value.len() <= SHORT;
+        let whole = path::readings(text.value, |path| {
+            short |= path.len() <= SHORT;
+            look(path);
+        });
         let runs = class.has(Class::Execute);
         // A long text speaks of paths, a short one may name what is wanted.
-        if !runs && text.value.len() > SHORT {
-            return;
-        }
-        for word in text
-            .value
-            .split(|c: char| c.is_whitespace() || "\"'`=;|<>,()&$:@".contains(c))
-        {
-            if word.contains(['/', '\\', '~', '%']) || runs && word.starts_with('.') {
-                path::readings(word, &mut look);
-                wildcard::completed(word, &table.literals, |path| {
-                    path::readings(path, &mut look)
-                });
+        if runs || short {
+            for word in text
+                .value
+                .split(|c: char| c.is_whitespace() || "\"'`=;|<>,()&$:@".contains(c))
+            {
+                if word.contains(['/', '\\', '~', '%']) || runs && word.starts_with('.') {
+                    path::readings(word, &mut look);
+                }
             }
         }
         // What a shell reads when quotes and escapes stand within a word.
@@ -154,6 +158,10 @@ impl Scan {
             for word in bare.split(|c: char| c.is_whitespace() || "=;|<>()&{},".contains(c)) {
                 path::readings(word, &mut look);
             }
+        }
+        // Meant as a path, and nobody can tell which.
+        if !whole && text.form == Form::String && names_folder(text.key) {
+            (0..table.paths.len()).for_each(|at| paths.set(at));
         }
     }
 }

@@ -7,6 +7,7 @@ use regex::RegexSet;
 use super::host::UNSEEN;
 use super::list::HostList;
 use super::scan::Scan;
+use super::wildcard::Shape;
 use super::{FactSet, Facts};
 use crate::policy::config::On;
 use crate::policy::question::{Class, Classes, Question, ResultView};
@@ -61,8 +62,8 @@ pub(crate) struct FactTable {
     pub(crate) facts: Vec<Fact>,
     pub(super) by_id: HashMap<String, usize>,
     pub(super) paths: RegexSet,
-    /// Names in `paths` that a shell's wildcard could mean.
-    pub(super) literals: Vec<String>,
+    /// The globs of `paths`, for paths that have wildcards themselves.
+    pub(super) shapes: Vec<Shape>,
     pub(super) texts: RegexSet,
     /// For each of `texts`, the arguments it is looked for in; none is any.
     pub(super) text_keys: Vec<Vec<String>>,
