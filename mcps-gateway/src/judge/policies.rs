@@ -137,7 +137,7 @@ impl PolicyJudge {
             .load()
             .of(&call.caller.tenant, call.caller.level())?;
         let subject = Subject::of(&config, call);
-        let question = subject.asked(call.arguments(), self.histories.now());
+        let question = subject.asked(call.message.params(), self.histories.now());
         let failed = answer.result().and_then(|result| result.get("isError"));
         let failed = failed.and_then(Value::as_bool).unwrap_or(false);
         let view = ResultView {
@@ -325,10 +325,10 @@ impl<'a> Subject<'a> {
     }
 
     fn question(&self, call: &'a Call) -> Question<'_> {
-        self.asked(call.arguments(), call.at)
+        self.asked(call.message.params(), call.at)
     }
 
-    fn asked<'b>(&'b self, arguments: Option<Value<'b>>, now: Timestamp) -> Question<'b> {
+    fn asked<'b>(&'b self, params: Option<Value<'b>>, now: Timestamp) -> Question<'b> {
         let principal = self.caller.principal.as_ref();
         let trust = self.caller.trust;
         let level =
@@ -354,7 +354,8 @@ impl<'a> Subject<'a> {
             server: self.server,
             server_tenant: self.server_tenant,
             name: self.name,
-            arguments,
+            arguments: params.and_then(|params| params.get("arguments")),
+            params,
             tool: ToolFacts {
                 class: self.class,
                 read_only_hint: hint("readOnlyHint"),

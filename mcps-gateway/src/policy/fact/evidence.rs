@@ -98,14 +98,19 @@ pub(crate) struct Oddities {
     pub(crate) undecodable: bool,
 }
 
-/// Gives every string and number of `arguments` to `each`, names of members too.
-pub(crate) fn walk(arguments: Value<'_>, each: &mut dyn FnMut(Text<'_>)) -> Oddities {
+/// Gives every string and number of `parts`, each under its name, to `each`, names of members too.
+pub(crate) fn walk<'a>(
+    parts: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>,
+    each: &mut dyn FnMut(Text<'_>),
+) -> Oddities {
     let mut walk = Walk {
         each,
         odd: Oddities::default(),
         left: DECODED,
     };
-    walk.value("", arguments, 0);
+    for (name, part) in parts {
+        walk.value(&name, part, 0);
+    }
     walk.odd
 }
 

@@ -1,5 +1,9 @@
 //! One look over the arguments for everything that some fact of the set asks.
 
+use std::borrow::Cow;
+
+use mcps_core::json::Value;
+
 use super::destination::Destinations;
 use super::evidence::{Form, Oddities, Text, names_folder, walk};
 use super::table::FactTable;
@@ -63,10 +67,10 @@ impl Scan {
             question.action,
             Action::ReadResource | Action::Subscribe | Action::SeeResource
         );
+        scan.bytes = carried(question)
+            .map(|(_, value)| value.raw().len() as u64)
+            .sum();
         if !table.walks && !table.wants_hosts {
-            scan.bytes = question
-                .arguments
-                .map_or(0, |value| value.raw().len() as u64);
             return scan;
         }
         // A resource is read by its name alone.
@@ -78,12 +82,9 @@ impl Scan {
             };
             scan.text(table, class, &text);
         }
-        if let Some(arguments) = question.arguments {
-            scan.bytes = arguments.raw().len() as u64;
-            scan.odd = walk(arguments, &mut |text| {
-                scan_text(&mut scan, table, class, &text)
-            });
-        }
+        scan.odd = walk(carried(question), &mut |text| {
+            scan_text(&mut scan, table, class, &text)
+        });
         scan
     }
 
@@ -164,6 +165,30 @@ impl Scan {
             (0..table.paths.len()).for_each(|at| paths.set(at));
         }
     }
+}
+
+/// What carries data to the server: the arguments, and whatever else is forwarded, as what somebody
+/// answered to the server or wants completed. What a server asks carries none to it.
+fn carried<'a>(
+    question: &Question<'a>,
+) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> + use<'a> {
+    let asked_by_server = matches!(
+        question.action,
+        Action::Sampling | Action::Elicitation | Action::Roots
+    );
+    let named = !matches!(question.action, Action::Method(_));
+    let params = question.params.filter(|_| !asked_by_server);
+    let members = params.and_then(Value::as_object).into_iter().flatten();
+    let beside = members
+        .map(|member| (member.name(), member.value()))
+        .filter(move |(name, _)| match name.as_ref() {
+            "arguments" | "_meta" | "requestState" => false,
+            // The question has them as its name.
+            "name" | "uri" => !named,
+            _ => true,
+        });
+    let arguments = question.arguments.map(|value| (Cow::Borrowed(""), value));
+    arguments.into_iter().chain(beside)
 }
 
 fn scan_text(scan: &mut Scan, table: &FactTable, class: Classes, text: &Text<'_>) {
