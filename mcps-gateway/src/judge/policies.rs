@@ -45,17 +45,25 @@ impl PolicyJudge {
         }
     }
 
+    /// What is decided; and what refuses the call besides, where history lowered the level of its caller below
+    /// what it takes.
     async fn decided(
         &self,
         call: &Call,
         set: &Set,
         question: &Question<'_>,
-    ) -> Result<Decision, HistoryError> {
+    ) -> Result<(Decision, Option<Denial>), HistoryError> {
         let policies = &set.policies;
         let facts = policies.classify(question);
         let act = |scopes: &mut Scopes<'_>| {
             let decision = policies.decide(question, &facts, &scopes.read());
-            let allowed = decision.is_allowed();
+            let lowered = decision.level < question.level.effective;
+            let admits = || {
+                let (tenant, target) = (&call.caller.tenant, &call.target);
+                self.levels.admits(tenant, decision.level, target)
+            };
+            let too_low = lowered.then(admits).and_then(Result::err);
+            let allowed = decision.is_allowed() && too_low.is_none();
             scopes.change(|memory| {
                 if allowed {
                     policies.commit_call(memory, &decision, question.now);
@@ -63,7 +71,7 @@ impl PolicyJudge {
                     policies.commit_denied(memory, &decision, question.now);
                 }
             });
-            decision
+            (decision, too_low)
         };
         self.histories.with(call, policies, act).await
     }
@@ -91,7 +99,7 @@ impl PolicyJudge {
             .load()
             .of(&call.caller.tenant, call.caller.level())?;
         let subject = Subject::of(&config, call);
-        let decision = match self.decided(call, &set, &subject.question(call)).await {
+        let (decision, too_low) = match self.decided(call, &set, &subject.question(call)).await {
             Ok(decision) => decision,
             Err(error) => {
                 return Err(Denial::new(error.code(), "history", error.to_string()));
@@ -104,6 +112,11 @@ impl PolicyJudge {
                 decision_id = call.decision_id,
                 "a rule could not be evaluated: {error}"
             );
+        }
+        if let Some(denial) = too_low.filter(|_| decision.verdict != Verdict::Deny) {
+            let rules = Vec::new();
+            let grounds = Box::new(Grounds { rules, ..*grounds });
+            return Err(Denial { grounds, ..denial });
         }
         let because = decision.because.first();
         let reason = because.map_or("no rule permits it", |because| because.reason.as_str());

@@ -215,3 +215,55 @@ async fn what_stands_beside_the_arguments_carries_no_secret_away_either() {
     assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
     assert_eq!(mail.seen("tools/call").len(), 1);
 }
+
+#[tokio::test]
+async fn whose_trust_was_lowered_calls_nothing_that_takes_more() {
+    let server = Server::with(&["look", "push", "guarded"]).await;
+    let config = format!(
+        "[tenant.default]\npolicy = [\"lower.toml\"]\n{}[server.tool.push]\nmin_level = 2\n",
+        over_http("files", &server)
+    );
+    let stage = crate::wire::Stage::set();
+    let lower = r#"
+version = 1
+[[fact]]
+id = "look"
+on = "call"
+when = { tool = ["look"] }
+[[fact]]
+id = "guarded.low"
+on = "call"
+when = { tool = ["guarded"], level_below = 2 }
+[[sequence]]
+id = "looked"
+match = "look"
+then = "lower_trust(L1)"
+reason = "It looked."
+[[sequence]]
+id = "guard"
+match = "guarded.low"
+then = "deny"
+reason = "Not below L2."
+"#;
+    fs::write(stage.world.dir().join("lower.toml"), lower).unwrap();
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    let mut id = 0;
+    let mut asks = async |tool: &str| {
+        id += 1;
+        caller.ask(&call_with(id, tool, &json!({}))).await.remove(0)
+    };
+    for tool in ["push", "guarded", "look"] {
+        let told = asks(tool).await;
+        assert!(told.contains(&format!("{tool}(")), "{told}");
+    }
+    let told = asks("push").await;
+    assert_eq!(code_of(&told), Some(Code::TrustTooLow), "{told}");
+    let record = gate.record("decision", &decision_of(&told)).await;
+    assert_eq!(record["rule"], "server.files.tool.push.min_level");
+    let told = asks("guarded").await;
+    assert_eq!(code_of(&told), Some(Code::Denied), "{told}");
+    assert!(asks("look").await.contains("look("));
+    assert_eq!(server.seen("tools/call").len(), 4);
+}

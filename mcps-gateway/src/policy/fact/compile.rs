@@ -226,12 +226,14 @@ impl Compiler {
         };
         let cases = || self.facts.iter().flat_map(|fact| &fact.cases);
         let odd = cases().any(|case| case.ambiguous.is_some() || case.undecodable.is_some());
+        let levels = cases().any(|case| case.level_below.is_some());
         let sql = cases().any(|case| case.sql != 0);
         FactTable {
             paths: set(&self.paths, "paths of facts"),
             texts: set(&self.texts, "texts of facts"),
             walks: odd || sql || !self.paths.is_empty() || !self.texts.is_empty(),
             wants_hosts: !self.hosts.is_empty(),
+            levels,
             sql,
             shapes: self.shapes,
             facts: self.facts,

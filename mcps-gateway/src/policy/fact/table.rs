@@ -68,6 +68,8 @@ pub(crate) struct FactTable {
     /// For each of `texts`, the arguments it is looked for in; none is any.
     pub(super) text_keys: Vec<Vec<String>>,
     pub(super) hosts: Vec<HostList>,
+    /// Some fact asks for the caller's level.
+    pub(crate) levels: bool,
     /// Some fact asks for SQL verbs.
     pub(super) sql: bool,
     /// Some fact or policy asks for hosts or domains.
