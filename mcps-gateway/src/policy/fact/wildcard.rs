@@ -106,8 +106,14 @@ pub(super) fn reached(path: &str, shapes: &[Shape], mut each: impl FnMut(usize))
             pattern,
         })
         .collect();
+    // Of the others the globs themselves know enough.
+    let telling: Vec<&Word<'_>> = words.iter().filter(|word| word.tells).collect();
     for shape in shapes {
-        if shape.meets(&words) {
+        let named = |segment: &Segment| {
+            matches!(segment, Segment::Named(_, Some(_)))
+                && telling.iter().any(|word| segment.takes(word))
+        };
+        if shape.segments.iter().any(named) && shape.meets(&words) {
             each(shape.at);
         }
     }
