@@ -131,6 +131,7 @@ impl World {
             server_tenant: "acme",
             name: &tool,
             arguments: Some(self.arguments.root()),
+            params: None,
             tool: ToolFacts {
                 class: Classes::of(&[Class::Read]),
                 ..ToolFacts::default()
@@ -222,6 +223,7 @@ fn parts(criterion: &mut Criterion) {
             server_tenant: "acme",
             name: "tool7",
             arguments: Some(arguments),
+            params: None,
             tool: ToolFacts::default(),
             level: Levels::all(TrustLevel::L3),
             definition: Definition::default(),

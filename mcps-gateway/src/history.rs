@@ -4,7 +4,7 @@
 
 mod journal;
 
-pub use journal::{Found, Journal};
+pub use journal::{Entry, Found, Journal};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -267,13 +267,18 @@ impl Histories {
         let before = scopes.bytes();
         let done = act(&mut scopes);
         let after = scopes.bytes();
+        let keeps = scopes.keeps(policies);
         let changed = keys
             .iter()
             .zip(before)
-            .zip(after)
-            .filter(|((_, before), after)| !same_but_for_counts(before, after));
-        let entries: Vec<(Key, Vec<u8>)> = changed
-            .map(|(((_, key), _), after)| (*key, after))
+            .zip(after.into_iter().zip(keeps))
+            .filter(|((_, before), (after, _))| !same_but_for_counts(before, after));
+        let entries: Vec<Entry> = changed
+            .map(|(((_, key), _), (bytes, keep))| Entry {
+                key: *key,
+                bytes,
+                keep,
+            })
             .collect();
         if !entries.is_empty() {
             lock(&self.journal).append(&entries)?;
@@ -317,6 +322,16 @@ impl Scopes<'_> {
             tenant,
         } = self;
         [&**session, &**principal, &**tenant].map(Memory::to_bytes)
+    }
+
+    /// For how long each of them is kept, if nothing is added to it.
+    fn keeps(&self, policies: &Policies) -> [Duration; 3] {
+        let Self {
+            session,
+            principal,
+            tenant,
+        } = self;
+        [&**session, &**principal, &**tenant].map(|memory| policies.keeps(memory))
     }
 }
 

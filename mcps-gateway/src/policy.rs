@@ -241,6 +241,16 @@ impl Policies {
         KEPT.max(Duration::from_millis(longest))
     }
 
+    /// For how long this history must be kept: for ever, if it stops its session or lowers trust without an
+    /// end.
+    #[must_use]
+    pub fn keeps(&self, memory: &Memory) -> Duration {
+        match memory.is_final() {
+            true => Duration::MAX,
+            false => self.remembers_for(),
+        }
+    }
+
     /// The names of the facts a history holds.
     #[must_use]
     pub fn facts_of(&self, memory: &Memory) -> Vec<String> {

@@ -15,13 +15,24 @@ use crate::frame::{self, Frame, HEAD, number};
 
 /// Beyond so many bytes since it was written anew, it is written anew.
 const ANEW_AFTER: u64 = 64 * 1024 * 1024;
-/// Histories that nothing was added to for so long are not kept.
+/// Histories that nothing was added to for so long are not kept, unless a rule asks for more.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Key, time and length of one history.
 const ENTRY: usize = 32 + 8 + 4;
 
-/// A history and when it was written.
+/// A history and when it was written; where it is to be kept for longer, so much later.
 type Kept = HashMap<Key, (Timestamp, Vec<u8>)>;
+
+/// A history to be written down.
+#[derive(Debug)]
+pub struct Entry {
+    /// Whose it is.
+    pub key: Key,
+    /// What it has.
+    pub bytes: Vec<u8>,
+    /// For how long it is kept, if nothing is added to it.
+    pub keep: Duration,
+}
 
 /// What a journal has.
 #[derive(Debug, Default)]
@@ -77,11 +88,12 @@ impl Journal {
     ///
     /// # Errors
     /// [`HistoryError`].
-    pub fn append(&mut self, entries: &[(Key, Vec<u8>)]) -> Result<(), HistoryError> {
+    pub fn append(&mut self, entries: &[Entry]) -> Result<(), HistoryError> {
         let now = self.clock.now();
-        let entries = entries
-            .iter()
-            .map(|(key, bytes)| (key, now, bytes.as_slice()));
+        let entries = entries.iter().map(|entry| {
+            let at = now.plus(entry.keep.saturating_sub(KEPT));
+            (&entry.key, at, entry.bytes.as_slice())
+        });
         let record = record(entries);
         self.write(&record)
             .map_err(|source| HistoryError::Unwritable {

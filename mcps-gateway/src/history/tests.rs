@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
 
@@ -140,6 +141,47 @@ fn a_restart_forgets_nothing() {
     let histories = stand.open();
     assert!(!stand.may_send(&histories, "one"));
     assert!(stand.may_send(&histories, "two"));
+}
+
+#[test]
+fn a_restart_forgets_nothing_for_as_long_as_a_rule_asks() {
+    let month = FACTS.replace("within = \"1h\"", "within = \"30d\"");
+    let stopped = FACTS.replace("then = \"deny\"", "then = \"stop_session\"");
+    let lowered = r#"
+[[sequence]]
+id = "low"
+match = "secret"
+then = "lower_trust(L1)"
+reason = "no"
+"#;
+    for (facts, days, remembered) in [
+        (FACTS, 8, false),
+        (&month, 8, true),
+        (&month, 40, false),
+        (&stopped, 400, true),
+        (&format!("{FACTS}{lowered}"), 400, true),
+    ] {
+        let stand = Stand {
+            policies: policies(facts),
+            ..Stand::new()
+        };
+        let histories = stand.open();
+        stand.reads(&histories, "one");
+        stand.may_send(&histories, "one");
+        drop(histories);
+        stand.clock.advance(Duration::from_secs(days * 24 * 3600));
+        // What is written anew when it is opened is there when it is opened again.
+        drop(stand.open());
+        let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&stand.clock);
+        let file = stand.folder.path().join("histories");
+        let (_, found) = Journal::open(&file, clock).unwrap();
+        assert_eq!(!found.stored.is_empty(), remembered, "{facts} {days}");
+        let histories = stand.open();
+        if days == 8 {
+            assert_eq!(!stand.may_send(&histories, "one"), remembered, "{facts}");
+        }
+        assert!(stand.may_send(&histories, "two"));
+    }
 }
 
 #[test]

@@ -45,17 +45,25 @@ impl PolicyJudge {
         }
     }
 
+    /// What is decided; and what refuses the call besides, where history lowered the level of its caller below
+    /// what it takes.
     async fn decided(
         &self,
         call: &Call,
         set: &Set,
         question: &Question<'_>,
-    ) -> Result<Decision, HistoryError> {
+    ) -> Result<(Decision, Option<Denial>), HistoryError> {
         let policies = &set.policies;
         let facts = policies.classify(question);
         let act = |scopes: &mut Scopes<'_>| {
             let decision = policies.decide(question, &facts, &scopes.read());
-            let allowed = decision.is_allowed();
+            let lowered = decision.level < question.level.effective;
+            let admits = || {
+                let (tenant, target) = (&call.caller.tenant, &call.target);
+                self.levels.admits(tenant, decision.level, target)
+            };
+            let too_low = lowered.then(admits).and_then(Result::err);
+            let allowed = decision.is_allowed() && too_low.is_none();
             scopes.change(|memory| {
                 if allowed {
                     policies.commit_call(memory, &decision, question.now);
@@ -63,7 +71,7 @@ impl PolicyJudge {
                     policies.commit_denied(memory, &decision, question.now);
                 }
             });
-            decision
+            (decision, too_low)
         };
         self.histories.with(call, policies, act).await
     }
@@ -91,7 +99,7 @@ impl PolicyJudge {
             .load()
             .of(&call.caller.tenant, call.caller.level())?;
         let subject = Subject::of(&config, call);
-        let decision = match self.decided(call, &set, &subject.question(call)).await {
+        let (decision, too_low) = match self.decided(call, &set, &subject.question(call)).await {
             Ok(decision) => decision,
             Err(error) => {
                 return Err(Denial::new(error.code(), "history", error.to_string()));
@@ -104,6 +112,11 @@ impl PolicyJudge {
                 decision_id = call.decision_id,
                 "a rule could not be evaluated: {error}"
             );
+        }
+        if let Some(denial) = too_low.filter(|_| decision.verdict != Verdict::Deny) {
+            let rules = Vec::new();
+            let grounds = Box::new(Grounds { rules, ..*grounds });
+            return Err(Denial { grounds, ..denial });
         }
         let because = decision.because.first();
         let reason = because.map_or("no rule permits it", |because| because.reason.as_str());
@@ -137,7 +150,7 @@ impl PolicyJudge {
             .load()
             .of(&call.caller.tenant, call.caller.level())?;
         let subject = Subject::of(&config, call);
-        let question = subject.asked(call.arguments(), self.histories.now());
+        let question = subject.asked(call.message.params(), self.histories.now());
         let failed = answer.result().and_then(|result| result.get("isError"));
         let failed = failed.and_then(Value::as_bool).unwrap_or(false);
         let view = ResultView {
@@ -325,10 +338,10 @@ impl<'a> Subject<'a> {
     }
 
     fn question(&self, call: &'a Call) -> Question<'_> {
-        self.asked(call.arguments(), call.at)
+        self.asked(call.message.params(), call.at)
     }
 
-    fn asked<'b>(&'b self, arguments: Option<Value<'b>>, now: Timestamp) -> Question<'b> {
+    fn asked<'b>(&'b self, params: Option<Value<'b>>, now: Timestamp) -> Question<'b> {
         let principal = self.caller.principal.as_ref();
         let trust = self.caller.trust;
         let level =
@@ -354,7 +367,8 @@ impl<'a> Subject<'a> {
             server: self.server,
             server_tenant: self.server_tenant,
             name: self.name,
-            arguments,
+            arguments: params.and_then(|params| params.get("arguments")),
+            params,
             tool: ToolFacts {
                 class: self.class,
                 read_only_hint: hint("readOnlyHint"),

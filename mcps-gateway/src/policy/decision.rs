@@ -1,5 +1,7 @@
 //! What is decided about one call, and why.
 
+use mcps_core::level::TrustLevel;
+
 use serde::{Deserialize, Serialize};
 
 use super::fact::FactSet;
@@ -43,6 +45,8 @@ pub struct Because {
 pub struct Decision {
     /// Whether it goes on.
     pub verdict: Verdict,
+    /// The level that counted: what is proven, or what a sequence lowered it to.
+    pub level: TrustLevel,
     /// What decided: the permits of an allowed call, what refused or held another.
     pub because: Vec<Because>,
     /// Sequences that act on this call.

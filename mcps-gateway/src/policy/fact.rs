@@ -5,6 +5,7 @@
 //! is cheap.
 
 mod compile;
+mod destination;
 mod evidence;
 mod fold;
 mod glob;
@@ -100,4 +101,20 @@ pub struct Facts {
     pub(crate) hosts: Vec<String>,
     /// The set it was made with.
     pub(crate) layout: u64,
+}
+
+impl Facts {
+    /// With what another look at the same call found.
+    pub(crate) fn or(mut self, other: &Self) -> Self {
+        self.call = self.call.or(other.call);
+        self.recalled = self.recalled.or(other.recalled);
+        self.denied = self.denied.or(other.denied);
+        self.approval = self.approval.or(other.approval);
+        for pending in &other.pending {
+            if !self.pending.contains(pending) {
+                self.pending.push(*pending);
+            }
+        }
+        self
+    }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use mcps_core::clock::Timestamp;
 use mcps_core::level::TrustLevel;
 
 use super::Policies;
@@ -59,6 +60,11 @@ impl<'a> Settled<'a> {
             .fold(FactSet::default(), |set, memory| set.or(memory.facts()))
     }
 
+    /// The level that it was lowered to.
+    fn lowered(&self, now: Timestamp) -> Option<TrustLevel> {
+        self.all().filter_map(|memory| memory.lowered(now)).min()
+    }
+
     fn fired(&self) -> FactSet {
         self.all()
             .fold(FactSet::default(), |set, memory| set.or(memory.fired()))
@@ -86,14 +92,7 @@ impl Policies {
     ) -> Decision {
         let settled = Settled::new(self, history);
         let mut say = Say::default();
-        // Facts of another set mean nothing here.
-        let fresh;
-        let facts = if facts.layout == self.number {
-            facts
-        } else {
-            fresh = self.classify(question);
-            &fresh
-        };
+        let facts = self.settled_facts(question, facts, &settled);
         let seeing = question.action.is_seeing();
         let call = if seeing {
             FactSet::default()
@@ -109,13 +108,14 @@ impl Policies {
         }
         self.sequences(fired, &mut say);
         let level = self.effective(question, &settled, fired);
-        let told = self.told(facts, call, fired, &settled, level, question);
+        let told = self.told(&facts, call, fired, &settled, level, question);
         let matched = match question.action {
             Action::Method(method) if is_housekeeping(method) => Arc::default(),
             _ => self.engine.matched(question, &told),
         };
         let permits = self.rules(question, &told, &matched, &mut say);
         let mut decision = self.conclude(question, say, permits, &matched);
+        decision.level = level;
         decision.fired = self.sequence_names(fired);
         decision.facts = self.fact_names(call);
         let approved = decision.is_allowed() && !question.approvals.is_empty();
@@ -141,14 +141,8 @@ impl Policies {
         history: &History<'_>,
     ) -> Release {
         let settled = Settled::new(self, history);
-        let fresh;
-        let facts = if facts.layout == self.number {
-            facts
-        } else {
-            fresh = self.classify(question);
-            &fresh
-        };
-        let found = self.declared.facts.of_result(facts, result);
+        let facts = self.settled_facts(question, facts, &settled);
+        let found = self.declared.facts.of_result(&facts, result);
         let fired = settled.all().fold(FactSet::default(), |set, memory| {
             set.or(memory.probe(found, question.now))
         });
@@ -170,6 +164,27 @@ impl Policies {
                 ..Commit::default()
             },
         }
+    }
+
+    /// The facts of a call as this set sees them, at the level that history left it.
+    fn settled_facts<'f>(
+        &self,
+        question: &Question<'_>,
+        facts: &'f Facts,
+        settled: &Settled<'_>,
+    ) -> Cow<'f, Facts> {
+        let left = settled.lowered(question.now).unwrap_or(TrustLevel::L4);
+        let mut question = *question;
+        let lower = left < question.level.effective && self.declared.facts.levels;
+        question.level.effective = question.level.effective.min(left);
+        // Facts of another set mean nothing here.
+        if facts.layout != self.number {
+            return Cow::Owned(self.classify(&question));
+        }
+        if !lower {
+            return Cow::Borrowed(facts);
+        }
+        Cow::Owned(self.classify(&question).or(facts))
     }
 
     fn sequences(&self, fired: FactSet, say: &mut Say) {
@@ -201,9 +216,7 @@ impl Policies {
         settled: &Settled<'_>,
         fired: FactSet,
     ) -> TrustLevel {
-        let before = settled
-            .all()
-            .filter_map(|memory| memory.lowered(question.now));
+        let before = settled.lowered(question.now);
         let now = fired.places().filter_map(|place| {
             let pattern = self.declared.layout.patterns.get(place)?;
             match pattern.then {
@@ -212,6 +225,7 @@ impl Policies {
             }
         });
         before
+            .into_iter()
             .chain(now)
             .fold(question.level.effective, TrustLevel::min)
     }
@@ -373,6 +387,7 @@ impl Policies {
         say.then.extend(say.lasting.iter().cloned());
         Decision {
             verdict,
+            level: question.level.effective,
             because,
             mask,
             observed: say.observed,

@@ -24,6 +24,8 @@ pub struct Question<'a> {
     pub name: &'a str,
     /// The arguments, as they will be forwarded.
     pub arguments: Option<Value<'a>>,
+    /// All of what is forwarded: what stands beside the arguments carries data too.
+    pub params: Option<Value<'a>>,
     /// What is known of the tool.
     pub tool: ToolFacts<'a>,
     /// The caller's trust levels.

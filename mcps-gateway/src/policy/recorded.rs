@@ -210,6 +210,7 @@ impl Recorded {
             },
             name: &self.name,
             arguments: arguments.as_ref().map(Document::root),
+            params: None,
             tool: ToolFacts {
                 class: Classes::of(&self.tool.class),
                 read_only_hint: self.tool.read_only_hint,

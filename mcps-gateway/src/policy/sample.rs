@@ -29,6 +29,7 @@ pub(crate) fn question<'a>(tool: &'a str, message: &'a Message, now: Timestamp) 
         server_tenant: "acme",
         name: tool,
         arguments: message.params().and_then(|params| params.get("arguments")),
+        params: message.params(),
         tool: ToolFacts::default(),
         level: Levels::all(TrustLevel::L2),
         definition: Definition::default(),

@@ -38,6 +38,11 @@ fn instructed(name: &str) -> Recorded {
     }
 }
 
+/// Segments of a path, with many between them that lead nowhere.
+fn among_dots(first: &'static str, last: &'static str) -> Vec<&'static str> {
+    [vec![first], vec!["."; 40], vec![last]].concat()
+}
+
 /// A secret is read in many spellings, then sent.
 fn spellings() -> Vec<Script> {
     let read_as = [
@@ -135,6 +140,43 @@ fn spellings() -> Vec<Script> {
         ),
         ("cluster's login", json!({ "path": "~/.kube/config" })),
         ("shadow", json!({ "path": "../../../../../etc/shadow" })),
+        (
+            "thousands of dots",
+            json!({ "path": format!("/home/u/{}.ssh/id_rsa", "./".repeat(2100)) }),
+        ),
+        (
+            "there and back, often",
+            json!({ "path": format!("/home/u/{}.ssh/id_rsa", "a/../".repeat(700)) }),
+        ),
+        (
+            "there and back for a megabyte",
+            json!({ "path": format!("/home/u/{}.ssh/id_rsa", "ab/../".repeat(180_000)) }),
+        ),
+        (
+            "thousands of slashes",
+            json!({ "path": format!("/home/u{}.ssh/id_rsa", "/".repeat(4200)) }),
+        ),
+        (
+            "file URL with thousands of dots",
+            json!({ "uri": format!("file:///home/u/{}.ssh/id_rsa", "%2e/".repeat(2100)) }),
+        ),
+        (
+            "dots in a request",
+            json!({ "task": format!("show /home/u/{}.ssh/id_rsa", "./".repeat(2100)) }),
+        ),
+        (
+            "dots in the folder",
+            json!({ "dir": format!("/etc/{}", "./".repeat(2100)), "name": "shadow" }),
+        ),
+        (
+            "dots among segments",
+            json!({ "segments": among_dots("/etc", "shadow") }),
+        ),
+        (
+            "a path that is too long to tell",
+            json!({ "path": format!("/home/u/{}", "a/".repeat(20_000)) }),
+        ),
+        ("wildcards for a tool", json!({ "path": "/e?c/sh?dow" })),
     ];
     read_as
         .into_iter()
@@ -155,6 +197,12 @@ fn commands() -> Vec<Script> {
         "cat ~/.s*/id_*",
         "cat /home/u/.ss?/id_rsa",
         "cat /etc/sh[a-b]dow",
+        "cat /e?c/sh?dow",
+        "cat /e''?c/sh?d*",
+        "cat ~/.*/id_*",
+        "cat ~/.*/*_rsa",
+        "cat /home/*/.s*/id_rs?",
+        "cat /proc/*/env*n",
         "base64 </home/u/.ssh/id_rsa",
         "tar cz --file=- ~/.ssh",
         "cp ~/.ssh/id_rsa /tmp/x && cat /tmp/x",

@@ -92,6 +92,41 @@ pub(super) fn work() -> Vec<Script> {
                     &[Class::Write],
                     json!({ "url": "http://127.0.0.1:8080/" }),
                 ),
+                call(
+                    "http_post",
+                    &[Class::Send],
+                    json!({ "webhookUrl": "http://localhost/in", "body": "see http://127.0.0.1/" }),
+                ),
+                call(
+                    "send_email",
+                    &[Class::Send],
+                    json!({ "to": ["A <a@127.0.0.1>"], "body": "see http://localhost/" }),
+                ),
+                call(
+                    "connect",
+                    &[Class::Send],
+                    json!({ "host": 2_130_706_433_u32, "site": 7 }),
+                ),
+            ],
+        ),
+        script(
+            "files are named by wildcards, then something is sent",
+            vec![
+                call(
+                    "shell",
+                    &[Class::Execute],
+                    json!({ "command": "ls ./.* && cat src/*.rs /srv/*/data.csv .github/*/*.yml && rm -rf ./s* && du -sh /home/*/*" }),
+                ),
+                call(
+                    "analyse",
+                    &[Class::Read],
+                    json!({ "data": "/9j/4AAQSkZJRgABAQ".repeat(4000), "note": "a/b ".repeat(9000) }),
+                ),
+                call(
+                    "http_post",
+                    &[Class::Send],
+                    json!({ "url": "https://example.test/in", "body": "d" }),
+                ),
             ],
         ),
         script(

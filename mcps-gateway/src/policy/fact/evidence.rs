@@ -23,6 +23,9 @@ const DECODED: usize = 256 << 10;
 /// Shorter runs are words.
 const SHORTEST: usize = 12;
 
+/// A longer text is put together with no other.
+const LONG: usize = 256 << 10;
+
 /// Members that name a folder.
 const FOLDERS: [&str; 17] = [
     "path",
@@ -60,14 +63,30 @@ const LEAVES: [&str; 13] = [
     "entry",
 ];
 
-/// One string of the arguments.
+/// Whether a member of that name is a path.
+pub(crate) fn names_folder(key: &str) -> bool {
+    FOLDERS.contains(&key.to_lowercase().as_str())
+}
+
+/// One string or number of the arguments.
 pub(crate) struct Text<'a> {
     /// The nearest member name above it.
     pub(crate) key: &'a str,
     /// What it says.
     pub(crate) value: &'a str,
-    /// It was put together from several.
-    pub(crate) joined: bool,
+    /// How it stands in the arguments.
+    pub(crate) form: Form,
+}
+
+/// How a text stands in the arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As a string, or encoded in one.
+    String,
+    /// As a number.
+    Number,
+    /// It was put together from several strings.
+    Joined,
 }
 
 /// What was odd about the arguments as a whole.
@@ -79,14 +98,19 @@ pub(crate) struct Oddities {
     pub(crate) undecodable: bool,
 }
 
-/// Gives every string of `arguments` to `each`, names of members too.
-pub(crate) fn walk(arguments: Value<'_>, each: &mut dyn FnMut(Text<'_>)) -> Oddities {
+/// Gives every string and number of `parts`, each under its name, to `each`, names of members too.
+pub(crate) fn walk<'a>(
+    parts: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>,
+    each: &mut dyn FnMut(Text<'_>),
+) -> Oddities {
     let mut walk = Walk {
         each,
         odd: Oddities::default(),
         left: DECODED,
     };
-    walk.value("", arguments, 0);
+    for (name, part) in parts {
+        walk.value(&name, part, 0);
+    }
     walk.odd
 }
 
@@ -106,7 +130,8 @@ impl Walk<'_> {
             }
             Kind::Array => self.array(key, value, layer),
             Kind::Object => self.object(value, layer),
-            Kind::Null | Kind::Bool | Kind::Number => {}
+            Kind::Number => self.tell(key, value.raw(), Form::Number),
+            Kind::Null | Kind::Bool => {}
         }
     }
 
@@ -116,13 +141,12 @@ impl Walk<'_> {
         };
         let mut strings: Vec<Cow<'_, str>> = Vec::new();
         for item in array {
-            let text = item.as_str().filter(|text| text.len() <= 1024);
-            strings.extend(text.filter(|_| strings.len() < 32));
+            strings.extend(item.as_str());
             self.value(key, item, layer);
         }
         if strings.len() > 1 {
             for glue in ["/", "", " "] {
-                self.tell(key, &strings.join(glue), true);
+                self.tell(key, &strings.join(glue), Form::Joined);
             }
             // A secret in pieces: what the pieces encode together.
             self.decode(key, &strings.concat(), layer);
@@ -139,7 +163,7 @@ impl Walk<'_> {
         for member in object {
             let name = member.name();
             let folded = fold(&name).to_lowercase();
-            if let Some(text) = member.value().as_str().filter(|text| text.len() <= 4096) {
+            if let Some(text) = member.value().as_str().filter(|text| text.len() <= LONG) {
                 if FOLDERS.contains(&folded.as_str()) && folders.len() < 4 {
                     folders.push(text.clone());
                 }
@@ -153,22 +177,22 @@ impl Walk<'_> {
         }
         for folder in &folders {
             for (name, leaf) in leaves.iter().filter(|(_, leaf)| leaf != folder) {
-                self.tell(name, &format!("{folder}/{leaf}"), true);
+                self.tell(name, &format!("{folder}/{leaf}"), Form::Joined);
             }
         }
         names.sort_unstable();
         self.odd.ambiguous |= names.windows(2).any(|pair| pair.first() == pair.last());
     }
 
-    fn tell(&mut self, key: &str, value: &str, joined: bool) {
-        (self.each)(Text { key, value, joined });
+    fn tell(&mut self, key: &str, value: &str, form: Form) {
+        (self.each)(Text { key, value, form });
     }
 
     fn text(&mut self, key: &str, text: &str, layer: u8) {
         if text.is_empty() {
             return;
         }
-        self.tell(key, text, false);
+        self.tell(key, text, Form::String);
         self.decode(key, text, layer);
     }
 

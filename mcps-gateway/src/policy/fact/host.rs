@@ -6,6 +6,9 @@ use url::{Host, Url};
 
 use super::fold::fold;
 
+/// A host that is out of sight: nobody knows which lists it is in.
+pub(crate) const UNSEEN: &str = "?";
+
 /// No honest authority is longer, in characters.
 const LONGEST: usize = 1024;
 
@@ -127,8 +130,7 @@ fn of_authority(text: &str, each: &mut impl FnMut(&str)) {
         .unwrap_or_default();
     let strict = whole.split(['/', '?', '#']).next().unwrap_or_default();
     if cut.is_some() && strict.len() == text.len() {
-        // Where it leads is out of sight, and so in no list.
-        each("?");
+        each(UNSEEN);
     }
     let mut tell = |authority: &str| {
         if let Some(host) = canonical(after_user(authority)) {

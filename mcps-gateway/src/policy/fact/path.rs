@@ -4,28 +4,30 @@ use std::borrow::Cow;
 
 use super::fold::{fold, unescaped};
 
-/// No honest path is longer.
-const LONGEST: usize = 4096;
+/// No file system takes a longer one.
+const LONGEST: usize = 32 << 10;
 
-/// Gives every normalised reading of `text` as a path to `each`.
-pub(crate) fn readings(text: &str, mut each: impl FnMut(&str)) {
-    if text.len() > LONGEST {
-        return;
-    }
+/// Gives every normalised reading of `text` as a path to `each`; `false` if one of them was too long.
+pub(crate) fn readings(text: &str, mut each: impl FnMut(&str)) -> bool {
+    let mut whole = true;
     unescaped(&fold(text), |text| {
         // C programs stop at the first NUL.
         if let Some((before, _)) = text.split_once('\0') {
-            reading(before, &mut each);
+            whole &= reading(before, &mut each);
         }
-        reading(text, &mut each);
+        whole &= reading(text, &mut each);
     });
+    whole
 }
 
-fn reading(text: &str, each: &mut impl FnMut(&str)) {
+fn reading(text: &str, each: &mut impl FnMut(&str)) -> bool {
     let Some(local) = local(text.trim()) else {
-        return;
+        return true;
     };
     let (path, climbed) = normalised(&local);
+    if path.len() > LONGEST {
+        return false;
+    }
     each(&path);
     // `../../etc/passwd` reaches `/etc/passwd` from wherever it starts.
     if climbed && !path.starts_with('/') {
@@ -34,6 +36,7 @@ fn reading(text: &str, each: &mut impl FnMut(&str)) {
     if let Some(shown) = through_proc(&path) {
         each(shown);
     }
+    true
 }
 
 /// The path of a `file:` or other URL that names no web host; other text as it is.

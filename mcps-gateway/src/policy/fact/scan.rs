@@ -1,27 +1,15 @@
 //! One look over the arguments for everything that some fact of the set asks.
 
-use super::evidence::{Oddities, Text, walk};
+use std::borrow::Cow;
+
+use mcps_core::json::Value;
+
+use super::destination::Destinations;
+use super::evidence::{Form, Oddities, Text, names_folder, walk};
 use super::table::FactTable;
-use super::{host, path, sql, wildcard};
+use super::{path, sql, wildcard};
 use crate::policy::question::{Action, Class, Classes, Question};
 
-/// Members whose value is a host even without a scheme.
-const HOST_KEYS: [&str; 14] = [
-    "host",
-    "hostname",
-    "domain",
-    "server",
-    "address",
-    "endpoint",
-    "url",
-    "uri",
-    "webhook",
-    "site",
-    "origin",
-    "ip",
-    "remote",
-    "destination",
-];
 /// Members that hold SQL.
 const SQL_KEYS: [&str; 8] = [
     "sql",
@@ -35,18 +23,12 @@ const SQL_KEYS: [&str; 8] = [
 ];
 /// A request rather than a document.
 const SHORT: usize = 512;
-/// More destinations than one honest call names.
-const MOST_HOSTS: usize = 1024;
-
 /// What the arguments of one call show to the facts of one set.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     pub(super) paths: Bits,
     pub(super) texts: Bits,
-    pub(super) hosts: Vec<String>,
-    /// Those of arguments that are an address and nothing else.
-    pub(super) addressed: Vec<String>,
-    pub(super) domains: Vec<String>,
+    pub(super) to: Destinations,
     pub(super) verbs: u32,
     pub(super) bytes: u64,
     pub(super) odd: Oddities,
@@ -85,10 +67,10 @@ impl Scan {
             question.action,
             Action::ReadResource | Action::Subscribe | Action::SeeResource
         );
+        scan.bytes = carried(question)
+            .map(|(_, value)| value.raw().len() as u64)
+            .sum();
         if !table.walks && !table.wants_hosts {
-            scan.bytes = question
-                .arguments
-                .map_or(0, |value| value.raw().len() as u64);
             return scan;
         }
         // A resource is read by its name alone.
@@ -96,25 +78,23 @@ impl Scan {
             let text = Text {
                 key: "uri",
                 value: question.name,
-                joined: false,
+                form: Form::String,
             };
             scan.text(table, class, &text);
         }
-        if let Some(arguments) = question.arguments {
-            scan.bytes = arguments.raw().len() as u64;
-            scan.odd = walk(arguments, &mut |text| {
-                scan_text(&mut scan, table, class, &text)
-            });
-        }
+        scan.odd = walk(carried(question), &mut |text| {
+            scan_text(&mut scan, table, class, &text)
+        });
         scan
     }
 
-    pub(super) fn into_hosts(mut self) -> Vec<String> {
-        self.hosts.append(&mut self.domains);
-        self.hosts
-    }
-
     fn text(&mut self, table: &FactTable, class: Classes, text: &Text<'_>) {
+        if table.wants_hosts && text.form != Form::Joined {
+            self.to.look(class, text);
+        }
+        if text.form == Form::Number {
+            return;
+        }
         if !table.paths.is_empty() {
             self.paths_of(table, class, text);
         }
@@ -126,9 +106,6 @@ impl Scan {
                     self.texts.set(at);
                 }
             }
-        }
-        if table.wants_hosts && !text.joined {
-            self.hosts_of(class, text);
         }
         if table.sql {
             let certain = SQL_KEYS.contains(&text.key);
@@ -146,22 +123,26 @@ impl Scan {
                     .iter()
                     .for_each(|at| paths.set(at));
             }
+            // Nobody writes a path with wildcards at length; prose has its own stars.
+            if path.len() <= SHORT {
+                wildcard::reached(path, &table.shapes, |at| paths.set(at));
+            }
         };
-        path::readings(text.value, &mut look);
+        let mut short = text.value.len() <= SHORT;
+        let whole = path::readings(text.value, |path| {
+            short |= path.len() <= SHORT;
+            look(path);
+        });
         let runs = class.has(Class::Execute);
         // A long text speaks of paths, a short one may name what is wanted.
-        if !runs && text.value.len() > SHORT {
-            return;
-        }
-        for word in text
-            .value
-            .split(|c: char| c.is_whitespace() || "\"'`=;|<>,()&$:@".contains(c))
-        {
-            if word.contains(['/', '\\', '~', '%']) || runs && word.starts_with('.') {
-                path::readings(word, &mut look);
-                wildcard::completed(word, &table.literals, |path| {
-                    path::readings(path, &mut look)
-                });
+        if runs || short {
+            for word in text
+                .value
+                .split(|c: char| c.is_whitespace() || "\"'`=;|<>,()&$:@".contains(c))
+            {
+                if word.contains(['/', '\\', '~', '%']) || runs && word.starts_with('.') {
+                    path::readings(word, &mut look);
+                }
             }
         }
         // What a shell reads when quotes and escapes stand within a word.
@@ -179,48 +160,37 @@ impl Scan {
                 path::readings(word, &mut look);
             }
         }
+        // Meant as a path, and nobody can tell which.
+        if !whole && text.form == Form::String && names_folder(text.key) {
+            (0..table.paths.len()).for_each(|at| paths.set(at));
+        }
     }
+}
 
-    fn hosts_of(&mut self, class: Classes, text: &Text<'_>) {
-        let (hosts, addressed) = (&mut self.hosts, &mut self.addressed);
-        let alone = !text.value.trim().contains(char::is_whitespace);
-        let mut keep = |host: &str| {
-            for list in [Some(&mut *hosts), alone.then_some(&mut *addressed)] {
-                let list = list.filter(|list| list.len() < MOST_HOSTS);
-                if let Some(list) = list.filter(|list| !list.iter().any(|known| known == host)) {
-                    list.push(host.to_owned());
-                }
-            }
-        };
-        if text.value.contains(':') || text.value.starts_with("//") {
-            host::of_urls(text.value, &mut keep);
-        }
-        let hostly = !text.key.is_empty() && is_hostly(&text.key.to_lowercase());
-        if hostly && text.value.len() <= 256 && !text.value.contains(['/', ' ', '@']) {
-            if let Some(host) = host::canonical(text.value) {
-                keep(&host);
-            }
-        } else if class.has(Class::Execute) || hostly {
-            host::of_command(text.value, &mut keep);
-        }
-        if text.value.is_ascii() && !text.value.contains('@') {
-            return;
-        }
-        let domains = &mut self.domains;
-        host::of_mail(text.value, &mut |domain| {
-            if domains.len() < MOST_HOSTS && !domains.iter().any(|known| known == domain) {
-                domains.push(domain.to_owned());
-            }
+/// What carries data to the server: the arguments, and whatever else is forwarded, as what somebody
+/// answered to the server or wants completed. What a server asks carries none to it.
+fn carried<'a>(
+    question: &Question<'a>,
+) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> + use<'a> {
+    let asked_by_server = matches!(
+        question.action,
+        Action::Sampling | Action::Elicitation | Action::Roots
+    );
+    let named = !matches!(question.action, Action::Method(_));
+    let params = question.params.filter(|_| !asked_by_server);
+    let members = params.and_then(Value::as_object).into_iter().flatten();
+    let beside = members
+        .map(|member| (member.name(), member.value()))
+        .filter(move |(name, _)| match name.as_ref() {
+            "arguments" | "_meta" | "requestState" => false,
+            // The question has them as its name.
+            "name" | "uri" => !named,
+            _ => true,
         });
-    }
+    let arguments = question.arguments.map(|value| (Cow::Borrowed(""), value));
+    arguments.into_iter().chain(beside)
 }
 
 fn scan_text(scan: &mut Scan, table: &FactTable, class: Classes, text: &Text<'_>) {
     scan.text(table, class, text);
-}
-
-/// `webhook`, `webhook_url`, `callback-url`.
-fn is_hostly(key: &str) -> bool {
-    let last = key.rsplit(['_', '-', '.']).next().unwrap_or_default();
-    HOST_KEYS.contains(&key) || HOST_KEYS.contains(&last)
 }

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use regex::RegexSet;
 
+use super::host::UNSEEN;
 use super::list::HostList;
 use super::scan::Scan;
+use super::wildcard::Shape;
 use super::{FactSet, Facts};
 use crate::policy::config::On;
 use crate::policy::question::{Class, Classes, Question, ResultView};
@@ -60,12 +62,14 @@ pub(crate) struct FactTable {
     pub(crate) facts: Vec<Fact>,
     pub(super) by_id: HashMap<String, usize>,
     pub(super) paths: RegexSet,
-    /// Names in `paths` that a shell's wildcard could mean.
-    pub(super) literals: Vec<String>,
+    /// The globs of `paths`, for paths that have wildcards themselves.
+    pub(super) shapes: Vec<Shape>,
     pub(super) texts: RegexSet,
     /// For each of `texts`, the arguments it is looked for in; none is any.
     pub(super) text_keys: Vec<Vec<String>>,
     pub(super) hosts: Vec<HostList>,
+    /// Some fact asks for the caller's level.
+    pub(crate) levels: bool,
     /// Some fact asks for SQL verbs.
     pub(super) sql: bool,
     /// Some fact or policy asks for hosts or domains.
@@ -140,7 +144,7 @@ impl FactTable {
             };
             *set = set.with(place);
         }
-        facts.hosts = scan.into_hosts();
+        facts.hosts = scan.to.into_all();
         facts
     }
 
@@ -192,21 +196,22 @@ impl FactTable {
 
     fn destinations(&self, case: &Case, names: &Names, scan: &Scan) -> bool {
         let listed = |at: usize, host: &str| self.hosts.get(at).is_some_and(|list| list.has(host));
+        // What is out of sight is in every list and in none.
         let any = |at: Option<usize>, of: &[String], want: bool| {
-            at.is_none_or(|at| of.iter().any(|host| listed(at, host) == want))
+            at.is_none_or(|at| {
+                of.iter()
+                    .any(|host| host == UNSEEN || listed(at, host) == want)
+            })
         };
-        any(case.host, &scan.hosts, true)
-            && any(case.host_not_in, &scan.hosts, false)
-            && any(case.address_not_in, &scan.addressed, false)
-            && any(case.domain, &scan.domains, true)
-            && any(case.domain_not_in, &scan.domains, false)
+        let to = &scan.to;
+        any(case.host, &to.hosts, true)
+            && any(case.host_not_in, &to.hosts, false)
+            && any(case.address_not_in, &to.addressed, false)
+            && any(case.domain, &to.domains, true)
+            && any(case.domain_not_in, &to.domains, false)
             && case.destination_not_in.is_none_or(|at| {
-                let mut all = scan.hosts.iter().chain(&scan.domains).peekable();
-                if all.peek().is_none() {
-                    names.blind
-                } else {
-                    all.any(|host| !listed(at, host))
-                }
+                let mut all = to.hosts.iter().chain(&to.domains);
+                names.blind && !to.said || all.any(|host| !listed(at, host))
             })
     }
 }
@@ -262,7 +267,7 @@ fn counts_as(question: &Question<'_>) -> Classes {
     class
 }
 
-/// Whether the tool sends, by its operator or its name: without a destination in sight, to somebody
+/// Whether the tool sends, by its operator or its name: where no argument says to whom, to somebody
 /// unknown.
 fn sends_blindly(question: &Question<'_>) -> bool {
     if !question.tool.class.is_empty() {
@@ -291,7 +296,7 @@ fn sends_blindly(question: &Question<'_>) -> bool {
 }
 
 /// The words of a name in any of the usual spellings: `sendMail`, `send_mail`, `send-mail`.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut lower_before = false;
     for c in name.chars() {

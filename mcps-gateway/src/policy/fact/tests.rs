@@ -141,6 +141,9 @@ fn a_destination_is_found_however_it_is_written() {
         r#"{"body":"aHR0cHM6Ly9ldmlsLnRlc3Qv"}"#,
         r#"{"nothing":"in sight"}"#,
         r#"{"url":"http://[::ffff:192.168.0.1]/"}"#,
+        r#"{"host":3232235521,"url":"https://example.com/"}"#,
+        r#"{"text":"x https://example.com/"}"#,
+        r#"{"text":"x a@example.com"}"#,
     ] {
         assert!(holds(EGRESS, &[Class::Send], arguments), "{arguments}");
     }
@@ -149,11 +152,33 @@ fn a_destination_is_found_however_it_is_written() {
         r#"{"url":"https://API.example.com./x"}"#,
         r#"{"to":"a@mail.example.com","url":"http://10.1.2.3:80/"}"#,
         r#"{"url":"http://0x0a010203/"}"#,
+        r#"{"host":167838211}"#,
+        r#"{"to":["A <a@example.com>"],"text":"x https://example.com/"}"#,
     ] {
         assert!(!holds(EGRESS, &[Class::Send], benign), "{benign}");
     }
     // A tool that only reads and names nobody sends nothing.
     assert!(!holds(EGRESS, &[], r#"{"q":"weather"}"#));
+}
+
+#[test]
+fn beyond_what_is_kept_apart_a_host_is_in_every_list_and_in_none() {
+    let many: Vec<String> = (0..1024).map(|at| format!("http://h{at}.test/")).collect();
+    let fact = |when: &str| format!("[[fact]]\nid='f'\non='call'\nwhen={{ {when} }}");
+    let call = |more: &str| {
+        let text = [many.join(" ").as_str(), more].join(" ");
+        serde_json::json!({ "text": text }).to_string()
+    };
+    for (when, more, expected) in [
+        ("host=['evil.test']", "", false),
+        ("host=['evil.test']", "http://evil.test/", true),
+        ("host_not_in=['*.test']", "", false),
+        ("host_not_in=['*.test']", "http://h7.test/", false),
+        ("host_not_in=['*.test']", "http://evil.example/", true),
+    ] {
+        let held = holds(&fact(when), &[Class::Write], &call(more));
+        assert_eq!(held, expected, "{when} {more}");
+    }
 }
 
 #[test]

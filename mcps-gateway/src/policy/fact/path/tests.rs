@@ -55,3 +55,19 @@ fn a_web_address_is_no_path() {
 fn a_home_stays_a_home() {
     assert_eq!(all("~/.aws//credentials"), ["~/.aws/credentials"]);
 }
+
+#[test]
+fn what_leads_nowhere_makes_no_path_too_long() {
+    for spelling in [
+        format!("/home/u/{}.ssh/id_rsa", "./".repeat(2100)),
+        format!("/home/u/{}.ssh/id_rsa", "a/../".repeat(700)),
+        format!("/home/u{}.ssh/id_rsa", "/".repeat(4200)),
+        format!("file:///home/u/{}.ssh/id_rsa", "./".repeat(2100)),
+        format!("/home/u/{}.ssh/id_rsa", "%2e%2f".repeat(2100)),
+    ] {
+        let read = all(&spelling);
+        assert!(read.contains(&"/home/u/.ssh/id_rsa".to_owned()), "{read:?}");
+    }
+    assert!(readings("/home/u/.ssh", |_| ()));
+    assert!(!readings(&"/ab".repeat(20_000), |_| ()));
+}

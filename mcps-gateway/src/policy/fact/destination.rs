@@ -1,0 +1,137 @@
+//! Where the arguments of one call carry data: hosts and mail domains, and whether they say so at all.
+
+use super::evidence::{Form, Text};
+use super::host::{self, UNSEEN};
+use super::table::words;
+use crate::policy::question::{Class, Classes};
+
+/// Members whose value is a host even without a scheme.
+const HOST_KEYS: [&str; 14] = [
+    "host",
+    "hostname",
+    "domain",
+    "server",
+    "address",
+    "endpoint",
+    "url",
+    "uri",
+    "webhook",
+    "site",
+    "origin",
+    "ip",
+    "remote",
+    "destination",
+];
+/// Members whose value says who gets what is sent; of what stands elsewhere somebody only speaks.
+const RECIPIENT_KEYS: [&str; 20] = [
+    "to",
+    "cc",
+    "bcc",
+    "recipient",
+    "recipients",
+    "email",
+    "emails",
+    "mail",
+    "addresses",
+    "target",
+    "targets",
+    "participants",
+    "attendees",
+    "invitees",
+    "members",
+    "users",
+    "hosts",
+    "urls",
+    "uris",
+    "destinations",
+];
+/// More destinations than one honest call names.
+const MOST: usize = 1024;
+/// Smaller numbers are ports, counts and ids: as addresses they would be in 0.0.0.0/8.
+const LEAST_ADDRESS: f64 = 16_777_216.0;
+
+/// Where the arguments of one call lead.
+#[derive(Debug, Default)]
+pub(super) struct Destinations {
+    pub(super) hosts: Vec<String>,
+    /// Those of arguments that are an address and nothing else.
+    pub(super) addressed: Vec<String>,
+    pub(super) domains: Vec<String>,
+    /// An argument that is there to say who gets it says so.
+    pub(super) said: bool,
+}
+
+impl Destinations {
+    /// All of them.
+    pub(super) fn into_all(mut self) -> Vec<String> {
+        self.hosts.append(&mut self.domains);
+        self.hosts
+    }
+
+    /// Looks for them in one text of the arguments.
+    pub(super) fn look(&mut self, class: Classes, text: &Text<'_>) {
+        let last = words(text.key).pop().unwrap_or_default();
+        let is = |keys: &[&str]| {
+            keys.contains(&last.as_str()) || keys.contains(&text.key.to_lowercase().as_str())
+        };
+        let hostly = is(&HOST_KEYS);
+        if text.form == Form::Number {
+            if hostly {
+                self.number(text.value);
+            }
+            return;
+        }
+        let said = hostly || is(&RECIPIENT_KEYS);
+        self.hosts_of(class, text, hostly, said);
+        if text.value.is_ascii() && !text.value.contains('@') {
+            return;
+        }
+        host::of_mail(text.value, &mut |domain| {
+            keep(&mut self.domains, domain);
+            self.said |= said;
+        });
+    }
+
+    fn hosts_of(&mut self, class: Classes, text: &Text<'_>, hostly: bool, said: bool) {
+        let alone = !text.value.trim().contains(char::is_whitespace);
+        let mut each = |host: &str| {
+            keep(&mut self.hosts, host);
+            if alone {
+                keep(&mut self.addressed, host);
+                self.said |= said;
+            }
+        };
+        if text.value.contains(':') || text.value.starts_with("//") {
+            host::of_urls(text.value, &mut each);
+        }
+        if hostly && text.value.len() <= 256 && !text.value.contains(['/', ' ', '@']) {
+            if let Some(host) = host::canonical(text.value) {
+                each(&host);
+            }
+        } else if class.has(Class::Execute) || hostly {
+            host::of_command(text.value, &mut each);
+        }
+    }
+
+    /// A host that is written as a number.
+    fn number(&mut self, digits: &str) {
+        let value = digits.parse::<f64>().unwrap_or_default();
+        if value.abs() < LEAST_ADDRESS {
+            return;
+        }
+        if let Some(host) = host::canonical(digits) {
+            keep(&mut self.hosts, &host);
+            keep(&mut self.addressed, &host);
+            self.said = true;
+        }
+    }
+}
+
+/// Adds a host to a list. Beyond what a list takes, one that is out of sight stands for the others.
+fn keep(list: &mut Vec<String>, host: &str) {
+    if list.len() > MOST || list.iter().any(|known| known == host) {
+        return;
+    }
+    let host = if list.len() < MOST { host } else { UNSEEN };
+    list.push(host.to_owned());
+}

@@ -1,0 +1,40 @@
+use super::{reached, shapes};
+
+fn meets(glob: &str, path: &str) -> bool {
+    let shapes: Vec<_> = shapes(glob, 7).collect();
+    let mut met = false;
+    reached(path, &shapes, |at| met |= at == 7);
+    met
+}
+
+#[test]
+fn a_path_with_wildcards_is_held_against_a_glob_segment_by_segment() {
+    for (glob, path) in [
+        ("/etc/shadow*", "/e?c/sh?dow"),
+        ("/etc/shadow*", "/e[t]c/sh*"),
+        ("**/.ssh/**", "~/.s*"),
+        ("**/id_{rsa,dsa}*", "~/.*/id_*"),
+        ("**/id_{rsa,dsa}*", "keys/id_d??"),
+        (
+            "**/credentials{,.json,.y{a,}ml}",
+            "/home/*/.config/cred*.yml",
+        ),
+        ("**/proc/*/environ", "/proc/*/env*n"),
+        (".env", "app/.en?"),
+    ] {
+        assert!(meets(glob, path), "{glob} {path}");
+    }
+    for (glob, path) in [
+        ("/etc/shadow*", "/e?c/hosts"),
+        ("/etc/shadow*", "/srv/e?c/sh?dow"),
+        ("**/.ssh/**", "~/.*"),
+        ("**/.ssh/**", "src/.*/test_.*/.rs"),
+        ("**/.ssh/**", "src/*/*.rs"),
+        ("**/*.pem", "/srv/s*"),
+        ("**/*.pem", "/srv/*.rs"),
+        (".env", "*"),
+        ("**/credentials{,.yml}", ".github/*/*.yml"),
+    ] {
+        assert!(!meets(glob, path), "{glob} {path}");
+    }
+}
