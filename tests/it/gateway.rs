@@ -7,6 +7,7 @@ mod bridge;
 pub(crate) mod callers;
 mod commands;
 mod discovery;
+mod hostile;
 mod levels;
 mod passing;
 mod policies;
