@@ -20,6 +20,7 @@ mod shared;
 mod slow;
 mod stdio;
 mod stopping;
+mod subscribing;
 mod tenants;
 mod together;
 mod verdicts;

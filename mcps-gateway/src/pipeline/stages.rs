@@ -275,6 +275,9 @@ impl Gateway {
             let permit = None;
             return Ok(Judged { seated, permit });
         }
+        if let Err(denial) = self.subscribes(route, &mut seated).await {
+            return Err(self.deny(route, seated, denial).await);
+        }
         match self.judge().decide(&seated.call).await {
             Ok(permit) => Ok(Judged {
                 seated,
