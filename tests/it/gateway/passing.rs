@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Says, Server, result, tool, usual};
 use super::{Gate, over_http};
-use crate::listen::caller::messages;
+use crate::listen::caller::{Caller, messages};
 use crate::listen::modern;
 use crate::wire::{INITIALIZE, code_of};
 
@@ -337,4 +337,33 @@ async fn a_method_that_nobody_permits_is_answered_as_by_a_server_that_does_not_h
         (&json!("deny"), &json!("default"))
     );
     assert!(server.seen("unknown/method").is_empty());
+}
+
+#[tokio::test]
+async fn headers_that_say_what_the_body_does_not_go_to_no_server() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    for (path, name) in [(Some("files"), "look"), (None, "files__look")] {
+        let url = path.map_or(gate.url.clone(), |path| gate.at(path));
+        let mut caller = Caller::of(&gate.stage.agent, &url);
+        caller.open_session().await;
+        for (name, value) in [
+            ("mcp-method", "resources/read"),
+            ("mcp-name", "other_tool"),
+            ("mcp-param-n", "2"),
+        ] {
+            caller.headers.push((name.to_owned(), value.to_owned()));
+        }
+        caller.ask(&call(7, name)).await;
+    }
+    let calls = server.headers("tools/call");
+    assert_eq!(calls.len(), 2);
+    for headers in calls {
+        let said = headers.iter().map(|(name, _)| name.as_str());
+        let said: Vec<&str> = said.filter(|name| name.starts_with("mcp-")).collect();
+        assert!(said.contains(&"mcp-protocol-version"), "{said:?}");
+        let mirrors = ["mcp-method", "mcp-name", "mcp-param-n"];
+        let found = mirrors.iter().find(|name| said.contains(name));
+        assert_eq!(found, None, "the older era has none of them");
+    }
 }
