@@ -356,9 +356,7 @@ impl Gateway {
                         .await)
                 }
                 None => {
-                    if call.via.is_some() {
-                        super::discovery::headers(call, &mut post);
-                    }
+                    super::discovery::headers(call, &mut post);
                     let watch = Box::new(answering);
                     route.hub.hand_on(entered, post, Some(watch)).await
                 }

@@ -367,3 +367,31 @@ async fn headers_that_say_what_the_body_does_not_go_to_no_server() {
         assert_eq!(found, None, "the older era has none of them");
     }
 }
+
+#[tokio::test]
+async fn what_headers_say_of_arguments_is_what_the_body_says_by_the_tools_definition() {
+    let mut mirrored = tool("look");
+    mirrored["inputSchema"]["properties"] = json!({"n": {"type": "integer", "x-mcp-header": "N"}});
+    let server = Server::saying(move |asked| match asked["method"].as_str() {
+        Some("tools/list") => result(asked, json!({"tools": [mirrored]})),
+        Some("tools/call") => result(asked, json!({"content": []})),
+        _ => usual(asked),
+    })
+    .await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    // Nothing was listed to whoever calls.
+    let mut caller = gate.stateless("files", "look");
+    for (name, value) in [("mcp-param-n", "2"), ("mcp-param-other", "3")] {
+        caller.headers.push((name.to_owned(), value.to_owned()));
+    }
+    let params = r#""name":"look","arguments":{"n":1},"#;
+    caller.ask(&modern(1, "tools/call", params)).await;
+    let [headers] = server.headers("tools/call").try_into().unwrap();
+    let said = |name| {
+        let found = headers.iter().find(|(is, _)| is == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    assert_eq!(said("mcp-name"), Some("look"));
+    assert_eq!(said("mcp-param-n"), Some("1"));
+    assert_eq!(said("mcp-param-other"), None);
+}
