@@ -24,6 +24,7 @@ use mcps_core::message::{Id, Kind, Message};
 use mcps_transport::error::TransportError;
 use mcps_transport::http::client::Response;
 use mcps_transport::http::headers::{MCP_NAME, McpHeaders, value};
+use tokio::task::JoinSet;
 
 use crate::call::Target;
 use crate::catalogue::Catalogue;
@@ -250,17 +251,30 @@ impl All {
 
     /// Tells all of them.
     async fn tell_all(&self, outward: &Outward) {
-        for member in self.members.values() {
+        self.each(|member| {
             let told = Outward {
                 message: outward.message.clone(),
                 headers: outward.headers.clone(),
                 act: outward.act.clone(),
             };
-            if let Err(error) = member.tell(told).await {
-                let server = &member.name;
-                tracing::debug!(server, error = %error, "{server} was not told: {error}");
+            async move {
+                if let Err(error) = member.tell(told).await {
+                    let server = &member.name;
+                    tracing::debug!(server, error = %error, "{server} was not told: {error}");
+                }
             }
-        }
+        })
+        .await;
+    }
+
+    /// Does something at all of them at the same time: one that is slow keeps no other waiting.
+    async fn each<F>(&self, act: impl Fn(Arc<Member>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let members = self.members.values();
+        let mut acts: JoinSet<()> = members.map(|member| act(Arc::clone(member))).collect();
+        while acts.join_next().await.is_some() {}
     }
 }
 
@@ -275,9 +289,11 @@ impl Reach for All {
 
     fn delete(&self, headers: HeaderMap) -> Awaited<'_> {
         Box::pin(async move {
-            for member in self.members.values() {
-                member.leave(headers.clone()).await;
-            }
+            self.each(|member| {
+                let headers = headers.clone();
+                async move { member.leave(headers).await }
+            })
+            .await;
             Ok(accepted())
         })
     }
@@ -319,10 +335,11 @@ impl Reach for All {
 
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
-            for member in self.members.values() {
+            self.each(|member| async move {
                 member.leave(HeaderMap::new()).await;
                 member.reach.close().await;
-            }
+            })
+            .await;
         })
     }
 }

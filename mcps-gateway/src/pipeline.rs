@@ -6,6 +6,7 @@ mod discovery;
 mod refusing;
 mod stages;
 mod standing;
+mod subscribing;
 mod target;
 mod weight;
 

@@ -48,6 +48,13 @@ impl Era {
     }
 }
 
+/// Whether the headers are of a revision in which they mirror the body. In older ones nobody holds them
+/// to it.
+pub(super) fn mirrors(headers: &McpHeaders) -> bool {
+    let version = headers.protocol_version().ok().flatten();
+    version.is_some_and(|version| !LEGACY.contains(&version))
+}
+
 /// Whether a client knows events without a message, and comes back for what it missed.
 pub(super) fn resumes(headers: &McpHeaders) -> bool {
     headers.protocol_version().ok().flatten() == Some("2025-11-25")

@@ -4,12 +4,13 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use mcps_client::listen::Outward;
-use mcps_core::json::Value;
+use mcps_core::json::{Document, Value};
 use mcps_core::message::Message;
 use mcps_transport::http::client::Response;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use super::member::Member;
+use super::member::{Member, PATIENCE};
 use super::opening::meta;
 use super::{All, answer, failure, is_modern, quoted};
 use crate::catalogue::Seen;
@@ -20,6 +21,10 @@ use crate::quarantine::Whose;
 const MAX_PAGES: usize = 100;
 /// Things that one server lists.
 const MAX_LISTED: usize = 10_000;
+/// Bytes of what all of them list: one message, less what is around it and what signs it.
+const ROOM: usize = (4 << 20) - (64 << 10);
+/// Bytes of a refusal that is passed on.
+const MAX_REFUSED: usize = 64 << 10;
 
 /// A method that lists, and what its result has.
 #[derive(Clone, Copy)]
@@ -64,13 +69,43 @@ pub(super) fn list(method: &str) -> Option<List> {
     LISTS.into_iter().find(|list| list.method == method)
 }
 
-/// What one server lists: each thing's key and text.
+/// What one server lists.
 struct Found {
     server: String,
-    pages: Vec<Message>,
+    /// Each thing as the server wrote it, with commas between them.
+    texts: String,
+    /// Bytes of that as callers are to have it.
+    size: usize,
+    pages: usize,
     complete: bool,
-    /// How it refused the first page.
-    refused: Option<Message>,
+    /// How it refused a page.
+    refused: Option<String>,
+}
+
+impl Found {
+    /// Takes what a page lists, and says how much that is.
+    fn add(&mut self, page: &Message, list: List) -> usize {
+        let prefix = match list.prefixed {
+            true => self.server.len() + SEPARATOR.len(),
+            false => 0,
+        };
+        self.pages += 1;
+        let listed = page.result().and_then(|result| result.get(list.kind));
+        let mut count = 0;
+        for value in listed.and_then(Value::as_array).into_iter().flatten() {
+            count += 1;
+            let raw = value.raw();
+            self.size = self.size.saturating_add(raw.len() + prefix + 1);
+            if self.size > ROOM {
+                break;
+            }
+            if !self.texts.is_empty() {
+                self.texts.push(',');
+            }
+            self.texts.push_str(raw);
+        }
+        count
+    }
 }
 
 impl All {
@@ -81,7 +116,7 @@ impl All {
         for member in self.members.values() {
             let member = Arc::clone(member);
             let (opening, asked) = (opening.clone(), again(&outward, outward.message.clone()));
-            asking.spawn(async move { pages(&member, asked, opening.as_ref()).await });
+            asking.spawn(async move { pages(&member, asked, opening.as_ref(), list).await });
         }
         let mut found = Vec::new();
         while let Some(pages) = asking.join_next().await {
@@ -89,12 +124,13 @@ impl All {
         }
         found.sort_by(|one, other| one.server.cmp(&other.server));
         // What none of them has is refused as the first of them refuses it.
-        if found.iter().all(|found| found.pages.is_empty()) {
-            let refused = found.iter().find_map(|found| found.refused.as_ref());
-            if let Some(error) = refused.and_then(Message::error) {
-                return failure(&outward.message, error.raw());
+        if found.iter().all(|found| found.pages == 0) {
+            let mut refused = found.iter().filter_map(|found| found.refused.as_deref());
+            if let Some(error) = refused.next() {
+                return failure(&outward.message, error);
             }
         }
+        let found = fitting(found);
         let mut texts = Vec::new();
         for found in &found {
             self.label(found, list, &mut texts);
@@ -114,12 +150,11 @@ impl All {
     /// Adds what one server has, as callers are to know it.
     fn label(&self, found: &Found, list: List, texts: &mut Vec<String>) {
         let server = found.server.as_str();
+        let Ok(listed) = Document::parse(format!("[{}]", found.texts)) else {
+            return;
+        };
         let mut names = Vec::new();
-        let all = found.pages.iter().filter_map(|page| {
-            let listed = page.result()?.get(list.kind)?;
-            listed.as_array()
-        });
-        let all: Vec<Value<'_>> = all.flatten().collect();
+        let all: Vec<Value<'_>> = listed.root().as_array().into_iter().flatten().collect();
         let intact = match list.kind {
             "tools" => self.open(server, &all),
             _ => vec![true; all.len()],
@@ -192,15 +227,40 @@ fn again(outward: &Outward, message: Message) -> Outward {
 }
 
 /// All pages of one server's list; none where it has no such list, or cannot be reached.
-async fn pages(member: &Arc<Member>, outward: Outward, opening: Option<&Message>) -> Found {
+async fn pages(member: &Member, outward: Outward, opening: Option<&Message>, list: List) -> Found {
     let mut found = Found {
         server: member.name.clone(),
-        pages: Vec::new(),
+        texts: String::new(),
+        size: 0,
+        pages: 0,
         complete: false,
         refused: None,
     };
+    let read = read(&mut found, (member, opening), outward, list);
+    if timeout(PATIENCE, read).await.is_err() {
+        member.late();
+        let (server, after_s) = (&member.name, PATIENCE.as_secs());
+        let (method, pages) = (list.method, found.pages);
+        tracing::warn!(
+            server,
+            method,
+            pages,
+            after_s,
+            "{server} has not come to the end of its {method} in {after_s} s"
+        );
+    }
+    found
+}
+
+/// Reads one page after the other, as far as there is room for them.
+async fn read(
+    found: &mut Found,
+    (member, opening): (&Member, Option<&Message>),
+    outward: Outward,
+    list: List,
+) {
     let (mut cursor, mut count) = (None::<String>, 0);
-    while found.pages.len() < MAX_PAGES && count <= MAX_LISTED {
+    while found.pages < MAX_PAGES && count <= MAX_LISTED && found.size <= ROOM {
         let Some(message) = page(&outward.message, cursor.as_deref()) else {
             break;
         };
@@ -208,7 +268,9 @@ async fn pages(member: &Arc<Member>, outward: Outward, opening: Option<&Message>
         let answer = match asked {
             Some(answer) if answer.result().is_some() => answer,
             refused => {
-                found.refused = refused;
+                let error = refused.as_ref().and_then(Message::error);
+                let short = error.filter(|error| error.raw().len() <= MAX_REFUSED);
+                found.refused = short.map(|error| error.raw().to_owned());
                 break;
             }
         };
@@ -216,18 +278,36 @@ async fn pages(member: &Arc<Member>, outward: Outward, opening: Option<&Message>
         let next = next
             .and_then(Value::as_str)
             .map(std::borrow::Cow::into_owned);
-        count += answer
-            .result()
-            .and_then(|result| LISTS.iter().find_map(|list| result.get(list.kind)))
-            .and_then(Value::as_array)
-            .map_or(0, |listed| listed.into_iter().count());
-        found.pages.push(answer);
+        count += found.add(&answer, list);
         cursor = next;
         if cursor.is_none() {
             found.complete = true;
             break;
         }
     }
+}
+
+/// Those whose lists go into one: whoever lists most is left out first, so that no server takes the
+/// room of those that list less.
+fn fitting(mut found: Vec<Found>) -> Vec<Found> {
+    found.sort_by_key(|found| found.size);
+    let mut room = ROOM;
+    found.retain(|found| match room.checked_sub(found.size) {
+        Some(rest) => {
+            room = rest;
+            true
+        }
+        None => {
+            let (server, bytes) = (&found.server, found.size);
+            tracing::warn!(
+                server,
+                bytes,
+                "what {server} lists is left out: with all else it is too long for one answer"
+            );
+            false
+        }
+    });
+    found.sort_by(|one, other| one.server.cmp(&other.server));
     found
 }
 

@@ -72,6 +72,13 @@ impl Member {
         state.failed_at.is_none_or(due)
     }
 
+    /// It was not done in time. A server whose session is not even open is one that cannot be reached.
+    pub(super) fn late(&self) {
+        if !self.state().open {
+            self.failed();
+        }
+    }
+
     fn failed(&self) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -82,6 +89,13 @@ impl Member {
 
     /// Opens its session, and says what it answered. Whoever opened it says that it is ready.
     pub(super) async fn open(&self, opening: &Message, headers: HeaderMap) -> Option<Message> {
+        let answer = self.begin(opening, headers).await?;
+        self.opened();
+        Some(answer)
+    }
+
+    /// Begins its session, which is not open before it is said to be ready.
+    async fn begin(&self, opening: &Message, headers: HeaderMap) -> Option<Message> {
         let outward = Outward {
             message: opening.clone(),
             headers: in_session(headers, None),
@@ -92,13 +106,17 @@ impl Member {
             self.failed();
             return None;
         };
+        self.state().id = id;
+        Some(answer)
+    }
+
+    fn opened(&self) {
         let mut state = self.state();
         *state = State {
             open: true,
-            id,
+            id: state.id.take(),
             ..State::default()
         };
-        Some(answer)
     }
 
     /// Asks and waits for the answer, but not for long.
@@ -135,12 +153,7 @@ impl Member {
         };
         let asked = timeout(PATIENCE, asking).await;
         asked.unwrap_or_else(|_| {
-            let after_s = PATIENCE.as_secs();
-            tracing::error!(
-                server = name,
-                after_s,
-                "{name} has not answered for {after_s} s"
-            );
+            self.silent();
             None
         })
     }
@@ -152,7 +165,7 @@ impl Member {
         if self.state().open {
             return true;
         }
-        if !self.is_due() || self.open(opening, headers.clone()).await.is_none() {
+        if !self.is_due() || self.begin(opening, headers.clone()).await.is_none() {
             return false;
         }
         let Ok(message) = Message::parse(READY) else {
@@ -163,7 +176,12 @@ impl Member {
             headers: headers.clone(),
             act: None,
         };
-        self.tell(outward).await.is_ok()
+        if self.tell(outward).await.is_err() {
+            self.failed();
+            return false;
+        }
+        self.opened();
+        true
     }
 
     /// Sends a request. A session that the server has forgotten is opened anew, once.
@@ -172,7 +190,6 @@ impl Member {
         outward: Outward,
         opening: Option<&Message>,
     ) -> Result<Response, TransportError> {
-        let gone = || TransportError::Exchange(Arc::new(Refusal::Upstream));
         if !self.ready(opening, &outward.headers).await {
             return Err(gone());
         }
@@ -215,16 +232,35 @@ impl Member {
         self.asked(outward).await.map(|(answer, _)| answer)
     }
 
-    /// Tells it something that it does not answer, if it is there.
+    /// Tells it something that it does not answer, if it is there, or asks for a stream.
     pub(super) async fn tell(&self, mut outward: Outward) -> Result<Response, TransportError> {
         outward.headers = in_session(outward.headers, self.id().as_ref());
-        self.reach.post(outward).await
+        self.begun(self.reach.post(outward)).await
     }
 
     /// Asks for the stream of its own messages.
     pub(super) async fn stand(&self, headers: HeaderMap) -> Result<Response, TransportError> {
         let headers = in_session(headers, self.id().as_ref());
-        self.reach.get(None, headers).await
+        self.begun(self.reach.get(None, headers)).await
+    }
+
+    /// Waits for the beginning of a response, but not for long.
+    async fn begun(&self, awaited: Awaited<'_>) -> Result<Response, TransportError> {
+        let begun = timeout(PATIENCE, awaited).await;
+        begun.unwrap_or_else(|_| {
+            self.silent();
+            Err(gone())
+        })
+    }
+
+    /// Says that it was waited for in vain.
+    fn silent(&self) {
+        let (name, after_s) = (&self.name, PATIENCE.as_secs());
+        tracing::error!(
+            server = name,
+            after_s,
+            "{name} has not answered for {after_s} s"
+        );
     }
 
     /// Ends its session.
@@ -239,6 +275,10 @@ impl Member {
             drop(timeout(PATIENCE, left).await);
         }
     }
+}
+
+fn gone() -> TransportError {
+    TransportError::Exchange(Arc::new(Refusal::Upstream))
 }
 
 /// The way to one of several servers.

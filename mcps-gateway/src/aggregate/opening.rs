@@ -11,6 +11,8 @@ use tokio::task::JoinSet;
 
 use super::{All, answer, quoted, refusal};
 
+/// Revisions that have sessions. One that nobody knows is chosen for no caller.
+const REVISIONS: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
 /// Capabilities that are passed on where any server has them; all others are dropped, since nothing
 /// here would know how to serve them together.
 const CAPABILITIES: [&str; 5] = ["completions", "logging", "prompts", "resources", "tools"];
@@ -32,16 +34,16 @@ impl All {
         let answers = heard(asking).await;
         // What all of them speak: the oldest that any of them chose.
         let version = answers.iter().filter_map(|answer| {
-            let version = answer.result()?.get("protocolVersion")?;
-            version.as_str().map(std::borrow::Cow::into_owned)
+            let version = answer.result()?.get("protocolVersion")?.as_str()?;
+            REVISIONS.into_iter().find(|known| *known == version)
         });
         let asked = outward.message.params();
         let asked = asked.and_then(|params| params.get("protocolVersion"));
         let asked = asked.and_then(Value::as_str).unwrap_or_default();
-        let version = version.min().unwrap_or_else(|| asked.into_owned());
+        let version = version.min().unwrap_or(&asked);
         let result = format!(
             r#"{{"protocolVersion":{},"capabilities":{},"serverInfo":{}}}"#,
-            quoted(&version),
+            quoted(version),
             capabilities(&answers),
             info()
         );

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
-use mcps_client::listen::Outward;
+use mcps_client::listen::{Outward, Reach};
 use mcps_core::json::Value;
 use mcps_core::message::{Kind, Message};
 use mcps_transport::error::TransportError;
@@ -204,9 +204,12 @@ impl All {
     pub(super) async fn listen(&self, outward: Outward) -> Result<Response, TransportError> {
         let mut asking = JoinSet::new();
         for member in self.members.values() {
+            let Some(message) = self.part(&outward.message, &member.name) else {
+                continue;
+            };
             let member = Arc::clone(member);
             let asked = Outward {
-                message: outward.message.clone(),
+                message,
                 headers: outward.headers.clone(),
                 act: outward.act.clone(),
             };
@@ -229,6 +232,29 @@ impl All {
             ));
         }
         Ok(self.merged(streams))
+    }
+
+    /// A subscription as one server is to have it: of resources, to those that it offers.
+    fn part(&self, message: &Message, server: &str) -> Option<Message> {
+        let wanted = message
+            .params()
+            .and_then(|params| params.get("notifications")?.get("resourceSubscriptions"));
+        let Some((wanted, uris)) = wanted.and_then(|wanted| Some((wanted, wanted.as_array()?)))
+        else {
+            return Some(message.clone());
+        };
+        let is_own = |uri: &Value<'_>| {
+            let leads = uri.as_str().and_then(|uri| self.leads("resources", &uri));
+            leads.is_some_and(|(owner, _)| owner == server)
+        };
+        let own: Vec<&str> = uris
+            .into_iter()
+            .filter(is_own)
+            .map(|uri| uri.raw())
+            .collect();
+        let mut text = message.text().to_owned();
+        text.replace_range(wanted.span(), &format!("[{}]", own.join(",")));
+        Message::parse(text).ok()
     }
 
     fn merged(&self, streams: Vec<(String, EventReader)>) -> Response {

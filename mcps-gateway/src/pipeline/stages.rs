@@ -275,6 +275,9 @@ impl Gateway {
             let permit = None;
             return Ok(Judged { seated, permit });
         }
+        if let Err(denial) = self.subscribes(route, &mut seated).await {
+            return Err(self.deny(route, seated, denial).await);
+        }
         match self.judge().decide(&seated.call).await {
             Ok(permit) => Ok(Judged {
                 seated,
@@ -353,9 +356,7 @@ impl Gateway {
                         .await)
                 }
                 None => {
-                    if call.via.is_some() {
-                        super::discovery::headers(call, &mut post);
-                    }
+                    super::discovery::headers(call, &mut post);
                     let watch = Box::new(answering);
                     route.hub.hand_on(entered, post, Some(watch)).await
                 }

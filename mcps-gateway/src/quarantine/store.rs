@@ -11,7 +11,7 @@ use mcps_client::home::Home;
 use mcps_client::tools;
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
-use mcps_core::pin::PinStore;
+use mcps_core::pin::{MAX_NAME, PinStore};
 
 use super::{Book, Entry, Name, Reason, State, is_like, of_owner, owner};
 use crate::call::Pinned;
@@ -169,6 +169,10 @@ impl Store {
                     // Whether it is refused is asked below.
                     drop(pins.look(&owner, &tool.name, &tool.hash, now));
                     self.drop_definition(pins, book, before);
+                    continue;
+                }
+                if tool.name.is_empty() || tool.name.len() > MAX_NAME {
+                    // It cannot be pinned either: it is new for as long as it is listed.
                     continue;
                 }
                 if let Some(entry) = book.entry(server, &tool.name).cloned() {

@@ -108,6 +108,27 @@ fn a_first_list_that_never_ends_is_no_leave_to_add_tools_for_ever() {
 }
 
 #[test]
+fn a_name_that_is_too_long_to_pin_is_held_back_without_being_written_down() {
+    let long = "x".repeat(100 << 10);
+    for listed in [false, true] {
+        let stand = Stand::new();
+        if listed {
+            stand.store.listed("files").unwrap();
+        }
+        for text in ["a", "b"] {
+            for name in ["", &long] {
+                let pinned = stand.look("files", &tool(name, text));
+                assert_eq!(pinned, held(Reason::NewTool));
+            }
+        }
+        assert!(stand.store.book().unwrap().entries.is_empty());
+        let book = stand._folder.path().join("quarantine.json");
+        let bytes = std::fs::metadata(book).map_or(0, |book| book.len());
+        assert!(bytes < 4096, "{bytes} bytes");
+    }
+}
+
+#[test]
 fn of_what_there_is_no_room_for_no_definition_is_kept() {
     let stand = Stand::new();
     stand.store.listed("files").unwrap();

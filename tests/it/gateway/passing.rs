@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Says, Server, result, tool, usual};
 use super::{Gate, over_http};
-use crate::listen::caller::messages;
+use crate::listen::caller::{Caller, messages};
 use crate::listen::modern;
 use crate::wire::{INITIALIZE, code_of};
 
@@ -337,4 +337,61 @@ async fn a_method_that_nobody_permits_is_answered_as_by_a_server_that_does_not_h
         (&json!("deny"), &json!("default"))
     );
     assert!(server.seen("unknown/method").is_empty());
+}
+
+#[tokio::test]
+async fn headers_that_say_what_the_body_does_not_go_to_no_server() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    for (path, name) in [(Some("files"), "look"), (None, "files__look")] {
+        let url = path.map_or(gate.url.clone(), |path| gate.at(path));
+        let mut caller = Caller::of(&gate.stage.agent, &url);
+        caller.open_session().await;
+        for (name, value) in [
+            ("mcp-method", "resources/read"),
+            ("mcp-name", "other_tool"),
+            ("mcp-param-n", "2"),
+        ] {
+            caller.headers.push((name.to_owned(), value.to_owned()));
+        }
+        caller.ask(&call(7, name)).await;
+    }
+    let calls = server.headers("tools/call");
+    assert_eq!(calls.len(), 2);
+    for headers in calls {
+        let said = headers.iter().map(|(name, _)| name.as_str());
+        let said: Vec<&str> = said.filter(|name| name.starts_with("mcp-")).collect();
+        assert!(said.contains(&"mcp-protocol-version"), "{said:?}");
+        let mirrors = ["mcp-method", "mcp-name", "mcp-param-n"];
+        let found = mirrors.iter().find(|name| said.contains(name));
+        assert_eq!(found, None, "the older era has none of them");
+    }
+}
+
+#[tokio::test]
+async fn what_headers_say_of_arguments_is_what_the_body_says_by_the_tools_definition() {
+    let mut mirrored = tool("look");
+    mirrored["inputSchema"]["properties"] = json!({"n": {"type": "integer", "x-mcp-header": "N"}});
+    let server = Server::saying(move |asked| match asked["method"].as_str() {
+        Some("tools/list") => result(asked, json!({"tools": [mirrored]})),
+        Some("tools/call") => result(asked, json!({"content": []})),
+        _ => usual(asked),
+    })
+    .await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    // Nothing was listed to whoever calls.
+    let mut caller = gate.stateless("files", "look");
+    for (name, value) in [("mcp-param-n", "2"), ("mcp-param-other", "3")] {
+        caller.headers.push((name.to_owned(), value.to_owned()));
+    }
+    let params = r#""name":"look","arguments":{"n":1},"#;
+    caller.ask(&modern(1, "tools/call", params)).await;
+    let [headers] = server.headers("tools/call").try_into().unwrap();
+    let said = |name| {
+        let found = headers.iter().find(|(is, _)| is == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    assert_eq!(said("mcp-name"), Some("look"));
+    assert_eq!(said("mcp-param-n"), Some("1"));
+    assert_eq!(said("mcp-param-other"), None);
 }

@@ -25,6 +25,8 @@ pub(super) enum Says {
     Drips(String),
     /// One document, as soon as the test lets it be said.
     Held(Value),
+    /// One document, after that time.
+    Late(Duration, Value),
 }
 
 /// The headers of one request.
@@ -37,7 +39,7 @@ pub(super) struct Server {
     /// Every header of every request, by its method.
     headers: Arc<Mutex<Vec<(Value, Headers)>>>,
     released: watch::Sender<bool>,
-    /// It takes no answers any more, and leaves whoever brings one waiting.
+    /// It takes no answers any more, and leaves whoever brings one waiting, or asks for its stream.
     deaf: Arc<AtomicBool>,
     serving: JoinHandle<()>,
 }
@@ -114,6 +116,9 @@ impl Server {
                 tasks.spawn(async move {
                     let asked = Asked::read(socket).await;
                     let method = asked.method.clone();
+                    if method == "GET" && is_deaf.load(Ordering::SeqCst) {
+                        return std::future::pending().await;
+                    }
                     if let ("GET", Some(events)) = (method.as_str(), stream) {
                         beside
                             .lock()
@@ -165,6 +170,10 @@ impl Server {
                         }
                         Says::Raw(bytes) => asked.raw(&bytes).await,
                         Says::Drips(bytes) => asked.drip(&bytes, Duration::from_millis(100)).await,
+                        Says::Late(after, body) => {
+                            tokio::time::sleep(after).await;
+                            asked.json(200, named, &body.to_string()).await;
+                        }
                         Says::Held(body) => {
                             held.wait_for(|released| *released).await.unwrap();
                             asked.json(200, named, &body.to_string()).await;

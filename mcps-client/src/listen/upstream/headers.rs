@@ -3,9 +3,12 @@
 
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
-use mcps_transport::http::headers::{MCP_SESSION_ID, McpHeaders};
+use mcps_transport::http::headers::{
+    MCP_METHOD, MCP_NAME, MCP_PARAM_PREFIX, MCP_SESSION_ID, McpHeaders,
+};
 
 use super::Upstream;
+use crate::listen::mirror;
 
 /// What holds a caller's access token.
 pub const CREDENTIALS: HeaderName = header::AUTHORIZATION;
@@ -25,16 +28,26 @@ const BACK: [HeaderName; 2] = [header::RETRY_AFTER, header::ALLOW];
 /// server names.
 const CHALLENGE: HeaderName = header::WWW_AUTHENTICATE;
 
+/// Whether a header says again what the body says.
+fn is_mirrored(name: &HeaderName) -> bool {
+    name == MCP_METHOD || name == MCP_NAME || name.as_str().starts_with(MCP_PARAM_PREFIX)
+}
+
 impl Upstream {
-    /// What goes on to the server, in the session that it knows by `session`.
+    /// What goes on to the server, in the session that it knows by `session`. What would mirror the
+    /// body does not where nobody has compared the two.
     pub(in crate::listen) fn there(
         &self,
         asked: &McpHeaders,
         session: Option<&HeaderValue>,
     ) -> HeaderMap {
         let mut headers = HeaderMap::new();
+        let mirrors = mirror::mirrors(asked);
         for (name, value) in asked.raw() {
             let mcp = name.as_str().starts_with("mcp-") && name != MCP_SESSION_ID;
+            if !mirrors && is_mirrored(name) {
+                continue;
+            }
             if mcp || THERE.contains(name) || self.headers.contains(name) {
                 headers.append(name, value.clone());
             }
