@@ -188,15 +188,19 @@ impl Catalogue {
         Some(known.unwrap_or_else(|| self.absent(server, tool, Pinned::Unlisted)))
     }
 
-    /// What is known of a tool whose server does not say what it lists: what is held stays held.
+    /// What is known of a tool whose server does not say what it lists: what is held stays held, and of a
+    /// list that did not come to its end, what came counts.
     #[must_use]
     pub fn unheard(&self, server: &str, tool: &str) -> Definition {
         let shelves = self.shelves();
-        let known = shelves.get(server).and_then(|shelf| shelf.tools.get(tool));
-        let held = known.map(Known::definition);
-        let held = held.filter(|known| known.pinned.held().is_some());
+        let shelf = shelves.get(server);
+        let known = shelf.and_then(|shelf| {
+            let known = shelf.tools.get(tool).map(Known::definition)?;
+            let counts = !shelf.stale && !shelf.listless;
+            (counts || known.pinned.held().is_some()).then_some(known)
+        });
         drop(shelves);
-        held.unwrap_or_else(|| self.absent(server, tool, Pinned::Unknown))
+        known.unwrap_or_else(|| self.absent(server, tool, Pinned::Unknown))
     }
 
     /// The definition of what is not listed, which may be held all the same: a server that takes a

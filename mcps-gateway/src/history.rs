@@ -355,8 +355,14 @@ impl Table {
             .collect();
         ages.sort_unstable_by_key(|(matters, used, _)| (*matters, *used));
         for (matters, _, key) in ages.into_iter().take(MOST / 10) {
-            self.held.remove(&key);
-            if matters {
+            let Some(held) = self.held.remove(&key) else {
+                continue;
+            };
+            let memory = lock(&held.memory);
+            if memory.is_final() {
+                // It is for ever, and read again when somebody asks.
+                self.stored.insert(key, memory.to_bytes());
+            } else if matters {
                 self.gone.insert(key, now);
             }
         }

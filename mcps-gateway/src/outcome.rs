@@ -59,8 +59,6 @@ pub(crate) struct Answering {
     pub(crate) asks: Option<String>,
     /// It is of the gateway itself and no server's, so that nothing in it is to be taken out.
     pub(crate) own: bool,
-    /// The server has said something before its answer, which counts.
-    told: bool,
 }
 
 impl Answering {
@@ -77,7 +75,6 @@ impl Answering {
             written: false,
             asks: None,
             own: false,
-            told: false,
         }
     }
 
@@ -163,42 +160,6 @@ impl Answering {
     }
 }
 
-impl Answering {
-    /// What a server says before its answer. Its caller may leave once it has read that, so that it counts
-    /// as an answer does.
-    async fn tell(&mut self, message: Message) -> Result<Message, Refusal> {
-        let message = self.reader.asked(message).await?;
-        if self.told || !tells(&message) {
-            return Ok(message);
-        }
-        let weighed = self.reader.gateway.judge().answered(&self.call, &message);
-        if let Err(denial) = weighed.await {
-            tracing::warn!(
-                decision_id = self.call.decision_id,
-                code = denial.code.id(),
-                rule = denial.rule,
-                "what a server says before its answer is kept back: {}",
-                denial.reason
-            );
-            return Err(Refusal::Decided(denial.code));
-        }
-        self.told = true;
-        Ok(message)
-    }
-}
-
-/// Whether a message has room for what a call has read: not that something changed, nor how far it is.
-fn tells(message: &Message) -> bool {
-    match message.method().as_deref() {
-        Some("notifications/progress") => message
-            .params()
-            .is_some_and(|params| params.get("message").is_some()),
-        Some("ping" | "notifications/cancelled") => false,
-        Some(method) => !method.ends_with("/list_changed"),
-        None => true,
-    }
-}
-
 impl Watch for Answering {
     fn answer<'a>(&'a mut self, asked: &'a Asked, message: Message) -> Shown<'a> {
         Box::pin(self.look(asked, message))
@@ -206,7 +167,7 @@ impl Watch for Answering {
 
     fn say<'a>(&'a mut self, message: Message) -> Shown<'a> {
         self.reader.heard(&message);
-        Box::pin(self.tell(message))
+        Box::pin(self.reader.asked(message))
     }
 
     fn fail(&mut self, code: Code) {

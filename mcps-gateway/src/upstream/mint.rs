@@ -273,11 +273,15 @@ fn unmarked(message: Message) -> Result<Message, Refusal> {
     if marked.is_empty() {
         return Ok(message);
     }
-    let mut text = message.text().to_owned();
-    for tool in marked.into_iter().rev() {
-        text.replace_range(tool.span(), &tool::strip(tool)?);
+    let (text, mut bare, mut from) = (message.text(), String::new(), 0);
+    for tool in marked {
+        let span = tool.span();
+        bare.push_str(text.get(from..span.start).unwrap_or_default());
+        bare.push_str(&tool::strip(tool)?);
+        from = span.end;
     }
-    Message::parse(text)
+    bare.push_str(text.get(from..).unwrap_or_default());
+    Message::parse(bare)
 }
 
 /// Whether a message answers that request. An error that names none is about the one it is the

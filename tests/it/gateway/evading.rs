@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::passing::post;
 use super::quarantine::{LIST, call, changing, names};
 use super::server::{Says, Server, content, result, tool, usual};
-use super::{Gate, decision_of, over_http, read_key, send_mail};
+use super::{Gate, decision_of, over_http, read_key};
 use crate::listen::caller::Caller;
 use crate::listen::modern;
 use crate::wire::{INITIALIZE, code_of};
@@ -219,31 +219,36 @@ async fn a_name_however_long_or_broken_leaves_a_short_record_and_one_line() {
 }
 
 #[tokio::test]
-async fn what_was_read_before_the_answer_was_read_though_nobody_waits_for_the_answer() {
-    let said = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "KEY"}});
+async fn of_a_list_that_does_not_come_to_its_end_what_came_counts() {
     let server = Server::saying(move |asked| match asked["method"].as_str() {
-        Some("tools/list") => result(
-            asked,
-            json!({"tools": [tool("read_file"), tool("send_mail")]}),
-        ),
-        Some("tools/call") if asked["params"]["name"] == "read_file" => {
-            Says::Stays(vec![said.to_string()])
+        Some("tools/list") if asked["params"].get("cursor").is_none() => {
+            result(asked, json!({"tools": [tool("look")], "nextCursor": "2"}))
         }
-        Some("tools/call") => content(asked, "sent"),
+        Some("tools/call") => content(asked, "called"),
         _ => usual(asked),
     })
     .await;
-    let classes = "[server.tool.read_file]\nclass = [\"read\"]\n[server.tool.send_mail]\nclass = [\"send\"]\n";
-    let gate = Gate::open(&format!("{TENANT}{}{classes}", over_http("files", &server))).await;
-    let caller = session(&gate, Some("files")).await;
-    let (mut response, _) = caller.tell(&read_key(1, "read_file")).await;
-    let mut read = String::new();
-    while !read.contains("KEY") {
-        let chunk = response.chunk().await.unwrap().unwrap();
-        read.push_str(str::from_utf8(&chunk).unwrap());
+    let gate = Gate::open(&format!("{TENANT}{}", over_http("files", &server))).await;
+    for (at, name) in [(Some("files"), "look"), (None, "files__look")] {
+        let caller = session(&gate, at).await;
+        assert!(caller.ask(LIST).await[0].contains(name));
+        let told = caller.ask(&call(1, name)).await;
+        assert!(told[0].contains("called"), "{told:?}");
     }
-    drop(response);
-    let told = caller.ask(&send_mail(2, "send_mail")).await;
-    assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
-    assert_eq!(server.seen("tools/call").len(), 1);
+    let caller = session(&gate, Some("files")).await;
+    let told = caller.ask(&call(2, "other")).await;
+    assert!(code_of(&told[0]).is_some(), "{told:?}");
+    assert_eq!(server.seen("tools/call").len(), 2);
+}
+
+#[tokio::test]
+async fn who_opens_a_session_and_says_where_its_client_is_at_home_sends_nothing() {
+    let server = Server::with(&["read_file"]).await;
+    let gate = Gate::open(&format!("{TENANT}{}", over_http("files", &server))).await;
+    let caller = session(&gate, Some("files")).await;
+    assert!(caller.ask(&read_key(1, "read_file")).await[0].contains("id_ed25519"));
+    let mut opening: Value = serde_json::from_str(INITIALIZE).unwrap();
+    opening["params"]["clientInfo"]["websiteUrl"] = json!("https://client.example/");
+    let told = gate.caller("files").ask(&opening.to_string()).await;
+    assert!(told[0].contains("protocolVersion"), "{told:?}");
 }

@@ -47,6 +47,8 @@ const RECIPIENT_KEYS: [&str; 20] = [
 ];
 /// More destinations than one honest call names.
 const MOST: usize = 1024;
+/// Longer keys are none that says where something goes, in bytes.
+const LONGEST_KEY: usize = 64;
 /// Smaller numbers are ports, counts and ids: as addresses they would be in 0.0.0.0/8.
 const LEAST_ADDRESS: f64 = 16_777_216.0;
 
@@ -70,10 +72,14 @@ impl Destinations {
 
     /// Looks for them in one text of the arguments.
     pub(super) fn look(&mut self, class: Classes, text: &Text<'_>) {
-        let last = words(text.key).pop().unwrap_or_default();
-        let is = |keys: &[&str]| {
-            keys.contains(&last.as_str()) || keys.contains(&text.key.to_lowercase().as_str())
-        };
+        if text.form == Form::Number && !is_address(text.value) {
+            return;
+        }
+        // No name in the lists is nearly as long.
+        let key = Some(text.key).filter(|key| key.len() <= LONGEST_KEY);
+        let key = key.unwrap_or_default();
+        let (last, whole) = (words(key).pop().unwrap_or_default(), key.to_lowercase());
+        let is = |keys: &[&str]| keys.contains(&last.as_str()) || keys.contains(&whole.as_str());
         let hostly = is(&HOST_KEYS);
         if text.form == Form::Number {
             if hostly {
@@ -115,16 +121,17 @@ impl Destinations {
 
     /// A host that is written as a number.
     fn number(&mut self, digits: &str) {
-        let value = digits.parse::<f64>().unwrap_or_default();
-        if value.abs() < LEAST_ADDRESS {
-            return;
-        }
         if let Some(host) = host::canonical(digits) {
             keep(&mut self.hosts, &host);
             keep(&mut self.addressed, &host);
             self.said = true;
         }
     }
+}
+
+fn is_address(digits: &str) -> bool {
+    let value = digits.parse::<f64>().unwrap_or_default();
+    value.abs() >= LEAST_ADDRESS
 }
 
 /// Adds a host to a list. Beyond what a list takes, one that is out of sight stands for the others.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::fold::{fold, unescaped};
 
-/// No file system takes a longer one.
-const LONGEST: usize = 32 << 10;
+/// No honest path is longer; a longer text speaks of paths.
+const LONGEST: usize = 4096;
 
 /// Gives every normalised reading of `text` as a path to `each`; `false` if one of them was too long.
 pub(crate) fn readings(text: &str, mut each: impl FnMut(&str)) -> bool {

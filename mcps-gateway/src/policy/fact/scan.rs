@@ -177,7 +177,9 @@ fn carried<'a>(
         Action::Sampling | Action::Elicitation | Action::Roots
     );
     let named = !matches!(question.action, Action::Method(_));
-    let params = question.params.filter(|_| !asked_by_server);
+    // What a client is called, and where it is at home, is no data of a call's.
+    let opens = matches!(question.action, Action::Method("initialize"));
+    let params = question.params.filter(|_| !asked_by_server && !opens);
     let members = params.and_then(Value::as_object).into_iter().flatten();
     let beside = members
         .map(|member| (member.name(), member.value()))
