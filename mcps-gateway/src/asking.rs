@@ -45,7 +45,7 @@ pub(crate) struct Rebuff {
 }
 
 impl Reader {
-    /// A request of a server's own, if its caller may have it; else the server is told.
+    /// What a server says unasked, if its caller may have it; of a request that it may not have the server is told.
     pub(crate) async fn asked(&self, message: Message) -> Result<Message, Refusal> {
         if message.kind() != Kind::Request {
             return tells(message);
