@@ -316,15 +316,16 @@ impl Catalogue {
             return;
         }
         held.looked = Instant::now();
-        let now = self.store.stamp();
-        if held.stamp == Some(now) {
+        if held.stamp == Some(self.store.stamp()) {
             return;
         }
+        // What is pinned meanwhile is put on its shelf after this, and not overwritten with what was read before.
+        let mut shelves = self.shelves();
+        let now = self.store.stamp();
         let read = self.store.read();
         if let (Err(error), Some(_)) = (&read, &held.tools) {
             tracing::error!(error = %error, "everything is held back: {error}");
         }
-        let mut shelves = self.shelves();
         for (server, shelf) in shelves.iter_mut() {
             for (name, known) in &mut shelf.tools {
                 known.standing = match &read {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mcps_client::home::Home;
@@ -173,4 +174,33 @@ fn while_what_is_held_cannot_be_read_nothing_may_be_called_and_then_all_goes_on(
     catalogue.refresh();
     assert_eq!(pinned(&catalogue, "look"), Some(Pinned::Same));
     assert_eq!(pinned(&catalogue, "other"), Some(Pinned::Unlisted));
+}
+
+#[test]
+fn whoever_looks_while_a_server_is_met_for_the_first_time_takes_nothing_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_262_400_000)));
+    let catalogue = load(&Home::new(folder.path()), clock);
+    let document = Document::parse(LOOK.to_owned()).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    catalogue.refresh();
+                }
+            });
+        }
+        let kept = (0..100).all(|number| {
+            let server = format!("s{number}");
+            catalogue.learn(&server, &[document.root()]);
+            catalogue.complete(&server, Some(&["look".to_owned()]));
+            (0..20).all(|_| {
+                let known = catalogue.definition(&server, "look").unwrap();
+                known.pinned == Pinned::Same
+            })
+        });
+        done.store(true, Ordering::SeqCst);
+        assert!(kept);
+    });
 }
