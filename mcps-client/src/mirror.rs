@@ -61,27 +61,47 @@ impl Mirrors {
     /// # Errors
     /// What is wrong, in words for the caller.
     pub fn check(&self, params: Value<'_>, headers: &McpHeaders) -> Result<(), &'static str> {
-        let mut due = HeaderMap::new();
-        self.add(params, &mut due);
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let name = params.get("name").and_then(Value::as_str);
-        let Some(mirrors) = name.and_then(|name| known.get(name.as_ref())) else {
-            return Ok(());
-        };
-        for Mirror { header, .. } in mirrors {
-            let mut sent = headers.raw().get_all(header).iter();
-            let (sent, more) = (sent.next(), sent.next());
-            let decode = |text: &HeaderValue| {
-                let text = value::decode(header, text.as_bytes());
-                text.map_err(|_| "a header Mcp-Param-* is malformed")
-            };
-            let (sent, due) = (sent.map(decode), due.get(header).map(decode));
-            if more.is_some() || sent.transpose()? != due.transpose()? {
-                return Err("a header Mcp-Param-* is not what the body says");
-            }
+        match name.and_then(|name| known.get(name.as_ref())) {
+            Some(mirrors) => compare(mirrors, params.get("arguments"), headers),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// Holds the headers of a call of this tool against its arguments.
+///
+/// # Errors
+/// What is wrong, in words for the caller.
+pub fn agree(
+    tool: Value<'_>,
+    arguments: Option<Value<'_>>,
+    headers: &McpHeaders,
+) -> Result<(), &'static str> {
+    compare(&mirrors(tool), arguments, headers)
+}
+
+fn compare(
+    mirrors: &[Mirror],
+    arguments: Option<Value<'_>>,
+    headers: &McpHeaders,
+) -> Result<(), &'static str> {
+    let mut due = HeaderMap::new();
+    put(mirrors, arguments, &mut due);
+    for Mirror { header, .. } in mirrors {
+        let mut sent = headers.raw().get_all(header).iter();
+        let (sent, more) = (sent.next(), sent.next());
+        let decode = |text: &HeaderValue| {
+            let text = value::decode(header, text.as_bytes());
+            text.map_err(|_| "a header Mcp-Param-* is malformed")
+        };
+        let (sent, due) = (sent.map(decode), due.get(header).map(decode));
+        if more.is_some() || sent.transpose()? != due.transpose()? {
+            return Err("a header Mcp-Param-* is not what the body says");
+        }
+    }
+    Ok(())
 }
 
 /// Adds the headers of a call of this tool with these arguments. What is absent or `null` has none.

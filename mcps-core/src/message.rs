@@ -232,6 +232,9 @@ impl Message {
 /// Number and title of the error for a method that there is not (JSON-RPC 2.0 §5.1).
 const METHOD_NOT_FOUND: (i64, &str) = (-32601, "Method not found");
 
+/// Those for headers that are not what the body says.
+const HEADER_MISMATCH: (i64, &str) = (-32020, "Header mismatch");
+
 /// The JSON-RPC error a peer is given: number, title, code, what to do, and nothing of the reason.
 /// `extra` is further members of `data`, as JSON starting with a comma, or empty.
 #[must_use]
@@ -244,6 +247,13 @@ pub fn error_text(id: Option<&Id>, code: Code, decision_id: &str, extra: &str) -
 #[must_use]
 pub fn unknown_method_text(id: &Id, code: Code, decision_id: &str) -> String {
     written(METHOD_NOT_FOUND, Some(id), code, decision_id, "")
+}
+
+/// The same for a request whose headers are not what its body says (MCP 2026-07-28, *Streamable HTTP: Server
+/// Validation*).
+#[must_use]
+pub fn mismatch_text(id: &Id, code: Code, decision_id: &str) -> String {
+    written(HEADER_MISMATCH, Some(id), code, decision_id, "")
 }
 
 fn written(

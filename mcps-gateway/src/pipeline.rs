@@ -3,6 +3,7 @@
 
 mod credentials;
 mod discovery;
+mod mirrored;
 mod refusing;
 mod stages;
 mod standing;

@@ -223,36 +223,3 @@ async fn all(mut futures: Vec<Pin<Box<dyn Future<Output = ()> + Send + '_>>>) {
     })
     .await;
 }
-
-/// The headers of a call: what the newer era repeats of its arguments there is of the tool that is
-/// called, by its definition. Of a call that `call_tool` meant all of it is ours to say; of others what
-/// their caller said.
-pub(super) fn headers(call: &Call, post: &mut Post) {
-    use http::HeaderName;
-    use mcps_transport::http::headers::{MCP_METHOD, MCP_PARAM_PREFIX, McpHeaders};
-    let said = post.headers.raw().keys();
-    let said: Vec<HeaderName> = said
-        .filter(|name| name.as_str().starts_with(MCP_PARAM_PREFIX))
-        .cloned()
-        .collect();
-    let meant = call.via.is_some();
-    if !meant && (said.is_empty() || call.defined().is_none()) {
-        return;
-    }
-    let mut headers = post.headers.raw().clone();
-    for name in &said {
-        headers.remove(name);
-    }
-    if let Some(tool) = call.defined().filter(|_| headers.contains_key(MCP_METHOD)) {
-        let mut mirrored = headers.clone();
-        mcps_client::mirror::headers_of(tool.root(), call.arguments(), &mut mirrored);
-        match meant {
-            true => headers = mirrored,
-            false => {
-                let again = |name: HeaderName| mirrored.remove(&name).map(|value| (name, value));
-                headers.extend(said.into_iter().filter_map(again));
-            }
-        }
-    }
-    post.headers = McpHeaders::new(headers);
-}

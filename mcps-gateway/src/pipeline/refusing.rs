@@ -23,6 +23,19 @@ impl Gateway {
         }
     }
 
+    /// The same for headers that are not what the body says.
+    pub(super) async fn mismatched(
+        &self,
+        route: &Route,
+        seated: Seated,
+        denial: Denial,
+    ) -> Box<Reply> {
+        let Seated { entered, call } = seated;
+        self.put(&call, &denial).await;
+        let hub = &route.hub;
+        hub.deny_headers(entered, denial.code, &call.decision_id)
+    }
+
     pub(super) async fn put(&self, call: &Call, denial: &Denial) {
         let code = denial.code;
         tracing::warn!(

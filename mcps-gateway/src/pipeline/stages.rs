@@ -261,9 +261,12 @@ impl Gateway {
             Ok(pinned) => pinned,
             Err(denial) => return Err(self.deny(route, seated, denial).await),
         };
-        match self.unfit(named, pinned, heard) {
-            None => Ok(Intact(seated)),
-            Some(denial) => Err(self.deny(route, seated, denial).await),
+        if let Some(denial) = self.unfit(named, pinned, heard) {
+            return Err(self.deny(route, seated, denial).await);
+        }
+        match super::mirrored::agrees(&seated.call, &post.headers) {
+            Ok(()) => Ok(Intact(seated)),
+            Err(denial) => Err(self.mismatched(route, seated, denial).await),
         }
     }
 
@@ -356,7 +359,7 @@ impl Gateway {
                         .await)
                 }
                 None => {
-                    super::discovery::headers(call, &mut post);
+                    super::mirrored::put(call, &mut post);
                     let watch = Box::new(answering);
                     route.hub.hand_on(entered, post, Some(watch)).await
                 }

@@ -40,8 +40,11 @@ pub(super) fn nameless(call: &Call) -> Result<(), Denial> {
         "completion/complete" => "params.ref.name or params.ref.uri",
         _ => return Ok(()),
     };
-    let named = subject(&call.message).and_then(|(_, value)| value.as_str());
-    if named.is_some() || call.message.kind() != Kind::Request {
+    let named = subject(&call.message).map(|(_, value)| value.as_str());
+    // Who subscribes to nothing has subscribed to nothing; in the newer era there is no such method, which
+    // is the server's to say.
+    let nothing = named.is_none() && call.method.ends_with("subscribe");
+    if nothing || named.flatten().is_some() || call.message.kind() != Kind::Request {
         return Ok(());
     }
     let reason = format!("{} needs {wanted}, which must be a string", call.method);

@@ -379,13 +379,22 @@ async fn what_headers_say_of_arguments_is_what_the_body_says_by_the_tools_defini
     })
     .await;
     let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    let call = |id| modern(id, "tools/call", r#""name":"look","arguments":{"n":1},"#);
     // Nothing was listed to whoever calls.
     let mut caller = gate.stateless("files", "look");
-    for (name, value) in [("mcp-param-n", "2"), ("mcp-param-other", "3")] {
-        caller.headers.push((name.to_owned(), value.to_owned()));
+    let param = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    for (id, value) in [(1, "2"), (2, "=?base64?MQ?=")] {
+        caller.headers.push(param("mcp-param-n", value));
+        let told = answer(&caller.ask(&call(id)).await);
+        assert_eq!(told["error"]["code"], -32020, "{told}");
+        assert_eq!(told["error"]["data"]["code"], Code::Malformed.id());
+        caller.headers.pop();
     }
-    let params = r#""name":"look","arguments":{"n":1},"#;
-    caller.ask(&modern(1, "tools/call", params)).await;
+    assert!(server.seen("tools/call").is_empty());
+    caller.headers.push(param("mcp-param-n", "1"));
+    caller.headers.push(param("mcp-param-other", "3"));
+    let told = answer(&caller.ask(&call(3)).await);
+    assert!(told["result"].is_object(), "{told}");
     let [headers] = server.headers("tools/call").try_into().unwrap();
     let said = |name| {
         let found = headers.iter().find(|(is, _)| is == name);
@@ -394,4 +403,26 @@ async fn what_headers_say_of_arguments_is_what_the_body_says_by_the_tools_defini
     assert_eq!(said("mcp-name"), Some("look"));
     assert_eq!(said("mcp-param-n"), Some("1"));
     assert_eq!(said("mcp-param-other"), None);
+}
+
+#[tokio::test]
+async fn who_subscribes_to_nothing_hears_from_the_server_that_there_is_no_such_method() {
+    let server = Server::with(&["look"]).await;
+    let gate = Gate::open(&format!("{CLOSED}{}", over_http("files", &server))).await;
+    let mut caller = gate.stateless("files", "look");
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        caller
+            .headers
+            .retain(|(name, _)| !name.starts_with("mcp-method") && name != "mcp-name");
+        caller
+            .headers
+            .push(("mcp-method".to_owned(), method.to_owned()));
+        let told = answer(&caller.ask(&modern(1, method, "")).await);
+        assert_eq!(told["error"]["code"], -32601, "{told}");
+        assert_eq!(server.seen(method).len(), 1);
+    }
+}
+
+fn answer(told: &[String]) -> Value {
+    serde_json::from_str(&told[0]).unwrap()
 }

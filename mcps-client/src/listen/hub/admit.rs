@@ -123,14 +123,25 @@ impl Hub {
         let text = format!(
             r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{number},"message":"{why}"}}}}"#
         );
-        let mut body = link.respond(opened);
-        let sealed =
-            Message::parse(text).and_then(|message| link.seal_into(message, &mut body, true));
         // Of the older era nothing but a revision is ever wrong.
         let status = match mirror::status(Some(number)) {
             StatusCode::OK => StatusCode::BAD_REQUEST,
             status => status,
         };
+        self.sealed(link, opened, text, status)
+    }
+
+    /// An error as the answer to a request, signed.
+    pub(super) fn sealed(
+        &self,
+        link: &Link,
+        opened: &Opened,
+        text: String,
+        status: StatusCode,
+    ) -> Box<Reply> {
+        let mut body = link.respond(opened);
+        let sealed =
+            Message::parse(text).and_then(|message| link.seal_into(message, &mut body, true));
         sealed.map_or_else(
             |_| bad_request(),
             |text| json(status, HeaderMap::new(), text),

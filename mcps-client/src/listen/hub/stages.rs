@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::level::Effective;
-use mcps_core::message::{Id, Kind, Message, unknown_method_text};
+use mcps_core::message::{Id, Kind, Message, mismatch_text, unknown_method_text};
 use mcps_transport::http::headers::MCP_SESSION_ID;
 use mcps_transport::http::server::{Post, Reply};
 
@@ -197,6 +197,17 @@ impl Hub {
         };
         let text = unknown_method_text(id, code, decision_id);
         json(status, HeaderMap::new(), text)
+    }
+
+    /// The same for headers that are not what the body says.
+    #[must_use]
+    pub fn deny_headers(&self, denied: Entered, code: Code, decision_id: &str) -> Box<Reply> {
+        let Some(id) = denied.opened.message.id() else {
+            return bad_request();
+        };
+        let text = mismatch_text(id, code, decision_id);
+        let link = &denied.session.link;
+        self.sealed(link, &denied.opened, text, StatusCode::BAD_REQUEST)
     }
 
     fn denied(&self, link: &Link, opened: &Opened, code: Code, decision_id: &str) -> Box<Reply> {
