@@ -105,6 +105,8 @@ pub(crate) struct Commit {
     /// The set it belongs to.
     pub(crate) layout: u64,
     pub(crate) facts: FactSet,
+    /// Facts of the result that hold whatever it will be.
+    pub(crate) at_once: FactSet,
     pub(crate) denied: FactSet,
     pub(crate) approval: FactSet,
     pub(crate) fired: FactSet,

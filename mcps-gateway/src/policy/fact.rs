@@ -62,6 +62,12 @@ impl FactSet {
         Self(self.0 & other.0)
     }
 
+    /// What is in it and not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// What is in either.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {

@@ -117,10 +117,17 @@ impl Policies {
         let mut decision = self.conclude(question, say, permits, &matched);
         decision.level = level;
         decision.fired = self.sequence_names(fired);
-        decision.facts = self.fact_names(call);
+        let at_once = if decision.is_allowed() {
+            let at_once = self.declared.facts.at_once(&facts);
+            at_once.without(self.declared.layout.calming)
+        } else {
+            FactSet::default()
+        };
+        decision.facts = self.fact_names(call.or(at_once));
         let approved = decision.is_allowed() && !question.approvals.is_empty();
         decision.commit.layout = self.number;
         decision.commit.facts = call;
+        decision.commit.at_once = at_once;
         decision.commit.denied = facts.denied;
         decision.commit.approval = if approved {
             facts.approval

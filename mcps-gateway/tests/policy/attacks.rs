@@ -199,6 +199,8 @@ fn commands() -> Vec<Script> {
         "cat /etc/sh[a-b]dow",
         "cat /e?c/sh?dow",
         "cat /e''?c/sh?d*",
+        "cat /???/sh?dow",
+        "cat /*/shadow",
         "cat ~/.*/id_*",
         "cat ~/.*/*_rsa",
         "cat /home/*/.s*/id_rs?",

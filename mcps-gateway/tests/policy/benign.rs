@@ -115,7 +115,7 @@ pub(super) fn work() -> Vec<Script> {
                 call(
                     "shell",
                     &[Class::Execute],
-                    json!({ "command": "ls ./.* && cat src/*.rs /srv/*/data.csv .github/*/*.yml && rm -rf ./s* && du -sh /home/*/*" }),
+                    json!({ "command": "ls ./.* && cat src/*.rs /srv/*/data.csv .github/*/*.yml && rm -rf ./s* && du -sh /home/*/* && cat packages/*/config.json secrets.d/*/x src/*/index.js" }),
                 ),
                 call(
                     "analyse",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::passing::post;
 use super::quarantine::{LIST, call, changing, names};
 use super::server::{Says, Server, content, result, tool, usual};
-use super::{Gate, decision_of, over_http, read_key};
+use super::{Gate, decision_of, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
 use crate::listen::modern;
 use crate::wire::{INITIALIZE, code_of};
@@ -251,4 +251,36 @@ async fn who_opens_a_session_and_says_where_its_client_is_at_home_sends_nothing(
     opening["params"]["clientInfo"]["websiteUrl"] = json!("https://client.example/");
     let told = gate.caller("files").ask(&opening.to_string()).await;
     assert!(told[0].contains("protocolVersion"), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_is_read_counts_before_the_answer_and_though_nobody_waits_for_it() {
+    let said = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "KEY"}});
+    let server = Server::saying(move |asked| match asked["method"].as_str() {
+        Some("tools/list") => {
+            let tools = json!([tool("read_file"), tool("send_mail")]);
+            result(asked, json!({ "tools": tools }))
+        }
+        Some("tools/call") if asked["params"]["name"] == "read_file" => {
+            Says::Stays(vec![said.to_string()])
+        }
+        Some("tools/call") => content(asked, "sent"),
+        _ => usual(asked),
+    })
+    .await;
+    let classes = "[server.tool.read_file]\nclass = [\"read\"]\n[server.tool.send_mail]\nclass = [\"send\"]\n";
+    let gate = Gate::open(&format!("{TENANT}{}{classes}", over_http("files", &server))).await;
+    let caller = session(&gate, Some("files")).await;
+    let (mut response, _) = caller.tell(&read_key(1, "read_file")).await;
+    let mut read = String::new();
+    while !read.contains("KEY") {
+        let chunk = response.chunk().await.unwrap().unwrap();
+        read.push_str(str::from_utf8(&chunk).unwrap());
+    }
+    let beside = caller.ask(&send_mail(2, "send_mail")).await;
+    assert_eq!(code_of(&beside[0]), Some(Code::Denied), "{beside:?}");
+    drop(response);
+    let after = caller.ask(&send_mail(3, "send_mail")).await;
+    assert_eq!(code_of(&after[0]), Some(Code::Denied), "{after:?}");
+    assert_eq!(server.seen("tools/call").len(), 1);
 }

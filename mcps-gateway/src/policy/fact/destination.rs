@@ -23,7 +23,7 @@ const HOST_KEYS: [&str; 14] = [
     "destination",
 ];
 /// Members whose value says who gets what is sent; of what stands elsewhere somebody only speaks.
-const RECIPIENT_KEYS: [&str; 20] = [
+const RECIPIENT_KEYS: [&str; 16] = [
     "to",
     "cc",
     "bcc",
@@ -40,10 +40,6 @@ const RECIPIENT_KEYS: [&str; 20] = [
     "invitees",
     "members",
     "users",
-    "hosts",
-    "urls",
-    "uris",
-    "destinations",
 ];
 /// More destinations than one honest call names.
 const MOST: usize = 1024;
@@ -80,14 +76,14 @@ impl Destinations {
         let key = key.unwrap_or_default();
         let (last, whole) = (words(key).pop().unwrap_or_default(), key.to_lowercase());
         let is = |keys: &[&str]| keys.contains(&last.as_str()) || keys.contains(&whole.as_str());
-        let hostly = is(&HOST_KEYS);
+        let hostly = is(&HOST_KEYS) || is_plural(&last) || is_plural(&whole);
         if text.form == Form::Number {
             if hostly {
-                self.number(text.value);
+                self.number(text);
             }
             return;
         }
-        let said = hostly || is(&RECIPIENT_KEYS);
+        let said = text.taken && (hostly || is(&RECIPIENT_KEYS));
         self.hosts_of(class, text, hostly, said);
         if text.value.is_ascii() && !text.value.contains('@') {
             return;
@@ -120,13 +116,19 @@ impl Destinations {
     }
 
     /// A host that is written as a number.
-    fn number(&mut self, digits: &str) {
-        if let Some(host) = host::canonical(digits) {
+    fn number(&mut self, text: &Text<'_>) {
+        if let Some(host) = host::canonical(text.value) {
             keep(&mut self.hosts, &host);
             keep(&mut self.addressed, &host);
-            self.said = true;
+            self.said |= text.taken;
         }
     }
+}
+
+/// `hosts`, `urls`. Addresses are of people as often.
+fn is_plural(name: &str) -> bool {
+    let one = name.strip_suffix('s');
+    one.is_some_and(|one| HOST_KEYS.contains(&one))
 }
 
 fn is_address(digits: &str) -> bool {

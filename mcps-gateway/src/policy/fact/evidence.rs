@@ -76,6 +76,8 @@ pub(crate) struct Text<'a> {
     pub(crate) value: &'a str,
     /// How it stands in the arguments.
     pub(crate) form: Form,
+    /// It is, or is in, an argument that the tool takes, and under no encoding.
+    pub(crate) taken: bool,
 }
 
 /// How a text stands in the arguments.
@@ -98,16 +100,27 @@ pub(crate) struct Oddities {
     pub(crate) undecodable: bool,
 }
 
-/// Gives every string and number of `parts`, each under its name, to `each`, names of members too.
+/// Gives every string and number of the arguments, and of the `parts` beside them, each under its name, to
+/// `each`, names of members too. The tool `takes` arguments of these names.
 pub(crate) fn walk<'a>(
+    arguments: Option<Value<'a>>,
     parts: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>,
+    takes: &dyn Fn(&str) -> bool,
     each: &mut dyn FnMut(Text<'_>),
 ) -> Oddities {
     let mut walk = Walk {
         each,
+        taken: false,
         odd: Oddities::default(),
         left: DECODED,
     };
+    match arguments.filter(|arguments| arguments.kind() == Kind::Object) {
+        Some(arguments) => walk.object(arguments, 0, Some(takes)),
+        None => arguments
+            .into_iter()
+            .for_each(|other| walk.value("", other, 0)),
+    }
+    walk.taken = false;
     for (name, part) in parts {
         walk.value(&name, part, 0);
     }
@@ -116,6 +129,8 @@ pub(crate) fn walk<'a>(
 
 struct Walk<'w> {
     each: &'w mut dyn FnMut(Text<'_>),
+    /// It is in an argument that the tool takes.
+    taken: bool,
     odd: Oddities,
     left: usize,
 }
@@ -129,8 +144,8 @@ impl Walk<'_> {
                 }
             }
             Kind::Array => self.array(key, value, layer),
-            Kind::Object => self.object(value, layer),
-            Kind::Number => self.tell(key, value.raw(), Form::Number),
+            Kind::Object => self.object(value, layer, None),
+            Kind::Number => self.tell(key, value.raw(), Form::Number, layer),
             Kind::Null | Kind::Bool => {}
         }
     }
@@ -146,14 +161,14 @@ impl Walk<'_> {
         }
         if strings.len() > 1 {
             for glue in ["/", "", " "] {
-                self.tell(key, &strings.join(glue), Form::Joined);
+                self.tell(key, &strings.join(glue), Form::Joined, layer);
             }
             // A secret in pieces: what the pieces encode together.
             self.decode(key, &strings.concat(), layer);
         }
     }
 
-    fn object(&mut self, value: Value<'_>, layer: u8) {
+    fn object(&mut self, value: Value<'_>, layer: u8, takes: Option<&dyn Fn(&str) -> bool>) {
         let Some(object) = value.as_object() else {
             return;
         };
@@ -172,27 +187,34 @@ impl Walk<'_> {
                 }
             }
             names.push(folded);
+            self.taken = takes.map_or(self.taken, |takes| takes(&name));
             self.text("", &name, layer);
             self.value(&name, member.value(), layer);
         }
         for folder in &folders {
             for (name, leaf) in leaves.iter().filter(|(_, leaf)| leaf != folder) {
-                self.tell(name, &format!("{folder}/{leaf}"), Form::Joined);
+                self.tell(name, &format!("{folder}/{leaf}"), Form::Joined, layer);
             }
         }
         names.sort_unstable();
         self.odd.ambiguous |= names.windows(2).any(|pair| pair.first() == pair.last());
     }
 
-    fn tell(&mut self, key: &str, value: &str, form: Form) {
-        (self.each)(Text { key, value, form });
+    fn tell(&mut self, key: &str, value: &str, form: Form, layer: u8) {
+        let taken = self.taken && layer == 0;
+        (self.each)(Text {
+            key,
+            value,
+            form,
+            taken,
+        });
     }
 
     fn text(&mut self, key: &str, text: &str, layer: u8) {
         if text.is_empty() {
             return;
         }
-        self.tell(key, text, Form::String);
+        self.tell(key, text, Form::String, layer);
         self.decode(key, text, layer);
     }
 

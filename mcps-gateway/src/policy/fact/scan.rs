@@ -1,12 +1,13 @@
 //! One look over the arguments for everything that some fact of the set asks.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use mcps_core::json::Value;
 
 use super::destination::Destinations;
 use super::evidence::{Form, Oddities, Text, names_folder, walk};
-use super::table::FactTable;
+use super::table::{FactTable, sends_blindly};
 use super::{path, sql, wildcard};
 use crate::policy::question::{Action, Class, Classes, Question};
 
@@ -21,6 +22,17 @@ const SQL_KEYS: [&str; 8] = [
     "script",
     "q",
 ];
+/// Members of a schema that may take arguments which `properties` does not name.
+const OPEN: [&str; 8] = [
+    "$ref",
+    "$dynamicRef",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "if",
+    "dependentSchemas",
+    "patternProperties",
+];
 /// A request rather than a document.
 const SHORT: usize = 512;
 /// What the arguments of one call show to the facts of one set.
@@ -34,6 +46,8 @@ pub(super) struct Scan {
     pub(super) odd: Oddities,
     /// The classes the tool counts as.
     pub(super) class: Classes,
+    /// It sends, and need not show to whom.
+    pub(super) blind: bool,
 }
 
 /// Places of patterns that matched.
@@ -61,15 +75,16 @@ impl Scan {
     pub(super) fn of(table: &FactTable, question: &Question<'_>, class: Classes) -> Self {
         let mut scan = Self {
             class,
+            blind: sends_blindly(question),
             ..Self::default()
         };
         let named = matches!(
             question.action,
             Action::ReadResource | Action::Subscribe | Action::SeeResource
         );
-        scan.bytes = carried(question)
-            .map(|(_, value)| value.raw().len() as u64)
-            .sum();
+        let parts = beside(question).map(|(_, value)| value);
+        let parts = question.arguments.into_iter().chain(parts);
+        scan.bytes = parts.map(|value| value.raw().len() as u64).sum();
         if !table.walks && !table.wants_hosts {
             return scan;
         }
@@ -79,11 +94,20 @@ impl Scan {
                 key: "uri",
                 value: question.name,
                 form: Form::String,
+                taken: false,
             };
             scan.text(table, class, &text);
         }
-        scan.odd = walk(carried(question), &mut |text| {
-            scan_text(&mut scan, table, class, &text)
+        // Whoever says to whom in an argument that nobody reads has not said it.
+        let schema = question
+            .tool
+            .input_schema
+            .filter(|_| scan.blind && table.wants_hosts);
+        let known = schema.and_then(properties);
+        let takes = |name: &str| known.as_ref().is_none_or(|known| known.contains(name));
+        let (arguments, beside) = (question.arguments, beside(question));
+        scan.odd = walk(arguments, beside, &takes, &mut |text| {
+            scan.text(table, class, &text);
         });
         scan
     }
@@ -167,9 +191,20 @@ impl Scan {
     }
 }
 
-/// What carries data to the server: the arguments, and whatever else is forwarded, as what somebody
+/// The arguments that a tool takes, where its schema says that they are all.
+fn properties(schema: Value<'_>) -> Option<HashSet<Cow<'_, str>>> {
+    let more = schema.get("additionalProperties");
+    let any = more.is_some_and(|more| more.as_bool() != Some(false));
+    if any || OPEN.into_iter().any(|key| schema.get(key).is_some()) {
+        return None;
+    }
+    let properties = schema.get("properties").and_then(Value::as_object)?;
+    Some(properties.into_iter().map(|known| known.name()).collect())
+}
+
+/// What carries data to the server beside the arguments: whatever else is forwarded, as what somebody
 /// answered to the server or wants completed. What a server asks carries none to it.
-fn carried<'a>(
+fn beside<'a>(
     question: &Question<'a>,
 ) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> + use<'a> {
     let asked_by_server = matches!(
@@ -181,18 +216,12 @@ fn carried<'a>(
     let opens = matches!(question.action, Action::Method("initialize"));
     let params = question.params.filter(|_| !asked_by_server && !opens);
     let members = params.and_then(Value::as_object).into_iter().flatten();
-    let beside = members
+    members
         .map(|member| (member.name(), member.value()))
         .filter(move |(name, _)| match name.as_ref() {
             "arguments" | "_meta" | "requestState" => false,
             // The question has them as its name.
             "name" | "uri" => !named,
             _ => true,
-        });
-    let arguments = question.arguments.map(|value| (Cow::Borrowed(""), value));
-    arguments.into_iter().chain(beside)
-}
-
-fn scan_text(scan: &mut Scan, table: &FactTable, class: Classes, text: &Text<'_>) {
-    scan.text(table, class, text);
+        })
 }

@@ -56,6 +56,12 @@ pub(super) struct Case {
     pub(super) result_over: Option<u64>,
 }
 
+impl Case {
+    const fn asks_nothing_of_the_result(&self) -> bool {
+        self.finding.is_empty() && self.is_error.is_none() && self.result_over.is_none()
+    }
+}
+
 /// Every fact of a set.
 #[derive(Debug, Default)]
 pub(crate) struct FactTable {
@@ -123,7 +129,6 @@ impl FactTable {
         let names = Names {
             server: question.server.to_lowercase(),
             tool: question.name.to_lowercase(),
-            blind: sends_blindly(question),
         };
         for (place, fact) in self.facts.iter().enumerate() {
             let mut holds = false;
@@ -146,6 +151,20 @@ impl FactTable {
         }
         facts.hosts = scan.to.into_all();
         facts
+    }
+
+    /// Which of the sensitive facts on results hold whatever the result is. A server may say what it reads
+    /// before it answers, so that they count from the moment the call goes on, but for those that calm.
+    pub(crate) fn at_once(&self, facts: &Facts) -> FactSet {
+        let mut held = FactSet::default();
+        for (place, number) in &facts.pending {
+            let fact = self.facts.get(*place).filter(|fact| fact.sensitive);
+            let case = fact.and_then(|fact| fact.cases.get(*number));
+            if case.is_some_and(Case::asks_nothing_of_the_result) {
+                held = held.with(*place);
+            }
+        }
+        held
     }
 
     /// Which of the facts on results hold, now that the result is there: a case whose call held and
@@ -191,10 +210,10 @@ impl FactTable {
             && (case.path.is_empty() || case.path.iter().any(|at| scan.paths.has(*at)))
             && (case.text.is_empty() || case.text.iter().any(|at| scan.texts.has(*at)))
             && (case.sql == 0 || case.sql & scan.verbs != 0)
-            && self.destinations(case, names, scan)
+            && self.destinations(case, scan)
     }
 
-    fn destinations(&self, case: &Case, names: &Names, scan: &Scan) -> bool {
+    fn destinations(&self, case: &Case, scan: &Scan) -> bool {
         let listed = |at: usize, host: &str| self.hosts.get(at).is_some_and(|list| list.has(host));
         // What is out of sight is in every list and in none.
         let any = |at: Option<usize>, of: &[String], want: bool| {
@@ -211,7 +230,7 @@ impl FactTable {
             && any(case.domain_not_in, &to.domains, false)
             && case.destination_not_in.is_none_or(|at| {
                 let mut all = to.hosts.iter().chain(&to.domains);
-                names.blind && !to.said || all.any(|host| !listed(at, host))
+                scan.blind && !to.said || all.any(|host| !listed(at, host))
             })
     }
 }
@@ -220,8 +239,6 @@ impl FactTable {
 struct Names {
     server: String,
     tool: String,
-    /// It sends, and need not show to whom.
-    blind: bool,
 }
 
 fn acts(case: &Case, question: &Question<'_>) -> bool {
@@ -269,7 +286,7 @@ fn counts_as(question: &Question<'_>) -> Classes {
 
 /// Whether the tool sends, by its operator or its name: where no argument says to whom, to somebody
 /// unknown.
-fn sends_blindly(question: &Question<'_>) -> bool {
+pub(super) fn sends_blindly(question: &Question<'_>) -> bool {
     if !question.tool.class.is_empty() {
         return question.tool.class.has(Class::Send);
     }

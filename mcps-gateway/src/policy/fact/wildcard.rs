@@ -9,6 +9,8 @@ pub(super) struct Shape {
     /// The place of its glob.
     pub(super) at: usize,
     segments: Vec<Segment>,
+    /// Which of them has to be written out for the rest to be guessed: the last that has a name.
+    key: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,17 @@ impl Segment {
             (Self::Named(_, None), Some(_)) => false,
         }
     }
+
+    /// Whether it is one of those that a word without any name of its own can stand for. A shell does not
+    /// let it stand for a name that begins with a dot.
+    fn guesses(&self, word: &Word<'_>) -> bool {
+        match (self, &word.pattern) {
+            (Self::Named(_, Some(name)), Some(pattern)) => {
+                name.starts_with('.') == pattern.starts_with(&['.']) && matches(pattern, name)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A segment of a path.
@@ -61,9 +74,14 @@ pub(super) fn shapes(glob: &str, at: usize) -> impl Iterator<Item = Shape> {
     } else {
         format!("**/{glob}")
     };
-    spelled(glob).into_iter().map(move |glob| Shape {
-        at,
-        segments: glob.split('/').map(Segment::of).collect(),
+    spelled(glob).into_iter().map(move |glob| {
+        let segments: Vec<Segment> = glob.split('/').map(Segment::of).collect();
+        let names = |segment: &Segment| matches!(segment, Segment::Named(..));
+        Shape {
+            at,
+            key: segments.iter().rposition(names),
+            segments,
+        }
     })
 }
 
@@ -113,7 +131,13 @@ pub(super) fn reached(path: &str, shapes: &[Shape], mut each: impl FnMut(usize))
             matches!(segment, Segment::Named(_, Some(_)))
                 && telling.iter().any(|word| segment.takes(word))
         };
-        if shape.segments.iter().any(named) && shape.meets(&words) {
+        let key = shape.key.and_then(|key| shape.segments.get(key));
+        let plain = |key: &Segment| {
+            let mut plain = words.iter().filter(|word| word.pattern.is_none());
+            plain.any(|word| key.takes(word))
+        };
+        let tells = shape.segments.iter().any(named) || key.is_some_and(plain);
+        if tells && shape.meets(&words) {
             each(shape.at);
         }
     }
@@ -141,7 +165,11 @@ impl Shape {
         for word in words {
             let mut next = vec![false; used.len()];
             for (at, segment) in self.segments.iter().enumerate() {
-                if !used.get(at).is_some_and(|used| *used) || !segment.takes(word) {
+                let takes = || {
+                    let guessed = self.key != Some(at) && segment.guesses(word);
+                    guessed || segment.takes(word)
+                };
+                if !used.get(at).is_some_and(|used| *used) || !takes() {
                     continue;
                 }
                 let to = at + usize::from(!matches!(segment, Segment::Any));

@@ -21,6 +21,7 @@ impl Memory {
     pub(crate) fn commit_call(&mut self, layout: &Arc<Layout>, commit: &Commit, now: Timestamp) {
         self.settle(layout);
         self.take(commit.facts, layout.kind(On::Call), now);
+        self.arm(commit.at_once, now);
         if !commit.approval.is_empty() {
             self.take(commit.approval, layout.kind(On::Approval), now);
         }

@@ -234,7 +234,35 @@ impl Memory {
 
     /// Takes an event in: `facts` became true at `now`, of all those that this `kind` of event shows.
     pub(super) fn take(&mut self, facts: FactSet, kind: FactSet, now: Timestamp) {
+        self.mark(facts, kind, now.as_millis());
+        self.arm(facts, now);
+    }
+
+    /// Takes in that `facts` are true from `now` on, for what comes after them. Nothing is counted by it, and
+    /// nothing calmed: the event itself is still to come.
+    pub(super) fn arm(&mut self, facts: FactSet, now: Timestamp) {
         let now = now.as_millis();
+        let layout = Arc::clone(&self.layout);
+        let scope = self.scope;
+        let patterns = layout.patterns.iter();
+        for pattern in patterns.filter(|pattern| pattern.scope == scope) {
+            match &pattern.form {
+                Form::Chain(chain) => self.advance(pattern, chain, facts, now),
+                Form::Since { since, .. } if facts.has(*since) => {
+                    self.set_instant(pattern, 0, now);
+                }
+                _ => {}
+            }
+        }
+        for place in facts.places() {
+            if let Some(latest) = self.latest.get_mut(place) {
+                *latest = now.max(*latest);
+            }
+        }
+    }
+
+    /// What an event counts, and what it calms.
+    fn mark(&mut self, facts: FactSet, kind: FactSet, now: i64) {
         let layout = Arc::clone(&self.layout);
         let scope = self.scope;
         for pattern in layout
@@ -243,14 +271,10 @@ impl Memory {
             .filter(|pattern| pattern.scope == scope)
         {
             match &pattern.form {
-                Form::Chain(chain) => self.advance(pattern, chain, facts, now),
-                Form::All(_) => {}
-                Form::Since { held, since } => {
+                Form::Chain(_) | Form::All(_) => {}
+                Form::Since { held, .. } => {
                     if kind.has(*held) && !facts.has(*held) {
                         self.set_instant(pattern, 0, NONE);
-                    }
-                    if facts.has(*since) {
-                        self.set_instant(pattern, 0, now);
                     }
                 }
                 Form::Never { before, .. } => {
@@ -263,11 +287,6 @@ impl Memory {
                         self.count_one(pattern, now);
                     }
                 }
-            }
-        }
-        for place in facts.places() {
-            if let Some(latest) = self.latest.get_mut(place) {
-                *latest = now.max(*latest);
             }
         }
     }

@@ -52,11 +52,27 @@ fn layout(forms: &[(Form, Option<i64>)]) -> Arc<Layout> {
     Layout::new(&table(), patterns.collect())
 }
 
+/// What an event is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Call,
+    Result,
+    /// A result that is still to come.
+    AtOnce,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Event {
     at: i64,
-    result: bool,
+    kind: Kind,
     facts: FactSet,
+}
+
+impl Event {
+    fn shows(&self, place: usize) -> bool {
+        let kind = if place < 4 { Kind::Call } else { Kind::Result };
+        self.kind == kind
+    }
 }
 
 /// Whether `form` acts at the last event of `trace`, by its definition.
@@ -64,6 +80,10 @@ fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
     let Some((now, before)) = trace.split_last() else {
         return false;
     };
+    // What comes of the call that goes on acts when it is there.
+    if now.kind == Kind::AtOnce {
+        return false;
+    }
     let recent = |at: i64| within.is_none_or(|within| now.at - at <= within);
     match form {
         Form::Chain(chain) => {
@@ -85,7 +105,7 @@ fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
                         && recent(trace[start].at)
                         && trace[start + 1..]
                             .iter()
-                            .filter(|event| event.result == (*held >= 4))
+                            .filter(|event| event.shows(*held))
                             .all(|event| event.facts.has(*held))
                 })
         }
@@ -94,14 +114,16 @@ fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
             before: wanted,
         } => {
             now.facts.has(*fact)
-                && !before
-                    .iter()
-                    .any(|event| event.facts.has(*wanted) && recent(event.at))
+                && !before.iter().any(|event| {
+                    event.facts.has(*wanted) && event.shows(*wanted) && recent(event.at)
+                })
         }
         Form::Count { fact, window, over } => {
             let bucket = |at: i64| at.div_euclid(width(*window));
             let events = trace.iter().filter(|event| {
-                event.facts.has(*fact) && bucket(event.at) >= bucket(now.at) - BUCKETS
+                event.facts.has(*fact)
+                    && event.shows(*fact)
+                    && bucket(event.at) >= bucket(now.at) - BUCKETS
             });
             now.facts.has(*fact) && events.count() > usize::from(*over)
         }
@@ -161,29 +183,34 @@ fn form() -> impl Strategy<Value = (Form, Option<i64>)> {
 }
 
 fn trace() -> impl Strategy<Value = Vec<Event>> {
-    prop::collection::vec((0_i64..400, any::<bool>(), any::<u8>(), any::<u8>()), 1..40).prop_map(
-        |steps| {
-            let mut at = 1_000;
-            let steps = steps.into_iter().map(|(pause, result, bits, mask)| {
-                at += pause;
-                // Sparse, and only of the event's kind.
-                let kind = if result { 0b11_0000 } else { 0b1111 };
-                Event {
-                    at,
-                    result,
-                    facts: FactSet(u128::from(bits & mask & kind)),
-                }
-            });
-            steps.collect()
-        },
-    )
+    let kind = prop_oneof![Just(Kind::Call), Just(Kind::Result), Just(Kind::AtOnce)];
+    prop::collection::vec((0_i64..400, kind, any::<u8>(), any::<u8>()), 1..40).prop_map(|steps| {
+        let mut at = 1_000;
+        let steps = steps.into_iter().map(|(pause, kind, bits, mask)| {
+            at += pause;
+            // Sparse, and only of the event's kind.
+            let facts = FactSet(u128::from(bits & mask) & shown(kind).0);
+            Event { at, kind, facts }
+        });
+        steps.collect()
+    })
+}
+
+fn shown(kind: Kind) -> FactSet {
+    match kind {
+        Kind::Call => FactSet(0b1111),
+        Kind::Result | Kind::AtOnce => FactSet(0b11_0000),
+    }
 }
 
 fn step(memory: &mut Memory, event: &Event) -> FactSet {
-    let kind = FactSet(if event.result { 0b11_0000 } else { 0b1111 });
     let now = Timestamp::from_millis(event.at);
+    if event.kind == Kind::AtOnce {
+        memory.arm(event.facts, now);
+        return FactSet::default();
+    }
     let fired = memory.probe(event.facts, now);
-    memory.take(event.facts, kind, now);
+    memory.take(event.facts, shown(event.kind), now);
     fired
 }
 
@@ -195,6 +222,9 @@ proptest! {
         evict in prop::collection::vec(any::<bool>(), 40),
     ) {
         let layout = layout(&forms);
+        let mut events = events;
+        let at_once = events.iter_mut().filter(|event| event.kind == Kind::AtOnce);
+        at_once.for_each(|event| event.facts = event.facts.without(layout.calming));
         let mut memory = Memory::fresh(&layout, Scope::Session, Timestamp::from_millis(0));
         for (at, event) in events.iter().enumerate() {
             let fired = step(&mut memory, event);
@@ -316,7 +346,7 @@ fn overlapping_starts_are_not_missed() {
             &mut memory,
             &Event {
                 at,
-                result: false,
+                kind: Kind::Call,
                 facts: FactSet(bits),
             },
         );
@@ -352,7 +382,7 @@ fn state_follows_a_sequence_to_a_new_set_by_its_name() {
             &mut memory,
             &Event {
                 at,
-                result: false,
+                kind: Kind::Call,
                 facts: FactSet(bits),
             },
         );

@@ -1,10 +1,22 @@
 //! Ways out for what was read.
 
-use mcps_gateway::policy::Class;
-use serde_json::json;
+use mcps_gateway::policy::{Class, Recorded, RecordedTool};
+use serde_json::{Map, Value, json};
 
 use super::super::{Script, call, script};
 use super::read;
+
+/// A call of a tool that takes arguments of these names.
+fn taking(names: &[&str], call: Recorded) -> Recorded {
+    let properties = names.iter().map(|name| ((*name).to_owned(), json!({})));
+    let properties: Map<String, Value> = properties.collect();
+    let schema = json!({ "type": "object", "properties": properties });
+    let tool = RecordedTool {
+        input_schema: Some(schema),
+        ..call.tool
+    };
+    Recorded { tool, ..call }
+}
 
 /// A secret is read plainly and leaves in many ways.
 pub(super) fn ways_out() -> Vec<Script> {
@@ -199,6 +211,44 @@ pub(super) fn ways_out() -> Vec<Script> {
                 "send_sms",
                 &[Class::Send],
                 json!({ "number": "+1 555 0100", "body": "d a@127.0.0.1" }),
+            ),
+        ),
+        (
+            "a listed address as JSON in the text",
+            call(
+                "post_message",
+                &[Class::Send],
+                json!({ "channel": "#random", "text": "{\"url\":\"http://localhost/\",\"d\":1}" }),
+            ),
+        ),
+        (
+            "a listed address in an argument that the tool does not take",
+            taking(
+                &["channel", "text"],
+                call(
+                    "post_message",
+                    &[Class::Send],
+                    json!({ "channel": "#random", "text": "d", "url": "http://localhost/" }),
+                ),
+            ),
+        ),
+        (
+            "a listed address in one that it does not take, in an object",
+            taking(
+                &["channel", "text"],
+                call(
+                    "post_message",
+                    &[Class::Send],
+                    json!({ "channel": "#random", "text": "d", "more": { "to": "a@localhost" } }),
+                ),
+            ),
+        ),
+        (
+            "hosts without a scheme",
+            call(
+                "sync",
+                &[Class::Read],
+                json!({ "hosts": ["localhost", "evil.test"] }),
             ),
         ),
         (

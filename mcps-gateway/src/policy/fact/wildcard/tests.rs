@@ -21,6 +21,9 @@ fn a_path_with_wildcards_is_held_against_a_glob_segment_by_segment() {
         ),
         ("**/proc/*/environ", "/proc/*/env*n"),
         (".env", "app/.en?"),
+        ("/etc/shadow*", "/???/sh?dow"),
+        ("/etc/shadow*", "/*/shadow"),
+        ("**/.aws/credentials", "/home/u/.*/credentials"),
     ] {
         assert!(meets(glob, path), "{glob} {path}");
     }
@@ -34,6 +37,11 @@ fn a_path_with_wildcards_is_held_against_a_glob_segment_by_segment() {
         ("**/*.pem", "/srv/*.rs"),
         (".env", "*"),
         ("**/credentials{,.yml}", ".github/*/*.yml"),
+        ("/etc/shadow*", "/*/*"),
+        ("/etc/shadow*", "/e?c/*"),
+        ("**/secrets/**", "src/*/index.js"),
+        ("**/.docker/config.json", "**/config.json"),
+        ("**/.docker/config.json", "packages/*/config.json"),
     ] {
         assert!(!meets(glob, path), "{glob} {path}");
     }
