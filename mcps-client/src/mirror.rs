@@ -82,6 +82,12 @@ pub fn agree(
     compare(&mirrors(tool), arguments, headers)
 }
 
+/// Numbers are the same however they are written: 42 and 42.0.
+fn same(sent: Option<&str>, due: Option<&str>) -> bool {
+    let number = |text: Option<&str>| text?.parse::<f64>().ok().filter(|it| it.is_finite());
+    sent == due || number(sent).is_some_and(|sent| number(due) == Some(sent))
+}
+
 fn compare(
     mirrors: &[Mirror],
     arguments: Option<Value<'_>>,
@@ -97,7 +103,8 @@ fn compare(
             text.map_err(|_| "a header Mcp-Param-* is malformed")
         };
         let (sent, due) = (sent.map(decode), due.get(header).map(decode));
-        if more.is_some() || sent.transpose()? != due.transpose()? {
+        let agreed = same(sent.transpose()?.as_deref(), due.transpose()?.as_deref());
+        if more.is_some() || !agreed {
             return Err("a header Mcp-Param-* is not what the body says");
         }
     }

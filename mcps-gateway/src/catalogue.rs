@@ -264,15 +264,18 @@ impl Catalogue {
     fn take(&self, server: &str, new: Vec<Tool>) {
         let rules = self.config.load().rules_of(server);
         let looked = self.store.look(server, &new, rules, self.clock.now());
-        let standings = looked.unwrap_or_else(|error| {
-            tracing::error!(server, error = %error, "the tools of {server} are held back: {error}");
-            vec![Pinned::Held(Reason::Unreadable); new.len()]
-        });
+        // An operator may have acted meanwhile, and somebody may have looked who has not seen these.
         let mut shelves = self.shelves();
+        let read = looked.and_then(|_| self.store.read()).map_err(|error| {
+            tracing::error!(server, error = %error, "the tools of {server} are held back: {error}");
+        });
         let shelf = shelves.entry(server.to_owned()).or_default();
         shelf.listless = false;
-        for (tool, standing) in new.into_iter().zip(standings) {
-            let Tool { name, hash, text } = tool;
+        for Tool { name, hash, text } in new {
+            let standing = match &read {
+                Ok((pins, book)) => book.standing(pins, server, &name, &hash),
+                Err(()) => Pinned::Held(Reason::Unreadable),
+            };
             let known = Known {
                 hash,
                 written: Arc::new(Written::new(text)),

@@ -103,6 +103,7 @@ impl Policies {
             .flat_map(|file| &file.json)
             .for_each(|policy| engine.mention(policy));
         declared.facts.wants_hosts |= engine.wants_hosts();
+        engine.asks().for_each(|fact| declared.facts.wait_for(fact));
         let first: [u8; 8] =
             std::array::from_fn(|at| digest.as_bytes().get(at).copied().unwrap_or(0));
         faults.or(Self {
@@ -152,21 +153,33 @@ impl Policies {
         }
     }
 
-    /// The facts of a recorded call, by their names; names that this set does not know come back.
+    /// The facts of a recorded call, and of its result, by their names; names that this set does not know come
+    /// back.
     #[must_use]
-    pub fn recall<'n>(&self, names: &'n [String]) -> (Facts, Vec<&'n str>) {
+    pub fn recall<'n>(
+        &self,
+        names: &'n [String],
+        of_result: &'n [String],
+    ) -> (Facts, Vec<&'n str>) {
         let mut facts = Facts {
             layout: self.number,
             ..Facts::default()
         };
         let mut unknown = Vec::new();
-        for name in names {
+        let names = names.iter().map(|name| (name, false));
+        for (name, later) in names.chain(of_result.iter().map(|name| (name, true))) {
             let Some(place) = self.declared.facts.place(name) else {
                 unknown.push(name.as_str());
                 continue;
             };
             let set = match self.declared.facts.facts.get(place).map(|fact| fact.on) {
-                Some(On::Result) => &mut facts.recalled,
+                Some(On::Result) => {
+                    facts.recalled = facts.recalled.with(place);
+                    if later {
+                        continue;
+                    }
+                    &mut facts.at_once
+                }
                 Some(On::Denied) => &mut facts.denied,
                 Some(On::Approval) => &mut facts.approval,
                 Some(On::Call) | None => &mut facts.call,

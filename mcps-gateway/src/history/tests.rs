@@ -270,3 +270,21 @@ fn what_had_to_go_is_suspected_for_as_long_as_anybody_remembers() {
     table.make_room(later, remembered);
     assert!(!table.may_be_gone(&key(super::MOST_GONE + 1), later));
 }
+
+#[test]
+fn a_session_that_was_stopped_stays_so_though_it_had_to_make_room() {
+    let stand = Stand {
+        policies: policies(&FACTS.replace("then = \"deny\"", "then = \"stop_session\"")),
+        ..Stand::new()
+    };
+    let histories = stand.open();
+    stand.reads(&histories, "one");
+    assert!(!stand.may_send(&histories, "one"));
+    let mut table = super::lock(&histories.table);
+    table.make_room(stand.clock.now(), stand.policies.remembers_for());
+    assert!(table.held.is_empty());
+    drop(table);
+    stand.clock.advance(Duration::from_secs(400 * 24 * 3600));
+    assert!(!stand.may_send(&histories, "one"));
+    assert!(stand.may_send(&histories, "two"));
+}

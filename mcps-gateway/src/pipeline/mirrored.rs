@@ -2,6 +2,7 @@
 //! Custom Headers from Tool Parameters*).
 
 use http::HeaderName;
+use mcps_client::listen::Era;
 use mcps_client::mirror;
 use mcps_core::code::Code;
 use mcps_transport::http::headers::{MCP_METHOD, MCP_PARAM_PREFIX, McpHeaders};
@@ -17,8 +18,9 @@ fn said(headers: &McpHeaders) -> impl Iterator<Item = &HeaderName> {
 
 /// Whether what a caller says there is what the arguments are by the tool's definition, which need not have
 /// been listed to whoever calls. Of a call that `call_tool` meant all of it is ours to say.
-pub(super) fn agrees(call: &Call, headers: &McpHeaders) -> Result<(), Denial> {
-    let mirrored = headers.raw().contains_key(MCP_METHOD) && said(headers).next().is_some();
+/// A caller who says nothing of them there is its server's to refuse.
+pub(super) fn agrees(call: &Call, headers: &McpHeaders, era: Era) -> Result<(), Denial> {
+    let mirrored = era == Era::Modern && said(headers).next().is_some();
     let Some(tool) = call.defined().filter(|_| mirrored && call.via.is_none()) else {
         return Ok(());
     };

@@ -197,7 +197,9 @@ impl Gateway {
         route: &Route,
         mut seated: Seated,
     ) -> Result<Placed, Box<Reply>> {
-        if let Err(denial) = notifies(&seated.call).and_then(|()| nameless(&seated.call)) {
+        if let Err(denial) =
+            notifies(&seated.call).and_then(|()| nameless(&seated.call, seated.entered.era()))
+        {
             return Err(self.deny(route, seated, denial).await);
         }
         let tenant = &seated.call.caller.tenant;
@@ -264,7 +266,7 @@ impl Gateway {
         if let Some(denial) = self.unfit(named, pinned, heard) {
             return Err(self.deny(route, seated, denial).await);
         }
-        match super::mirrored::agrees(&seated.call, &post.headers) {
+        match super::mirrored::agrees(&seated.call, &post.headers, seated.entered.era()) {
             Ok(()) => Ok(Intact(seated)),
             Err(denial) => Err(self.mismatched(route, seated, denial).await),
         }

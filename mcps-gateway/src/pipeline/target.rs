@@ -1,5 +1,6 @@
 //! What a request is about.
 
+use mcps_client::listen::Era;
 use mcps_client::tools;
 use mcps_core::code::Code;
 use mcps_core::message::Kind;
@@ -33,18 +34,20 @@ pub(super) fn target(route: &Route, seated: &Seated) -> Option<Target> {
 
 /// Why nobody can tell what a request is about, if nobody can: it names no tool, prompt or resource, or
 /// by something that is no string, of which servers make one, each in its own way.
-pub(super) fn nameless(call: &Call) -> Result<(), Denial> {
+pub(super) fn nameless(call: &Call, era: Era) -> Result<(), Denial> {
+    let named = subject(&call.message).is_some();
     let wanted = match call.method.as_str() {
         tools::CALL | "prompts/get" => "params.name",
+        // There are no such methods any more, which is their server's to say.
+        "resources/subscribe" | "resources/unsubscribe" if era == Era::Modern && !named => {
+            return Ok(());
+        }
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "params.uri",
         "completion/complete" => "params.ref.name or params.ref.uri",
         _ => return Ok(()),
     };
-    let named = subject(&call.message).map(|(_, value)| value.as_str());
-    // Who subscribes to nothing has subscribed to nothing; in the newer era there is no such method, which
-    // is the server's to say.
-    let nothing = named.is_none() && call.method.ends_with("subscribe");
-    if nothing || named.flatten().is_some() || call.message.kind() != Kind::Request {
+    let named = subject(&call.message).and_then(|(_, value)| value.as_str());
+    if named.is_some() || call.message.kind() != Kind::Request {
         return Ok(());
     }
     let reason = format!("{} needs {wanted}, which must be a string", call.method);

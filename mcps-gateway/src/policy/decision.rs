@@ -59,6 +59,8 @@ pub struct Decision {
     pub then: Vec<Then>,
     /// The facts of the call, by name.
     pub facts: Vec<String>,
+    /// Those of its result that count at once, of a call that goes on.
+    pub at_once: Vec<String>,
     /// What could not be evaluated, without any value of the call. Then it is refused.
     pub error: Option<String>,
     pub(crate) commit: Commit,
@@ -105,7 +107,7 @@ pub(crate) struct Commit {
     /// The set it belongs to.
     pub(crate) layout: u64,
     pub(crate) facts: FactSet,
-    /// Facts of the result that hold whatever it will be.
+    /// Facts of the result that hold whatever it is, and count with the call.
     pub(crate) at_once: FactSet,
     pub(crate) denied: FactSet,
     pub(crate) approval: FactSet,

@@ -13,6 +13,7 @@ mod host;
 mod list;
 mod path;
 mod scan;
+mod schema;
 mod sql;
 mod table;
 mod wildcard;
@@ -95,6 +96,8 @@ pub struct Facts {
     pub(crate) call: FactSet,
     /// Cases of facts on results whose conditions on the call hold: fact and case.
     pub(crate) pending: Vec<(usize, usize)>,
+    /// Those that hold whatever the result is, and so from the moment the call goes on.
+    pub(crate) at_once: FactSet,
     /// Facts of its result that a record names.
     pub(crate) recalled: FactSet,
     /// Facts that hold if the call is refused.
@@ -113,6 +116,7 @@ impl Facts {
     /// With what another look at the same call found.
     pub(crate) fn or(mut self, other: &Self) -> Self {
         self.call = self.call.or(other.call);
+        self.at_once = self.at_once.or(other.at_once);
         self.recalled = self.recalled.or(other.recalled);
         self.denied = self.denied.or(other.denied);
         self.approval = self.approval.or(other.approval);

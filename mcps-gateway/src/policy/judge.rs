@@ -99,8 +99,10 @@ impl Policies {
         } else {
             facts.call
         };
+        // Counted with the call, they act with it.
+        let counts = call.or(facts.at_once);
         let fired = settled.all().fold(FactSet::default(), |set, memory| {
-            set.or(memory.probe(call, question.now))
+            set.or(memory.probe(call, counts, question.now))
         });
         if settled.all().any(Memory::is_stopped) {
             say.deny
@@ -108,7 +110,7 @@ impl Policies {
         }
         self.sequences(fired, &mut say);
         let level = self.effective(question, &settled, fired);
-        let told = self.told(&facts, call, fired, &settled, level, question);
+        let told = self.told(&facts, (call, counts), fired, &settled, level, question);
         let matched = match question.action {
             Action::Method(method) if is_housekeeping(method) => Arc::default(),
             _ => self.engine.matched(question, &told),
@@ -117,17 +119,14 @@ impl Policies {
         let mut decision = self.conclude(question, say, permits, &matched);
         decision.level = level;
         decision.fired = self.sequence_names(fired);
-        let at_once = if decision.is_allowed() {
-            let at_once = self.declared.facts.at_once(&facts);
-            at_once.without(self.declared.layout.calming)
-        } else {
-            FactSet::default()
-        };
-        decision.facts = self.fact_names(call.or(at_once));
+        decision.facts = self.fact_names(call);
+        if decision.is_allowed() {
+            decision.at_once = self.fact_names(facts.at_once);
+            decision.commit.at_once = facts.at_once;
+        }
         let approved = decision.is_allowed() && !question.approvals.is_empty();
         decision.commit.layout = self.number;
         decision.commit.facts = call;
-        decision.commit.at_once = at_once;
         decision.commit.denied = facts.denied;
         decision.commit.approval = if approved {
             facts.approval
@@ -150,8 +149,9 @@ impl Policies {
         let settled = Settled::new(self, history);
         let facts = self.settled_facts(question, facts, &settled);
         let found = self.declared.facts.of_result(&facts, result);
+        let counts = found.without(facts.at_once);
         let fired = settled.all().fold(FactSet::default(), |set, memory| {
-            set.or(memory.probe(found, question.now))
+            set.or(memory.probe(found, counts, question.now))
         });
         let mut say = Say::default();
         self.sequences(fired, &mut say);
@@ -167,6 +167,7 @@ impl Policies {
             commit: Commit {
                 layout: self.number,
                 facts: found,
+                at_once: facts.at_once,
                 fired,
                 ..Commit::default()
             },
@@ -240,7 +241,7 @@ impl Policies {
     fn told<'a>(
         &'a self,
         facts: &'a Facts,
-        call: FactSet,
+        (call, counted): (FactSet, FactSet),
         fired: FactSet,
         settled: &Settled<'_>,
         level: TrustLevel,
@@ -262,7 +263,7 @@ impl Policies {
                     return None;
                 };
                 let past = settled.of(pattern.scope).count(place, question.now);
-                Some((pattern.id.as_str(), past + i64::from(call.has(fact))))
+                Some((pattern.id.as_str(), past + i64::from(counted.has(fact))))
             });
         let (calls, denied) = settled.session().calls();
         Told {
@@ -406,6 +407,7 @@ impl Policies {
             },
             fired: Vec::new(),
             facts: Vec::new(),
+            at_once: Vec::new(),
         }
     }
 }

@@ -34,7 +34,8 @@ pub struct Recorded {
     /// The arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<serde_json::Value>,
-    /// The names of the facts, of the call and of its result, where arguments were not kept.
+    /// The names of the facts, where arguments were not kept: those of its result that count with the call
+    /// among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facts: Option<Vec<String>>,
     /// What is known of the tool.
@@ -117,6 +118,9 @@ pub struct RecordedResult {
     pub bytes: u64,
     /// What the content scan found.
     pub findings: Vec<String>,
+    /// The names of its facts, where arguments were not kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<String>,
 }
 
 impl Default for Recorded {

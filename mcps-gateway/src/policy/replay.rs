@@ -52,7 +52,10 @@ impl<'p> Replay<'p> {
         let [mut session, mut principal, mut tenant] = self.take(recorded);
         let replayed = recorded.ask(now, |question| {
             let (facts, unknown) = match &recorded.facts {
-                Some(names) if recorded.arguments.is_none() => policies.recall(names),
+                Some(names) if recorded.arguments.is_none() => {
+                    let result = recorded.result.as_ref();
+                    policies.recall(names, result.map_or(&[], |result| &result.facts))
+                }
                 _ => (policies.classify(question), Vec::new()),
             };
             let history = History {

@@ -1,5 +1,7 @@
 //! The default pack, and what every set keeps to.
 
+mod at_once;
+
 use std::sync::Arc;
 
 use mcps_core::clock::Timestamp;
@@ -7,8 +9,8 @@ use mcps_core::level::TrustLevel;
 use serde_json::{Value, json};
 
 use super::{
-    Class, Definition, History, Levels, Policies, Recorded, RecordedPrincipal, RecordedResult,
-    RecordedTool, Replay, Scope, Sources, Verdict,
+    Class, Decision, Definition, History, Levels, Policies, Recorded, RecordedPrincipal,
+    RecordedResult, RecordedTool, Replay, Scope, Sources, Verdict,
 };
 
 fn pack() -> Policies {
@@ -458,42 +460,4 @@ fn a_refused_call_leaves_no_fact_but_that_it_was_refused() {
     let session = replay.memory(Scope::Session, &refused).unwrap();
     assert_eq!(policies.facts_of(session), ["call.denied"]);
     assert_eq!(session.calls(), (0, 1));
-}
-
-#[test]
-fn what_a_call_reads_counts_from_the_moment_it_goes_on() {
-    let unanswered = Recorded {
-        result: None,
-        ..read_key()
-    };
-    assert_eq!(last(&[unanswered, send()]), "exfiltration-after-secret");
-    let rule = |more: &str| {
-        let rules = format!(
-            "[[fact]]\nid='a'\non='result'\n{more}\n[[fact]]\nid='b'\non='call'\nwhen={{tool=['y']}}\n\
-             [[sequence]]\nid='s'\nmatch='a ; b'\nthen='deny'"
-        );
-        let policies = super::sample::policies(&rules);
-        let mut replay = Replay::new(&policies, start());
-        let mut step = |name: &str| {
-            let call = Recorded {
-                name: name.into(),
-                ..Recorded::default()
-            };
-            replay.step(&call).unwrap().decision
-        };
-        let facts = step("x").facts;
-        (facts, step("y").rule().to_owned())
-    };
-    assert_eq!(rule("when={tool=['x']}"), (vec!["a".into()], "s".into()));
-    // Nobody knows these yet, and what calms is shown by what came of it.
-    let never = "when={tool=['x']}\n[[sequence]]\nid='n'\nmatch='never b before a'\nthen='alert'";
-    for more in [
-        never,
-        "when={tool=['x'], is_error=false}",
-        "when={tool=['x'], result_over=0}",
-        "when={tool=['x'], finding=['secret']}",
-        "when={tool=['x']}\nsensitive=false",
-    ] {
-        assert_eq!(rule(more), (Vec::new(), "all".into()), "{more}");
-    }
 }

@@ -201,6 +201,8 @@ fn commands() -> Vec<Script> {
         "cat /e''?c/sh?d*",
         "cat /???/sh?dow",
         "cat /*/shadow",
+        "cat /etc/{shadow,x}",
+        "cat /{etc,x}/{x,sha}d?w",
         "cat ~/.*/id_*",
         "cat ~/.*/*_rsa",
         "cat /home/*/.s*/id_rs?",

@@ -1,6 +1,6 @@
 //! Ordinary work: nothing of it is refused or held.
 
-use mcps_gateway::policy::{Class, Recorded, RecordedResult};
+use mcps_gateway::policy::{Class, Recorded, RecordedResult, RecordedTool};
 use serde_json::json;
 
 use super::{Script, call, pack, script, stopped_at};
@@ -107,6 +107,11 @@ pub(super) fn work() -> Vec<Script> {
                     &[Class::Send],
                     json!({ "host": 2_130_706_433_u32, "site": 7 }),
                 ),
+                addressed(call(
+                    "send_message",
+                    &[Class::Send],
+                    json!({ "message": { "to": [{ "email": "a@127.0.0.1" }], "text": "d" } }),
+                )),
             ],
         ),
         script(
@@ -204,4 +209,20 @@ fn ordinary_work_is_neither_refused_nor_held() {
             stopped.map(|at| &script.calls[at])
         );
     }
+}
+
+/// A call whose schema says where it is said to whom, by way of a definition.
+fn addressed(call: Recorded) -> Recorded {
+    let schema = json!({
+        "type": "object",
+        "properties": { "message": { "anyOf": [{ "$ref": "#/$defs/Message" }, { "type": "null" }] } },
+        "$defs": { "Message": { "properties": {
+            "to": { "type": "array", "items": { "properties": { "email": { "type": "string" } } } },
+        } } },
+    });
+    let tool = RecordedTool {
+        input_schema: Some(schema),
+        ..call.tool
+    };
+    Recorded { tool, ..call }
 }

@@ -123,6 +123,12 @@ impl Entered {
     pub const fn message(&self) -> &Message {
         &self.opened.message
     }
+
+    /// The way of speaking that it is of.
+    #[must_use]
+    pub const fn era(&self) -> Era {
+        self.era
+    }
 }
 
 impl Entered {

@@ -98,8 +98,8 @@ fn outcome(record: &Record, call: &mut Recorded) {
     let Some(bytes) = record.body.get("bytes").and_then(Value::as_u64) else {
         return;
     };
-    call.facts.get_or_insert_default().extend(facts(record));
     call.result = Some(RecordedResult {
+        facts: facts(record),
         is_error: record.body.contains_key("is_error"),
         bytes,
         ..RecordedResult::default()

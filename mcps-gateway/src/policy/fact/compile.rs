@@ -77,6 +77,8 @@ impl Compiler {
             id: fact.id.clone(),
             on: fact.on,
             sensitive: fact.sensitive.unwrap_or(fact.on != On::Approval),
+            at_once: fact.on == On::Result && fact.sensitive.unwrap_or(true),
+            surely: fact.sensitive == Some(true),
             cases,
         });
     }

@@ -1,7 +1,10 @@
 //! Where the arguments of one call carry data: hosts and mail domains, and whether they say so at all.
 
+use mcps_core::json::Value;
+
 use super::evidence::{Form, Text};
 use super::host::{self, UNSEEN};
+use super::schema::takes;
 use super::table::words;
 use crate::policy::question::{Class, Classes};
 
@@ -22,8 +25,37 @@ const HOST_KEYS: [&str; 14] = [
     "remote",
     "destination",
 ];
+/// The same for several.
+const HOSTS_KEYS: [&str; 7] = [
+    "hosts",
+    "hostnames",
+    "urls",
+    "uris",
+    "endpoints",
+    "webhooks",
+    "ips",
+];
+/// Words of members whose address is of what is sent, or of who sends it.
+const SHOWN: [&str; 16] = [
+    "icon",
+    "image",
+    "img",
+    "avatar",
+    "thumb",
+    "thumbnail",
+    "logo",
+    "picture",
+    "photo",
+    "preview",
+    "source",
+    "homepage",
+    "referrer",
+    "referer",
+    "sender",
+    "from",
+];
 /// Members whose value says who gets what is sent; of what stands elsewhere somebody only speaks.
-const RECIPIENT_KEYS: [&str; 16] = [
+const RECIPIENT_KEYS: [&str; 17] = [
     "to",
     "cc",
     "bcc",
@@ -40,9 +72,12 @@ const RECIPIENT_KEYS: [&str; 16] = [
     "invitees",
     "members",
     "users",
+    "destinations",
 ];
 /// More destinations than one honest call names.
 const MOST: usize = 1024;
+/// Arguments that may say to whom, of which one is taken.
+const ASKED: usize = 16;
 /// Longer keys are none that says where something goes, in bytes.
 const LONGEST_KEY: usize = 64;
 /// Smaller numbers are ports, counts and ids: as addresses they would be in 0.0.0.0/8.
@@ -50,16 +85,20 @@ const LEAST_ADDRESS: f64 = 16_777_216.0;
 
 /// Where the arguments of one call lead.
 #[derive(Debug, Default)]
-pub(super) struct Destinations {
+pub(super) struct Destinations<'a> {
     pub(super) hosts: Vec<String>,
     /// Those of arguments that are an address and nothing else.
     pub(super) addressed: Vec<String>,
     pub(super) domains: Vec<String>,
     /// An argument that is there to say who gets it says so.
     pub(super) said: bool,
+    /// What the tool says that it takes.
+    pub(super) schema: Option<Value<'a>>,
+    /// How often it was asked for that.
+    asked: usize,
 }
 
-impl Destinations {
+impl Destinations<'_> {
     /// All of them.
     pub(super) fn into_all(mut self) -> Vec<String> {
         self.hosts.append(&mut self.domains);
@@ -74,33 +113,48 @@ impl Destinations {
         // No name in the lists is nearly as long.
         let key = Some(text.key).filter(|key| key.len() <= LONGEST_KEY);
         let key = key.unwrap_or_default();
-        let (last, whole) = (words(key).pop().unwrap_or_default(), key.to_lowercase());
+        let (mut words, whole) = (words(key), key.to_lowercase());
+        let last = words.pop().unwrap_or_default();
         let is = |keys: &[&str]| keys.contains(&last.as_str()) || keys.contains(&whole.as_str());
-        let hostly = is(&HOST_KEYS) || is_plural(&last) || is_plural(&whole);
+        let hostly = is(&HOST_KEYS);
         if text.form == Form::Number {
             if hostly {
                 self.number(text);
             }
             return;
         }
-        let said = text.taken && (hostly || is(&RECIPIENT_KEYS));
-        self.hosts_of(class, text, hostly, said);
+        let several = is(&HOSTS_KEYS);
+        let shown = words.iter().any(|word| SHOWN.contains(&word.as_str()));
+        let says = !shown && (hostly || several || is(&RECIPIENT_KEYS));
+        let path = text.path.filter(|_| says);
+        // Of several, words are names as often.
+        let hostly = hostly || several && text.value.contains(['.', ':']);
+        self.hosts_of(class, text, hostly, path);
         if text.value.is_ascii() && !text.value.contains('@') {
             return;
         }
         host::of_mail(text.value, &mut |domain| {
             keep(&mut self.domains, domain);
-            self.said |= said;
+            self.say(path);
         });
     }
 
-    fn hosts_of(&mut self, class: Classes, text: &Text<'_>, hostly: bool, said: bool) {
+    /// An argument says who gets it: if the tool takes it, and only where that is new.
+    fn say(&mut self, path: Option<&[String]>) {
+        let Some(path) = path.filter(|_| !self.said && self.asked < ASKED) else {
+            return;
+        };
+        self.asked += 1;
+        self.said = self.schema.is_none_or(|schema| takes(schema, path));
+    }
+
+    fn hosts_of(&mut self, class: Classes, text: &Text<'_>, hostly: bool, path: Option<&[String]>) {
         let alone = !text.value.trim().contains(char::is_whitespace);
         let mut each = |host: &str| {
             keep(&mut self.hosts, host);
             if alone {
                 keep(&mut self.addressed, host);
-                self.said |= said;
+                self.say(path);
             }
         };
         if text.value.contains(':') || text.value.starts_with("//") {
@@ -120,15 +174,9 @@ impl Destinations {
         if let Some(host) = host::canonical(text.value) {
             keep(&mut self.hosts, &host);
             keep(&mut self.addressed, &host);
-            self.said |= text.taken;
+            self.say(text.path);
         }
     }
-}
-
-/// `hosts`, `urls`. Addresses are of people as often.
-fn is_plural(name: &str) -> bool {
-    let one = name.strip_suffix('s');
-    one.is_some_and(|one| HOST_KEYS.contains(&one))
 }
 
 fn is_address(digits: &str) -> bool {

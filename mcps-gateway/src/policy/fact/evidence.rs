@@ -76,8 +76,9 @@ pub(crate) struct Text<'a> {
     pub(crate) value: &'a str,
     /// How it stands in the arguments.
     pub(crate) form: Form,
-    /// It is, or is in, an argument that the tool takes, and under no encoding.
-    pub(crate) taken: bool,
+    /// Where it stands in the arguments, if anybody asked for that: names from the outside in. Absent for what
+    /// is encoded, or beside them.
+    pub(crate) path: Option<&'a [String]>,
 }
 
 /// How a text stands in the arguments.
@@ -101,26 +102,23 @@ pub(crate) struct Oddities {
 }
 
 /// Gives every string and number of the arguments, and of the `parts` beside them, each under its name, to
-/// `each`, names of members too. The tool `takes` arguments of these names.
+/// `each`, names of members too; with its place, if that is `placed`.
 pub(crate) fn walk<'a>(
     arguments: Option<Value<'a>>,
     parts: impl Iterator<Item = (Cow<'a, str>, Value<'a>)>,
-    takes: &dyn Fn(&str) -> bool,
+    placed: bool,
     each: &mut dyn FnMut(Text<'_>),
 ) -> Oddities {
     let mut walk = Walk {
         each,
-        taken: false,
+        path: placed.then(Vec::new),
         odd: Oddities::default(),
         left: DECODED,
     };
-    match arguments.filter(|arguments| arguments.kind() == Kind::Object) {
-        Some(arguments) => walk.object(arguments, 0, Some(takes)),
-        None => arguments
-            .into_iter()
-            .for_each(|other| walk.value("", other, 0)),
+    if let Some(arguments) = arguments {
+        walk.value("", arguments, 0);
     }
-    walk.taken = false;
+    walk.path = None;
     for (name, part) in parts {
         walk.value(&name, part, 0);
     }
@@ -129,8 +127,8 @@ pub(crate) fn walk<'a>(
 
 struct Walk<'w> {
     each: &'w mut dyn FnMut(Text<'_>),
-    /// It is in an argument that the tool takes.
-    taken: bool,
+    /// The names above, while they are wanted.
+    path: Option<Vec<String>>,
     odd: Oddities,
     left: usize,
 }
@@ -144,7 +142,7 @@ impl Walk<'_> {
                 }
             }
             Kind::Array => self.array(key, value, layer),
-            Kind::Object => self.object(value, layer, None),
+            Kind::Object => self.object(value, layer),
             Kind::Number => self.tell(key, value.raw(), Form::Number, layer),
             Kind::Null | Kind::Bool => {}
         }
@@ -168,7 +166,7 @@ impl Walk<'_> {
         }
     }
 
-    fn object(&mut self, value: Value<'_>, layer: u8, takes: Option<&dyn Fn(&str) -> bool>) {
+    fn object(&mut self, value: Value<'_>, layer: u8) {
         let Some(object) = value.as_object() else {
             return;
         };
@@ -187,9 +185,14 @@ impl Walk<'_> {
                 }
             }
             names.push(folded);
-            self.taken = takes.map_or(self.taken, |takes| takes(&name));
             self.text("", &name, layer);
+            // What is encoded has no place there.
+            let place = self.path.as_mut().filter(|_| layer == 0);
+            let placed = place.map(|path| path.push(name.to_string())).is_some();
             self.value(&name, member.value(), layer);
+            if placed && let Some(path) = &mut self.path {
+                path.pop();
+            }
         }
         for folder in &folders {
             for (name, leaf) in leaves.iter().filter(|(_, leaf)| leaf != folder) {
@@ -201,12 +204,12 @@ impl Walk<'_> {
     }
 
     fn tell(&mut self, key: &str, value: &str, form: Form, layer: u8) {
-        let taken = self.taken && layer == 0;
+        let path = self.path.as_deref().filter(|_| layer == 0);
         (self.each)(Text {
             key,
             value,
             form,
-            taken,
+            path,
         });
     }
 

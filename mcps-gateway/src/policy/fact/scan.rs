@@ -1,7 +1,6 @@
 //! One look over the arguments for everything that some fact of the set asks.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use mcps_core::json::Value;
 
@@ -22,25 +21,14 @@ const SQL_KEYS: [&str; 8] = [
     "script",
     "q",
 ];
-/// Members of a schema that may take arguments which `properties` does not name.
-const OPEN: [&str; 8] = [
-    "$ref",
-    "$dynamicRef",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "if",
-    "dependentSchemas",
-    "patternProperties",
-];
 /// A request rather than a document.
 const SHORT: usize = 512;
 /// What the arguments of one call show to the facts of one set.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub(super) struct Scan<'a> {
     pub(super) paths: Bits,
     pub(super) texts: Bits,
-    pub(super) to: Destinations,
+    pub(super) to: Destinations<'a>,
     pub(super) verbs: u32,
     pub(super) bytes: u64,
     pub(super) odd: Oddities,
@@ -71,8 +59,8 @@ impl Bits {
     }
 }
 
-impl Scan {
-    pub(super) fn of(table: &FactTable, question: &Question<'_>, class: Classes) -> Self {
+impl<'a> Scan<'a> {
+    pub(super) fn of(table: &FactTable, question: &Question<'a>, class: Classes) -> Self {
         let mut scan = Self {
             class,
             blind: sends_blindly(question),
@@ -94,19 +82,14 @@ impl Scan {
                 key: "uri",
                 value: question.name,
                 form: Form::String,
-                taken: false,
+                path: None,
             };
             scan.text(table, class, &text);
         }
-        // Whoever says to whom in an argument that nobody reads has not said it.
-        let schema = question
-            .tool
-            .input_schema
-            .filter(|_| scan.blind && table.wants_hosts);
-        let known = schema.and_then(properties);
-        let takes = |name: &str| known.as_ref().is_none_or(|known| known.contains(name));
+        scan.to.schema = question.tool.input_schema;
         let (arguments, beside) = (question.arguments, beside(question));
-        scan.odd = walk(arguments, beside, &takes, &mut |text| {
+        let placed = scan.blind && table.wants_hosts;
+        scan.odd = walk(arguments, beside, placed, &mut |text| {
             scan.text(table, class, &text);
         });
         scan
@@ -139,6 +122,8 @@ impl Scan {
 
     fn paths_of(&mut self, table: &FactTable, class: Classes, text: &Text<'_>) {
         let paths = &mut self.paths;
+        let runs = class.has(Class::Execute);
+        let completed = runs || names_folder(text.key);
         let mut look = |path: &str| {
             if table.paths.is_match(path) {
                 table
@@ -149,7 +134,7 @@ impl Scan {
             }
             // Nobody writes a path with wildcards at length; prose has its own stars.
             if path.len() <= SHORT {
-                wildcard::reached(path, &table.shapes, |at| paths.set(at));
+                wildcard::reached(path, &table.shapes, completed, |at| paths.set(at));
             }
         };
         let mut short = text.value.len() <= SHORT;
@@ -157,7 +142,6 @@ impl Scan {
             short |= path.len() <= SHORT;
             look(path);
         });
-        let runs = class.has(Class::Execute);
         // A long text speaks of paths, a short one may name what is wanted.
         if runs || short {
             for word in text
@@ -166,6 +150,17 @@ impl Scan {
             {
                 if word.contains(['/', '\\', '~', '%']) || runs && word.starts_with('.') {
                     path::readings(word, &mut look);
+                }
+            }
+        }
+        // What a shell spells out.
+        if runs && text.value.contains('{') {
+            let words = text
+                .value
+                .split(|c: char| c.is_whitespace() || "\"'`=;|<>()&".contains(c));
+            for word in words.filter(|word| word.len() <= SHORT && word.contains('{')) {
+                for spelling in wildcard::spelled(word.to_owned()) {
+                    path::readings(&spelling, &mut look);
                 }
             }
         }
@@ -189,17 +184,6 @@ impl Scan {
             (0..table.paths.len()).for_each(|at| paths.set(at));
         }
     }
-}
-
-/// The arguments that a tool takes, where its schema says that they are all.
-fn properties(schema: Value<'_>) -> Option<HashSet<Cow<'_, str>>> {
-    let more = schema.get("additionalProperties");
-    let any = more.is_some_and(|more| more.as_bool() != Some(false));
-    if any || OPEN.into_iter().any(|key| schema.get(key).is_some()) {
-        return None;
-    }
-    let properties = schema.get("properties").and_then(Value::as_object)?;
-    Some(properties.into_iter().map(|known| known.name()).collect())
 }
 
 /// What carries data to the server beside the arguments: whatever else is forwarded, as what somebody

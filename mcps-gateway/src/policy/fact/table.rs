@@ -10,7 +10,7 @@ use super::scan::Scan;
 use super::wildcard::Shape;
 use super::{FactSet, Facts};
 use crate::policy::config::On;
-use crate::policy::question::{Class, Classes, Question, ResultView};
+use crate::policy::question::{Action, Class, Classes, Question, ResultView};
 
 /// One fact.
 #[derive(Debug)]
@@ -18,6 +18,10 @@ pub(crate) struct Fact {
     pub(crate) id: String,
     pub(crate) on: On,
     pub(crate) sensitive: bool,
+    /// It counts from the moment its call goes on, where it asks nothing of the result.
+    pub(super) at_once: bool,
+    /// Its author says that it is sensitive.
+    pub(super) surely: bool,
     /// One of them must hold.
     pub(super) cases: Vec<Case>,
 }
@@ -130,6 +134,11 @@ impl FactTable {
             server: question.server.to_lowercase(),
             tool: question.name.to_lowercase(),
         };
+        // A server may say what it reads before it answers.
+        let reads = matches!(
+            question.action,
+            Action::CallTool | Action::GetPrompt | Action::ReadResource
+        );
         for (place, fact) in self.facts.iter().enumerate() {
             let mut holds = false;
             for (number, case) in fact.cases.iter().enumerate() {
@@ -137,6 +146,9 @@ impl FactTable {
                     holds = true;
                     if fact.on == On::Result {
                         facts.pending.push((place, number));
+                    }
+                    if reads && fact.at_once && case.asks_nothing_of_the_result() {
+                        facts.at_once = facts.at_once.with(place);
                     }
                 }
             }
@@ -153,18 +165,13 @@ impl FactTable {
         facts
     }
 
-    /// Which of the sensitive facts on results hold whatever the result is. A server may say what it reads
-    /// before it answers, so that they count from the moment the call goes on, but for those that calm.
-    pub(crate) fn at_once(&self, facts: &Facts) -> FactSet {
-        let mut held = FactSet::default();
-        for (place, number) in &facts.pending {
-            let fact = self.facts.get(*place).filter(|fact| fact.sensitive);
-            let case = fact.and_then(|fact| fact.cases.get(*number));
-            if case.is_some_and(Case::asks_nothing_of_the_result) {
-                held = held.with(*place);
-            }
+    /// What a policy asks for waits for the result: it may be what permits something. Not so where its author
+    /// says that it is sensitive.
+    pub(crate) fn wait_for(&mut self, id: &str) {
+        let fact = self.place(id).and_then(|place| self.facts.get_mut(place));
+        if let Some(fact) = fact {
+            fact.at_once &= fact.surely;
         }
-        held
     }
 
     /// Which of the facts on results hold, now that the result is there: a case whose call held and
@@ -185,7 +192,13 @@ impl FactTable {
             })
     }
 
-    fn call_side(&self, case: &Case, question: &Question<'_>, names: &Names, scan: &Scan) -> bool {
+    fn call_side(
+        &self,
+        case: &Case,
+        question: &Question<'_>,
+        names: &Names,
+        scan: &Scan<'_>,
+    ) -> bool {
         let is = |want: Option<bool>, have: bool| want.is_none_or(|want| want == have);
         let named =
             |set: &Option<RegexSet>, name: &str| set.as_ref().is_none_or(|set| set.is_match(name));
@@ -213,7 +226,7 @@ impl FactTable {
             && self.destinations(case, scan)
     }
 
-    fn destinations(&self, case: &Case, scan: &Scan) -> bool {
+    fn destinations(&self, case: &Case, scan: &Scan<'_>) -> bool {
         let listed = |at: usize, host: &str| self.hosts.get(at).is_some_and(|list| list.has(host));
         // What is out of sight is in every list and in none.
         let any = |at: Option<usize>, of: &[String], want: bool| {
@@ -243,7 +256,7 @@ struct Names {
 
 fn acts(case: &Case, question: &Question<'_>) -> bool {
     let method = match question.action {
-        super::super::question::Action::Method(method) => method,
+        Action::Method(method) => method,
         named => named.name(),
     };
     case.action.iter().any(|action| action == method)

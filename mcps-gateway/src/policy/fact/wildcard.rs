@@ -86,7 +86,7 @@ pub(super) fn shapes(glob: &str, at: usize) -> impl Iterator<Item = Shape> {
 }
 
 /// Every spelling of the braces.
-fn spelled(glob: String) -> Vec<String> {
+pub(super) fn spelled(glob: String) -> Vec<String> {
     let (mut open, mut done) = (vec![glob], Vec::new());
     while let Some(glob) = open.pop() {
         // The innermost first: up to the first that closes, from the last that opens before it.
@@ -106,8 +106,9 @@ fn spelled(glob: String) -> Vec<String> {
     done
 }
 
-/// Gives the place of each glob that some completion of the normalised `path` matches.
-pub(super) fn reached(path: &str, shapes: &[Shape], mut each: impl FnMut(usize)) {
+/// Gives the place of each glob that some completion of the normalised `path` matches. What is `completed` for
+/// certain may stand for folders without any name of theirs.
+pub(super) fn reached(path: &str, shapes: &[Shape], completed: bool, mut each: impl FnMut(usize)) {
     if !path.contains(['*', '?', '[']) {
         return;
     }
@@ -136,8 +137,8 @@ pub(super) fn reached(path: &str, shapes: &[Shape], mut each: impl FnMut(usize))
             let mut plain = words.iter().filter(|word| word.pattern.is_none());
             plain.any(|word| key.takes(word))
         };
-        let tells = shape.segments.iter().any(named) || key.is_some_and(plain);
-        if tells && shape.meets(&words) {
+        let tells = shape.segments.iter().any(named) || completed && key.is_some_and(plain);
+        if tells && shape.meets(&words, completed) {
             each(shape.at);
         }
     }
@@ -155,7 +156,7 @@ fn tells(pattern: &[char]) -> bool {
 
 impl Shape {
     /// Whether these segments can be what the glob says.
-    fn meets(&self, words: &[Word<'_>]) -> bool {
+    fn meets(&self, words: &[Word<'_>], completed: bool) -> bool {
         // How many segments of the glob may have been used up.
         let mut used = vec![false; self.segments.len() + 1];
         if let Some(none) = used.first_mut() {
@@ -166,7 +167,7 @@ impl Shape {
             let mut next = vec![false; used.len()];
             for (at, segment) in self.segments.iter().enumerate() {
                 let takes = || {
-                    let guessed = self.key != Some(at) && segment.guesses(word);
+                    let guessed = completed && self.key != Some(at) && segment.guesses(word);
                     guessed || segment.takes(word)
                 };
                 if !used.get(at).is_some_and(|used| *used) || !takes() {

@@ -21,6 +21,7 @@ impl Memory {
     pub(crate) fn commit_call(&mut self, layout: &Arc<Layout>, commit: &Commit, now: Timestamp) {
         self.settle(layout);
         self.take(commit.facts, layout.kind(On::Call), now);
+        self.add(commit.at_once, now);
         self.arm(commit.at_once, now);
         if !commit.approval.is_empty() {
             self.take(commit.approval, layout.kind(On::Approval), now);
@@ -40,7 +41,9 @@ impl Memory {
     /// Takes in a result before it is released.
     pub(crate) fn commit_result(&mut self, layout: &Arc<Layout>, commit: &Commit, now: Timestamp) {
         self.settle(layout);
-        self.take(commit.facts, layout.kind(On::Result), now);
+        self.mark(commit.facts, layout.kind(On::Result), now);
+        self.add(commit.facts.without(commit.at_once), now);
+        self.arm(commit.facts, now);
         self.finish(commit, now);
     }
 
@@ -61,7 +64,7 @@ impl Memory {
 
 impl Layout {
     /// Facts that are `on` this.
-    fn kind(&self, on: On) -> FactSet {
+    pub(super) fn kind(&self, on: On) -> FactSet {
         let at = match on {
             On::Call => 0,
             On::Result => 1,

@@ -37,8 +37,6 @@ pub(crate) struct Pattern {
 pub(crate) struct Layout {
     pub(super) fact_keys: Vec<u64>,
     pub(super) sensitive: FactSet,
-    /// Facts that calm a `never`.
-    pub(crate) calming: FactSet,
     /// Facts by what they are `on`: call, result, denied, approval.
     pub(super) kinds: [FactSet; 4],
     pub(crate) patterns: Vec<Pattern>,
@@ -55,16 +53,12 @@ impl Layout {
     pub(crate) fn new(table: &FactTable, mut patterns: Vec<Pattern>) -> Arc<Self> {
         let (mut instants, mut counters) = (0, 0);
         let mut by_fact = vec![Vec::new(); table.facts.len()];
-        let mut calming = FactSet::default();
         let mut bytes = HEADER + 16 * table.facts.len();
         for (at, pattern) in patterns.iter_mut().enumerate() {
             (pattern.instants, pattern.counters) = (instants, counters);
             instants += pattern.form.instants();
             counters += pattern.form.counters();
             bytes += 10 + 8 * pattern.form.instants() + 2 * pattern.form.counters();
-            if let Form::Never { before, .. } = pattern.form {
-                calming = calming.with(before);
-            }
             for place in pattern.form.acts_on().places() {
                 if let Some(list) = by_fact.get_mut(place) {
                     list.push(at);
@@ -78,7 +72,6 @@ impl Layout {
                 .map(|fact| key(&["fact", &fact.id]))
                 .collect(),
             sensitive: table.sensitive(),
-            calming,
             kinds: [On::Call, On::Result, On::Denied, On::Approval].map(|on| table.on(on)),
             patterns,
             by_fact,

@@ -172,20 +172,21 @@ impl Memory {
             .map_or(0, |pattern| self.counted(pattern, now.as_millis()))
     }
 
-    /// The patterns that `facts` make act on top of this history.
-    pub(crate) fn probe(&self, facts: FactSet, now: Timestamp) -> FactSet {
+    /// The patterns that `facts` make act on top of this history, those that count by `counts`: what is
+    /// counted with this event.
+    pub(crate) fn probe(&self, facts: FactSet, counts: FactSet, now: Timestamp) -> FactSet {
         let now = now.as_millis();
-        let touched = self.layout.touched(facts).into_iter();
+        let touched = self.layout.touched(facts.or(counts)).into_iter();
         touched.fold(FactSet::default(), |fired, at| {
             let pattern = self.layout.patterns.get(at);
             match pattern.filter(|pattern| pattern.scope == self.scope) {
-                Some(pattern) if self.acts(pattern, facts, now) => fired.with(at),
+                Some(pattern) if self.acts(pattern, facts, counts, now) => fired.with(at),
                 _ => fired,
             }
         })
     }
 
-    fn acts(&self, pattern: &Pattern, facts: FactSet, now: i64) -> bool {
+    fn acts(&self, pattern: &Pattern, facts: FactSet, counts: FactSet, now: i64) -> bool {
         let recent = |at: i64| {
             at != NONE
                 && pattern
@@ -197,9 +198,12 @@ impl Memory {
                 chain.last().is_some_and(|last| facts.has(*last))
                     && recent(self.prefix(pattern, chain, facts, now))
             }
-            Form::All(all) => all
-                .iter()
-                .all(|place| facts.has(*place) || recent(self.latest_of(*place))),
+            Form::All(all) => {
+                all.iter().any(|place| facts.has(*place))
+                    && all
+                        .iter()
+                        .all(|place| facts.has(*place) || recent(self.latest_of(*place)))
+            }
             Form::Since { held, since } => {
                 let start = if facts.has(*since) {
                     now
@@ -210,7 +214,7 @@ impl Memory {
             }
             Form::Never { fact, .. } => facts.has(*fact) && !recent(self.instant(pattern, 0)),
             Form::Count { fact, over, .. } => {
-                facts.has(*fact) && self.counted(pattern, now) + 1 > i64::from(*over)
+                counts.has(*fact) && self.counted(pattern, now) + 1 > i64::from(*over)
             }
         }
     }
@@ -234,26 +238,44 @@ impl Memory {
 
     /// Takes an event in: `facts` became true at `now`, of all those that this `kind` of event shows.
     pub(super) fn take(&mut self, facts: FactSet, kind: FactSet, now: Timestamp) {
-        self.mark(facts, kind, now.as_millis());
+        self.mark(facts, kind, now);
+        self.add(facts, now);
         self.arm(facts, now);
     }
 
-    /// Takes in that `facts` are true from `now` on, for what comes after them. Nothing is counted by it, and
-    /// nothing calmed: the event itself is still to come.
+    /// Ends what was held and is not any more, and calms what waited for it.
+    pub(super) fn mark(&mut self, facts: FactSet, kind: FactSet, now: Timestamp) {
+        self.each(|memory, pattern| match pattern.form {
+            Form::Since { held, .. } if kind.has(held) && !facts.has(held) => {
+                memory.set_instant(pattern, 0, NONE);
+            }
+            Form::Never { before, .. } if facts.has(before) => {
+                let before = memory.instant(pattern, 0);
+                memory.set_instant(pattern, 0, before.max(now.as_millis()));
+            }
+            _ => {}
+        });
+    }
+
+    /// Counts `facts`, each once.
+    pub(super) fn add(&mut self, facts: FactSet, now: Timestamp) {
+        self.each(|memory, pattern| {
+            if let Form::Count { fact, .. } = pattern.form
+                && facts.has(fact)
+            {
+                memory.count_one(pattern, now.as_millis());
+            }
+        });
+    }
+
+    /// Takes in that `facts` are true from `now` on, for what comes after them.
     pub(super) fn arm(&mut self, facts: FactSet, now: Timestamp) {
         let now = now.as_millis();
-        let layout = Arc::clone(&self.layout);
-        let scope = self.scope;
-        let patterns = layout.patterns.iter();
-        for pattern in patterns.filter(|pattern| pattern.scope == scope) {
-            match &pattern.form {
-                Form::Chain(chain) => self.advance(pattern, chain, facts, now),
-                Form::Since { since, .. } if facts.has(*since) => {
-                    self.set_instant(pattern, 0, now);
-                }
-                _ => {}
-            }
-        }
+        self.each(|memory, pattern| match &pattern.form {
+            Form::Chain(chain) => memory.advance(pattern, chain, facts, now),
+            Form::Since { since, .. } if facts.has(*since) => memory.set_instant(pattern, 0, now),
+            _ => {}
+        });
         for place in facts.places() {
             if let Some(latest) = self.latest.get_mut(place) {
                 *latest = now.max(*latest);
@@ -261,32 +283,11 @@ impl Memory {
         }
     }
 
-    /// What an event counts, and what it calms.
-    fn mark(&mut self, facts: FactSet, kind: FactSet, now: i64) {
+    fn each(&mut self, mut act: impl FnMut(&mut Self, &Pattern)) {
         let layout = Arc::clone(&self.layout);
-        let scope = self.scope;
-        for pattern in layout
-            .patterns
-            .iter()
-            .filter(|pattern| pattern.scope == scope)
-        {
-            match &pattern.form {
-                Form::Chain(_) | Form::All(_) => {}
-                Form::Since { held, .. } => {
-                    if kind.has(*held) && !facts.has(*held) {
-                        self.set_instant(pattern, 0, NONE);
-                    }
-                }
-                Form::Never { before, .. } => {
-                    if facts.has(*before) {
-                        self.set_instant(pattern, 0, now.max(self.instant(pattern, 0)));
-                    }
-                }
-                Form::Count { fact, .. } => {
-                    if facts.has(*fact) {
-                        self.count_one(pattern, now);
-                    }
-                }
+        for pattern in &layout.patterns {
+            if pattern.scope == self.scope {
+                act(self, pattern);
             }
         }
     }

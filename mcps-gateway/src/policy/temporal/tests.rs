@@ -80,8 +80,8 @@ fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
     let Some((now, before)) = trace.split_last() else {
         return false;
     };
-    // What comes of the call that goes on acts when it is there.
-    if now.kind == Kind::AtOnce {
+    // What comes of the call that goes on acts when it is there, but where it counts.
+    if now.kind == Kind::AtOnce && !matches!(form, Form::Count { .. }) {
         return false;
     }
     let recent = |at: i64| within.is_none_or(|within| now.at - at <= within);
@@ -121,9 +121,7 @@ fn naive(form: &Form, within: Option<i64>, trace: &[Event]) -> bool {
         Form::Count { fact, window, over } => {
             let bucket = |at: i64| at.div_euclid(width(*window));
             let events = trace.iter().filter(|event| {
-                event.facts.has(*fact)
-                    && event.shows(*fact)
-                    && bucket(event.at) >= bucket(now.at) - BUCKETS
+                event.facts.has(*fact) && bucket(event.at) >= bucket(now.at) - BUCKETS
             });
             now.facts.has(*fact) && events.count() > usize::from(*over)
         }
@@ -206,10 +204,12 @@ fn shown(kind: Kind) -> FactSet {
 fn step(memory: &mut Memory, event: &Event) -> FactSet {
     let now = Timestamp::from_millis(event.at);
     if event.kind == Kind::AtOnce {
+        let fired = memory.probe(FactSet::default(), event.facts, now);
+        memory.add(event.facts, now);
         memory.arm(event.facts, now);
-        return FactSet::default();
+        return fired;
     }
-    let fired = memory.probe(event.facts, now);
+    let fired = memory.probe(event.facts, event.facts, now);
     memory.take(event.facts, shown(event.kind), now);
     fired
 }
@@ -222,9 +222,6 @@ proptest! {
         evict in prop::collection::vec(any::<bool>(), 40),
     ) {
         let layout = layout(&forms);
-        let mut events = events;
-        let at_once = events.iter_mut().filter(|event| event.kind == Kind::AtOnce);
-        at_once.for_each(|event| event.facts = event.facts.without(layout.calming));
         let mut memory = Memory::fresh(&layout, Scope::Session, Timestamp::from_millis(0));
         for (at, event) in events.iter().enumerate() {
             let fired = step(&mut memory, event);
@@ -294,7 +291,7 @@ proptest! {
         a.merge(&b);
         let now = Timestamp::from_millis(events.last().unwrap().at + 10);
         for facts in 0..64_u128 {
-            prop_assert_eq!(a.probe(FactSet(facts), now), whole.probe(FactSet(facts), now));
+            prop_assert_eq!(a.probe(FactSet(facts), FactSet(facts), now), whole.probe(FactSet(facts), FactSet(facts), now));
         }
     }
 
@@ -314,8 +311,8 @@ proptest! {
         let now = Timestamp::from_millis(events.last().unwrap().at);
         let unknown = Memory::unknown(&layout, Scope::Session, now);
         for facts in 0..64_u128 {
-            let true_history = memory.probe(FactSet(facts), now);
-            prop_assert_eq!(true_history.and(unknown.probe(FactSet(facts), now)), true_history);
+            let true_history = memory.probe(FactSet(facts), FactSet(facts), now);
+            prop_assert_eq!(true_history.and(unknown.probe(FactSet(facts), FactSet(facts), now)), true_history);
         }
     }
 }
@@ -326,12 +323,12 @@ fn one_call_that_reads_and_sends_acts_at_once() {
     let memory = Memory::fresh(&layout, Scope::Session, Timestamp::from_millis(0));
     assert!(
         memory
-            .probe(FactSet(0b11), Timestamp::from_millis(5))
+            .probe(FactSet(0b11), FactSet(0b11), Timestamp::from_millis(5))
             .has(0)
     );
     assert!(
         !memory
-            .probe(FactSet(0b10), Timestamp::from_millis(5))
+            .probe(FactSet(0b10), FactSet(0b10), Timestamp::from_millis(5))
             .has(0)
     );
 }
@@ -353,12 +350,20 @@ fn overlapping_starts_are_not_missed() {
     }
     assert!(
         memory
-            .probe(FactSet(0b100), Timestamp::from_millis(1_050))
+            .probe(
+                FactSet(0b100),
+                FactSet(0b100),
+                Timestamp::from_millis(1_050)
+            )
             .has(0)
     );
     assert!(
         !memory
-            .probe(FactSet(0b100), Timestamp::from_millis(1_150))
+            .probe(
+                FactSet(0b100),
+                FactSet(0b100),
+                Timestamp::from_millis(1_150)
+            )
             .has(0)
     );
 }
@@ -402,7 +407,11 @@ fn state_follows_a_sequence_to_a_new_set_by_its_name() {
         (Form::Never { fact: 4, before: 0 }, None),
     ]);
     let moved = memory.on(&new);
-    let fired = moved.probe(FactSet(0b1_1110), Timestamp::from_millis(40));
+    let fired = moved.probe(
+        FactSet(0b1_1110),
+        FactSet(0b1_1110),
+        Timestamp::from_millis(40),
+    );
     assert_eq!(fired, FactSet(0b0111));
 }
 

@@ -233,13 +233,35 @@ pub(super) fn ways_out() -> Vec<Script> {
             ),
         ),
         (
+            "a listed address within one that it takes",
+            taking(
+                &["channel", "text", "blocks"],
+                call(
+                    "post_message",
+                    &[Class::Send],
+                    json!({ "channel": "#random", "text": "d", "blocks": [{ "to": "a@127.0.0.1" }] }),
+                ),
+            ),
+        ),
+        (
+            "a listed address of what is shown beside",
+            taking(
+                &["channel", "text", "icon_url"],
+                call(
+                    "post_message",
+                    &[Class::Send],
+                    json!({ "channel": "#random", "text": "d", "icon_url": "http://localhost/i.png" }),
+                ),
+            ),
+        ),
+        (
             "a listed address in one that it does not take, in an object",
             taking(
                 &["channel", "text"],
                 call(
                     "post_message",
                     &[Class::Send],
-                    json!({ "channel": "#random", "text": "d", "more": { "to": "a@localhost" } }),
+                    json!({ "channel": "#random", "text": "d", "more": { "to": "a@127.0.0.1" } }),
                 ),
             ),
         ),

@@ -1,9 +1,13 @@
 use super::{reached, shapes};
 
 fn meets(glob: &str, path: &str) -> bool {
+    completes(glob, path, true)
+}
+
+fn completes(glob: &str, path: &str, completed: bool) -> bool {
     let shapes: Vec<_> = shapes(glob, 7).collect();
     let mut met = false;
-    reached(path, &shapes, |at| met |= at == 7);
+    reached(path, &shapes, completed, |at| met |= at == 7);
     met
 }
 
@@ -45,4 +49,16 @@ fn a_path_with_wildcards_is_held_against_a_glob_segment_by_segment() {
     ] {
         assert!(!meets(glob, path), "{glob} {path}");
     }
+}
+
+#[test]
+fn what_nobody_completes_guesses_no_folder() {
+    for (glob, path) in [
+        ("/etc/shadow*", "/*/shadow"),
+        ("**/proc/*/environ", "src/*/x/environ"),
+    ] {
+        assert!(meets(glob, path), "{glob} {path}");
+        assert!(!completes(glob, path, false), "{glob} {path}");
+    }
+    assert!(completes("/etc/shadow*", "/e?c/sh?dow", false));
 }

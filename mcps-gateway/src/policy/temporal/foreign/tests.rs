@@ -67,7 +67,7 @@ impl Set {
         let kind = if event.result { RESULTS } else { CALLS };
         let at = Timestamp::from_millis(event.at);
         let facts = self.local(event.facts & kind);
-        let fired = memory.probe(facts, at);
+        let fired = memory.probe(facts, facts, at);
         memory.take(facts, self.local(kind), at);
         // One that `never` acts where nothing calmed it, which the other gateway may have seen.
         let calms = |place: &usize| matches!(self.layout.patterns[*place].form, Form::Never { .. });
@@ -271,11 +271,11 @@ proptest! {
             // As much as of what it saw itself, where that is bounded by nothing.
             for facts in 0..64_u128 {
                 let facts = set.local(facts);
-                let certain = since.probe(facts, now).places().filter(|place| {
+                let certain = since.probe(facts, facts, now).places().filter(|place| {
                     // Events of the other may have ended what was held.
                     !matches!(set.layout.patterns[*place].form, Form::Since { .. } | Form::Never { .. })
                 });
-                let told = read.probe(facts, now);
+                let told = read.probe(facts, facts, now);
                 for place in certain {
                     prop_assert!(told.has(place), "{:?}", set.layout.patterns[place].form);
                 }
@@ -328,7 +328,11 @@ fn a_sensitive_fact_survives_a_gateway_with_the_older_set() {
     let mut memory = older.read(&memory.to_bytes());
     older.step(&mut memory, &event(20, false, 0b1));
     let memory = newer.read(&memory.to_bytes());
-    let sends = memory.probe(newer.local(0b10), Timestamp::from_millis(30));
+    let sends = memory.probe(
+        newer.local(0b10),
+        newer.local(0b10),
+        Timestamp::from_millis(30),
+    );
     assert!(sends.has(0));
 }
 

@@ -1,0 +1,60 @@
+//! Whether a tool takes an argument, as its input schema says (JSON Schema 2020-12).
+
+use mcps_core::json::Value;
+
+/// Schemas that one look goes through. A tool whose schema is larger around one argument does not say that it
+/// takes it.
+const MOST: usize = 64;
+/// Keywords with several schemas that may say what is taken.
+const SEVERAL: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+
+/// Whether the arguments that `schema` describes have a member at `path`: names from the outside in, items of
+/// arrays as the array itself. What is only not forbidden is not taken.
+pub(super) fn takes(schema: Value<'_>, path: &[String]) -> bool {
+    let mut left = MOST;
+    let mut all = vec![schema];
+    for name in path {
+        let mut next = Vec::new();
+        for found in all {
+            members(schema, found, name, &mut left, &mut next);
+        }
+        all = next;
+    }
+    !all.is_empty()
+}
+
+/// Adds what `at` says of its member called `name`.
+fn members<'a>(
+    root: Value<'a>,
+    at: Value<'a>,
+    name: &str,
+    left: &mut usize,
+    found: &mut Vec<Value<'a>>,
+) {
+    let Some(fewer) = left.checked_sub(1) else {
+        return;
+    };
+    *left = fewer;
+    found.extend(
+        at.get("properties")
+            .and_then(|properties| properties.get(name)),
+    );
+    let referred = at.get("$ref").and_then(Value::as_str);
+    let referred = referred.and_then(|pointer| pointed(root, &pointer));
+    let items = at.get("items");
+    let several = SEVERAL
+        .into_iter()
+        .filter_map(|key| at.get(key)?.as_array());
+    for other in referred.into_iter().chain(items).chain(several.flatten()) {
+        members(root, other, name, left, found);
+    }
+}
+
+/// What a pointer within the document leads to (RFC 6901).
+fn pointed<'a>(root: Value<'a>, pointer: &str) -> Option<Value<'a>> {
+    let mut at = root;
+    for name in pointer.strip_prefix("#/")?.split('/') {
+        at = at.get(&name.replace("~1", "/").replace("~0", "~"))?;
+    }
+    Some(at)
+}
