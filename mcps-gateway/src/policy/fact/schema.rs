@@ -9,8 +9,13 @@ const MOST: usize = 64;
 const SEVERAL: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
 /// Whether the arguments that `schema` describes have a member at `path`: names from the outside in, items of
-/// arrays as the array itself. What is only not forbidden is not taken.
+/// arrays as the array itself. What is only not forbidden is not taken, unless the schema names no arguments
+/// at all.
 pub(super) fn takes(schema: Value<'_>, path: &[String]) -> bool {
+    let names = ["properties", "$ref"].into_iter().chain(SEVERAL);
+    if names.filter_map(|key| schema.get(key)).next().is_none() {
+        return true;
+    }
     let mut left = MOST;
     let mut all = vec![schema];
     for name in path {
@@ -57,4 +62,38 @@ fn pointed<'a>(root: Value<'a>, pointer: &str) -> Option<Value<'a>> {
         at = at.get(&name.replace("~1", "/").replace("~0", "~"))?;
     }
     Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use mcps_core::json::Document;
+
+    use super::takes;
+
+    fn taken(schema: &str, path: &[&str]) -> bool {
+        let document = Document::parse(schema.to_owned()).unwrap();
+        let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
+        takes(document.root(), &path)
+    }
+
+    #[test]
+    fn what_a_schema_names_is_taken_at_any_depth() {
+        let schema = r##"{"type":"object","additionalProperties":true,"properties":{"a":{"$ref":"#/$defs/A"},"s":{"type":"string"}},
+            "anyOf":[{"properties":{"b":{}}}],"$defs":{"A":{"items":{"allOf":[{"properties":{"to":{}}},{"$ref":"#/$defs/A"}]}}}}"##;
+        for path in [&["a"][..], &["a", "to"], &["b"], &["s"]] {
+            assert!(taken(schema, path), "{path:?}");
+        }
+        for path in [
+            &["c"][..],
+            &["s", "to"],
+            &["a", "cc"],
+            &["b", "to"],
+            &["to"],
+        ] {
+            assert!(!taken(schema, path), "{path:?}");
+        }
+        assert!(taken(r#"{"type":"object"}"#, &["a"]));
+        assert!(!taken(r#"{"properties":{}}"#, &["a"]));
+        assert!(!taken(r##"{"$ref":"#"}"##, &["a"]));
+    }
 }
