@@ -103,7 +103,9 @@ impl Policies {
             .flat_map(|file| &file.json)
             .for_each(|policy| engine.mention(policy));
         declared.facts.wants_hosts |= engine.wants_hosts();
-        engine.asks().for_each(|fact| declared.facts.wait_for(fact));
+        if engine.reads_history() {
+            declared.facts.wait();
+        }
         let first: [u8; 8] =
             std::array::from_fn(|at| digest.as_bytes().get(at).copied().unwrap_or(0));
         faults.or(Self {
@@ -172,13 +174,13 @@ impl Policies {
                 unknown.push(name.as_str());
                 continue;
             };
-            let set = match self.declared.facts.facts.get(place).map(|fact| fact.on) {
+            let fact = self.declared.facts.facts.get(place);
+            let set = match fact.map(|fact| fact.on) {
                 Some(On::Result) => {
-                    facts.recalled = facts.recalled.with(place);
-                    if later {
-                        continue;
+                    if !later && fact.is_some_and(|fact| fact.at_once) {
+                        facts.at_once = facts.at_once.with(place);
                     }
-                    &mut facts.at_once
+                    &mut facts.recalled
                 }
                 Some(On::Denied) => &mut facts.denied,
                 Some(On::Approval) => &mut facts.approval,

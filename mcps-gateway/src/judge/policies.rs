@@ -76,23 +76,14 @@ impl PolicyJudge {
         self.histories.with(call, policies, act).await
     }
 
-    fn grounds(
-        set: &Set,
-        subject: &Subject<'_>,
-        decision: &Decision,
-        goes_on: bool,
-    ) -> Box<Grounds> {
+    fn grounds(set: &Set, subject: &Subject<'_>, decision: &Decision) -> Box<Grounds> {
         let foreign = subject.server_tenant != subject.caller.tenant;
-        let mut facts = decision.facts.clone();
-        if goes_on {
-            facts.extend(decision.at_once.iter().cloned());
-        }
         Box::new(Grounds {
             class: subject.class.iter().collect(),
             server_tenant: foreign.then(|| subject.server_tenant.to_owned()),
             policy: Some(set.digest),
             rules: decision.because.iter().map(|it| it.rule.clone()).collect(),
-            facts,
+            facts: decision.facts.clone(),
             fired: decision.fired.clone(),
             observed: decision.observed.clone(),
         })
@@ -114,7 +105,7 @@ impl PolicyJudge {
                 return Err(Denial::new(error.code(), "history", error.to_string()));
             }
         };
-        let grounds = Self::grounds(&set, &subject, &decision, too_low.is_none());
+        let grounds = Self::grounds(&set, &subject, &decision);
         warn(call, &decision.then, &decision.fired);
         if let Some(error) = &decision.error {
             tracing::error!(

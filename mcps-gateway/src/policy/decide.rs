@@ -101,7 +101,7 @@ impl Engine {
                 match policy.to_json() {
                     Ok(json) => {
                         check_names(&json, declared, at, faults);
-                        mentions.read(&json);
+                        mentions.take(&json);
                     }
                     Err(error) => faults.add(at, error.to_string(), "write it differently"),
                 }
@@ -200,12 +200,12 @@ impl Engine {
 
     /// Takes in that a policy of another form mentions attributes.
     pub(crate) fn mention(&mut self, policy: &serde_json::Value) {
-        self.shape.mentions.read(policy);
+        self.shape.mentions.take(policy);
     }
 
-    /// The facts that some policy looks for.
-    pub(crate) fn asks(&self) -> impl Iterator<Item = &str> {
-        self.shape.mentions.facts()
+    /// Whether some policy reads what happened before.
+    pub(crate) fn reads_history(&self) -> bool {
+        self.shape.mentions.history()
     }
 
     /// What stands under `context.mcps`, for policies of another form; `None` if it cannot be built.

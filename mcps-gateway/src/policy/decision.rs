@@ -57,10 +57,8 @@ pub struct Decision {
     pub mask: Vec<String>,
     /// What else is to be done: alert, lower the trust, stop the session.
     pub then: Vec<Then>,
-    /// The facts of the call, by name.
+    /// The facts of the call, and those of its result that count with it, by name.
     pub facts: Vec<String>,
-    /// Those of its result that count at once, of a call that goes on.
-    pub at_once: Vec<String>,
     /// What could not be evaluated, without any value of the call. Then it is refused.
     pub error: Option<String>,
     pub(crate) commit: Commit,

@@ -119,11 +119,8 @@ impl Policies {
         let mut decision = self.conclude(question, say, permits, &matched);
         decision.level = level;
         decision.fired = self.sequence_names(fired);
-        decision.facts = self.fact_names(call);
-        if decision.is_allowed() {
-            decision.at_once = self.fact_names(facts.at_once);
-            decision.commit.at_once = facts.at_once;
-        }
+        decision.facts = self.fact_names(counts);
+        decision.commit.at_once = facts.at_once;
         let approved = decision.is_allowed() && !question.approvals.is_empty();
         decision.commit.layout = self.number;
         decision.commit.facts = call;
@@ -147,9 +144,11 @@ impl Policies {
         history: &History<'_>,
     ) -> Release {
         let settled = Settled::new(self, history);
+        // Had its level been lowered since, more would seem to have been counted with the call.
+        let counted = facts.at_once;
         let facts = self.settled_facts(question, facts, &settled);
         let found = self.declared.facts.of_result(&facts, result);
-        let counts = found.without(facts.at_once);
+        let counts = found.without(counted);
         let fired = settled.all().fold(FactSet::default(), |set, memory| {
             set.or(memory.probe(found, counts, question.now))
         });
@@ -167,7 +166,7 @@ impl Policies {
             commit: Commit {
                 layout: self.number,
                 facts: found,
-                at_once: facts.at_once,
+                at_once: counted,
                 fired,
                 ..Commit::default()
             },
@@ -407,7 +406,6 @@ impl Policies {
             },
             fired: Vec::new(),
             facts: Vec::new(),
-            at_once: Vec::new(),
         }
     }
 }

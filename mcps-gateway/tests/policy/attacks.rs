@@ -202,6 +202,7 @@ fn commands() -> Vec<Script> {
         "cat /???/sh?dow",
         "cat /*/shadow",
         "cat /etc/{shadow,x}",
+        "cat /etc/{'shadow',x}",
         "cat /{etc,x}/{x,sha}d?w",
         "cat ~/.*/id_*",
         "cat ~/.*/*_rsa",

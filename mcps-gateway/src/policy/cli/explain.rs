@@ -63,7 +63,6 @@ fn report(policies: &Policies, recorded: &Recorded, replayed: &Replayed) -> Valu
         "verdict": decision.verdict.name(),
         "because": rules(&decision.because),
         "facts": decision.facts,
-        "at_once": decision.at_once,
         "fired": decision.fired,
         "observed": decision.observed,
         "then": decision.then,
@@ -107,7 +106,6 @@ fn table(
     }
     for (what, list) in [
         ("facts", &decision.facts),
-        ("at once", &decision.at_once),
         ("fired", &decision.fired),
         ("observed", &decision.observed),
         ("unknown", &replayed.unknown_facts),

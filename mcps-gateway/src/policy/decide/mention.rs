@@ -11,7 +11,6 @@ pub(crate) struct Mentions {
     attributes: HashSet<String>,
     types: HashSet<String>,
     groups_of_actions: bool,
-    facts: HashSet<String>,
 }
 
 impl Mentions {
@@ -30,22 +29,14 @@ impl Mentions {
         self.groups_of_actions
     }
 
-    /// The facts that some policy looks for.
-    pub(crate) fn facts(&self) -> impl Iterator<Item = &str> {
-        self.facts.iter().map(String::as_str)
+    /// Whether some policy reads what happened before.
+    pub(crate) fn history(&self) -> bool {
+        let read = ["facts", "fired", "fired_before", "counts"];
+        read.into_iter().any(|attribute| self.has(attribute))
     }
 
     /// Takes in a policy in Cedar's JSON form.
-    pub(crate) fn read(&mut self, policy: &Value) {
-        self.take(policy);
-        names(policy, &mut |set, name| {
-            if set == "facts" {
-                self.facts.insert(name.to_owned());
-            }
-        });
-    }
-
-    fn take(&mut self, policy: &Value) {
+    pub(crate) fn take(&mut self, policy: &Value) {
         match policy {
             Value::Array(items) => items.iter().for_each(|item| self.take(item)),
             Value::Object(members) => {

@@ -77,7 +77,9 @@ impl Compiler {
             id: fact.id.clone(),
             on: fact.on,
             sensitive: fact.sensitive.unwrap_or(fact.on != On::Approval),
-            at_once: fact.on == On::Result && fact.sensitive.unwrap_or(true),
+            at_once: fact.on == On::Result
+                && fact.sensitive.unwrap_or(true)
+                && cases.iter().any(Case::asks_nothing_of_the_result),
             surely: fact.sensitive == Some(true),
             cases,
         });

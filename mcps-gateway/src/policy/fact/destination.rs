@@ -76,8 +76,8 @@ const RECIPIENT_KEYS: [&str; 17] = [
 ];
 /// More destinations than one honest call names.
 const MOST: usize = 1024;
-/// Arguments that may say to whom, of which one is taken.
-const ASKED: usize = 16;
+/// Different arguments that would say to whom, if the tool took them: then none does.
+const MOST_REFUSED: usize = 16;
 /// Longer keys are none that says where something goes, in bytes.
 const LONGEST_KEY: usize = 64;
 /// Smaller numbers are ports, counts and ids: as addresses they would be in 0.0.0.0/8.
@@ -94,8 +94,8 @@ pub(super) struct Destinations<'a> {
     pub(super) said: bool,
     /// What the tool says that it takes.
     pub(super) schema: Option<Value<'a>>,
-    /// How often it was asked for that.
-    asked: usize,
+    /// What it does not take.
+    refused: Vec<Vec<String>>,
 }
 
 impl Destinations<'_> {
@@ -117,14 +117,14 @@ impl Destinations<'_> {
         let last = words.pop().unwrap_or_default();
         let is = |keys: &[&str]| keys.contains(&last.as_str()) || keys.contains(&whole.as_str());
         let hostly = is(&HOST_KEYS);
+        let shown = words.iter().any(|word| SHOWN.contains(&word.as_str()));
         if text.form == Form::Number {
             if hostly {
-                self.number(text);
+                self.number(text.value, text.path.filter(|_| !shown));
             }
             return;
         }
         let several = is(&HOSTS_KEYS);
-        let shown = words.iter().any(|word| SHOWN.contains(&word.as_str()));
         let says = !shown && (hostly || several || is(&RECIPIENT_KEYS));
         let path = text.path.filter(|_| says);
         // Of several, words are names as often.
@@ -141,11 +141,15 @@ impl Destinations<'_> {
 
     /// An argument says who gets it: if the tool takes it, and only where that is new.
     fn say(&mut self, path: Option<&[String]>) {
-        let Some(path) = path.filter(|_| !self.said && self.asked < ASKED) else {
+        let known = |path: &&[String]| self.refused.iter().any(|other| other == path);
+        let Some(path) = path.filter(|path| !self.said && !known(path)) else {
             return;
         };
-        self.asked += 1;
-        self.said = self.schema.is_none_or(|schema| takes(schema, path));
+        self.said = self.refused.len() < MOST_REFUSED
+            && self.schema.is_none_or(|schema| takes(schema, path));
+        if !self.said && self.refused.len() < MOST_REFUSED {
+            self.refused.push(path.to_vec());
+        }
     }
 
     fn hosts_of(&mut self, class: Classes, text: &Text<'_>, hostly: bool, path: Option<&[String]>) {
@@ -170,11 +174,11 @@ impl Destinations<'_> {
     }
 
     /// A host that is written as a number.
-    fn number(&mut self, text: &Text<'_>) {
-        if let Some(host) = host::canonical(text.value) {
+    fn number(&mut self, digits: &str, path: Option<&[String]>) {
+        if let Some(host) = host::canonical(digits) {
             keep(&mut self.hosts, &host);
             keep(&mut self.addressed, &host);
-            self.say(text.path);
+            self.say(path);
         }
     }
 }

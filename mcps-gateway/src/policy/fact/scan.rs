@@ -23,6 +23,9 @@ const SQL_KEYS: [&str; 8] = [
 ];
 /// A request rather than a document.
 const SHORT: usize = 512;
+/// Spellings of braces that one call may cost.
+const SPELLED: usize = 64;
+
 /// What the arguments of one call show to the facts of one set.
 #[derive(Debug, Default)]
 pub(super) struct Scan<'a> {
@@ -36,6 +39,8 @@ pub(super) struct Scan<'a> {
     pub(super) class: Classes,
     /// It sends, and need not show to whom.
     pub(super) blind: bool,
+    /// Spellings of braces that were looked at.
+    spelled: usize,
 }
 
 /// Places of patterns that matched.
@@ -153,17 +158,6 @@ impl<'a> Scan<'a> {
                 }
             }
         }
-        // What a shell spells out.
-        if runs && text.value.contains('{') {
-            let words = text
-                .value
-                .split(|c: char| c.is_whitespace() || "\"'`=;|<>()&".contains(c));
-            for word in words.filter(|word| word.len() <= SHORT && word.contains('{')) {
-                for spelling in wildcard::spelled(word.to_owned()) {
-                    path::readings(&spelling, &mut look);
-                }
-            }
-        }
         // What a shell reads when quotes and escapes stand within a word.
         if runs && text.value.contains(['\'', '"', '\\', '$', '{']) {
             let bare: String = text
@@ -175,6 +169,14 @@ impl<'a> Scan<'a> {
                 .replace("${HOME}", "~")
                 .replace("$HOME", "~")
                 .replace("$IFS", " ");
+            let braced = bare.split(|c: char| c.is_whitespace() || "=;|<>()&`".contains(c));
+            let braced = braced.filter(|word| word.len() <= SHORT && word.contains('{'));
+            for spelling in braced.flat_map(|word| wildcard::spelled(word.to_owned())) {
+                if self.spelled < SPELLED {
+                    self.spelled += 1;
+                    path::readings(&spelling, &mut look);
+                }
+            }
             for word in bare.split(|c: char| c.is_whitespace() || "=;|<>()&{},".contains(c)) {
                 path::readings(word, &mut look);
             }

@@ -1,12 +1,12 @@
 //! Whether a tool takes an argument, as its input schema says (JSON Schema 2020-12).
 
-use mcps_core::json::Value;
+use mcps_core::json::{Kind, Value};
 
 /// Schemas that one look goes through. A tool whose schema is larger around one argument does not say that it
 /// takes it.
 const MOST: usize = 64;
 /// Keywords with several schemas that may say what is taken.
-const SEVERAL: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+const SEVERAL: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
 
 /// Whether the arguments that `schema` describes have a member at `path`: names from the outside in, items of
 /// arrays as the array itself. What is only not forbidden is not taken, unless the schema names no arguments
@@ -44,6 +44,8 @@ fn members<'a>(
         at.get("properties")
             .and_then(|properties| properties.get(name)),
     );
+    let more = at.get("additionalProperties");
+    found.extend(more.filter(|more| more.as_object().is_some()));
     let referred = at.get("$ref").and_then(Value::as_str);
     let referred = referred.and_then(|pointer| pointed(root, &pointer));
     let items = at.get("items");
@@ -59,7 +61,10 @@ fn members<'a>(
 fn pointed<'a>(root: Value<'a>, pointer: &str) -> Option<Value<'a>> {
     let mut at = root;
     for name in pointer.strip_prefix("#/")?.split('/') {
-        at = at.get(&name.replace("~1", "/").replace("~0", "~"))?;
+        at = match name.parse::<usize>() {
+            Ok(index) if at.kind() == Kind::Array => at.as_array()?.into_iter().nth(index)?,
+            _ => at.get(&name.replace("~1", "/").replace("~0", "~"))?,
+        };
     }
     Some(at)
 }

@@ -18,8 +18,8 @@ pub(crate) struct Fact {
     pub(crate) id: String,
     pub(crate) on: On,
     pub(crate) sensitive: bool,
-    /// It counts from the moment its call goes on, where it asks nothing of the result.
-    pub(super) at_once: bool,
+    /// It counts with its call, where it asks nothing of the result.
+    pub(crate) at_once: bool,
     /// Its author says that it is sensitive.
     pub(super) surely: bool,
     /// One of them must hold.
@@ -61,7 +61,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    const fn asks_nothing_of_the_result(&self) -> bool {
+    pub(super) const fn asks_nothing_of_the_result(&self) -> bool {
         self.finding.is_empty() && self.is_error.is_none() && self.result_over.is_none()
     }
 }
@@ -165,13 +165,19 @@ impl FactTable {
         facts
     }
 
-    /// What a policy asks for waits for the result: it may be what permits something. Not so where its author
-    /// says that it is sensitive.
-    pub(crate) fn wait_for(&mut self, id: &str) {
-        let fact = self.place(id).and_then(|place| self.facts.get_mut(place));
-        if let Some(fact) = fact {
+    /// Where policies read what happened before, that may be what permits something: it waits for the result,
+    /// unless its author says that it is sensitive.
+    pub(crate) fn wait(&mut self) {
+        for fact in &mut self.facts {
             fact.at_once &= fact.surely;
         }
+    }
+
+    /// Facts on results that may count before these are there.
+    pub(crate) fn at_once(&self) -> FactSet {
+        let places = self.facts.iter().enumerate();
+        let places = places.filter(|(_, fact)| fact.at_once);
+        places.fold(FactSet::default(), |set, (place, _)| set.with(place))
     }
 
     /// Which of the facts on results hold, now that the result is there: a case whose call held and

@@ -96,7 +96,9 @@ pub(super) fn spelled(glob: String) -> Vec<String> {
             Some((before, options, tail.get(1..).unwrap_or_default()))
         });
         match inner {
-            Some((before, options, after)) if open.len() + done.len() < MOST => {
+            Some((before, options, after))
+                if open.len() + done.len() + options.split(',').count() <= MOST =>
+            {
                 let options = options.split(',');
                 open.extend(options.map(|option| format!("{before}{option}{after}")));
             }

@@ -13,7 +13,7 @@ use mcps_core::level::TrustLevel;
 use super::foreign::State;
 use super::layout::{Layout, Pattern};
 use super::{Form, Memory, MemoryError, NONE};
-use crate::policy::config::{On, Scope};
+use crate::policy::config::Scope;
 
 const VERSION: u8 = 1;
 const STOPPED: u8 = 1;
@@ -216,11 +216,11 @@ impl Memory {
         self.infer();
         let layout = Arc::clone(&self.layout);
         for pattern in &layout.patterns {
-            // What calms must be shown again after a loss, in which it is only assumed, and so must what a
-            // result shows: its call may not have been answered.
+            // What calms must be shown again after a loss, in which it is only assumed, and so must what counts
+            // with a call: that may not have been answered.
             if let Form::Never { before, .. } = pattern.form
                 && self.lost.is_none()
-                && !layout.kind(On::Result).has(before)
+                && !layout.at_once.has(before)
             {
                 let latest = self.latest_of(before).max(self.instant(pattern, 0));
                 self.set_instant(pattern, 0, latest);

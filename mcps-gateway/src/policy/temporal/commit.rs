@@ -64,7 +64,7 @@ impl Memory {
 
 impl Layout {
     /// Facts that are `on` this.
-    pub(super) fn kind(&self, on: On) -> FactSet {
+    fn kind(&self, on: On) -> FactSet {
         let at = match on {
             On::Call => 0,
             On::Result => 1,

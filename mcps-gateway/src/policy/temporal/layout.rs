@@ -37,6 +37,8 @@ pub(crate) struct Pattern {
 pub(crate) struct Layout {
     pub(super) fact_keys: Vec<u64>,
     pub(super) sensitive: FactSet,
+    /// Facts that may count before they are there.
+    pub(super) at_once: FactSet,
     /// Facts by what they are `on`: call, result, denied, approval.
     pub(super) kinds: [FactSet; 4],
     pub(crate) patterns: Vec<Pattern>,
@@ -72,6 +74,7 @@ impl Layout {
                 .map(|fact| key(&["fact", &fact.id]))
                 .collect(),
             sensitive: table.sensitive(),
+            at_once: table.at_once(),
             kinds: [On::Call, On::Result, On::Denied, On::Approval].map(|on| table.on(on)),
             patterns,
             by_fact,

@@ -44,8 +44,7 @@ fn whoever_does_not_wait_for_what_a_call_reads_has_read_it() {
         } else {
             (&[][..], "all")
         };
-        assert_eq!(read.at_once, found, "{when}");
-        assert!(read.facts.is_empty(), "{when}");
+        assert_eq!(read.facts, found, "{when}");
         assert_eq!(decide(&mut replay, &called("y")).rule(), rule, "{when}");
     }
 }
@@ -100,6 +99,20 @@ fn it_neither_calms_nor_permits_before_it_is_there() {
 }
 
 #[test]
+fn a_refused_count_is_refused_again_by_its_record() {
+    let count = "[[sequence]]\nid='many'\nmatch='count(a, 10m) > 0'\nthen='deny'";
+    let policies = rules("when={tool=['x']}", count);
+    let decision = decide(&mut Replay::new(&policies, start()), &called("x"));
+    assert_eq!(decision.rule(), "many");
+    let recorded = Recorded {
+        facts: Some(decision.facts),
+        ..called("x")
+    };
+    let again = decide(&mut Replay::new(&policies, start()), &recorded);
+    assert_eq!(again.rule(), "many");
+}
+
+#[test]
 fn records_without_arguments_say_so_too() {
     let policies = super::pack();
     let mut replay = Replay::new(&policies, start());
@@ -109,7 +122,10 @@ fn records_without_arguments_say_so_too() {
         result: None,
         ..read_key()
     };
-    assert_eq!(decide(&mut replay, &read).at_once, ["secret.read"]);
+    assert_eq!(
+        decide(&mut replay, &read).facts,
+        ["secret.read", "read.any"]
+    );
     let rule = decide(&mut replay, &send()).rule().to_owned();
     assert_eq!(rule, "exfiltration-after-secret");
 }
