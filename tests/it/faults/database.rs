@@ -27,7 +27,7 @@ async fn is_ready(ground: &Ground) {
 async fn a_database_that_crashes_costs_answers_and_nothing_else() {
     let postgres = Postgres::start();
     let ground = Ground::found(Some(postgres.url.clone())).await;
-    let load = Load::on(&ground);
+    let load = Load::on(&ground).on_what_crashes();
     let watcher = Watcher::start(&ground);
     let crashes = 3 * scale();
     for _ in 0..crashes {

@@ -26,6 +26,8 @@ pub(super) struct Load {
     url: Arc<Mutex<String>>,
     operator: String,
     audience: String,
+    /// The database crashes under it.
+    forgets: bool,
 }
 
 /// Whether the caller goes on.
@@ -44,6 +46,15 @@ impl Load {
             url: Arc::clone(&ground.url),
             operator: ground.operator.clone(),
             audience: ground.bundle.authority().to_owned(),
+            forgets: false,
+        }
+    }
+
+    /// The same where the database itself crashes.
+    pub(super) fn on_what_crashes(self) -> Self {
+        Self {
+            forgets: true,
+            ..self
         }
     }
 
@@ -146,6 +157,10 @@ impl Load {
             }
             // The challenge was redeemed by the first asking, of which no passport came.
             Some((403, answer)) if again && is(&answer, "challenge-refused") => Answered::Yes,
+            // A challenge does not wait for the disk, and went with the crash: another is asked for.
+            Some((403, answer)) if self.forgets && is(&answer, "challenge-refused") => {
+                Answered::Yes
+            }
             // Nobody knows.
             None | Some((408 | 429 | 503, _)) => {
                 ledger.unsure.push(asked);
