@@ -266,7 +266,7 @@ impl Catalogue {
         let looked = self.store.look(server, &new, rules, self.clock.now());
         // An operator may have acted meanwhile, and somebody may have looked who has not seen these.
         let mut shelves = self.shelves();
-        let read = looked.and_then(|_| self.store.read()).map_err(|error| {
+        let read = looked.and_then(|()| self.store.read()).map_err(|error| {
             tracing::error!(server, error = %error, "the tools of {server} are held back: {error}");
         });
         let shelf = shelves.entry(server.to_owned()).or_default();

@@ -35,19 +35,20 @@ pub(super) fn target(route: &Route, seated: &Seated) -> Option<Target> {
 /// Why nobody can tell what a request is about, if nobody can: it names no tool, prompt or resource, or
 /// by something that is no string, of which servers make one, each in its own way.
 pub(super) fn nameless(call: &Call, era: Era) -> Result<(), Denial> {
-    let named = subject(&call.message).is_some();
+    let named = subject(&call.message).map(|(_, value)| value.as_str());
     let wanted = match call.method.as_str() {
         tools::CALL | "prompts/get" => "params.name",
         // There are no such methods any more, which is their server's to say.
-        "resources/subscribe" | "resources/unsubscribe" if era == Era::Modern && !named => {
+        "resources/subscribe" | "resources/unsubscribe"
+            if era == Era::Modern && named.is_none() =>
+        {
             return Ok(());
         }
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "params.uri",
         "completion/complete" => "params.ref.name or params.ref.uri",
         _ => return Ok(()),
     };
-    let named = subject(&call.message).and_then(|(_, value)| value.as_str());
-    if named.is_some() || call.message.kind() != Kind::Request {
+    if named.flatten().is_some() || call.message.kind() != Kind::Request {
         return Ok(());
     }
     let reason = format!("{} needs {wanted}, which must be a string", call.method);

@@ -14,7 +14,6 @@ use mcps_core::digest::Digest;
 use mcps_core::pin::{MAX_NAME, PinStore};
 
 use super::{Book, Entry, Name, Reason, State, is_like, of_owner, owner};
-use crate::call::Pinned;
 use crate::config::{Admission, LookAlikes, Rules};
 
 const BOOK: &str = "quarantine.json";
@@ -155,7 +154,7 @@ impl Store {
         seen: &[Tool],
         rules: Rules,
         now: Timestamp,
-    ) -> Result<Vec<Pinned>, ClientError> {
+    ) -> Result<(), ClientError> {
         self.change(|pins, book| {
             let owner = owner(server);
             let mut others = None;
@@ -246,8 +245,7 @@ impl Store {
                     self.keep(tool);
                 }
             }
-            let standing = |tool: &Tool| book.standing(pins, server, &tool.name, &tool.hash);
-            Ok(seen.iter().map(standing).collect())
+            Ok(())
         })
     }
 

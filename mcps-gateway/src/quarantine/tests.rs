@@ -37,8 +37,15 @@ impl Stand {
 
     /// What becomes of one tool that a server lists.
     fn look(&self, server: &str, tool: &Tool) -> Pinned {
-        let seen = std::slice::from_ref(tool);
-        self.store.look(server, seen, self.rules, NOW).unwrap()[0]
+        self.look_at(server, std::slice::from_ref(tool), NOW)[0]
+    }
+
+    /// The same of several at some time.
+    fn look_at(&self, server: &str, seen: &[Tool], now: Timestamp) -> Vec<Pinned> {
+        self.store.look(server, seen, self.rules, now).unwrap();
+        let (pins, book) = self.store.read().unwrap();
+        let standing = |tool: &Tool| book.standing(&pins, server, &tool.name, &tool.hash);
+        seen.iter().map(standing).collect()
     }
 
     fn order(&self, verb: Verb, server: &str, tool: &str) -> Result<(), OrderError> {
@@ -98,8 +105,7 @@ fn a_first_list_that_never_ends_is_no_leave_to_add_tools_for_ever() {
     let stand = Stand::new();
     let at = |tool: &Tool, seconds| {
         let now = NOW.plus(Duration::from_secs(seconds));
-        let seen = std::slice::from_ref(tool);
-        stand.store.look("files", seen, stand.rules, now).unwrap()[0]
+        stand.look_at("files", std::slice::from_ref(tool), now)[0]
     };
     assert_eq!(at(&tool("read", "a"), 0), Pinned::Same);
     assert_eq!(at(&tool("write", "a"), 599), Pinned::Same);
@@ -133,7 +139,7 @@ fn of_what_there_is_no_room_for_no_definition_is_kept() {
     let stand = Stand::new();
     stand.store.listed("files").unwrap();
     let many: Vec<Tool> = (0..1010).map(|n| tool(&format!("tool_{n}"), "a")).collect();
-    let looked = stand.store.look("files", &many, stand.rules, NOW).unwrap();
+    let looked = stand.look_at("files", &many, NOW);
     assert!(looked.iter().all(|pinned| *pinned == held(Reason::NewTool)));
     assert_eq!(stand.definitions(), 1000);
 }

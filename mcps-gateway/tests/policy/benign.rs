@@ -1,9 +1,9 @@
 //! Ordinary work: nothing of it is refused or held.
 
-use mcps_gateway::policy::{Class, Recorded, RecordedResult, RecordedTool};
+use mcps_gateway::policy::{Class, Recorded, RecordedResult};
 use serde_json::json;
 
-use super::{Script, call, pack, script, stopped_at};
+use super::{Script, call, defined, pack, script, stopped_at};
 
 pub(super) fn work() -> Vec<Script> {
     let read = |path: &str| call("read_file", &[Class::Read], json!({ "path": path }));
@@ -220,9 +220,5 @@ fn addressed(call: Recorded) -> Recorded {
             "to": { "type": "array", "items": { "properties": { "email": { "type": "string" } } } },
         } } },
     });
-    let tool = RecordedTool {
-        input_schema: Some(schema),
-        ..call.tool
-    };
-    Recorded { tool, ..call }
+    defined(call, schema)
 }

@@ -37,6 +37,15 @@ fn call(name: &str, class: &[Class], arguments: Value) -> Recorded {
     }
 }
 
+/// The same call of a tool whose definition has this input schema.
+fn defined(call: Recorded, schema: Value) -> Recorded {
+    let tool = RecordedTool {
+        input_schema: Some(schema),
+        ..call.tool
+    };
+    Recorded { tool, ..call }
+}
+
 fn pack() -> Policies {
     Policies::load(&Sources::default_pack()).unwrap()
 }

@@ -1,21 +1,16 @@
 //! Ways out for what was read.
 
-use mcps_gateway::policy::{Class, Recorded, RecordedTool};
+use mcps_gateway::policy::{Class, Recorded};
 use serde_json::{Map, Value, json};
 
-use super::super::{Script, call, script};
+use super::super::{Script, call, defined, script};
 use super::read;
 
 /// A call of a tool that takes arguments of these names.
 fn taking(names: &[&str], call: Recorded) -> Recorded {
     let properties = names.iter().map(|name| ((*name).to_owned(), json!({})));
     let properties: Map<String, Value> = properties.collect();
-    let schema = json!({ "type": "object", "properties": properties });
-    let tool = RecordedTool {
-        input_schema: Some(schema),
-        ..call.tool
-    };
-    Recorded { tool, ..call }
+    defined(call, json!({ "type": "object", "properties": properties }))
 }
 
 /// A secret is read plainly and leaves in many ways.
