@@ -171,11 +171,10 @@ impl<'a> Scan<'a> {
                 .replace("$IFS", " ");
             let braced = bare.split(|c: char| c.is_whitespace() || "=;|<>()&`".contains(c));
             let braced = braced.filter(|word| word.len() <= SHORT && word.contains('{'));
-            for spelling in braced.flat_map(|word| wildcard::spelled(word.to_owned())) {
-                if self.spelled < SPELLED {
-                    self.spelled += 1;
-                    path::readings(&spelling, &mut look);
-                }
+            let spellings = braced.flat_map(|word| wildcard::spelled(word.to_owned()));
+            for spelling in spellings.take(SPELLED - self.spelled) {
+                self.spelled += 1;
+                path::readings(&spelling, &mut look);
             }
             for word in bare.split(|c: char| c.is_whitespace() || "=;|<>()&{},".contains(c)) {
                 path::readings(word, &mut look);

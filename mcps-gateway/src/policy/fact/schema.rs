@@ -101,4 +101,15 @@ mod tests {
         assert!(!taken(r#"{"properties":{}}"#, &["a"]));
         assert!(!taken(r##"{"$ref":"#"}"##, &["a"]));
     }
+
+    #[test]
+    fn a_schema_too_large_to_go_through_says_nothing() {
+        let named = |branches: usize| {
+            let mut any = vec!["{}"; branches];
+            any.push(r#"{"properties":{"to":{}}}"#);
+            taken(&format!(r#"{{"anyOf":[{}]}}"#, any.join(",")), &["to"])
+        };
+        assert!(named(62));
+        assert!(!named(64));
+    }
 }

@@ -1,4 +1,4 @@
-use super::{reached, shapes};
+use super::{reached, shapes, spelled};
 
 fn meets(glob: &str, path: &str) -> bool {
     completes(glob, path, true)
@@ -61,4 +61,20 @@ fn what_nobody_completes_guesses_no_folder() {
         assert!(!completes(glob, path, false), "{glob} {path}");
     }
     assert!(completes("/etc/shadow*", "/e?c/sh?dow", false));
+}
+
+#[test]
+fn braces_cost_no_more_than_so_many_spellings() {
+    let mut few = spelled("/etc/{shadow,pass{wd,age}}".to_owned());
+    few.sort();
+    few.dedup();
+    assert_eq!(few, ["/etc/passage", "/etc/passwd", "/etc/shadow"]);
+    let many = format!("/etc/{{{}}}", ["x"; 250].join(","));
+    for glob in [
+        many,
+        "{a,b}".repeat(100),
+        "{".repeat(256) + &"}".repeat(256),
+    ] {
+        assert!(spelled(glob.clone()).len() <= 64, "{glob}");
+    }
 }
