@@ -77,7 +77,7 @@ impl Stand {
     }
 
     async fn store(&self) -> Arc<Store> {
-        let config = Config::parse(&self.config).unwrap();
+        let config = Arc::new(Config::parse(&self.config).unwrap());
         let way = Way {
             shared: config.shared.as_ref().unwrap(),
             beside: Path::new(""),
@@ -102,14 +102,10 @@ impl Stand {
         if let Some(store) = store {
             histories = histories.shared(store);
         }
-        let config = Config::parse(&self.config).unwrap();
+        let config = Arc::new(Config::parse(&self.config).unwrap());
         let sets = Sets::load(&config, Path::new(""), Told::none()).unwrap();
-        let (config, sets) = (ArcSwap::from_pointee(config), ArcSwap::from_pointee(sets));
-        Arc::new(PolicyJudge::new(
-            Arc::new(config),
-            Arc::new(sets),
-            histories,
-        ))
+        let sets = Arc::new(ArcSwap::from_pointee(sets));
+        Arc::new(PolicyJudge::new(sets, histories))
     }
 }
 

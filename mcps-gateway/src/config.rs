@@ -100,14 +100,18 @@ impl Config {
 
     /// What of a server's tools is held back.
     pub(crate) fn rules_of(&self, server: &str) -> Rules {
-        let mut all = self.server.iter();
-        match all.any(|known| known.name == server && known.hold) {
-            true => Rules {
+        let known = self.server.iter().find(|known| known.name == server);
+        match known.and_then(|known| known.hold) {
+            Some(true) => Rules {
                 new_servers: Admission::Hold,
                 new_tools: Admission::Hold,
                 ..self.quarantine
             },
-            false => self.quarantine,
+            Some(false) => Rules {
+                new_servers: Admission::Pin,
+                ..self.quarantine
+            },
+            None => self.quarantine,
         }
     }
 

@@ -202,7 +202,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return Ok(events::run(&args, &home?, &SystemClock, &mut out, &mut errors).into());
         }
         Command::Check { config, output } => {
-            let read = Config::load(&config)?;
+            let read = Arc::new(Config::load(&config)?);
             Sets::load(&read, serve::beside(&config), Told::none())?;
             let (servers, tenants) = (read.server.len(), read.tenant.len());
             let file = config.display().to_string();

@@ -49,7 +49,7 @@ impl MadeOf {
             tenants: None,
             tool: BTreeMap::new(),
             pass_unlisted: false,
-            hold: false,
+            hold: None,
             min_level: crate::config::Level::default(),
             ..server.clone()
         });
@@ -143,7 +143,7 @@ impl Maker {
 }
 
 /// The endpoints by the last part of their path; that of all servers has none.
-type Table = BTreeMap<String, Arc<Route>>;
+pub(crate) type Table = BTreeMap<String, Arc<Route>>;
 
 /// All endpoints.
 pub(crate) struct Routes {
@@ -158,7 +158,7 @@ impl Routes {
             maker,
             table: ArcSwap::default(),
         };
-        routes.exchange(config)?;
+        routes.exchange(routes.of(config)?);
         Ok(routes)
     }
 
@@ -178,9 +178,8 @@ impl Routes {
         self.table.load().values().cloned().collect()
     }
 
-    /// Makes them those of another configuration. Those that are no more are returned: what is under
-    /// way there goes on.
-    pub(crate) fn exchange(&self, config: &Config) -> Result<Vec<Arc<Route>>, ClientError> {
+    /// Those of another configuration, among them those that are here and stay as they are.
+    pub(crate) fn of(&self, config: &Config) -> Result<Table, ClientError> {
         let before = self.table.load_full();
         let mut table = Table::new();
         for server in config.server.iter().map(Some).chain([None]) {
@@ -195,6 +194,12 @@ impl Routes {
             };
             table.insert(name.to_owned(), route);
         }
+        Ok(table)
+    }
+
+    /// Exchanges them for those. What is no more is returned: what is under way there goes on.
+    pub(crate) fn exchange(&self, table: Table) -> Vec<Arc<Route>> {
+        let before = self.table.load_full();
         let is_kept = |route: &Arc<Route>| {
             table
                 .get(route.server.as_deref().unwrap_or_default())
@@ -208,6 +213,6 @@ impl Routes {
         });
         self.maker.ways.store(Arc::new(named.collect()));
         self.table.store(Arc::new(table));
-        Ok(gone)
+        gone
     }
 }

@@ -133,6 +133,7 @@ pub async fn run_until(
     if options.within {
         config.keep_within();
     }
+    let config = Arc::new(config);
     let identity = Arc::new(Identity::load(home, End::Server)?);
     let trust = TrustSource::load(
         home,
@@ -208,7 +209,7 @@ pub async fn run_until(
     if let Some(store) = &store {
         histories = histories.shared(store);
     }
-    let config = Arc::new(ArcSwap::from_pointee(config));
+    let config = Arc::new(ArcSwap::new(config));
     let catalogue = Arc::new(Catalogue::load(
         home,
         Arc::clone(&clock),
@@ -227,7 +228,7 @@ pub async fn run_until(
     let ways = Arc::<Ways>::default();
     let together = Aggregate {
         config: Arc::clone(&config),
-        levels: Levels::new(Arc::clone(&config), Arc::clone(&sets)),
+        levels: Levels::new(Arc::clone(&sets)),
         ways: Arc::clone(&ways),
         catalogue: Arc::clone(&catalogue),
         rulings: Arc::clone(&rulings),
@@ -245,12 +246,8 @@ pub async fn run_until(
     let routes = Routes::new(maker, &config.load())?;
     let gateway = Arc::new(Gateway {
         parts: Parts {
-            levels: Levels::new(Arc::clone(&config), Arc::clone(&sets)),
-            judge: Arc::new(PolicyJudge::new(
-                Arc::clone(&config),
-                Arc::clone(&sets),
-                histories,
-            )),
+            levels: Levels::new(Arc::clone(&sets)),
+            judge: Arc::new(PolicyJudge::new(Arc::clone(&sets), histories)),
             sets: Arc::clone(&sets),
             callers: Arc::clone(&callers),
             trust: Arc::clone(&trust),
@@ -441,6 +438,7 @@ impl Gateway {
         if within {
             config.keep_within();
         }
+        let config = Arc::new(config);
         let told = Arc::clone(self.parts.sets.load().told());
         let sets = Sets::load(&config, beside(file), told)?;
         if config.shared != self.parts.config.load().shared {
@@ -448,15 +446,17 @@ impl Gateway {
                 "[shared] is another now; it is taken up when the gateway is started again"
             );
         }
-        let gone = self.routes.exchange(&config)?;
+        let routes = self.routes.of(&config)?;
+        let servers = config.server.len();
+        // What judges comes first: who or what is let in by the rest is judged by it already.
+        self.parts.sets.store(Arc::new(sets));
+        let gone = self.routes.exchange(routes);
         for server in gone.iter().filter_map(|route| route.server.as_deref()) {
             self.catalogue().forget(server);
         }
-        let servers = config.server.len();
         let callers = self.parts.callers.load().again(&config);
         self.parts.callers.store(Arc::new(callers));
-        self.parts.config.store(Arc::new(config));
-        self.parts.sets.store(Arc::new(sets));
+        self.parts.config.store(config);
         self.part_from_strangers();
         tracing::info!(
             servers,

@@ -92,7 +92,7 @@ impl WhyArgs {
         clock: Arc<dyn Clock>,
         out: &mut impl Write,
     ) -> Result<(), GatewayError> {
-        let config = Config::load(&self.config)?;
+        let config = Arc::new(Config::load(&self.config)?);
         let told = Told::new(verifier.trust.feed().cloned(), Arc::clone(&clock));
         let sets = Sets::load(
             &config,
@@ -124,8 +124,7 @@ impl WhyArgs {
                 server: Some(server.to_owned()),
                 name: Some(tool.to_owned()),
             };
-            let current = Arc::new(ArcSwap::from_pointee(config.clone()));
-            let levels = Levels::new(current, Arc::clone(&sets));
+            let levels = Levels::new(Arc::clone(&sets));
             said.push(match levels.require(&caller, &target) {
                 Ok(()) => {
                     Said::permits("level", "min_level", format!("{} suffices", caller.level()))
@@ -136,7 +135,7 @@ impl WhyArgs {
             let verdicts = Told::new(feed.cloned(), Arc::clone(&clock));
             verdicts.recall(home, &config.verdict_tenants());
             let evidence = Evidence::load(home, feed.cloned(), Arc::clone(&clock)).recalled();
-            let current = Arc::new(ArcSwap::from_pointee(config.clone()));
+            let current = Arc::new(ArcSwap::new(Arc::clone(&config)));
             let rulings = Rulings::new(current, verdicts, Arc::new(evidence));
             let whose = Whose {
                 tenant: &caller.tenant,
@@ -153,7 +152,7 @@ impl WhyArgs {
             let now = clock.now();
             for (stage, action) in [("list", Action::SeeTool), ("call", Action::CallTool)] {
                 let asked = (&caller, listed);
-                said.push(match weigh(&sets.load(), &config, asked, action, now) {
+                said.push(match weigh(&sets.load(), asked, action, now) {
                     Ok(decision) => policy(stage, &decision),
                     Err(denial) => denied(stage, denial),
                 });

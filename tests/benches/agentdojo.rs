@@ -246,7 +246,10 @@ async fn main() {
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let server = Server::new(listener, Front(Arc::clone(&office)));
         serving.spawn(async move { server.serve(std::future::pending()).await });
-        config += &format!("[[server]]\nname = \"{}\"\nurl = \"{url}\"\n", suite.suite);
+        config += &format!(
+            "[[server]]\nname = \"{}\"\nurl = \"{url}\"\nhold = false\n",
+            suite.suite
+        );
         for tool in suite.tools.as_array().unwrap() {
             let name = tool["name"].as_str().unwrap();
             let class = class(&classes, &suite.suite, name);

@@ -157,7 +157,7 @@ const COMMAND: &str = "[server.tool.list_files]\nclass = [\"read\"]\n";
 fn of_command() -> String {
     let server = bin("mcps-demo-server");
     format!(
-        "[[server]]\nname = \"demo\"\ncommand = [\"{}\"]\n{COMMAND}",
+        "[[server]]\nname = \"demo\"\ncommand = [\"{}\"]\nhold = false\n{COMMAND}",
         server.display()
     )
 }
@@ -193,7 +193,7 @@ async fn main() {
     let home = stage.world.enrol("gateway", "open", 2);
     let config = stage.world.dir().join("open.toml");
     let text = format!(
-        "[tenant.default]\nanonymous = true\n[[server]]\nname = \"files\"\nurl = \"{direct}\"\n[server.tool.look]\nclass = [\"read\"]\n{}",
+        "[tenant.default]\nanonymous = true\n[[server]]\nname = \"files\"\nurl = \"{direct}\"\nhold = false\n[server.tool.look]\nclass = [\"read\"]\n{}",
         of_command()
     );
     fs::write(&config, text).unwrap();

@@ -223,18 +223,19 @@ async fn open(stage: &Stage) -> anyhow::Result<Gate> {
          name = \"demo\"\n\
          url = {url}\n\
          signed = true\n\
-         passport = \"dev-wrapped\"\n\n\
+         passport = \"dev-wrapped\"\n\
+         hold = false\n\n\
          [server.tool]\n\
          read_file = {{ class = [\"read\"] }}\n\
          send_mail = {{ class = [\"send\"] }}\n\
          write_note = {{ class = [\"write\"], min_level = 3 }}\n\n\
          [[server]]\n\
          name = \"fresh\"\n\
-         command = {bare}\n\
-         hold = true\n\n\
+         command = {bare}\n\n\
          [[server]]\n\
          name = \"swapped\"\n\
-         command = {swapping}\n"
+         command = {swapping}\n\
+         hold = false\n"
     );
     let file = stage.dir().join("gateway.toml");
     fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;

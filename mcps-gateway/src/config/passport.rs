@@ -23,6 +23,12 @@ impl ServerPassport {
         self.tenant.is_some()
     }
 
+    /// The tenant that it names.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+
     /// Reads it; `None` where a part is empty or there are three.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -41,7 +41,7 @@ pub enum QuarantineFrom {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
-    /// The tools of a server that was never listed before: an operator has chosen it.
+    /// The tools of a server that was never listed before: an operator has chosen it, and not seen them.
     pub new_servers: Admission,
     /// Tools that a server lists later on: nobody has chosen those.
     pub new_tools: Admission,
@@ -54,7 +54,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            new_servers: Admission::Pin,
+            new_servers: Admission::Hold,
             new_tools: Admission::Hold,
             look_alikes: LookAlikes::Hold,
             evidence: None,

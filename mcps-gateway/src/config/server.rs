@@ -14,9 +14,9 @@ use crate::policy::Class;
 pub struct Server {
     /// Its name: the end of its path, and what its tools' names begin with where all are one.
     pub name: String,
-    /// The one tenant that may reach it.
+    /// The tenant whose server it is, which may reach it.
     pub tenant: Option<String>,
-    /// The tenants that may reach it; with neither key, all.
+    /// Tenants that may reach it too; with neither key, all may.
     pub tenants: Option<Vec<String>>,
     /// The command that starts it.
     pub command: Option<Vec<String>>,
@@ -51,10 +51,9 @@ pub struct Server {
     /// Whether calls of tools that it does not list are passed on. Nobody knows what those do.
     #[serde(default)]
     pub pass_unlisted: bool,
-    /// Whether its tools are held back until an operator has promoted them, those of its first list
-    /// too.
-    #[serde(default)]
-    pub hold: bool,
+    /// Whether its tools are held back until an operator has promoted them: all of them, or with `false`
+    /// only those that come after its first list. Absent, as `[quarantine]` has it.
+    pub hold: Option<bool>,
     /// What is known of its tools, by their own names.
     #[serde(default)]
     pub tool: BTreeMap<String, Tool>,
@@ -133,11 +132,8 @@ impl Server {
         }
         if self.pass_unlisted && config.rules_of(name).new_servers == Admission::Hold {
             return wrong(
-                "`pass_unlisted` lets through what nobody has looked at, and `hold = true` or `new_servers = \"hold\"` holds it back; leave one of them out",
+                "`pass_unlisted` lets through what nobody has looked at, and new servers are held back; add `hold = false`, or leave it out",
             );
-        }
-        if self.tenant.is_some() && self.tenants.is_some() {
-            return wrong("write `tenant` or `tenants`, not both");
         }
         for tenant in self.members() {
             if !config.tenant.contains_key(tenant) {
@@ -157,6 +153,13 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// The tenant whose server it is, as far as anybody says.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        let shown = self.passport.as_ref().and_then(ServerPassport::tenant);
+        self.tenant.as_deref().or(shown)
     }
 
     fn members(&self) -> impl Iterator<Item = &String> {

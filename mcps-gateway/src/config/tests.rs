@@ -123,7 +123,7 @@ fn what_contradicts_itself_is_refused_with_what_to_write() {
             "`pass_unlisted` lets through",
         ),
         (
-            server("command = [\"x\"]\npass_unlisted = true\n[quarantine]\nnew_servers = \"hold\""),
+            server("command = [\"x\"]\npass_unlisted = true"),
             "`pass_unlisted` lets through",
         ),
         (

@@ -10,25 +10,51 @@ use mcps_core::message::Message;
 
 use super::{Deciding, Denial, Judge, Listed, Permit, Sets, Weighing};
 use crate::call::{Call, Caller, Target};
-use crate::config::Config;
 
-/// What the configuration in force demands.
+/// What the configuration in force demands, and policies do.
 #[derive(Debug)]
 pub struct Levels {
-    config: Arc<ArcSwap<Config>>,
     sets: Arc<ArcSwap<Sets>>,
 }
 
 impl Levels {
-    /// By this configuration and what tenants' policies say, whatever they are at the moment.
+    /// By those sets and their configuration, whatever they are at the moment.
     #[must_use]
-    pub const fn new(config: Arc<ArcSwap<Config>>, sets: Arc<ArcSwap<Sets>>) -> Self {
-        Self { config, sets }
+    pub const fn new(sets: Arc<ArcSwap<Sets>>) -> Self {
+        Self { sets }
     }
 
+    /// The level that a target asks for; the highest where nobody can say.
+    #[must_use]
+    pub fn demanded(&self, caller: &Caller, target: &Target) -> TrustLevel {
+        let sets = self.sets.load();
+        let set = sets.of(&caller.tenant, caller.level());
+        set.map_or(TrustLevel::L4, |set| {
+            sets.need(&caller.tenant, target, set.min_level).0
+        })
+    }
+
+    /// Whether a caller has the level that a target asks for.
+    ///
+    /// # Errors
+    /// [`Code::TrustTooLow`].
+    pub fn require(&self, caller: &Caller, target: &Target) -> Result<(), Denial> {
+        self.admits(&caller.tenant, caller.level(), target)
+    }
+
+    /// Whether somebody of that tenant with that level has the level that a target asks for.
+    ///
+    /// # Errors
+    /// [`Code::TrustTooLow`]; why there is no policy, where the authority should have told of one.
+    pub fn admits(&self, tenant: &str, have: TrustLevel, target: &Target) -> Result<(), Denial> {
+        self.sets.load().admits(tenant, have, target)
+    }
+}
+
+impl Sets {
     /// The level that a target asks for, and who asks for it; `own` is what the tenant's policy does.
     fn need(&self, tenant: &str, target: &Target, own: TrustLevel) -> (TrustLevel, String) {
-        let config = self.config.load();
+        let config = self.config();
         let mut need = (TrustLevel::L0, "min_level".to_owned());
         let mut raise = |level: TrustLevel, rule: &dyn Fn() -> String| {
             if level > need.0 {
@@ -53,29 +79,14 @@ impl Levels {
         need
     }
 
-    /// The level that a target asks for; the highest where nobody can say.
-    #[must_use]
-    pub fn demanded(&self, caller: &Caller, target: &Target) -> TrustLevel {
-        let set = self.sets.load().of(&caller.tenant, caller.level());
-        set.map_or(TrustLevel::L4, |set| {
-            self.need(&caller.tenant, target, set.min_level).0
-        })
-    }
-
-    /// Whether a caller has the level that a target asks for.
-    ///
-    /// # Errors
-    /// [`Code::TrustTooLow`].
-    pub fn require(&self, caller: &Caller, target: &Target) -> Result<(), Denial> {
-        self.admits(&caller.tenant, caller.level(), target)
-    }
-
-    /// Whether somebody of that tenant with that level has the level that a target asks for.
-    ///
-    /// # Errors
-    /// [`Code::TrustTooLow`]; why there is no policy, where the authority should have told of one.
-    pub fn admits(&self, tenant: &str, have: TrustLevel, target: &Target) -> Result<(), Denial> {
-        let own = self.sets.load().of(tenant, have)?.min_level;
+    /// As [`Levels::admits`].
+    pub(super) fn admits(
+        &self,
+        tenant: &str,
+        have: TrustLevel,
+        target: &Target,
+    ) -> Result<(), Denial> {
+        let own = self.of(tenant, have)?.min_level;
         let (need, rule) = self.need(tenant, target, own);
         if have >= need {
             return Ok(());

@@ -160,24 +160,20 @@ fn asked((tenant, agent, session, tool): Operation, at: Timestamp) -> Call {
     call
 }
 
-fn opened(folder: &Path, config: &Arc<ArcSwap<Config>>, clock: &Arc<ManualClock>) -> PolicyJudge {
+fn opened(folder: &Path, config: &Arc<Config>, clock: &Arc<ManualClock>) -> PolicyJudge {
     let known: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let sets = Sets::load(&config.load(), folder, Told::none()).unwrap();
+    let sets = Sets::load(config, folder, Told::none()).unwrap();
     let (journal, found) = Journal::open(&folder.join("histories"), Arc::clone(&known)).unwrap();
     assert!(!found.damaged);
     let histories = Histories::new(journal, found, known);
-    PolicyJudge::new(
-        Arc::clone(config),
-        Arc::new(ArcSwap::from_pointee(sets)),
-        histories,
-    )
+    PolicyJudge::new(Arc::new(ArcSwap::from_pointee(sets)), histories)
 }
 
 #[test]
 fn of_ten_thousand_calls_among_one_another_none_is_remembered_of_anybody_else() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("rules.toml"), RULES).unwrap();
-    let config = Arc::new(ArcSwap::from_pointee(Config::parse(CONFIG).unwrap()));
+    let config = Arc::new(Config::parse(CONFIG).unwrap());
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
     let mut judge = opened(folder.path(), &config, &clock);
     let operation = (

@@ -13,7 +13,7 @@ use mcps_core::message::Message;
 use super::sets::Set;
 use super::{Deciding, Denial, Grounds, Judge, Levels, Listed, Permit, Sets, Weighing};
 use crate::call::{Call, Caller, Claims, Pinned};
-use crate::config::Config;
+use crate::config::{Config, Server};
 use crate::history::{Histories, HistoryError, Scopes};
 use crate::policy::{
     Action, Classes, Decision, Definition, Levels as Asked, Principal, Question, ResultView, Then,
@@ -24,22 +24,16 @@ use crate::policy::{
 #[derive(Debug)]
 pub struct PolicyJudge {
     levels: Levels,
-    config: Arc<ArcSwap<Config>>,
     sets: Arc<ArcSwap<Sets>>,
     histories: Histories,
 }
 
 impl PolicyJudge {
-    /// By that configuration and those sets, whatever they are at the moment.
+    /// By those sets and their configuration, whatever they are at the moment.
     #[must_use]
-    pub fn new(
-        config: Arc<ArcSwap<Config>>,
-        sets: Arc<ArcSwap<Sets>>,
-        histories: Histories,
-    ) -> Self {
+    pub fn new(sets: Arc<ArcSwap<Sets>>, histories: Histories) -> Self {
         Self {
-            levels: Levels::new(Arc::clone(&config), Arc::clone(&sets)),
-            config,
+            levels: Levels::new(Arc::clone(&sets)),
             sets,
             histories,
         }
@@ -50,7 +44,7 @@ impl PolicyJudge {
     async fn decided(
         &self,
         call: &Call,
-        set: &Set,
+        (sets, set): (&Sets, &Set),
         question: &Question<'_>,
     ) -> Result<(Decision, Option<Denial>), HistoryError> {
         let policies = &set.policies;
@@ -60,7 +54,7 @@ impl PolicyJudge {
             let lowered = decision.level < question.level.effective;
             let admits = || {
                 let (tenant, target) = (&call.caller.tenant, &call.target);
-                self.levels.admits(tenant, decision.level, target)
+                sets.admits(tenant, decision.level, target)
             };
             let too_low = lowered.then(admits).and_then(Result::err);
             let allowed = decision.is_allowed() && too_low.is_none();
@@ -92,14 +86,13 @@ impl PolicyJudge {
 
 impl PolicyJudge {
     async fn judge(&self, call: &Call) -> Result<Permit, Denial> {
-        self.levels.require(&call.caller, &call.target)?;
-        let config = self.config.load_full();
-        let set = self
-            .sets
-            .load()
-            .of(&call.caller.tenant, call.caller.level())?;
-        let subject = Subject::of(&config, call);
-        let (decision, too_low) = match self.decided(call, &set, &subject.question(call)).await {
+        let sets = self.sets.load_full();
+        let (tenant, level) = (&call.caller.tenant, call.caller.level());
+        sets.admits(tenant, level, &call.target)?;
+        let set = sets.of(tenant, level)?;
+        let subject = Subject::of(sets.config(), call);
+        let by = (&*sets, &*set);
+        let (decision, too_low) = match self.decided(call, by, &subject.question(call)).await {
             Ok(decision) => decision,
             Err(error) => {
                 return Err(Denial::new(error.code(), "history", error.to_string()));
@@ -144,12 +137,9 @@ impl PolicyJudge {
     }
 
     async fn weigh(&self, call: &Call, answer: &Message) -> Result<Box<Grounds>, Denial> {
-        let config = self.config.load_full();
-        let set = self
-            .sets
-            .load()
-            .of(&call.caller.tenant, call.caller.level())?;
-        let subject = Subject::of(&config, call);
+        let sets = self.sets.load_full();
+        let set = sets.of(&call.caller.tenant, call.caller.level())?;
+        let subject = Subject::of(sets.config(), call);
         let question = subject.asked(call.message.params(), self.histories.now());
         let failed = answer.result().and_then(|result| result.get("isError"));
         let failed = failed.and_then(Value::as_bool).unwrap_or(false);
@@ -199,9 +189,8 @@ impl Judge for PolicyJudge {
         if !self.levels.shows(caller, listed) {
             return false;
         }
-        let (config, sets) = (self.config.load(), self.sets.load());
         let (action, now) = (seeing(listed.kind), self.histories.now());
-        let decision = weigh(&sets, &config, (caller, listed), action, now);
+        let decision = weigh(&self.sets.load(), (caller, listed), action, now);
         decision.is_ok_and(|decision| decision.is_allowed())
     }
 
@@ -226,12 +215,12 @@ fn seeing(kind: &str) -> Action<'static> {
 /// Why there are none in force.
 pub fn weigh(
     sets: &Sets,
-    config: &Config,
     (caller, listed): (&Caller, Listed<'_>),
     action: Action<'_>,
     now: Timestamp,
 ) -> Result<Decision, Denial> {
     let set = sets.of(&caller.tenant, caller.level())?;
+    let config = sets.config();
     let subject = Subject {
         action,
         caller,
@@ -280,7 +269,7 @@ fn warn(call: &Call, then: &[Then], fired: &[String]) {
 
 fn server_tenant<'a>(config: &'a Config, server: &str, caller: &'a str) -> &'a str {
     let known = config.server.iter().find(|known| known.name == server);
-    let own = known.and_then(|known| known.tenant.as_deref());
+    let own = known.and_then(Server::owner);
     own.unwrap_or(caller)
 }
 

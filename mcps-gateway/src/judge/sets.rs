@@ -17,9 +17,11 @@ use crate::error::GatewayError;
 use crate::policy::{History, Memory, Policies, PolicyErrors, Scope, Sources};
 use crate::tenants::Told;
 
-/// The sets in force, one for each tenant.
+/// The sets in force, one for each tenant, and the configuration that they came with: what a call is judged by
+/// is exchanged at once, or a server that is opened could be called for a moment without what forbids it.
 #[derive(Debug)]
 pub struct Sets {
+    config: Arc<Config>,
     own: BTreeMap<String, Arc<Set>>,
     /// Whose policies come from the authority, and those.
     by_authority: BTreeSet<String>,
@@ -90,7 +92,11 @@ impl Sets {
     ///
     /// # Errors
     /// [`GatewayError::Unreadable`], [`GatewayError::Policy`] with every fault.
-    pub fn load(config: &Config, beside: &Path, told: Arc<Told>) -> Result<Self, GatewayError> {
+    pub fn load(
+        config: &Arc<Config>,
+        beside: &Path,
+        told: Arc<Told>,
+    ) -> Result<Self, GatewayError> {
         let (mut own, mut by_authority) = (BTreeMap::new(), BTreeSet::new());
         let usual = Set::load(&Sources::default_pack()).map_err(GatewayError::Policy)?;
         let usual = Arc::new(usual);
@@ -118,6 +124,7 @@ impl Sets {
             own.insert(name.clone(), Arc::new(set));
         }
         Ok(Self {
+            config: Arc::clone(config),
             own,
             by_authority,
             told,
@@ -146,6 +153,11 @@ impl Sets {
         if self.by_authority.contains(tenant) {
             self.told.settled(tenant).await;
         }
+    }
+
+    /// The configuration that they came with.
+    pub(crate) const fn config(&self) -> &Arc<Config> {
+        &self.config
     }
 
     /// What the authority told.

@@ -345,7 +345,7 @@ async fn a_tenant_whose_document_does_not_come_holds_up_nobody_else() {
     let config = Config::parse(
         "[tenant.aaaa]\npolicy = \"authority\"\n[tenant.acme]\npolicy = \"authority\"\n[tenant.zzzz]\npolicy = \"authority\"\n",
     );
-    let sets = Sets::load(&config.unwrap(), Path::new(""), Arc::clone(&told)).unwrap();
+    let sets = Sets::load(&Arc::new(config.unwrap()), Path::new(""), Arc::clone(&told)).unwrap();
     let (sets, home, half) = (ArcSwap::from_pointee(sets), scene.home(), Half(good(2)));
     let followed = || sets.load().by_authority().clone();
     let keeping = told.keep(followed, &home, &half);

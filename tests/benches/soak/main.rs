@@ -89,7 +89,7 @@ struct Edge {
 async fn edge(stage: &Stage, upstreams: &Upstreams) -> Edge {
     let home = stage.world.enrol("gateway", "gateway", 2);
     let over_http = |name: &str, url: &str, more: &str| {
-        format!("[[server]]\nname = \"{name}\"\nurl = \"{url}\"\n{more}")
+        format!("[[server]]\nname = \"{name}\"\nurl = \"{url}\"\nhold = false\n{more}")
     };
     // What only looks need not be on the disk before it goes on; of the flaky ones nobody has said so.
     let looks = "[server.tool.look]\nclass = [\"read\"]\n";
@@ -107,7 +107,7 @@ async fn edge(stage: &Stage, upstreams: &Upstreams) -> Edge {
             "signed = true\npassport = \"server\"\n",
         ),
         // A process for each session: for those that sign, and so for none at the endpoint of all.
-        format!("[[server]]\nname = \"own\"\nmin_level = 2\ncommand = {own}\n"),
+        format!("[[server]]\nname = \"own\"\nmin_level = 2\ncommand = {own}\nhold = false\n"),
     ];
     let file = stage.world.dir().join("gateway.toml");
     fs::write(&file, config.concat()).unwrap();

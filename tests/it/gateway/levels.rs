@@ -85,6 +85,40 @@ async fn a_tenant_may_be_kept_from_a_server_that_another_has() {
 }
 
 #[tokio::test]
+async fn what_goes_to_a_server_of_another_tenant_is_known_to_policies() {
+    let (own, others) = (Server::with(&["look"]).await, Server::with(&["look"]).await);
+    let stage = crate::wire::Stage::set();
+    let rules = r#"
+version = 1
+[[fact]]
+id = "crossing"
+on = "call"
+when = { cross_tenant = true }
+"#;
+    let forbid = r#"@id("stay") @reason("what is ours stays here")
+forbid (principal, action, resource) when { context.mcps.call.facts.contains("crossing") };"#;
+    let dir = stage.world.dir();
+    std::fs::write(dir.join("stay.toml"), rules).unwrap();
+    std::fs::write(dir.join("stay.cedar"), forbid).unwrap();
+    let config = format!(
+        "[tenant.default]\npolicy = [\"stay.toml\", \"stay.cedar\"]\n[tenant.other]\n{}tenant = \"default\"\n{}tenant = \"other\"\ntenants = [\"default\"]\n",
+        over_http("own", &own),
+        over_http("others", &others)
+    );
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("own");
+    caller.open_session().await;
+    assert!(caller.ask(&call(1, "look")).await[0].contains("look("));
+    let mut caller = gate.caller("others");
+    caller.open_session().await;
+    let told = caller.ask(&call(1, "look")).await;
+    assert_eq!(crate::wire::code_of(&told[0]), Some(Code::Denied));
+    assert!(others.seen("tools/call").is_empty());
+    let record = gate.record("decision", &decision_of(&told[0])).await;
+    assert_eq!(record["server_tenant"], "other", "{record}");
+}
+
+#[tokio::test]
 async fn a_caller_that_is_revoked_in_its_session_reaches_nobody_any_more() {
     let server = Server::with(&["look"]).await;
     let gate = Gate::open(&format!(

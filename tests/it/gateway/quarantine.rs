@@ -242,12 +242,9 @@ async fn a_look_alike_of_another_servers_tool_is_not_called_nor_found_by_search(
 }
 
 #[tokio::test]
-async fn a_new_server_is_held_whole_where_that_is_demanded() {
+async fn a_new_server_is_held_whole_unless_somebody_says_otherwise() {
     let server = Server::with(&["look"]).await;
-    let config = format!(
-        "{TENANT}{}[quarantine]\nnew_servers = \"hold\"\n",
-        over_http("files", &server)
-    );
+    let config = format!("{TENANT}{}[quarantine]\n", over_http("files", &server));
     let gate = Gate::open(&config).await;
     let caller = session(&gate, "files").await;
     let told = caller.ask(&call(1, "look")).await;

@@ -311,7 +311,7 @@ async fn cramped(config: &str) -> Gate {
     let stage = Stage::set();
     let home = stage.world.enrol("gateway", "gateway", 2);
     let dir = stage.world.dir().to_owned();
-    fs::write(dir.join("gateway.toml"), config).unwrap();
+    fs::write(dir.join("gateway.toml"), super::approving(config)).unwrap();
     // Without sequences, so that no history is written either.
     let permit = "permit (principal, action, resource);";
     fs::write(dir.join("all.cedar"), permit).unwrap();

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::over_http;
 use super::server::Server;
+use super::{approving, over_http};
 use crate::wire::{INITIALIZE, Process, Stage, code_of, eventually};
 
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -19,7 +19,7 @@ fn call(id: u32, name: &str) -> String {
 fn start(stage: &Stage, config: &str, more: &[&str]) -> Process {
     let home = stage.world.enrol("gateway", "gateway", 2);
     let file = stage.world.dir().join("gateway.toml");
-    fs::write(&file, config).unwrap();
+    fs::write(&file, approving(config)).unwrap();
     let mut program = stage.world.program("mcps-gateway");
     program.arg("--home").arg(&home).arg("stdio");
     program.arg("--config").arg(&file);

@@ -42,7 +42,8 @@ pub(super) fn open(
         let Some(command) = command else { continue };
         let command = Value::from(command);
         // A call of what is not there gets the server's own answer.
-        let all = format!("name = \"{name}\"\ncommand = {command}\npass_unlisted = true\n");
+        let all =
+            format!("name = \"{name}\"\ncommand = {command}\npass_unlisted = true\nhold = false\n");
         writeln!(config, "[[server]]\n{all}").unwrap();
     }
     let file = dir.join("gateway.toml");

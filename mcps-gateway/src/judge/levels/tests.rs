@@ -22,9 +22,13 @@ command = ["files"]
 min_level = 3
 "#;
 
-fn levels(config: &Arc<ArcSwap<Config>>) -> Levels {
-    let sets = Sets::load(&config.load(), Path::new(""), Told::none()).unwrap();
-    Levels::new(Arc::clone(config), Arc::new(ArcSwap::from_pointee(sets)))
+fn sets(config: &str) -> Arc<Sets> {
+    let config = Arc::new(Config::parse(config).unwrap());
+    Arc::new(Sets::load(&config, Path::new(""), Told::none()).unwrap())
+}
+
+fn levels() -> Levels {
+    Levels::new(Arc::new(ArcSwap::new(sets(CONFIG))))
 }
 
 fn target(tool: Option<&str>) -> Target {
@@ -36,8 +40,7 @@ fn target(tool: Option<&str>) -> Target {
 
 #[test]
 fn one_tenant_demands_of_a_server_what_another_does_not() {
-    let config = Config::parse(CONFIG).unwrap();
-    let levels = levels(&Arc::new(ArcSwap::from_pointee(config)));
+    let levels = levels();
     for (tenant, tool, need) in [
         ("strict", None, TrustLevel::L4),
         ("strict", Some("delete"), TrustLevel::L4),
@@ -57,19 +60,18 @@ fn one_tenant_demands_of_a_server_what_another_does_not() {
 
 #[test]
 fn a_level_counts_from_the_moment_it_is_demanded() {
-    let config = Arc::new(ArcSwap::from_pointee(Config::parse(CONFIG).unwrap()));
-    let levels = levels(&config);
+    let current = Arc::new(ArcSwap::new(sets(CONFIG)));
+    let levels = Levels::new(Arc::clone(&current));
     let admits = |levels: &Levels| levels.admits("lax", TrustLevel::L2, &target(None)).is_ok();
     assert!(admits(&levels));
     let stricter = CONFIG.replace("min_level = 2", "min_level = 3");
-    config.store(Arc::new(Config::parse(&stricter).unwrap()));
+    current.store(sets(&stricter));
     assert!(!admits(&levels));
 }
 
 #[test]
 fn whoever_the_policies_were_not_loaded_for_is_refused() {
-    let config = Config::parse(CONFIG).unwrap();
-    let levels = levels(&Arc::new(ArcSwap::from_pointee(config)));
+    let levels = levels();
     let denial = levels
         .admits("new", TrustLevel::L4, &target(None))
         .unwrap_err();

@@ -26,15 +26,15 @@ class = ["read", "write"]
 "#;
 
 fn weight(tenant: &str, method: &str, name: &str) -> Weight {
-    let config = Arc::new(ArcSwap::from_pointee(Config::parse(CONFIG).unwrap()));
+    let config = Arc::new(Config::parse(CONFIG).unwrap());
     let mut call = call("s", "{}");
     call.caller.tenant = tenant.to_owned();
     call.method = method.to_owned();
     call.target.server = Some("files".to_owned());
     call.target.name = Some(name.to_owned());
-    let sets = Sets::load(&config.load(), Path::new("."), Told::none()).unwrap();
-    let levels = Levels::new(Arc::clone(&config), Arc::new(ArcSwap::from_pointee(sets)));
-    Weight::of(&config.load(), &levels, &call)
+    let sets = Sets::load(&config, Path::new("."), Told::none()).unwrap();
+    let levels = Levels::new(Arc::new(ArcSwap::from_pointee(sets)));
+    Weight::of(&config, &levels, &call)
 }
 
 #[test]

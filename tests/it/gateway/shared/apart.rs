@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 
 use super::super::redis::Redis;
 use super::super::server::Server;
-use super::super::{Gate, over_http};
+use super::super::{Gate, approving, over_http};
 use super::{Office, Other, begin, plain_send, read, send, urls};
 use crate::listen::caller::Caller;
 use crate::wire::{INITIALIZE, Stage, code_of, eventually};
@@ -133,6 +133,7 @@ async fn who_shares_no_more_knows_of_nobody_what_they_did_meanwhile() {
         over_http("files", &files),
         over_http("mail", &mail)
     );
+    let alone = approving(&alone);
     let mut gate = Gate::open_on(stage, &alone).await;
     let session = async |gate: &Gate| {
         eventually("the gateway takes messages again", async || {
