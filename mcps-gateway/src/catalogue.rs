@@ -127,6 +127,10 @@ impl Seen {
             pinned: self.pinned,
         }
     }
+
+    pub(crate) const fn can_be_proven(&self) -> bool {
+        self.pinned.can_be_proven()
+    }
 }
 
 fn read(value: Value<'_>) -> Option<Tool> {

@@ -106,7 +106,7 @@ impl Answering {
         let listed = LISTS.iter().find(|(method, ..)| *method == asked.method);
         let shown = match listed {
             Some(list) if message.kind() == Kind::Response && !self.own => {
-                self.reader.filtered(message, list)
+                self.reader.filtered(message, list).await
             }
             _ => Ok(message),
         };
@@ -239,7 +239,7 @@ impl Reader {
     }
 
     /// A list as its caller is to see it.
-    fn filtered(
+    async fn filtered(
         &self,
         message: Message,
         (method, kind, name): &(&str, &'static str, &str),
@@ -251,7 +251,7 @@ impl Reader {
         let all: Vec<Value<'_>> = list.as_array().into_iter().flatten().collect();
         let intact = match &self.server {
             // Where all are one, their definitions were held to their pins as they were gathered.
-            Some(server) if *method == "tools/list" => self.open(server, &all),
+            Some(server) if *method == "tools/list" => self.open(server, &all).await,
             _ => vec![true; all.len()],
         };
         let mut kept = Vec::new();
@@ -270,12 +270,18 @@ impl Reader {
     }
 
     /// Which tools of a server the caller may call, as far as their definitions go.
-    fn open(&self, server: &str, all: &[Value<'_>]) -> Vec<bool> {
-        let seen = self.gateway.catalogue().learn(server, all).into_iter();
+    async fn open(&self, server: &str, all: &[Value<'_>]) -> Vec<bool> {
+        let catalogue = self.gateway.catalogue();
+        let seen = catalogue.learn(server, all);
+        if seen.iter().flatten().any(Seen::can_be_proven) {
+            let (rulings, tenant) = (&self.gateway.parts.rulings, &self.caller.tenant);
+            let generation = catalogue.generation();
+            rulings.weighed(tenant, Some(server), generation).await;
+        }
         let open = |seen: Option<Seen>| {
             seen.is_some_and(|seen| self.gateway.admits(&self.caller, seen.subject(server)))
         };
-        seen.map(open).collect()
+        seen.into_iter().map(open).collect()
     }
 
     fn shows(&self, kind: &'static str, named: &str) -> bool {

@@ -133,7 +133,7 @@ impl All {
         let found = fitting(found);
         let mut texts = Vec::new();
         for found in &found {
-            self.label(found, list, &mut texts);
+            self.label(found, list, &mut texts).await;
         }
         let rest = if is_modern(&outward.message) {
             format!(
@@ -148,7 +148,7 @@ impl All {
     }
 
     /// Adds what one server has, as callers are to know it.
-    fn label(&self, found: &Found, list: List, texts: &mut Vec<String>) {
+    async fn label(&self, found: &Found, list: List, texts: &mut Vec<String>) {
         let server = found.server.as_str();
         let Ok(listed) = Document::parse(format!("[{}]", found.texts)) else {
             return;
@@ -156,7 +156,7 @@ impl All {
         let mut names = Vec::new();
         let all: Vec<Value<'_>> = listed.root().as_array().into_iter().flatten().collect();
         let intact = match list.kind {
-            "tools" => self.open(server, &all),
+            "tools" => self.open(server, &all).await,
             _ => vec![true; all.len()],
         };
         for (value, intact) in all.into_iter().zip(intact) {
@@ -188,14 +188,19 @@ impl All {
     }
 
     /// Which tools of a server the caller may call, as far as their definitions go.
-    fn open(&self, server: &str, all: &[Value<'_>]) -> Vec<bool> {
+    async fn open(&self, server: &str, all: &[Value<'_>]) -> Vec<bool> {
         let (tenant, level) = (self.tenant.as_str(), self.level);
         let whose = Whose { tenant, level };
-        let seen = self.catalogue.learn(server, all).into_iter();
+        let seen = self.catalogue.learn(server, all);
+        if seen.iter().flatten().any(Seen::can_be_proven) {
+            let generation = self.catalogue.generation();
+            let server = Some(server);
+            self.rulings.weighed(tenant, server, generation).await;
+        }
         let open = |seen: Option<Seen>| {
             seen.is_none_or(|seen| self.rulings.admits(whose, seen.subject(server)))
         };
-        seen.map(open).collect()
+        seen.into_iter().map(open).collect()
     }
 
     /// Takes note of who offers a resource. The first who does has it: another of the same address

@@ -129,7 +129,10 @@ impl Gateway {
         self.ask_all(passage, call, post).await;
         self.catalogue().refresh();
         let caller = &call.caller;
-        self.parts.rulings.settled(&caller.tenant).await;
+        let rulings = &self.parts.rulings;
+        rulings.settled(&caller.tenant).await;
+        let generation = self.catalogue().generation();
+        rulings.weighed(&caller.tenant, None, generation).await;
         let sees = |tool: &Stocked| {
             self.opens(caller, tool, tool.pinned) && self.sees(caller, &tool.server, &tool.name)
         };

@@ -19,14 +19,19 @@ impl Gateway {
         (server, tool): (&str, &str),
         definition: Definition,
     ) -> Result<Pinned, Denial> {
-        self.parts.rulings.settled(&call.caller.tenant).await;
+        let (tenant, rulings) = (&call.caller.tenant, &self.parts.rulings);
+        rulings.settled(tenant).await;
+        if definition.pinned.can_be_proven() {
+            let generation = self.catalogue().generation();
+            rulings.weighed(tenant, Some(server), generation).await;
+        }
         let subject = Subject {
             server,
             tool,
             hash: definition.hash.as_ref(),
             pinned: definition.pinned,
         };
-        let ruled = self.parts.rulings.of(whose(&call.caller), subject);
+        let ruled = rulings.of(whose(&call.caller), subject);
         let pinned = ruled.as_ref().copied().unwrap_or(definition.pinned);
         call.definition = Some(Definition {
             pinned,

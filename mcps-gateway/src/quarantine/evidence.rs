@@ -9,6 +9,7 @@ mod unsteady;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mcps_client::feed::Feed;
@@ -19,10 +20,15 @@ use mcps_core::digest::Digest;
 use mcps_core::feed::Target;
 use mcps_core::level::TrustLevel;
 use mcps_core::passport::{Kind, PassportId};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use super::Store;
 use crate::config::ServerPassport;
 pub use kept::Grant;
+
+/// How long a call of what is held waits until it was looked whether it is promoted.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Which passport a server listed its tools with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +85,10 @@ pub struct Evidence {
     changes: AtomicU64,
     /// What was to be promoted could not be written down, and that was said.
     unwritten: AtomicBool,
+    /// The generation of the catalogue that was looked at last.
+    looked: watch::Sender<u64>,
+    /// Somebody waits for a look at a later one.
+    wanted: Notify,
 }
 
 impl Evidence {
@@ -95,6 +105,8 @@ impl Evidence {
             grants: ArcSwap::from_pointee(grants),
             changes: AtomicU64::default(),
             unwritten: AtomicBool::default(),
+            looked: watch::Sender::new(0),
+            wanted: Notify::new(),
         }
     }
 
@@ -176,6 +188,18 @@ impl Evidence {
     /// What was promoted so, and is as far as is known.
     pub(crate) fn grants(&self) -> Arc<Grants> {
         self.grants.load_full()
+    }
+
+    /// Waits, for a moment at most, until it was looked whether what servers had listed by that generation of the
+    /// catalogue is promoted so.
+    pub(crate) async fn weighed(&self, generation: u64) {
+        if self.feed.is_none() || *self.looked.borrow() >= generation {
+            return;
+        }
+        let mut looked = self.looked.subscribe();
+        self.wanted.notify_one();
+        // What is promoted by then is what the call meets.
+        drop(timeout(PATIENCE, looked.wait_for(|looked| *looked >= generation)).await);
     }
 
     /// Counts what was promoted so, or is not any more.

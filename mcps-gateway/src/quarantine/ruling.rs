@@ -145,6 +145,18 @@ impl Rulings {
         }
     }
 
+    /// Waits, for a moment at most, while nobody has looked whether evidence promotes what that server, or
+    /// any, had listed by that generation of the catalogue.
+    pub(crate) async fn weighed(&self, tenant: &str, server: Option<&str>, generation: u64) {
+        let config = self.config.load_full();
+        let mut named = config.server.iter().map(|known| known.name.as_str());
+        let asked = |known: &str| server.is_none_or(|server| server == known);
+        let proven = |known: &str| asked(known) && config.proven_by(known).is_some();
+        if config.evidence(tenant).is_some() && named.any(proven) {
+            self.evidence.weighed(generation).await;
+        }
+    }
+
     /// How often anything has changed that tools stand by.
     pub(crate) fn changes(&self) -> u64 {
         let evidence = self.evidence.changes();

@@ -388,7 +388,7 @@ async fn what_is_registered_of_a_server_of_that_level_is_promoted_by_itself_unti
     let stage = Stage::set();
     let server = Registered::set(&stage).await;
     let config = format!(
-        "[quarantine]\nnew_servers = \"hold\"\nevidence = 3\n[tenant.default]\n[[server]]\nname = \"notes\"\nurl = \"{}\"\nsigned = true\npassport = \"default/server\"\n",
+        "[quarantine]\nevidence = 3\n[tenant.default]\n[[server]]\nname = \"notes\"\nurl = \"{}\"\nsigned = true\npassport = \"default/server\"\n",
         server.url
     );
     let gate = Gate::open_on(stage, &config).await;
@@ -443,6 +443,21 @@ async fn what_is_registered_of_a_server_of_that_level_is_promoted_by_itself_unti
     assert!(by.starts_with(expected), "{by}");
     let log = std::fs::read_to_string(gate.home.join("quarantine.log")).unwrap();
     assert!(log.contains(by), "{log}");
+
+    // At a gateway that meets the server now it is open from the first list and the first call on.
+    for asks in [LIST, &read(4)] {
+        let name = format!("edge-{}", asks.len());
+        let home = gate.stage.world.enrol("gateway", &name, 2);
+        let records = home.with_extension("records");
+        let (_process, url) = Gate::start(&gate.stage, &home, &records).await;
+        let mut newcomer = Caller::of(&gate.stage.agent, &format!("{url}/notes"));
+        newcomer.open_session().await;
+        let told = newcomer.ask(asks).await;
+        assert!(
+            told[0].contains("read_note") || told[0].contains("Welcome"),
+            "{told:?}"
+        );
+    }
 
     // A manifest without it ends that, and so does a level that falls.
     let mut fewer = tools.clone();

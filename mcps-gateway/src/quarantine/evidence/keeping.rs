@@ -69,11 +69,14 @@ impl Evidence {
         let mut library = Library::default();
         loop {
             changes.mark_unchanged();
+            let generation = catalogue.generation();
             self.look(&config(), catalogue, manifests, &mut library)
                 .await;
+            self.looked.send_replace(generation);
             tokio::select! {
                 // The feed is ours, so this ends by news alone.
                 _ = changes.changed() => {}
+                () = self.wanted.notified() => {}
                 () = sleep(GLANCE) => {}
             }
         }
