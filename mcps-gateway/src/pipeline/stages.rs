@@ -7,7 +7,7 @@ use mcps_client::link::Peer;
 use mcps_client::listen::{Admitted, Entered, Fetched};
 use mcps_client::tools;
 use mcps_core::code::Code;
-use mcps_core::level::{Effective, TrustLevel};
+use mcps_core::level::Effective;
 use mcps_core::message::{self, Kind};
 use mcps_transport::http::headers::McpHeaders;
 use mcps_transport::http::server::{Post, Reply};
@@ -71,12 +71,8 @@ impl Gateway {
                 code = code.id(), decision_id, path = %path.escape_debug(),
                 "refused with {}: no server is registered at this path; {}", code.id(), code.advice()
             );
-            // Who asks is not known, and what they asked was not read: the error is nobody's.
-            Box::new(Reply::Json {
-                status: StatusCode::NOT_FOUND,
-                headers: HeaderMap::new(),
-                body: message::error_text(None, code, &decision_id, "").into(),
-            })
+            // Who asks is not known, and what they asked was not read.
+            nobodys(StatusCode::NOT_FOUND, code, &decision_id)
         })
     }
 
@@ -377,31 +373,14 @@ impl Gateway {
         fetched: &Fetched,
         (headers, known): (&McpHeaders, Option<Known>),
     ) -> Result<Reader, Box<Reply>> {
-        let refused = |status| {
-            let headers = HeaderMap::new();
+        let passage = fetched.passage().ok_or_else(|| {
+            let (status, headers) = (StatusCode::SERVICE_UNAVAILABLE, HeaderMap::new());
             Box::new(Reply::Empty { status, headers })
-        };
-        let unavailable = || refused(StatusCode::SERVICE_UNAVAILABLE);
-        let passage = fetched.passage().ok_or_else(unavailable)?;
+        })?;
         let peer = fetched.caller();
         let (tenant, principal) = self.who(peer.as_ref(), known);
-        let (tenant, server) = (tenant.unwrap_or_default(), route.server.as_deref());
-        let level = peer.as_ref().map_or(TrustLevel::L0, |peer| peer.level);
-        let target = Target {
-            server: route.server.clone(),
-            name: None,
-        };
-        let reached = self.serves(&tenant, server);
-        if !reached || self.parts.levels.admits(&tenant, level, &target).is_err() {
-            tracing::warn!(
-                tenant,
-                server,
-                "refused a stream to a caller who may not call"
-            );
-            return Err(refused(StatusCode::FORBIDDEN));
-        }
         let caller = Caller {
-            tenant,
+            tenant: tenant.clone().unwrap_or_default(),
             principal,
             trust: peer.as_ref().map(|peer| Effective {
                 passport: peer.level,
@@ -409,6 +388,19 @@ impl Gateway {
                 channel: peer.level,
             }),
         };
+        let target = Target {
+            server: route.server.clone(),
+            name: None,
+        };
+        let denial = match self.serves(&caller.tenant, route.server.as_deref()) {
+            true => self.parts.levels.require(&caller, &target).err(),
+            false => Some(belongs_nowhere(&caller, tenant.as_deref())),
+        };
+        if let Some(denial) = denial {
+            let decision_id = self.refused(&caller, route, &denial);
+            // A stream has no id to answer to.
+            return Err(nobodys(StatusCode::FORBIDDEN, denial.code, &decision_id));
+        }
         let principal = caller.principal.as_ref();
         let session = SessionKey {
             tenant: caller.tenant.clone(),
@@ -453,6 +445,15 @@ impl Gateway {
 }
 
 /// Why somebody is of no tenant that may reach what they ask for.
+/// A refusal that answers no request.
+fn nobodys(status: StatusCode, code: Code, decision_id: &str) -> Box<Reply> {
+    Box::new(Reply::Json {
+        status,
+        headers: HeaderMap::new(),
+        body: message::error_text(None, code, decision_id, "").into(),
+    })
+}
+
 fn belongs_nowhere(caller: &Caller, tenant: Option<&str>) -> Denial {
     let (code, reason) = match (&caller.principal, tenant) {
         (None, _) => (

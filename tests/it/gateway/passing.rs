@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::server::{Says, Server, result, tool, usual};
-use super::{Gate, over_http};
+use super::{Gate, decision_of, over_http};
 use crate::listen::caller::{Caller, messages};
 use crate::listen::modern;
 use crate::wire::{INITIALIZE, code_of};
@@ -217,6 +217,9 @@ async fn a_stream_is_only_for_those_who_may_still_call() {
         .await;
     let (stood, _) = caller.fetch(Method::GET, &session).await;
     assert_eq!(stood.status(), StatusCode::FORBIDDEN);
+    let said = stood.text().await.unwrap();
+    assert_eq!(code_of(&said), Some(Code::TrustTooLow), "{said}");
+    gate.process.says(&decision_of(&said)).await;
 }
 
 #[tokio::test]
