@@ -24,6 +24,8 @@ mod it {
     pub(crate) mod world;
 }
 
+#[path = "parts/crypto.rs"]
+mod crypto;
 #[path = "parts/plain.rs"]
 mod plain;
 #[path = "parts/spent.rs"]
@@ -33,6 +35,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crypto::Crypto;
 use futures_util::stream::{self, StreamExt as _};
 use it::listen::load::connected::Connected;
 use it::listen::load::era::Era;
@@ -40,10 +43,6 @@ use it::listen::load::member::{Crew, Member};
 use it::wire::{Process, Stage};
 use it::world::bin;
 use it::{listen, wire, world};
-use mcps_core::digest::Digest;
-use mcps_core::key::SecretKey;
-use mcps_core::random::SystemRandom;
-use mcps_core::signer::Signer as _;
 use plain::Plain;
 use spent::{percentile, used};
 
@@ -190,16 +189,6 @@ fn relay() -> Command {
     relay
 }
 
-/// Two signatures and two verifications.
-fn crypto(key: &SecretKey, digest: &Digest) -> Duration {
-    let start = Instant::now();
-    for _ in 0..2 {
-        let signature = key.sign(digest).unwrap();
-        key.public_key().verify(digest, &signature).unwrap();
-    }
-    start.elapsed()
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -252,22 +241,20 @@ async fn measure(era: Era, revision: &str) {
             &[upstream.id(), behind.id()],
         ),
     ];
-    let key = SecretKey::generate(&SystemRandom).unwrap();
-    let digest = Digest::of(b"a message");
-    let mut bare = Vec::new();
+    let mut bare = Crypto::new();
     // The first round warms up.
     for round in 0..=ROUNDS {
         for path in &mut paths {
             path.one_by_one(round > 0).await;
         }
-        bare.extend((0..CALLS).map(|_| crypto(&key, &digest)));
+        bare.round(CALLS);
     }
     for round in 0..=MANY_ROUNDS {
         for path in &mut paths {
             path.side_by_side(round > 0).await;
         }
     }
-    report(revision, &mut paths, percentile(&mut bare, 50));
+    report(revision, &mut paths, bare.median());
 }
 
 fn report(revision: &str, paths: &mut [Way], crypto: f64) {
