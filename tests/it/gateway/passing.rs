@@ -339,6 +339,13 @@ async fn a_method_that_nobody_permits_is_answered_as_by_a_server_that_does_not_h
         (&record["decision"], &record["rule"]),
         (&json!("deny"), &json!("default"))
     );
+    // Who signs is told the same, signed.
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    let asked = json!({"jsonrpc": "2.0", "id": 1, "method": "unknown/method"}).to_string();
+    let told: Value = serde_json::from_str(&caller.ask(&asked).await[0]).unwrap();
+    assert_eq!(told["error"]["code"], -32601, "{told}");
+    assert_eq!(told["error"]["data"]["code"], Code::Denied.id());
     assert!(server.seen("unknown/method").is_empty());
 }
 

@@ -188,21 +188,21 @@ impl Hub {
         self.denied(&denied.session.link, &denied.opened, code, decision_id)
     }
 
-    /// The same for a method that nobody permits by name: who does not sign is told what a server tells
-    /// that does not have it.
+    /// The same for a method that nobody permits by name: what a server tells that does not have it.
     #[must_use]
     pub fn deny_method(&self, denied: Entered, code: Code, decision_id: &str) -> Box<Reply> {
         let request = denied.opened.message.kind() == Kind::Request;
         let id = denied.opened.message.id().filter(|_| request);
-        let Some(id) = id.filter(|_| denied.session.link.is_plain()) else {
+        let Some(id) = id else {
             return self.deny_entered(denied, code, decision_id);
         };
+        let link = &denied.session.link;
         let status = match denied.era {
-            Era::Legacy => StatusCode::OK,
-            Era::Modern => StatusCode::NOT_FOUND,
+            Era::Modern if link.is_plain() => StatusCode::NOT_FOUND,
+            _ => StatusCode::OK,
         };
         let text = unknown_method_text(id, code, decision_id);
-        json(status, HeaderMap::new(), text)
+        self.sealed(link, &denied.opened, text, status)
     }
 
     /// The same for headers that are not what the body says.
