@@ -89,7 +89,7 @@ impl Sets {
     /// from the authority are what `told` has of them.
     ///
     /// # Errors
-    /// [`GatewayError::Unreadable`], [`GatewayError::Policy`] with every fault.
+    /// [`GatewayError::PolicyFile`], [`GatewayError::Policy`] with every fault.
     pub fn load(config: &Config, beside: &Path, told: Arc<Told>) -> Result<Self, GatewayError> {
         let (mut own, mut by_authority) = (BTreeMap::new(), BTreeSet::new());
         let usual = Set::load(&Sources::default_pack()).map_err(GatewayError::Policy)?;
@@ -110,7 +110,11 @@ impl Sets {
             for file in files {
                 let path = beside.join(file);
                 let text = std::fs::read_to_string(&path);
-                let text = text.map_err(|source| GatewayError::Unreadable { path, source })?;
+                let text = text.map_err(|source| GatewayError::PolicyFile {
+                    tenant: name.clone(),
+                    path,
+                    source,
+                })?;
                 let file = file.to_string_lossy();
                 sources = sources.with(file, text).map_err(GatewayError::Policy)?;
             }
