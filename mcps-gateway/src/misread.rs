@@ -72,7 +72,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// A message of serde's without the value that it quotes. What was expected instead is ours, and stays.
-fn without_values(message: &str) -> String {
+pub(crate) fn without_values(message: &str) -> String {
     let quoted = |begin: &str, end: &str| message.strip_prefix(begin)?.rsplit_once(end);
     for kind in ["invalid type", "invalid value"] {
         if let Some((value, expected)) = quoted(&format!("{kind}: "), ", expected ") {

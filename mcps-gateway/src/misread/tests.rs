@@ -115,4 +115,17 @@ fn nor_is_one_of_a_policy() {
         );
         assert!(!why.contains("mcpsk_"), "{why}");
     }
+    for cedar in [
+        format!("{{\"policies\": \"{KEY}\"}}"),
+        format!("{{\"policies\": [{{\"a\": \"{KEY}\"}}]}}"),
+    ] {
+        let json = format!("{{\"version\": \"1.0\", \"type\": \"cedarv1\", \"cedar\": {cedar}}}");
+        let yaml = format!("version: \"1.0\"\ntype: cedarv1\ncedar: {cedar}\n");
+        for (name, text) in [("a.json", json), ("a.yaml", yaml)] {
+            let sources = Sources::new().with(name, text).unwrap();
+            let why = crate::policy::Policies::load(&sources).unwrap_err();
+            let why = why.to_string();
+            assert!(why.starts_with(name) && !why.contains("mcpsk_"), "{why}");
+        }
+    }
 }
