@@ -76,6 +76,14 @@ pub enum ClientError {
         "{0} names no machine that callers could sign for; say under which URL they reach us: --public-url https://HOST[:PORT]/mcp"
     )]
     NoPublicUrl(std::net::SocketAddr),
+    /// An address on the command line is none.
+    #[error("{option}: {why}")]
+    Option {
+        /// Which option.
+        option: &'static str,
+        /// What is wrong with it.
+        why: TransportError,
+    },
     /// The client certificate is none.
     #[error("{} holds no client certificate with its key; put both into it, PEM, the certificate first, or remove it", .0.display())]
     ClientCertificate(std::path::PathBuf),
@@ -112,9 +120,7 @@ pub enum ClientError {
     #[error("no documents can be fetched over HTTPS: {0}")]
     Web(&'static str),
     /// A server elsewhere is to be reached without TLS.
-    #[error(
-        "http:// to {host} has no TLS: whoever is on the way reads every message and token; write https://, or add --allow-insecure-http where the network itself is protected"
-    )]
+    #[error("http:// to {host} has no TLS: whoever is on the way reads every message and token")]
     Insecure {
         /// Its host.
         host: String,

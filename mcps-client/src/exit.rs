@@ -76,6 +76,7 @@ impl Exit {
             | ClientError::ClientCertificate(_)
             | ClientError::WrongKind { .. }
             | ClientError::NoPublicUrl(_)
+            | ClientError::Option { .. }
             | ClientError::Insecure { .. }
             | ClientError::AccessToken { .. }
             | ClientError::TokenInClear { .. }
@@ -125,6 +126,9 @@ pub fn explain(error: &ClientError) -> String {
         ClientError::Transport(failed) => return chain(failed),
         ClientError::File { .. } => "check the path and its permissions",
         ClientError::Content { .. } => "restore it, or enrol again: mcps passport request --help",
+        ClientError::Insecure { .. } => {
+            "write https://, or add --allow-insecure-http where the network itself is protected"
+        }
         ClientError::Web(_) => "name the file of certificates to trust in SSL_CERT_FILE",
         ClientError::ClientCertificate(_) => "see docs/access.md",
         ClientError::Address(_) => "write it like http://127.0.0.1:7300",
@@ -142,8 +146,8 @@ pub fn explain(error: &ClientError) -> String {
         | ClientError::WrongKind { .. }
         | ClientError::Listen { .. }
         | ClientError::NoPublicUrl(_)
+        | ClientError::Option { .. }
         | ClientError::Unreachable { .. }
-        | ClientError::Insecure { .. }
         | ClientError::AccessToken { .. }
         | ClientError::TokenInClear { .. }
         | ClientError::SessionEnded { .. }

@@ -80,7 +80,6 @@ impl Stand {
         let config = Arc::new(Config::parse(&self.config).unwrap());
         let way = Way {
             shared: config.shared.as_ref().unwrap(),
-            beside: Path::new(""),
             secret: self.secret.as_ref(),
         };
         let past = Past {

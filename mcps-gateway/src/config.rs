@@ -1,6 +1,7 @@
 //! The configuration file: TOML, read strictly. A key that is unknown stops the start, since it
 //! may be a rule that somebody believes is in force.
 
+mod address;
 mod api_key;
 mod discovery;
 mod level;
@@ -28,15 +29,24 @@ pub use shared::Shared;
 pub use tenant::{Tenant, Unrecorded};
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::GatewayError;
+use crate::misread::Misread;
 
 /// What stands between a server's name and its tool's where all servers are one.
 pub const SEPARATOR: &str = "__";
+
+/// After how many seconds without use a session ends, unless it is said.
+pub(crate) const IDLE_S: u64 = 1800;
+/// The most sessions of one endpoint, unless it is said.
+pub(crate) const SESSIONS: usize = 1024;
+/// The most of them of one caller, unless it is said.
+pub(crate) const SESSIONS_EACH: usize = 256;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -124,10 +134,27 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text).map_err(|why| GatewayError::Config {
+        let mut config = Self::parse(&text).map_err(|why| GatewayError::Config {
             path: path.to_owned(),
             why,
-        })
+        })?;
+        config.settle(beside(path));
+        Ok(config)
+    }
+
+    /// Looks for files in that folder whose paths are relative. Those of policies have their names in
+    /// records, and are looked for when they are read.
+    fn settle(&mut self, folder: &Path) {
+        let (own, shared) = (
+            [&mut self.tls_cert, &mut self.tls_key, &mut self.record],
+            self.shared.as_mut(),
+        );
+        let shared = shared.map(|shared| [&mut shared.password_file, &mut shared.ca]);
+        let of_servers = self.server.iter_mut().map(|server| &mut server.ca_cert);
+        let all = own.into_iter().chain(shared.into_iter().flatten());
+        for path in all.chain(of_servers).flatten() {
+            *path = folder.join(&path);
+        }
     }
 
     /// Reads the text of one.
@@ -135,7 +162,8 @@ impl Config {
     /// # Errors
     /// What is wrong, where, and what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let config: Self =
+            toml::from_str(text).map_err(|error| Misread::of(text, &error).to_string())?;
         config.check()?;
         Ok(config)
     }
@@ -144,6 +172,16 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return Err("`tls_cert` and `tls_key` go together; write both or neither".to_owned());
+        }
+        at_least_one("session_idle_s", self.session_idle_s == Some(0), IDLE_S)?;
+        at_least_one("max_sessions", self.max_sessions == Some(0), SESSIONS)?;
+        let each = self.max_sessions_per_caller == Some(0);
+        at_least_one("max_sessions_per_caller", each, SESSIONS_EACH)?;
+        for url in &self.public_url {
+            address::check_public(url)?;
+        }
+        for origin in &self.allow_origin {
+            address::check_origin(origin)?;
         }
         self.segments.check()?;
         self.shared.as_ref().map_or(Ok(()), Shared::check)?;
@@ -166,7 +204,7 @@ impl Config {
             if before.any(|other| other.issuer == issuer.issuer) {
                 return Err(format!(
                     "[[oidc]] {}: this issuer is there twice; write one of them, with every `audience`",
-                    issuer.issuer
+                    address::shown(&issuer.issuer)
                 ));
             }
         }
@@ -200,6 +238,19 @@ impl Config {
     fn anonymous(&self) -> impl Iterator<Item = &str> {
         let all = self.tenant.iter().filter(|(_, tenant)| tenant.anonymous);
         all.map(|(name, _)| name.as_str())
+    }
+}
+
+/// The folder that paths in a configuration are relative to.
+#[must_use]
+pub fn beside(file: &Path) -> &Path {
+    file.parent().unwrap_or_else(|| Path::new(""))
+}
+
+fn at_least_one(key: &str, is_zero: bool, usual: impl Display) -> Result<(), String> {
+    match is_zero {
+        true => Err(format!("`{key}` is at least 1; leave it out for {usual}")),
+        false => Ok(()),
     }
 }
 

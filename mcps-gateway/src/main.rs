@@ -23,10 +23,9 @@ use mcps_core::level::TrustLevel;
 use mcps_core::random::SystemRandom;
 use mcps_core::replay::ReplayGuard;
 use mcps_gateway::callers::cli::KeyArgs;
-use mcps_gateway::config::Config;
+use mcps_gateway::check;
 use mcps_gateway::error::GatewayError;
 use mcps_gateway::events::{self, EventsArgs};
-use mcps_gateway::judge::Sets;
 use mcps_gateway::policy::{
     self,
     cli::{Output, PolicyArgs},
@@ -35,7 +34,6 @@ use mcps_gateway::quarantine::cli::{self as quarantine, QuarantineArgs, Quaranti
 use mcps_gateway::serve::{self, Options};
 use mcps_gateway::shared::Secret;
 use mcps_gateway::stdio;
-use mcps_gateway::tenants::Told;
 use mcps_gateway::why::WhyArgs;
 use mcps_manual::{Manual, ManualError};
 
@@ -64,7 +62,7 @@ enum Command {
     /// Stands in front of all servers on standard input and output, for a client that starts its servers
     /// itself. What the client says is signed by an agent's home and judged as that agent's.
     Stdio(Stdio),
-    /// Says whether a configuration is one, and what is wrong with it if not.
+    /// Says whether a configuration is one, and what is wrong with it or the files that it names if not.
     Check {
         /// The configuration, TOML.
         #[arg(long, value_name = "FILE")]
@@ -148,9 +146,9 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What is said of a failure, and how the program ends with it.
+/// What is said of a failure, and how the program ends with it. Failures of ours say themselves what caused
+/// them.
 fn ending(error: &anyhow::Error) -> (String, Exit) {
-    let whole = || format!("{error:#}");
     if let Some(error) = error.downcast_ref::<ClientError>() {
         return (exit::explain(error), Exit::of(error));
     }
@@ -158,12 +156,12 @@ fn ending(error: &anyhow::Error) -> (String, Exit) {
         return (error.to_string(), error.exit());
     }
     if error.is::<ManualError>() {
-        return (whole(), Exit::Other);
+        return (error.to_string(), Exit::Other);
     }
     match error.downcast_ref::<GatewayError>() {
         Some(GatewayError::Client(error)) => (exit::explain(error), Exit::of(error)),
-        Some(error) => (whole(), error.exit()),
-        None => (whole(), Exit::Usage),
+        Some(error) => (error.to_string(), error.exit()),
+        None => (format!("{error:#}"), Exit::Usage),
     }
 }
 
@@ -202,8 +200,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             return Ok(events::run(&args, &home?, &SystemClock, &mut out, &mut errors).into());
         }
         Command::Check { config, output } => {
-            let read = Arc::new(Config::load(&config)?);
-            Sets::load(&read, serve::beside(&config), Told::none())?;
+            let read = check::check(&config)?;
             let (servers, tenants) = (read.server.len(), read.tenant.len());
             let file = config.display().to_string();
             let said = match output {
@@ -311,5 +308,65 @@ mod tests {
     fn every_command_says_what_it_does_with_examples_and_exit_codes() {
         let tree = mcps_manual::explained(Cli::command(), &EXAMPLES, exit::LINE);
         assert_eq!(mcps_manual::gaps(&tree), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_caused_a_failure_is_said_once() {
+        use mcps_gateway::history::HistoryError;
+        use mcps_gateway::shared::SharedError;
+
+        let path = || PathBuf::from("/x");
+        let source = || io::Error::other("the cause");
+        let file = || SharedError::File {
+            key: "ca",
+            path: path(),
+            source: source(),
+        };
+        for error in [
+            GatewayError::Unreadable {
+                path: path(),
+                source: source(),
+            },
+            GatewayError::PolicyFile {
+                tenant: "a".to_owned(),
+                path: path(),
+                source: source(),
+            },
+            GatewayError::Segments {
+                path: path(),
+                source: source(),
+            },
+            GatewayError::Record {
+                path: path(),
+                source: source(),
+            },
+            GatewayError::Shared {
+                place: "h:1".to_owned(),
+                source: file(),
+            },
+            HistoryError::Unwritable {
+                path: path(),
+                source: source(),
+            }
+            .into(),
+            HistoryError::Shared(file()).into(),
+            GatewayError::Named {
+                key: "server `s`: `ca_cert`".to_owned(),
+                why: ClientError::File {
+                    action: "read",
+                    path: path(),
+                    source: source(),
+                },
+            },
+            ClientError::File {
+                action: "read",
+                path: path(),
+                source: source(),
+            }
+            .into(),
+        ] {
+            let (said, _) = ending(&error.into());
+            assert_eq!(said.matches("the cause").count(), 1, "{said}");
+        }
     }
 }

@@ -41,6 +41,7 @@ pub use question::{
 };
 pub use recorded::{Recorded, RecordedApproval, RecordedPrincipal, RecordedResult, RecordedTool};
 pub use replay::{Replay, Replayed};
+pub(crate) use source::line_of;
 pub use source::{Kind, PolicyError, PolicyErrors, Source, Sources};
 pub use temporal::{Approve, Memory, MemoryError, Then, same_but_for_counts};
 

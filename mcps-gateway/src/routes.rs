@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mcps_client::desk::{Desk, Mode};
-use mcps_client::error::ClientError;
 use mcps_client::listen::{Behind, Hub, Opens, PATH, Parts, Upstream};
 use mcps_client::replay::Replay;
 use mcps_client::verify::Verifier;
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::aggregate::Ways;
 use crate::config::{Config, Server};
+use crate::error::GatewayError;
 use crate::upstream::{self, Means};
 
 /// How long calls under way keep an endpoint that is there no more.
@@ -97,7 +97,7 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    fn make(&self, server: Option<&Server>, config: &Config) -> Result<Route, ClientError> {
+    fn make(&self, server: Option<&Server>, config: &Config) -> Result<Route, GatewayError> {
         let made_of = MadeOf::new(server, config);
         let (way, headers) = match server {
             Some(server) => (
@@ -153,7 +153,7 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// Those of a configuration.
-    pub(crate) fn new(maker: Maker, config: &Config) -> Result<Self, ClientError> {
+    pub(crate) fn new(maker: Maker, config: &Config) -> Result<Self, GatewayError> {
         let routes = Self {
             maker,
             table: ArcSwap::default(),
@@ -179,7 +179,7 @@ impl Routes {
     }
 
     /// Those of another configuration, among them those that are here and stay as they are.
-    pub(crate) fn of(&self, config: &Config) -> Result<Table, ClientError> {
+    pub(crate) fn of(&self, config: &Config) -> Result<Table, GatewayError> {
         let before = self.table.load_full();
         let mut table = Table::new();
         for server in config.server.iter().map(Some).chain([None]) {

@@ -1,7 +1,10 @@
 //! `mcps-gateway serve`: listens, follows the authority's feed, and takes another configuration when
 //! its file changes.
 
+mod door;
 mod sharing;
+
+pub(crate) use door::tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,14 +23,14 @@ use mcps_client::trust_source::{Freshness, TrustSource};
 use mcps_client::verify::{Verifier, Window};
 use mcps_client::web::Web;
 use mcps_core::clock::Clock;
+use mcps_core::passport::Kind;
 use mcps_core::random::Random;
 use mcps_core::refusal::Refusal;
 use mcps_core::replay::ReplayGuard;
-use mcps_transport::http::server::{HttpLimits, Server, Tls};
+use mcps_transport::http::server::{HttpLimits, Server};
 use mcps_transport::lanes::Lanes;
 use mcps_transport::limits::Limits;
 use mcps_transport::shutdown::{Cause, Shutdown};
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -36,7 +39,7 @@ use crate::aggregate::{Aggregate, Ways};
 use crate::asking::Tellings;
 use crate::callers::{self, Callers, WELL_KNOWN};
 use crate::catalogue::Catalogue;
-use crate::config::Config;
+use crate::config::{Config, IDLE_S, SESSIONS, SESSIONS_EACH, beside};
 use crate::discovery::Finder;
 use crate::error::GatewayError;
 use crate::history::{Histories, Journal};
@@ -50,6 +53,7 @@ use crate::shared::{Secret, Store};
 use crate::tenants::Told;
 use crate::upstream::Means;
 
+use door::Door;
 use sharing::Sharing;
 
 /// Where to listen unless it is said.
@@ -66,10 +70,6 @@ const DRAIN: Duration = Duration::from_secs(23);
 const SWEEP: Duration = Duration::from_secs(10);
 /// How often it is looked whether the configuration's file has changed.
 const GLANCE: Duration = Duration::from_secs(1);
-/// After how long without use a session ends, unless it is said.
-const IDLE_S: u64 = 1800;
-/// The most sessions of one endpoint, and of one caller, unless it is said.
-const SESSIONS: (usize, usize) = (1024, 256);
 
 /// What the gateway was asked to do, beside its configuration.
 #[derive(Clone, Debug)]
@@ -134,7 +134,9 @@ pub async fn run_until(
         config.keep_within();
     }
     let config = Arc::new(config);
-    let identity = Arc::new(Identity::load(home, End::Server)?);
+    let identity = Identity::load(home, End::Server)
+        .map_err(|error| GatewayError::of_home(home, Kind::Gateway, error))?;
+    let identity = Arc::new(identity);
     let trust = TrustSource::load(
         home,
         options.freshness,
@@ -144,18 +146,8 @@ pub async fn run_until(
     let trust = Arc::new(trust?);
     let horizon = Arc::new(Horizon::load(home)?);
     let stop = Shutdown::listen().map_err(ClientError::from)?;
-    let tls = options.tls.clone();
-    let tls = tls.or_else(|| config.tls_cert.clone().zip(config.tls_key.clone()));
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let tls = tls.map(|(certificate, key)| Tls::load(&certificate, &key));
-    let tls = tls.transpose().map_err(ClientError::from)?;
-    let (listener, address) = bind(&options, &config).await?;
-    let public: Vec<String> = both(&options.public_urls, &config.public_url);
-    if address.ip().is_unspecified() && public.is_empty() {
-        return Err(ClientError::NoPublicUrl(address).into());
-    }
-    let origins = both(&options.origins, &config.allow_origin);
-    let Names { uris, edge } = Names::new(&public, &origins, scheme, address)?;
+    let door = Door::open(&options, &config).await?;
+    let Names { uris, edge } = door.names;
     let url = uris.first().cloned().unwrap_or_default();
     let (journal, mut found) = Journal::open(&home.path("histories"), Arc::clone(&clock))?;
     let own = ReplayGuard::since(options.window.replay_limits(), horizon.floor());
@@ -179,8 +171,8 @@ pub async fn run_until(
         random: Arc::clone(&random),
         horizon,
         limits: Limits::default(),
-        max_sessions: config.max_sessions.unwrap_or(SESSIONS.0),
-        max_sessions_each: config.max_sessions_per_caller.unwrap_or(SESSIONS.1),
+        max_sessions: config.max_sessions.unwrap_or(SESSIONS),
+        max_sessions_each: config.max_sessions_per_caller.unwrap_or(SESSIONS_EACH),
         strays: Arc::default(),
         evidence: Arc::new(Evidence::load(
             home,
@@ -268,7 +260,7 @@ pub async fn run_until(
         passport_id = %name.id(), url, servers,
         "listening at {url} as {}, in front of {servers} servers", name.agent_name()
     );
-    if tls.is_none() && !address.ip().is_loopback() {
+    if door.tls.is_none() && !door.address.ip().is_loopback() {
         tracing::warn!(
             "others can read what is said here: signatures keep nobody from that; give --tls-cert and --tls-key, \
              or let something in front of this speak HTTPS"
@@ -279,14 +271,14 @@ pub async fn run_until(
         drain: DRAIN,
         ..HttpLimits::default()
     };
-    let mut server = Server::new(listener, front)
+    let mut server = Server::new(door.listener, front)
         .with_edge(edge.and_below().with_documents(WELL_KNOWN))
         .with_limits(limits);
     let lanes = options.lanes()?;
     if let Some(lanes) = &lanes {
         server = server.with_lanes(Arc::clone(lanes));
     }
-    if let Some(tls) = tls {
+    if let Some(tls) = door.tls {
         server = server.with_tls(tls);
     }
     ready(&url);
@@ -362,33 +354,6 @@ async fn kept(store: Option<&Store>) -> std::convert::Infallible {
         Some(store) => store.keep().await,
         None => std::future::pending().await,
     }
-}
-
-async fn bind(
-    options: &Options,
-    config: &Config,
-) -> Result<(TcpListener, SocketAddr), GatewayError> {
-    let wanted = options.listen.or(config.listen).unwrap_or(ADDRESS);
-    let bound = async {
-        let listener = TcpListener::bind(wanted).await?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    let bound = bound.await.map_err(|source| ClientError::Listen {
-        address: wanted,
-        source,
-    });
-    Ok(bound?)
-}
-
-/// The folder that names of files in a configuration are relative to.
-#[must_use]
-pub fn beside(file: &Path) -> &Path {
-    file.parent().unwrap_or_else(|| Path::new(""))
-}
-
-fn both(one: &[String], other: &[String]) -> Vec<String> {
-    one.iter().chain(other).cloned().collect()
 }
 
 impl Gateway {

@@ -21,6 +21,7 @@ mod turns;
 mod model;
 
 pub use error::SharedError;
+pub(crate) use line::check;
 pub use nonces::SharedNonces;
 pub use note::{leave, was_shared};
 pub use secret::Secret;

@@ -9,6 +9,7 @@ use mcps_client::connect::{self, Address, ConnectOptions, Place, Terms};
 use mcps_client::home::Home;
 use mcps_client::relay::Ending;
 use mcps_core::clock::Clock;
+use mcps_core::passport::Kind;
 use mcps_core::random::Random;
 use tokio::sync::oneshot;
 
@@ -73,9 +74,10 @@ pub async fn run(
             server: place,
             terms: caller.terms,
         };
-        connect::run(&caller.home, options, clock, random)
-            .await
+        let ending = connect::run(&caller.home, options, clock, random).await;
+        ending
             .map(Some)
+            .map_err(|error| GatewayError::of_home(&caller.home, Kind::Agent, error))
     };
     let (served, called) = tokio::join!(serving, calling);
     let cause = served?;

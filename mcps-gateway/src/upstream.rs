@@ -14,16 +14,17 @@ use std::time::Duration;
 
 use http::HeaderName;
 use mcps_client::connect::Address;
-use mcps_client::error::ClientError;
 use mcps_client::identity::Identity;
 use mcps_client::link::Link;
 use mcps_client::listen::{Horizon, Network, Opens, Reach, client};
 use mcps_client::verify::Verifier;
 use mcps_core::level::TrustLevel;
 use mcps_core::random::Random;
+use mcps_transport::http::client::Client;
 use mcps_transport::limits::Limits;
 
 use crate::config;
+use crate::error::GatewayError;
 use crate::quarantine::Evidence;
 use bridge::Bridge;
 use command::Command;
@@ -56,18 +57,36 @@ pub struct Means {
 /// The level that the passport of a server that signs must be worth, unless said otherwise.
 const PASSPORT_LEVEL: TrustLevel = TrustLevel::L2;
 
+/// What asks a server over HTTP.
+///
+/// # Errors
+/// Certificates that cannot be read.
+pub(crate) fn client_of(server: &config::Server, url: &str) -> Result<Client, GatewayError> {
+    let name = &server.name;
+    let wrong = |key: &str, why| GatewayError::Named {
+        key: format!("server `{name}`{key}"),
+        why,
+    };
+    let address = Address::parse(url, server.allow_insecure_http);
+    // What is none was refused when the configuration was read.
+    let address = address.map_err(|why| wrong(": `url`", why))?;
+    let answer = server.answer_s.map(Duration::from_secs);
+    let client = client(&address, server.ca_cert.as_deref(), answer);
+    client.map_err(|why| match server.ca_cert {
+        Some(_) => wrong(": `ca_cert`", why),
+        None => wrong("", why),
+    })
+}
+
 /// The way to one server.
 ///
 /// # Errors
-/// An address that is none or not confidential, certificates that cannot be read.
-pub fn way(server: &config::Server, means: &Means) -> Result<Arc<dyn Opens>, ClientError> {
+/// As [`client_of`].
+pub(crate) fn way(server: &config::Server, means: &Means) -> Result<Arc<dyn Opens>, GatewayError> {
     let inner: Arc<dyn Opens> = match (&server.command, &server.url) {
         (Some(words), _) => Arc::new(Command::new(words.clone(), server.shared, means.clone())),
         (None, url) => {
-            let url = url.as_deref().unwrap_or_default();
-            let address = Address::parse(url, server.allow_insecure_http)?;
-            let answer = server.answer_s.map(Duration::from_secs);
-            let http = Arc::new(client(&address, server.ca_cert.as_deref(), answer)?);
+            let http = Arc::new(client_of(server, url.as_deref().unwrap_or_default())?);
             if server.signed {
                 let need = server
                     .passport_level

@@ -96,7 +96,7 @@ impl WhyArgs {
         let told = Told::new(verifier.trust.feed().cloned(), Arc::clone(&clock));
         let sets = Sets::load(
             &config,
-            crate::serve::beside(&self.config),
+            crate::config::beside(&self.config),
             Arc::clone(&told),
         )?;
         told.recall(home, sets.by_authority());

@@ -102,16 +102,16 @@ pub enum TransportError {
     /// The fault of a tool's author: no header can be named like that.
     #[error("a tool argument is to be mirrored to a header whose name is not a token")]
     HeaderName,
-    /// The configuration's fault: the address of a server is not a URL.
+    /// The configuration's fault: an address is not a URL.
     #[error(
-        "the server's address is not an absolute URL in ASCII: write https://host[:port]/path, other scripts in Punycode"
+        "the address is not an absolute URL in ASCII: write https://host[:port]/path, other scripts in Punycode"
     )]
     UrlMalformed,
-    /// The configuration's fault: the address of a server has a scheme we do not speak.
-    #[error("the server's address must begin with https:// or http://")]
+    /// The configuration's fault: an address has a scheme we do not speak.
+    #[error("the address must begin with https:// or http://")]
     UrlScheme,
-    /// The configuration's fault: the address of a server has credentials in it.
-    #[error("the server's address must not contain a user name or password")]
+    /// The configuration's fault: an address has credentials in it.
+    #[error("the address must not contain a user name or password")]
     UrlUserinfo,
     /// The server's fault, or the network's: no connection was made, so nothing was sent.
     #[error("no connection to {host} could be made")]

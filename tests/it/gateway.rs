@@ -19,6 +19,7 @@ mod redis;
 mod server;
 mod shared;
 mod slow;
+mod starting;
 mod stdio;
 mod stopping;
 mod subscribing;

@@ -89,6 +89,35 @@ fn options_of_units_are_those_of_the_programs() {
 }
 
 #[test]
+fn the_unit_of_the_gateway_reads_its_configuration_where_it_is_changed() {
+    let unit = text("install/mcps-gateway.service");
+    let values = |key: &str| {
+        let lines = unit.lines().filter_map(|line| line.split_once('='));
+        let values = lines.filter(|(name, _)| *name == key);
+        values.map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    let start = values("ExecStart");
+    assert!(
+        start[0].contains(" --config /etc/mcps/gateway.toml "),
+        "{start:?}"
+    );
+    // A credential is a copy of the time of the start: that will do for what is used at the start alone.
+    assert_eq!(
+        values("LoadCredential"),
+        ["enrolment_token:/etc/mcps/gateway.token"]
+    );
+    assert_eq!(values("SupplementaryGroups"), ["mcps"]);
+    let steps = text("docs/installation.md");
+    for step in [
+        "groupadd --system mcps ",
+        "install -d -m 0750 -g mcps /etc/mcps\n",
+        "install -m 0640 -g mcps gateway.toml /etc/mcps/gateway.toml\n",
+    ] {
+        assert!(steps.contains(step), "{step}");
+    }
+}
+
+#[test]
 fn the_configuration_of_the_manifest_is_one() {
     let manifest = text("install/kubernetes/gateway.yaml");
     let lines = manifest
@@ -99,7 +128,17 @@ fn the_configuration_of_the_manifest_is_one() {
     let toml: Vec<&str> = lines.map(str::trim).collect();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gateway.toml");
-    fs::write(&file, toml.join("\n")).unwrap();
+    // What secrets of the cluster put there.
+    let run_dir = folder.path().join("run");
+    let (tls, shared) = (run_dir.join("tls"), run_dir.join("shared"));
+    fs::create_dir_all(&tls).unwrap();
+    fs::create_dir_all(&shared).unwrap();
+    crate::certificates::Ca::new().certify(&tls);
+    fs::rename(tls.join("cert.pem"), tls.join("tls.crt")).unwrap();
+    fs::rename(tls.join("key.pem"), tls.join("tls.key")).unwrap();
+    fs::write(shared.join("password"), "secret").unwrap();
+    let toml = toml.join("\n").replace("/run/", "run/");
+    fs::write(&file, toml).unwrap();
     let check = |more: &[&str]| {
         let mut check = Command::new(bin("mcps-gateway"));
         check.args(["check", "--config"]).arg(&file).args(more);

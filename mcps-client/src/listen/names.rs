@@ -24,7 +24,7 @@ impl Names {
     /// which pages of `origins` may speak.
     ///
     /// # Errors
-    /// URLs and origins that are none.
+    /// [`ClientError::Option`]: URLs and origins that are none.
     pub fn new(
         public_urls: &[String],
         origins: &[String],
@@ -34,10 +34,15 @@ impl Names {
         let mut edge = Edge::default().at_path(PATH);
         let mut uris = Vec::new();
         for url in public_urls {
-            let uri = canonical(url)?;
+            let wrong = |why| ClientError::Option {
+                option: "--public-url",
+                why,
+            };
+            let uri = canonical(url).map_err(wrong)?;
             let host = uri.split_once("://").map(|(_, rest)| rest);
             let host = host.and_then(|rest| rest.split(['/', '?']).next());
-            edge = edge.allow_host(host.unwrap_or_default())?;
+            let allowed = edge.allow_host(host.unwrap_or_default());
+            edge = allowed.map_err(wrong)?;
             uris.push(uri);
         }
         let mut hosts = Vec::new();
@@ -61,7 +66,11 @@ impl Names {
             }
         }
         for origin in origins {
-            edge = edge.allow_origin(origin)?;
+            let allowed = edge.allow_origin(origin);
+            edge = allowed.map_err(|why| ClientError::Option {
+                option: "--allow-origin",
+                why,
+            })?;
         }
         Ok(Self { uris, edge })
     }

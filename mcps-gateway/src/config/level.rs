@@ -33,7 +33,8 @@ impl<'de> Deserialize<'de> for Level {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Level, E> {
-                text.parse().map(Level).map_err(E::custom)
+                let level = text.parse().map(Level);
+                level.map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
             }
         }
 

@@ -8,8 +8,8 @@ use mcps_client::connect::Address;
 use mcps_core::level::TrustLevel;
 use serde::{Deserialize, Deserializer};
 
-use super::Config;
 use super::api_key::is_label;
+use super::{Config, address};
 
 /// How tokens may be signed: by a key of which the gateway knows only the public half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -172,7 +172,7 @@ impl Oidc {
     /// # Errors
     /// Why nothing is fetched from there.
     pub(crate) fn address(&self, url: &str) -> Result<Address, String> {
-        Address::parse(url, self.allow_insecure_http).map_err(|error| error.to_string())
+        address::to_send_to(url, self.allow_insecure_http)
     }
 
     /// Where it describes itself (OpenID Connect Discovery 1.0 §4).
@@ -186,13 +186,14 @@ impl Oidc {
     }
 
     pub(super) fn check(&self, config: &Config) -> Result<(), String> {
-        let wrong = |what: String| Err(format!("[[oidc]] {}: {what}", self.issuer.escape_debug()));
-        for url in [Some(&self.issuer), self.jwks_url.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            if let Err(why) = self.address(url) {
-                return wrong(why);
+        let issuer = address::shown(&self.issuer);
+        let wrong = |what: String| Err(format!("[[oidc]] {issuer}: {what}"));
+        for (key, url) in [
+            ("issuer", Some(&self.issuer)),
+            ("jwks_url", self.jwks_url.as_ref()),
+        ] {
+            if let Some(Err(why)) = url.map(|url| self.address(url)) {
+                return wrong(format!("`{key}`: {why}"));
             }
         }
         if self.audience.is_empty() || self.audience.iter().any(|one| one.trim().is_empty()) {

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mcps_client::connect::Address;
 use serde::Deserialize;
 
-use super::{Admission, Config, Level, SEPARATOR, ServerPassport, is_name};
+use super::{Admission, Config, Level, SEPARATOR, ServerPassport, address, at_least_one, is_name};
 use crate::policy::Class;
+
+/// How long an answer may take in seconds, unless it is said.
+const ANSWER_S: u64 = 3600;
 
 /// One server.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -104,11 +108,19 @@ impl Server {
             (Some(words), None) if words.is_empty() => {
                 return wrong("`command` is empty; write the program and its arguments");
             }
-            (Some(_), None) | (None, Some(_)) => {}
+            (Some(_), None) => {}
+            (None, Some(url)) => {
+                if let Err(why) = self.address(url) {
+                    return wrong(&format!("`url`: {why}"));
+                }
+            }
             (Some(_), Some(_)) => return wrong("write `command` or `url`, not both"),
             (None, None) => {
                 return wrong("write how it is reached: `command = [\"…\"]` or `url = \"…\"`");
             }
+        }
+        if let Err(why) = at_least_one("answer_s", self.answer_s == Some(0), ANSWER_S) {
+            return wrong(&why);
         }
         let over_http = [
             ("signed", self.signed),
@@ -144,7 +156,10 @@ impl Server {
         }
         for header in &self.forward_headers {
             if http::HeaderName::try_from(header.as_str()).is_err() {
-                return wrong(&format!("`{header}` in `forward_headers` is no header"));
+                // Not which: somebody may have written its value too.
+                return wrong(
+                    "`forward_headers` has something that is no header; write names alone, as in [\"X-Request-Id\"]",
+                );
             }
             if header.eq_ignore_ascii_case("authorization") && config.knows_bearers() {
                 return wrong(
@@ -160,6 +175,11 @@ impl Server {
     pub fn owner(&self) -> Option<&str> {
         let shown = self.passport.as_ref().and_then(ServerPassport::tenant);
         self.tenant.as_deref().or(shown)
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self, url: &str) -> Result<Address, String> {
+        address::to_send_to(url, self.allow_insecure_http)
     }
 
     fn members(&self) -> impl Iterator<Item = &String> {

@@ -13,10 +13,9 @@ use url::{Host, Url};
 pub struct Shared {
     /// Where it is, `rediss://USER@HOST:PORT/DATABASE`; without the password.
     pub url: String,
-    /// A file with the password, beside the configuration unless the path is absolute.
+    /// A file with the password.
     pub password_file: Option<PathBuf>,
-    /// Certificates that it is believed by, PEM, beside the configuration unless the path is absolute;
-    /// the machine's unless given.
+    /// Certificates that it is believed by, PEM; the machine's unless given.
     pub ca: Option<PathBuf>,
     /// What the names of all keys begin with: gateways with the same remember together.
     #[serde(default = "prefix")]

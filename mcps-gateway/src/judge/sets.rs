@@ -91,7 +91,7 @@ impl Sets {
     /// from the authority are what `told` has of them.
     ///
     /// # Errors
-    /// [`GatewayError::Unreadable`], [`GatewayError::Policy`] with every fault.
+    /// [`GatewayError::PolicyFile`], [`GatewayError::Policy`] with every fault.
     pub fn load(
         config: &Arc<Config>,
         beside: &Path,
@@ -116,7 +116,11 @@ impl Sets {
             for file in files {
                 let path = beside.join(file);
                 let text = std::fs::read_to_string(&path);
-                let text = text.map_err(|source| GatewayError::Unreadable { path, source })?;
+                let text = text.map_err(|source| GatewayError::PolicyFile {
+                    tenant: name.clone(),
+                    path,
+                    source,
+                })?;
                 let file = file.to_string_lossy();
                 sources = sources.with(file, text).map_err(GatewayError::Policy)?;
             }

@@ -26,7 +26,7 @@ use miette::Diagnostic;
 
 use super::load::Declared;
 use super::question::Question;
-use super::source::{Faults, Kind, PolicyError, Source, line_of};
+use super::source::{Faults, Kind, PolicyError, Source, line_of, once};
 use index::Index;
 use input::{Input, Unaskable};
 use memo::Memo;
@@ -296,7 +296,7 @@ fn validate(
             todo: help(warning),
         }
     });
-    warnings.collect()
+    once(warnings.collect())
 }
 
 /// A validator's message without our numbers for policies.

@@ -7,6 +7,7 @@ use super::config::{File, Sequence, Typed};
 use super::fact::{Compiler, FactTable, is_id};
 use super::source::{Faults, Kind, Source, line_of};
 use super::temporal::{self, Form, LARGEST, Layout, Pattern, Then, duration};
+use crate::misread::Misread;
 
 /// Facts, sequences and declarations of a set: what the TOML texts say.
 #[derive(Debug, Default)]
@@ -121,13 +122,10 @@ fn read(source: &Source, faults: &mut Faults) -> Option<File> {
     let file: File = match toml::from_str(&source.text) {
         Ok(file) => file,
         Err(error) => {
-            let line = error
-                .span()
-                .map_or(0, |span| line_of(&source.text, span.start));
-            let reason = error.message().trim().replace('\n', "; ");
+            let misread = Misread::of(&source.text, &error);
             faults.add(
-                (&source.name, line),
-                reason,
+                (&source.name, misread.line),
+                misread.said(),
                 "see docs/policy.md for every key",
             );
             return None;

@@ -1,5 +1,6 @@
 //! The texts a policy set is made of, and what is wrong with them.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 /// What a text is written in.
@@ -82,7 +83,7 @@ impl Sources {
 }
 
 /// One thing that is wrong with a text.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct PolicyError {
     /// Which text.
     pub source: String,
@@ -151,13 +152,56 @@ impl Faults {
         if self.0.is_empty() {
             Ok(done)
         } else {
-            Err(PolicyErrors(self.0))
+            Err(PolicyErrors(once(self.0)))
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// How errors name an action.
+const ACTION: &str = "Action::\"";
+/// So many actions are named; of more the first.
+const NAMED: usize = 3;
+
+/// Each of them once: what is wrong with a policy is found for every action that it could be asked about.
+pub(crate) fn once(found: Vec<PolicyError>) -> Vec<PolicyError> {
+    let (mut order, mut actions) = (Vec::new(), HashMap::<PolicyError, BTreeSet<String>>::new());
+    for error in found {
+        let (error, action) = without_action(error);
+        if !actions.contains_key(&error) {
+            order.push(error.clone());
+        }
+        actions.entry(error).or_default().extend(action);
+    }
+    let told = order.into_iter().map(|error| {
+        let names = actions.remove(&error).unwrap_or_default();
+        let named = match names.first() {
+            Some(first) if names.len() > NAMED => {
+                format!("{ACTION}{first}\" and {} other actions", names.len() - 1)
+            }
+            _ => {
+                let all = names.iter().map(|name| format!("{ACTION}{name}\""));
+                all.collect::<Vec<_>>().join(", ")
+            }
+        };
+        let reason = error.reason.replacen(&format!("{ACTION}\""), &named, 1);
+        PolicyError { reason, ..error }
+    });
+    told.collect()
+}
+
+/// The same without the name of the action that it is about, and that name.
+fn without_action(error: PolicyError) -> (PolicyError, Option<String>) {
+    let parts = error.reason.split_once(ACTION);
+    let parts = parts.and_then(|(before, rest)| Some((before, rest.split_once('"')?)));
+    let Some((before, (name, after))) = parts else {
+        return (error, None);
+    };
+    let (reason, name) = (format!("{before}{ACTION}\"{after}"), name.to_owned());
+    (PolicyError { reason, ..error }, Some(name))
 }
 
 /// The line of byte `offset` in `text`, counted from 1.

@@ -9,7 +9,7 @@ use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::random::Random;
 use mcps_core::replay::ReplayGuard;
 
-use super::{Options, beside};
+use super::Options;
 use crate::config::Shared;
 use crate::error::GatewayError;
 use crate::history::Found;
@@ -55,7 +55,6 @@ impl Sharing<'_> {
         };
         let way = Way {
             shared,
-            beside: beside(&self.options.config),
             secret: self.options.shared_password.as_ref(),
         };
         let past = Past {

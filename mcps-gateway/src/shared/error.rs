@@ -62,8 +62,10 @@ pub enum SharedError {
     #[error("it forgets what it is told")]
     Restless,
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; `{key}` of [shared] names it", path.display())]
     File {
+        /// The key that names it.
+        key: &'static str,
         /// Which.
         path: PathBuf,
         /// Why.

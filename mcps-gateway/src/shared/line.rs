@@ -1,7 +1,6 @@
 //! The connection: one for all calls, made anew when it breaks or hangs.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -38,12 +37,8 @@ impl Line {
     ///
     /// # Errors
     /// [`SharedError`] about the configuration.
-    pub(super) fn new(
-        shared: &Shared,
-        beside: &Path,
-        secret: Option<&Secret>,
-    ) -> Result<Self, SharedError> {
-        let client = client(shared, beside, secret)?;
+    pub(super) fn new(shared: &Shared, secret: Option<&Secret>) -> Result<Self, SharedError> {
+        let client = client(shared, secret)?;
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
             .set_min_delay(Duration::from_millis(10))
@@ -168,11 +163,19 @@ impl fmt::Debug for Line {
     }
 }
 
-fn client(shared: &Shared, beside: &Path, secret: Option<&Secret>) -> Result<Client, SharedError> {
+/// Whether all that it takes to connect is there.
+///
+/// # Errors
+/// [`SharedError`] about the configuration.
+pub(crate) fn check(shared: &Shared) -> Result<(), SharedError> {
+    client(shared, None).map(drop)
+}
+
+fn client(shared: &Shared, secret: Option<&Secret>) -> Result<Client, SharedError> {
     let of = |error: RedisError| SharedError::of(&error);
     let mut info: ConnectionInfo = shared.url.as_str().into_connection_info().map_err(of)?;
     let file = shared.password_file.as_ref();
-    let read = file.map(|path| Secret::read(&beside.join(path)));
+    let read = file.map(|path| Secret::read(path));
     if let Some(secret) = read.transpose()?.as_ref().or(secret) {
         let settings = info.redis_settings().clone();
         info = info.set_redis_settings(settings.set_password(secret.expose()));
@@ -180,13 +183,13 @@ fn client(shared: &Shared, beside: &Path, secret: Option<&Secret>) -> Result<Cli
     let Some(ca) = &shared.ca else {
         return Client::open(info).map_err(of);
     };
-    let path = beside.join(ca);
-    let root = std::fs::read(&path).map_err(|source| SharedError::File {
-        path: path.clone(),
+    let root = std::fs::read(ca).map_err(|source| SharedError::File {
+        key: "ca",
+        path: ca.clone(),
         source,
     })?;
     let none = SharedError::Content {
-        path,
+        path: ca.clone(),
         what: "certificates, PEM",
     };
     // The client would do with none, and believe nobody.

@@ -27,6 +27,7 @@ impl Secret {
     /// [`SharedError::File`], [`SharedError::Content`].
     pub(super) fn read(path: &Path) -> Result<Self, SharedError> {
         let bytes = std::fs::read(path).map_err(|source| SharedError::File {
+            key: "password_file",
             path: path.to_owned(),
             source,
         })?;

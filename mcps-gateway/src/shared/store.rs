@@ -1,6 +1,5 @@
 //! The store: its marker, its nonces and its histories.
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,8 +64,6 @@ struct Scripts {
 pub struct Way<'a> {
     /// As the configuration says.
     pub shared: &'a Shared,
-    /// The folder that its files are relative to.
-    pub beside: &'a Path,
     /// The password, unless it is in a file.
     pub secret: Option<&'a Secret>,
 }
@@ -88,7 +85,7 @@ impl Store {
             Note::unreadable().write(home)?;
         }
         let prefix = &way.shared.prefix;
-        let line = Line::new(way.shared, way.beside, way.secret)?;
+        let line = Line::new(way.shared, way.secret)?;
         keeps(&line).await?;
         let nothing = Timestamp::from_millis(0);
         let store = Self {

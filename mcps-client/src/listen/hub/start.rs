@@ -42,7 +42,7 @@ impl Hub {
         if caller.is_some() && same.count() >= self.parts.max_sessions_each {
             tracing::warn!(
                 caller,
-                "refused a session: this caller has {} already; --max-sessions-per-caller allows more",
+                "refused a session: this caller has {} already; a larger max_sessions_per_caller of the gateway, or --max-sessions-per-caller of the wrapper, allows more",
                 self.parts.max_sessions_each
             );
             return Err(Code::RateLimited);
@@ -51,7 +51,7 @@ impl Hub {
         if count >= self.parts.max_sessions {
             tracing::warn!(
                 sessions = count,
-                "refused a session: there are {count} already; --max-sessions allows more",
+                "refused a session: there are {count} already; a larger max_sessions of the gateway, or --max-sessions of the wrapper, allows more",
             );
             return Err(Code::RateLimited);
         }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use crate::misread::without_values;
 use crate::policy::source::{Faults, Source, line_of};
 
 /// A file's content, checked.
@@ -98,11 +99,12 @@ impl File {
 
 fn parse(text: &str) -> Result<Written, (usize, String)> {
     if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map_err(|error| (error.line(), error.to_string()));
+        return serde_json::from_str(text)
+            .map_err(|error| (error.line(), without_values(&error.to_string())));
     }
     serde_saphyr::from_str(text).map_err(|error| {
         let line = error.location().map_or(0, |location| location.line());
         let line = usize::try_from(line).unwrap_or(0);
-        (line, error.without_snippet().to_string())
+        (line, without_values(&error.without_snippet().to_string()))
     })
 }

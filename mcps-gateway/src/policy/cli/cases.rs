@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{FAILED, Failure, Output, START, read};
-use crate::policy::source::line_of;
+use crate::misread::Misread;
 use crate::policy::{Policies, Recorded, Replay};
 
 #[derive(Deserialize)]
@@ -67,10 +67,13 @@ pub(super) fn run(
 
 fn cases(path: &Path) -> Result<Vec<Case>, Failure> {
     let text = read(path)?;
-    let file: File = toml::from_str(&text).map_err(|error| Failure::Input {
-        path: path.display().to_string(),
-        line: error.span().map_or(0, |span| line_of(&text, span.start)),
-        reason: error.message().to_owned(),
+    let file: File = toml::from_str(&text).map_err(|error| {
+        let misread = Misread::of(&text, &error);
+        Failure::Input {
+            path: path.display().to_string(),
+            line: misread.line,
+            reason: misread.said(),
+        }
     })?;
     Ok(file.case)
 }

@@ -39,6 +39,31 @@ const EVENTS: &str = r#"{"id":"d1","name":"read_file","arguments":{"path":"~/.ss
 "#;
 
 #[test]
+fn what_is_wrong_for_every_action_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "forbid (principal, action, resource) when { context.mcps.nope };";
+    let bad = file(folder.path(), "bad.cedar", text);
+    let done = go(
+        PolicyCommand::Check {
+            set: set(vec![bad]),
+        },
+        Output::Table,
+    );
+    let told = done.errors + &done.out;
+    let told: Vec<&str> = told
+        .lines()
+        .filter(|line| line.contains("mcps.nope"))
+        .collect();
+    let [one] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert!(
+        one.contains("for Action::\"call_tool\" and 14 other actions not found"),
+        "{one}"
+    );
+}
+
+#[test]
 fn check_says_what_was_read_or_every_error() {
     let folder = tempfile::tempdir().unwrap();
     let good = go(
