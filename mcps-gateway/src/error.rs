@@ -58,6 +58,16 @@ pub enum GatewayError {
         /// Why.
         source: std::io::Error,
     },
+    /// A server that is named is none.
+    #[error("--server names `{name}`, and {} has: {known}", path.display())]
+    NoServer {
+        /// Which file.
+        path: PathBuf,
+        /// What was named.
+        name: String,
+        /// Those that are configured.
+        known: String,
+    },
     /// What the client's library says.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -74,6 +84,7 @@ impl GatewayError {
             Self::Client(error) => Exit::of(error),
             Self::Unreadable { .. }
             | Self::Config { .. }
+            | Self::NoServer { .. }
             | Self::Policy(_)
             | Self::Segments { .. }
             | Self::Record { .. } => Exit::Usage,
