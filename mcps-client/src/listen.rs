@@ -17,9 +17,9 @@ mod watch;
 
 pub use alias::Alias;
 pub use horizon::Horizon;
-pub use hub::{Admitted, Arrived, Behind, Entered, Fetched, Hub, Parts, status_of};
+pub use hub::{Admitted, Arrived, Barred, Behind, Entered, Fetched, Hub, Parts, status_of};
 pub use mirror::Era;
 pub use names::{Names, PATH};
 pub use reach::{Awaited, Network, Opens, Outward, Reach};
 pub use upstream::{CREDENTIALS, Passage, Upstream, UpstreamOptions, client};
-pub use watch::{Ends, Shown, Watch};
+pub use watch::{Decided, Ends, Shown, Watch};

@@ -89,6 +89,16 @@ pub enum GatewayError {
         /// The file that is missing.
         path: PathBuf,
     },
+    /// A server that is named is none.
+    #[error("--server names `{name}`, and {} has: {known}", path.display())]
+    NoServer {
+        /// Which file.
+        path: PathBuf,
+        /// What was named.
+        name: String,
+        /// Those that are configured.
+        known: String,
+    },
     /// What the client's library says.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -120,6 +130,7 @@ impl GatewayError {
             | Self::PolicyFile { .. }
             | Self::Named { .. }
             | Self::Config { .. }
+            | Self::NoServer { .. }
             | Self::Policy(_)
             | Self::Segments { .. }
             | Self::Record { .. } => Exit::Usage,

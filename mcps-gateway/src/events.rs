@@ -71,7 +71,9 @@ enum Failure {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("no decision {0} is on record here; look at the id, or at another gateway's home")]
+    #[error(
+        "no decision {0} is on record here; look for it in the gateway's log, which alone has what is refused before it is known who calls, or at another gateway's home"
+    )]
     NoDecision(String),
     #[error("{0}; name the gateway's key with --key KEY_ID")]
     Key(String),

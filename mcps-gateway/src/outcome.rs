@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use mcps_client::link::Asked;
-use mcps_client::listen::{Ends, Reach, Shown, Watch};
+use mcps_client::listen::{Decided, Ends, Reach, Shown, Watch};
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 use mcps_core::json::Value;
@@ -33,6 +33,8 @@ const LISTS: [(&str, &str, &str); 4] = [
 
 /// The request whose answer goes on until somebody ends it (2026-07-28).
 const LISTEN: &str = "subscriptions/listen";
+/// The longest id of a decision of somebody else's that is taken for one.
+const LONGEST_ID: usize = 64;
 /// A server's word that its tools have changed.
 const CHANGED: &str = "notifications/tools/list_changed";
 
@@ -136,6 +138,7 @@ impl Answering {
         match gateway.judge().answered(&self.call, &message).await {
             Ok(grounds) => {
                 self.write(&Outcome::Answered(answer(grounds)));
+                note(&self.call, &message);
                 Ok(message)
             }
             Err(denial) => {
@@ -179,6 +182,13 @@ impl Watch for Answering {
         self.unasked(Some((code, &decision_id)));
     }
 
+    fn decided(&self) -> Option<Decided<'_>> {
+        Some(Decided {
+            id: &self.call.decision_id,
+            server: self.call.target.server.as_deref(),
+        })
+    }
+
     fn lost(&mut self) {
         self.unasked(None);
     }
@@ -204,6 +214,28 @@ impl Drop for Answering {
 fn state_of(message: &Message) -> Option<String> {
     let state = message.result()?.get("requestState")?.as_str()?;
     Some(state.into_owned())
+}
+
+/// Where the server's end refused, or was lost, its caller is told an id of that end: the log has it beside
+/// ours.
+fn note(call: &Call, message: &Message) {
+    let error = message.error();
+    let number = error.and_then(|error| error.get("code")?.as_i64());
+    let id = error.and_then(|error| error.get("data")?.get("decision_id")?.as_str());
+    let (Some(code), Some(id)) = (number.and_then(Code::from_jsonrpc), id) else {
+        return;
+    };
+    // Somebody else has written it.
+    if id.len() > LONGEST_ID || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return;
+    }
+    tracing::warn!(
+        decision_id = call.decision_id,
+        server = call.target.server,
+        code = code.id(),
+        "answered with {} under the id {id}, which is of its server's end",
+        code.id()
+    );
 }
 
 /// Our error in place of an answer.

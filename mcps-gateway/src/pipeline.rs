@@ -139,7 +139,7 @@ impl Front {
             .authenticate(&route, verified, (known, stages))
             .await?;
         let trusted = self.0.trust(&route, identified).await?;
-        let entered = self.0.enter(&route, trusted)?;
+        let entered = self.0.enter(&route, trusted).await?;
         let meant = self.0.meant(&route, entered).await?;
         let placed = self.0.place(&route, meant).await?;
         let intact = self.0.integrity(&route, placed, &post).await?;

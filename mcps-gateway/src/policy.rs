@@ -130,6 +130,35 @@ impl Policies {
         &self.engine.warnings
     }
 
+    /// What it asks for that gateways do not do yet: it is read, and changes nothing.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let facts = self.declared.facts.facts.iter();
+        let found: Vec<&str> = facts
+            .filter(|fact| fact.asks_for_findings())
+            .map(|fact| fact.id.as_str())
+            .collect();
+        let rules = self.engine.rules.iter();
+        let masks: Vec<&str> = rules
+            .filter(|rule| !rule.mask.is_empty())
+            .map(|rule| rule.id.as_str())
+            .collect();
+        let mut notes = Vec::new();
+        if !found.is_empty() {
+            notes.push(format!(
+                "gateways have no content scan yet, so that `finding` never holds; facts that ask for one: {}",
+                found.join(", ")
+            ));
+        }
+        if !masks.is_empty() {
+            notes.push(format!(
+                "gateways mask nothing yet, so that results go out as they are; policies with @mask: {}",
+                masks.join(", ")
+            ));
+        }
+        notes
+    }
+
     /// How many facts, sequences and policies it has.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize, usize) {

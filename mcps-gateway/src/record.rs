@@ -210,6 +210,19 @@ pub enum Outcome {
     PassedOn,
 }
 
+impl Outcome {
+    /// As records have it.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Answered(_) => "answered",
+            Self::Withheld { .. } => "withheld",
+            Self::Failed { .. } => "failed",
+            Self::Left => "left",
+            Self::PassedOn => "passed_on",
+        }
+    }
+}
+
 /// An answer of a server's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

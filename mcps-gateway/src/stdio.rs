@@ -13,6 +13,7 @@ use mcps_core::passport::Kind;
 use mcps_core::random::Random;
 use tokio::sync::oneshot;
 
+use crate::config::Config;
 use crate::error::GatewayError;
 use crate::serve::{self, Options};
 
@@ -38,6 +39,17 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Ending, GatewayError> {
+    if let Some(name) = &caller.server {
+        let servers = Config::load(&options.config)?.server;
+        let known = servers.iter().map(|server| server.name.as_str());
+        if !known.clone().any(|known| known == name) {
+            return Err(GatewayError::NoServer {
+                path: options.config,
+                name: name.clone(),
+                known: known.collect::<Vec<_>>().join(", "),
+            });
+        }
+    }
     // Standard output is the client's.
     let record = options.record.clone();
     let options = Options {

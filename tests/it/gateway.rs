@@ -25,6 +25,7 @@ mod stopping;
 mod subscribing;
 mod tenants;
 mod together;
+mod told;
 mod verdicts;
 mod why;
 

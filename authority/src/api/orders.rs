@@ -136,7 +136,8 @@ pub(super) struct OrderView {
     /// Nothing was done.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
-    /// Of a dry run: how many passports that are neither revoked nor expired it would reach.
+    /// How many passports that are neither revoked nor expired it reaches, or would. Absent where it is not
+    /// about passports or about all of them, unless that is a dry run, and where the order was given before.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached: Option<u64>,
 }
@@ -306,11 +307,20 @@ pub(super) async fn carry_out(
     action: &Action,
     order: &Revocation,
 ) -> Result<Json<OrderView>, Error> {
-    let reached = match order.dry_run {
-        true => authority.db().reached(action, order.at).await?,
-        false => None,
+    let reached = match (order.dry_run, action.target()) {
+        (true, _) => authority.db().reached(action, order.at).await?,
+        // Nothing waits for it that is to stop everything.
+        (false, Some(Target::All) | None) => None,
+        (false, Some(_)) => {
+            let reached = authority.db().reached(action, order.at).await;
+            // What is ordered is carried out, counted or not.
+            reached
+                .inspect_err(|error| tracing::warn!(error = %error, "it is not known how many passports an order reaches: {error}"))
+                .unwrap_or_default()
+        }
     };
     let done = authority.order(action, order).await?;
+    let reached = reached.filter(|_| !done.repeated);
     let target = action.target().map(|target| target.to_json());
     let (kind, target) = (action.as_str(), target.unwrap_or_default());
     let (id, changed, position) = (done.id, done.changed, done.position);

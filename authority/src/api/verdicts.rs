@@ -120,6 +120,9 @@ pub(super) struct VerdictGiven {
     verdict: Option<VerdictOrderView>,
     /// Whether it is a new one; `false` when it was so already.
     changed: bool,
+    /// Nobody has heard of the tenant before: perhaps its name is another.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    new_tenant: bool,
     /// Nothing was done.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
@@ -223,6 +226,8 @@ pub(super) async fn give(
     Strict(asked): Strict<NewVerdictOrder>,
 ) -> Result<Json<VerdictGiven>, Error> {
     operator.over(&tenant, Error::TenantNotFound)?;
+    let (db, among) = (operator.db(&authority), operator.tenants());
+    let known = db.tenants(among, Some(&tenant), "", 1).await?;
     let new = NewVerdict {
         tenant,
         verb: verb(&asked)?,
@@ -244,6 +249,7 @@ pub(super) async fn give(
     Ok(Json(VerdictGiven {
         verdict,
         changed,
+        new_tenant: known.is_empty(),
         dry_run,
     }))
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use mcps_client::authority::AuthorityClient;
 use mcps_client::error::ClientError;
 use mcps_client::exit;
-use mcps_client::home::Home;
+use mcps_client::home::{AuthorityPin, Home};
 use mcps_core::key::KeyId;
 use mcps_core::trust::TrustBundle;
 
@@ -55,12 +55,23 @@ fn key_id(text: &str) -> Result<KeyId, String> {
     KeyId::parse(text).ok_or_else(|| "a key id is 43 characters of base64url".to_owned())
 }
 
+/// The authority of a home that has enrolled. Whoever has none may name what is needed of it.
+fn pinned(home: &Home) -> Result<AuthorityPin, ClientError> {
+    home.authority().map_err(|error| match error {
+        ClientError::Missing { path, .. } => ClientError::Missing {
+            path,
+            next: "name the authority with --authority URL and its root key with --root KEYID (mcps-authority keys list shows it), or enrol with: mcps passport request",
+        },
+        error => error,
+    })
+}
+
 impl Whose {
     /// The root key that is believed.
     fn root(&self, home: &Home) -> Result<KeyId, ClientError> {
         match &self.root {
             Some(root) => Ok(root.clone()),
-            None => home.authority()?.root(),
+            None => pinned(home)?.root(),
         }
     }
 
@@ -68,11 +79,11 @@ impl Whose {
     async fn trusted(&self, home: &Home) -> Result<(AuthorityClient, TrustBundle), CliError> {
         let url = match &self.authority {
             Some(url) => url.clone(),
-            None => home.authority()?.url,
+            None => pinned(home)?.url,
         };
+        let root = self.root(home)?;
         let client = AuthorityClient::of_home(&url, home)?;
         let bundle = client.trust().await?;
-        let root = self.root(home)?;
         if bundle.verify(&root).is_err() {
             return Err(CliError::OtherRoot { url });
         }

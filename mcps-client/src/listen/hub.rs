@@ -11,6 +11,7 @@ mod start;
 
 pub use reply::status_of;
 pub use stages::{Admitted, Arrived, Entered, Fetched};
+pub use start::Barred;
 
 use std::collections::{HashMap, HashSet};
 use std::future::pending;

@@ -15,6 +15,15 @@ pub type Shown<'a> = Pin<Box<dyn Future<Output = Result<Message, Refusal>> + Sen
 /// Ends when a response has to, with what its caller is told then.
 pub type Ends = Pin<Box<dyn Future<Output = Code> + Send>>;
 
+/// By what somebody let a request go on, for whoever looks for what became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Decided<'a> {
+    /// The id of the decision.
+    pub id: &'a str,
+    /// The server that the request is for, where it is known.
+    pub server: Option<&'a str>,
+}
+
 /// Looks at one response. Dropping it is the end of the response, whatever came of it.
 pub trait Watch: Send {
     /// The answer, as the server wrote it and as its caller is to have it.
@@ -31,6 +40,12 @@ pub trait Watch: Send {
 
     /// There is no answer of the server's: its caller is told this code.
     fn fail(&mut self, code: Code);
+
+    /// The decision by which the request went on; what its caller is told of a failure names it. `None` where
+    /// nothing is on record.
+    fn decided(&self) -> Option<Decided<'_>> {
+        None
+    }
 
     /// Its caller left before the answer was theirs.
     fn lost(&mut self) {}

@@ -8,7 +8,7 @@ use mcps_core::clock::Timestamp;
 use mcps_core::code::Code;
 use mcps_core::digest::Digest;
 
-use super::row::{Row, agent};
+use super::row::{OUTCOMES, Row, agent};
 use crate::segment::Record;
 
 /// Which calls; all that is given must hold.
@@ -35,8 +35,8 @@ pub struct Filter {
     /// By which rule.
     #[arg(long, value_name = "RULE")]
     pub rule: Option<String>,
-    /// What came of it: refused, answered, error, withheld, failed, left or open.
-    #[arg(long, value_name = "OUTCOME", value_parser = ["refused", "answered", "error", "withheld", "failed", "left", "open"])]
+    /// What came of it.
+    #[arg(long, value_name = "OUTCOME", value_parser = OUTCOMES)]
     pub outcome: Option<String>,
     /// The code that the caller was told, as in MCPS-022.
     #[arg(long, value_name = "CODE", value_parser = code)]
@@ -117,3 +117,6 @@ impl Filter {
             && code.is_none_or(|asked| asked == row.code())
     }
 }
+
+#[cfg(test)]
+mod tests;

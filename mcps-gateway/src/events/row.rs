@@ -5,6 +5,18 @@ use serde_json::{Map, Value};
 
 use crate::segment::Record;
 
+/// What may become of a call.
+pub(super) const OUTCOMES: [&str; 8] = [
+    "refused",
+    "answered",
+    "error",
+    "withheld",
+    "failed",
+    "left",
+    "passed_on",
+    "open",
+];
+
 /// A call: what was decided, and what came of it.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
@@ -13,8 +25,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// What became of it, in a word: `refused`, `answered`, `error`, `withheld`, `failed`, `left`, or
-    /// `open` as long as nothing is on record.
+    /// What became of it, in a word: one of [`OUTCOMES`], which is `open` as long as nothing is on record.
     pub(super) fn came_of_it(&self) -> &str {
         if self.decision.text("decision") == "deny" {
             return "refused";

@@ -1,5 +1,6 @@
 //! What is refused is written down before it is said.
 
+use mcps_client::listen::{Admitted, Barred};
 use mcps_core::code::Code;
 use mcps_transport::http::server::Reply;
 
@@ -34,6 +35,24 @@ impl Gateway {
         self.put(&call, &denial).await;
         let hub = &route.hub;
         hub.deny_headers(entered, denial.code, &call.decision_id)
+    }
+
+    /// Where no session can begin, that is on record too.
+    pub(super) async fn seat(
+        &self,
+        route: &Route,
+        admitted: Admitted,
+        call: Call,
+    ) -> Result<Seated, Box<Reply>> {
+        let mut why: Option<Barred> = None;
+        let entered = route.hub.enter(admitted, |barred| {
+            why = Some(barred.clone());
+            call.decision_id.clone()
+        });
+        if let Some(Barred { code, why }) = why {
+            self.put(&call, &Denial::new(code, "session", why)).await;
+        }
+        entered.map(|entered| Seated { entered, call })
     }
 
     pub(super) async fn put(&self, call: &Call, denial: &Denial) {

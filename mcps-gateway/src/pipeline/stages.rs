@@ -175,7 +175,11 @@ impl Gateway {
     }
 
     /// Its session, which the first request begins. No server hears of it yet.
-    pub(super) fn enter(&self, route: &Route, trusted: Trusted) -> Result<Seated, Box<Reply>> {
+    pub(super) async fn enter(
+        &self,
+        route: &Route,
+        trusted: Trusted,
+    ) -> Result<Seated, Box<Reply>> {
         let Trusted(Identified {
             admitted,
             caller,
@@ -183,8 +187,7 @@ impl Gateway {
         }) = trusted;
         stages.end("identified");
         let call = self.call(route, &admitted, (caller, stages));
-        let entered = route.hub.enter(admitted)?;
-        Ok(Seated { entered, call })
+        self.seat(route, admitted, call).await
     }
 
     /// What it is about, and the minimum level of that.

@@ -122,6 +122,8 @@ enum Failure {
     Damaged(String),
     #[error("there is no record {0}; look at the ids in the file")]
     NoRecord(String),
+    #[error("{id} was decided before policies, by {rule}; see `mcps events query --decision {id}`")]
+    BeforePolicies { id: String, rule: String },
     #[error("cannot write: {0}")]
     Write(#[from] std::io::Error),
     #[error("cannot be written as JSON: {0}")]
@@ -132,7 +134,7 @@ impl Failure {
     const fn code(&self) -> u8 {
         match self {
             Self::Policies(_) | Self::Damaged(_) => FAILED,
-            Self::NoRecord(_) => NOT_FOUND,
+            Self::NoRecord(_) | Self::BeforePolicies { .. } => NOT_FOUND,
             Self::File { .. } | Self::Input { .. } | Self::Write(_) | Self::Json(_) => USAGE,
         }
     }

@@ -4,6 +4,7 @@ mod shown;
 mod whole;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use mcps_client::exit::Exit;
@@ -128,6 +129,9 @@ pub enum QuarantineError {
     /// What the operator wants is not so.
     #[error(transparent)]
     Order(#[from] OrderError),
+    /// No gateway keeps anything there.
+    #[error("{} is no gateway's home; name one with --home DIR, or an authority with --authority URL", .0.display())]
+    NoGateway(PathBuf),
     /// Standard output.
     #[error("cannot write to standard output: {0}; check where it goes")]
     Output(#[from] io::Error),
@@ -138,7 +142,9 @@ impl QuarantineError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Order(OrderError::Unknown | OrderError::NothingHeld) => Exit::NotFound,
+            Self::NoGateway(_) | Self::Order(OrderError::Unknown | OrderError::NothingHeld) => {
+                Exit::NotFound
+            }
             Self::Order(OrderError::ChangedAgain | OrderError::OtherSet) => Exit::Refused,
             Self::Order(OrderError::Client(error)) => Exit::of(error),
             Self::Order(_) | Self::Output(_) => Exit::Other,
@@ -163,6 +169,9 @@ pub fn run(
     out: &mut impl Write,
 ) -> Result<(), QuarantineError> {
     let store = Store::new(home);
+    if !store.is_gateways() {
+        return Err(QuarantineError::NoGateway(home.dir().to_owned()));
+    }
     let json = args.output == Output::Json;
     match &args.command {
         QuarantineCommand::List { all } => shown::list(&store, *all, json, out),

@@ -11,10 +11,12 @@ use mcps_client::home::Home;
 use mcps_client::tools;
 use mcps_core::clock::Timestamp;
 use mcps_core::digest::Digest;
+use mcps_core::passport::Kind;
 use mcps_core::pin::{MAX_NAME, PinStore};
 
 use super::{Book, Entry, Name, Reason, State, is_like, of_owner, owner};
 use crate::config::{Admission, LookAlikes, Rules};
+use crate::segment;
 
 const BOOK: &str = "quarantine.json";
 const LOG: &str = "quarantine.log";
@@ -64,6 +66,17 @@ impl Store {
     #[must_use]
     pub const fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// Whether the home is a gateway's: one has enrolled there, or has kept something.
+    #[must_use]
+    pub fn is_gateways(&self) -> bool {
+        let passport = self.home.passport().ok();
+        let kind = passport.and_then(|passport| passport.ext().map(|ext| ext.kind));
+        kind == Some(Kind::Gateway)
+            || [BOOK, segment::FOLDER]
+                .iter()
+                .any(|name| self.home.path(name).exists())
     }
 
     /// The time and place of the files.

@@ -249,8 +249,8 @@ pub(super) struct Ended<'a> {
 
 impl<'a> Ended<'a> {
     pub(super) fn of(call: &'a Call, outcome: &'a Outcome, at: Timestamp) -> Self {
-        let (outcome, code, reason, answer, grounds) = match outcome {
-            Outcome::Answered(answer) => ("answered", None, None, Some(answer), None),
+        let (code, reason, answer, grounds) = match outcome {
+            Outcome::Answered(answer) => (None, None, Some(answer), None),
             Outcome::Withheld {
                 code,
                 reason,
@@ -259,11 +259,10 @@ impl<'a> Ended<'a> {
             } => {
                 let reason = Some(reason.as_str());
                 let (answer, grounds) = (answer.as_ref(), Some(grounds));
-                ("withheld", Some(*code), reason, answer, grounds)
+                (Some(*code), reason, answer, grounds)
             }
-            Outcome::Failed { code } => ("failed", Some(*code), None, None, None),
-            Outcome::PassedOn => ("passed_on", None, None, None, None),
-            Outcome::Left => ("left", None, None, None, None),
+            Outcome::Failed { code } => (Some(*code), None, None, None),
+            Outcome::PassedOn | Outcome::Left => (None, None, None, None),
         };
         let own = grounds.map(|grounds| Grounded::of(grounds));
         let its = answer.map(|answer| Grounded::of(&answer.grounds));
@@ -272,7 +271,7 @@ impl<'a> Ended<'a> {
             at: Shown(at),
             decision_id: &call.decision_id,
             took_us: micros(call.stages.total()),
-            outcome,
+            outcome: outcome.word(),
             code,
             reason,
             answer: answer.map(Answered::of),

@@ -4,12 +4,16 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use mcps_client::desk::{Desk, Mode};
 use mcps_client::link::Link;
 use mcps_client::listen::{Awaited, Behind, Hub, Opens, Outward, PATH, Parts, Reach};
+use mcps_core::code::Code;
 use mcps_core::envelope::Carrier;
 use mcps_core::level::TrustLevel;
+use mcps_core::message::Message;
+use mcps_transport::http::client::Response;
 use mcps_transport::http::local::Local;
 
 use super::Means;
@@ -87,12 +91,37 @@ impl Processes {
     }
 }
 
+/// That there is no process is told under the decision by which the call went on, and under no other.
+fn nameless(response: Response) -> Response {
+    match response {
+        Response::Refused {
+            status,
+            headers,
+            body,
+        } if is_lost(&body) => Response::Refused {
+            status,
+            headers,
+            body: Bytes::new(),
+        },
+        other => other,
+    }
+}
+
+/// Whether it says that there is no process.
+fn is_lost(body: &Bytes) -> bool {
+    let message = Message::parse(body.to_vec()).ok();
+    let number = message
+        .as_ref()
+        .and_then(|message| message.error()?.get("code")?.as_i64());
+    number == Some(Code::UpstreamUnavailable.jsonrpc())
+}
+
 impl Reach for Processes {
     fn post(&self, outward: Outward) -> Awaited<'_> {
-        Box::pin(
-            self.local
-                .post(outward.message.into_text(), outward.headers),
-        )
+        Box::pin(async {
+            let text = outward.message.into_text();
+            self.local.post(text, outward.headers).await.map(nameless)
+        })
     }
 
     fn get<'a>(&'a self, last_event_id: Option<&'a [u8]>, headers: HeaderMap) -> Awaited<'a> {

@@ -65,3 +65,25 @@ fn the_trail_is_listed_exported_and_proven_and_a_change_is_named() {
 
     run(&mut mcps(&world, &home, &["audit", "list"])).failed(2);
 }
+
+#[test]
+fn without_a_home_the_trail_is_listed_by_the_id_of_the_root_key_which_the_error_asks_for() {
+    let world = World::start();
+    let home = world.enrol("agent", "bot", 2);
+    let pin = fs::read_to_string(home.join("authority.json")).unwrap();
+    let pin: serde_json::Value = serde_json::from_str(&pin).unwrap();
+    let nowhere = world.dir().join("nowhere");
+    let key = world.operator_key();
+    let audit = |words: &[&str]| {
+        let mut command = mcps(&world, &nowhere, &[&["audit"], words].concat());
+        command.env("MCPS_AUTHORITY", world.url());
+        run(command.env("MCPS_OPERATOR_KEY", key))
+    };
+    for verb in ["list", "verify", "export"] {
+        let told = audit(&[verb]).failed(3);
+        super::assert_one_line(&told, "--root KEYID");
+        let root = pin["root_kid"].as_str().unwrap();
+        audit(&[verb, &format!("--root={root}")]).succeeded();
+    }
+    assert!(!nowhere.exists());
+}

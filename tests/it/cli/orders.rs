@@ -152,3 +152,41 @@ fn an_order_names_exactly_one_target() {
     let listed = order(&world, &["list", "-o", "json"]).succeeded();
     assert_eq!(listed.trim(), r#"{"actions":[]}"#);
 }
+
+#[test]
+fn an_order_says_how_far_it_reaches_and_warns_where_that_is_nobody() {
+    let world = World::start();
+    world.enrol("agent", "bot", 1);
+    let done = order(&world, &["suspend", "--agent", "bot"]);
+    assert_eq!(done.stderr, "");
+    let told = done.succeeded();
+    assert!(told.contains("1 live passport"), "{told}");
+    for target in [
+        &["--agent", "nosuch"][..],
+        &["--agent", "bot", "--tenant", "nosuchtenant"],
+    ] {
+        let done = order(&world, &[&["suspend"], target].concat());
+        assert_one_warning(&done.stderr, "check the name");
+        // Passports that are yet to come are reached, so it is ordered all the same.
+        let told = done.succeeded();
+        assert!(
+            told.contains("ordered") && told.contains("0 live passports"),
+            "{told}"
+        );
+        let json = order(&world, &[&["suspend", "-o", "json"], target].concat());
+        let json: Value = serde_json::from_str(&json.succeeded()).unwrap();
+        assert_eq!(json["reached"], 0, "{json}");
+        // Taking it back reaches nobody either, and that is no mistake.
+        let back = order(&world, &[&["reinstate"], target].concat());
+        assert_eq!(back.stderr, "");
+        back.succeeded();
+    }
+}
+
+/// Asserts that a warning is one line, and names what to do next.
+#[track_caller]
+fn assert_one_warning(stderr: &str, next: &str) {
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!(lines.len(), 1, "{stderr}");
+    assert!(lines[0].contains(next), "`{next}` is not in: {stderr}");
+}

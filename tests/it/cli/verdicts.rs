@@ -88,6 +88,32 @@ fn what_is_not_said_in_full_is_ordered_of_nobody() {
     assert!(help.contains("--tenant <TENANT>"), "{help}");
     // Without the address it is about the home of a gateway.
     let mut local = mcps(&scene.world, &scene.home, &["quarantine", "list"]);
-    let told = run(&mut local).succeeded();
-    assert!(told.contains("Nothing is in quarantine."), "{told}");
+    let told = run(&mut local).failed(3);
+    assert!(told.contains("no gateway's home"), "{told}");
+}
+
+#[test]
+fn a_tenant_that_nobody_has_heard_of_is_warned_of() {
+    let scene = Scene::start();
+    let block = |tenant: &str, more: &[&str]| {
+        let words = ["block", "files", "send", "--tenant", tenant];
+        scene.run(&[&words[..], more].concat())
+    };
+    let known = block("default", &[]);
+    assert_eq!(known.stderr, "");
+    known.succeeded();
+    for more in [&["--dry-run"][..], &[], &["-o", "json"]] {
+        let done = block("defualt", more);
+        assert!(
+            done.stderr.contains("no tenant `defualt`"),
+            "{more:?}: {}",
+            done.stderr
+        );
+        done.succeeded();
+        if more.is_empty() {
+            break;
+        }
+    }
+    // It is one from now on.
+    assert_eq!(block("defualt", &[]).stderr, "");
 }

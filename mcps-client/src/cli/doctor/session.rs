@@ -82,6 +82,12 @@ fn refused(url: &str, error: Value<'_>, found: &mut Findings) {
             &format!("nobody answers there, or behind it ({id}, decision {decision})"),
             found,
         ),
+        Some(Code::UnknownServer) => found.bad(
+            "unknown-server",
+            Exit::Usage,
+            format!("{url}: whoever answers has no such server ({id}, by unsigned word)"),
+            "check the name at the end of the URL, and with mcps-gateway check at the gateway",
+        ),
         Some(code) => {
             let words = format!("{url} refuses this home: {code} (decision {decision})");
             found.bad("refused", Exit::Refused, words, code.advice());

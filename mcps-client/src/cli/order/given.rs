@@ -141,11 +141,27 @@ impl Given {
         }
         let operator = authority.operator(&key);
         let done = operator.order(path, &order, self.dry_run).await?;
+        warn_of_nobody(done.root());
         if self.output.is_json() {
             return output::print(done.text());
         }
         output::print(&output::members(&rows(done.root(), &words(&target))))
     }
+}
+
+/// Whoever is not there yet is reached as soon as they are, so that this is no error.
+fn warn_of_nobody(done: Value<'_>) {
+    let is = |name| done.get(name).and_then(Value::as_bool) == Some(true);
+    let cuts_off = member(done, "action") != "reinstate";
+    if cuts_off && is("changed") && reached(done) == Some(0) {
+        output::note(
+            "warning: nobody has a live passport that this reaches; check the name, and the tenant, unless it is for passports that are yet to come",
+        );
+    }
+}
+
+fn reached(done: Value<'_>) -> Option<i64> {
+    done.get("reached").and_then(Value::as_i64)
 }
 
 /// What came of an order, for people.
@@ -158,15 +174,12 @@ pub(in crate::cli) fn rows(done: Value<'_>, target: &str) -> Vec<(&'static str, 
     } else {
         unchanged
     };
+    let reaches = reached(done).map_or_else(String::new, |count| format!("{count} live passports"));
     if is("dry_run") {
-        let reached = done.get("reached").and_then(Value::as_i64);
         return vec![
             ("would", format!("{action} {target}")),
             ("changes", changes),
-            (
-                "reaches",
-                reached.map_or_else(String::new, |count| format!("{count} live passports")),
-            ),
+            ("reaches", reaches),
             ("next", "the same without --dry-run".to_owned()),
         ];
     }
@@ -179,6 +192,7 @@ pub(in crate::cli) fn rows(done: Value<'_>, target: &str) -> Vec<(&'static str, 
     vec![
         ("ordered", format!("{action} {target}")),
         ("changes", changes),
+        ("reaches", reaches),
         ("feed position", position),
         ("action id", id.clone()),
         ("next", enforced),

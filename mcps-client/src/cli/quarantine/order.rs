@@ -85,6 +85,12 @@ impl Named {
         };
         let done = authority.order_verdict(&operator, &self.tenant, &order);
         let done = done.await?;
+        if done.root().get("new_tenant").and_then(Value::as_bool) == Some(true) {
+            let tenant = &self.tenant;
+            output::note(&format!(
+                "warning: until now there was no tenant `{tenant}`; check the name: mcps tenant list"
+            ));
+        }
         if self.output.is_json() {
             return print_json(done.text());
         }

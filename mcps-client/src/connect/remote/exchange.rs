@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use mcps_core::code::Code;
+use mcps_core::envelope::is_sealed;
+use mcps_core::json::Value;
 use mcps_core::message::Message;
 use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
@@ -15,6 +18,7 @@ use super::hearing::{Flow, Hearing};
 use super::patience::Patience;
 use super::{Remote, named};
 use crate::exit;
+use crate::link::Plain;
 
 /// A sealed message, ready to go.
 pub(super) struct Posting {
@@ -139,6 +143,15 @@ impl Remote {
             let reason = format!("HTTP status {status}");
             return self.fail(&mut hearing, &Refusal::Upstream, &reason).await;
         }
+        let word = match self.guard.plain {
+            Plain::Refuse if status == StatusCode::NOT_FOUND => self.unknown_by_word(&body),
+            _ => None,
+        };
+        if let Some(reason) = word {
+            logged();
+            let refusal = Refusal::Decided(Code::UnknownServer);
+            return self.fail(&mut hearing, &refusal, &reason).await;
+        }
         match self.hear(&mut hearing, body).await? {
             Flow::Next => self.close(hearing).await,
             Flow::Stop => {
@@ -146,6 +159,24 @@ impl Remote {
                 Ok(())
             }
         }
+    }
+
+    /// A gateway says that it has no such server, before it knows who asks and so unsigned: that somebody says
+    /// so is a better reason to fail than that nobody signs.
+    fn unknown_by_word(&self, body: &[u8]) -> Option<String> {
+        let message = Message::parse_with(body.to_vec(), crate::link::line_limits()).ok()?;
+        let error = message.error()?;
+        let number = error.get("code").and_then(Value::as_i64);
+        let unknown = number == Some(Code::UnknownServer.jsonrpc());
+        if !unknown || is_sealed(&message, self.guard.link.carrier()) {
+            return None;
+        }
+        let id = error.get("data")?.get("decision_id")?.as_str();
+        let id = id.filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let id = id.map_or_else(String::new, |id| format!(", decision {id}"));
+        Some(format!(
+            "there is no such server at this URL (by unsigned word{id})"
+        ))
     }
 
     /// Hears the events of a response, across breaks where the server can take it up again.

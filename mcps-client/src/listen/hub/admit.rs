@@ -96,9 +96,14 @@ impl Hub {
         }
     }
 
-    /// A refusal of a session whose link is known to be good but goes no further.
-    pub(super) fn turn_away(&self, link: &Link, opened: &Opened, code: Code) -> Box<Reply> {
-        let decision_id = link.decision_id();
+    /// A refusal of a session whose link is known to be good but goes no further, under an id that the log has.
+    pub(super) fn turn_away(
+        &self,
+        link: &Link,
+        opened: &Opened,
+        code: Code,
+        decision_id: &str,
+    ) -> Box<Reply> {
         let Some(id) = opened
             .message
             .id()
@@ -107,10 +112,24 @@ impl Hub {
             return empty(status_of(code));
         };
         let mut body = link.respond(opened);
-        match link.seal_failure_into(id, code, &decision_id, &mut body) {
+        match link.seal_failure_into(id, code, decision_id, &mut body) {
             Ok(text) => json(status_of(code), HeaderMap::new(), text),
             Err(_) => unavailable(),
         }
+    }
+
+    /// Says in the log why one goes no further; the id under which it does.
+    pub(super) fn note(&self, link: &Link, code: Code, why: &str) -> String {
+        let decision_id = link.decision_id();
+        tracing::warn!(
+            code = code.id(),
+            decision_id,
+            reason = why,
+            "refused with {}: {why}; {}",
+            code.id(),
+            code.advice()
+        );
+        decision_id
     }
 
     /// A signed error for a request that goes no further because of how it was asked.

@@ -43,7 +43,9 @@ impl Hub {
         let (link, presence) = (&session.link, &session.presence);
         let begun = process.ask(link, message, body, resumable, presence).await;
         let Some(begun) = begun else {
-            return Err(self.turn_away(link, opened, Code::Malformed));
+            let why = "the server's process cannot be asked so";
+            let decision_id = self.note(link, Code::Malformed, why);
+            return Err(self.turn_away(link, opened, Code::Malformed, &decision_id));
         };
         let gone = post.gone.clone();
         let first = tokio::select! {

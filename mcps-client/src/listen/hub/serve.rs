@@ -40,7 +40,10 @@ impl Hub {
     async fn serve(&self, post: Post) -> Result<Reply, Box<Reply>> {
         let arrived = self.arrive(&post)?;
         let admitted = self.verify(arrived, &post).await?;
-        let entered = self.enter(admitted)?;
+        let link = Arc::clone(admitted.link());
+        let entered = self.enter(admitted, |barred| {
+            self.note(&link, barred.code, &barred.why)
+        })?;
         self.hand_on(entered, post, None).await
     }
 
@@ -124,7 +127,15 @@ impl Hub {
         let body = (opened.message.kind() == Kind::Request).then(|| link.respond(&opened));
         let message = match announce::take(opened.message.clone()) {
             Ok((message, _)) => message,
-            Err(refusal) => return Err(self.turn_away(link, &opened, refusal.code())),
+            Err(refusal) => {
+                let code = refusal.code();
+                let decided = watch.as_ref().and_then(|watch| watch.decided());
+                let decision_id = match decided {
+                    Some(decided) => decided.id.to_owned(),
+                    None => self.note(link, code, &refusal.to_string()),
+                };
+                return Err(self.turn_away(link, &opened, code, &decision_id));
+            }
         };
         let asked = id.zip(body);
         let act = opened.req.as_ref().map(|req| Act {

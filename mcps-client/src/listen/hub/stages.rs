@@ -12,7 +12,7 @@ use mcps_transport::http::headers::MCP_SESSION_ID;
 use mcps_transport::http::server::{Post, Reply};
 
 use super::reply::{bad_request, empty, json, not_found, status_of, unavailable};
-use super::{Found, Hub, Key};
+use super::{Barred, Found, Hub, Key};
 use crate::link::{Body, Guest, Link, Opened, Peer};
 use crate::listen::mirror::Era;
 use crate::listen::session::{Server, Session};
@@ -233,8 +233,13 @@ impl Hub {
     /// The session of a message that may go on to its server; the first begins one.
     ///
     /// # Errors
-    /// The answer where there is none and none is to begin.
-    pub fn enter(&self, admitted: Admitted) -> Result<Entered, Box<Reply>> {
+    /// The answer where there is none and none is to begin. `barred` says under which id it is refused, and is
+    /// told why.
+    pub fn enter(
+        &self,
+        admitted: Admitted,
+        barred: impl FnOnce(&Barred) -> String,
+    ) -> Result<Entered, Box<Reply>> {
         let Admitted { found, opened, era } = admitted;
         let mut headers = HeaderMap::new();
         let link = Arc::clone(found.link());
@@ -258,7 +263,10 @@ impl Hub {
                 era,
                 headers,
             }),
-            Err(code) => Err(self.turn_away(&link, &opened, code)),
+            Err(why) => {
+                let decision_id = barred(&why);
+                Err(self.turn_away(&link, &opened, why.code, &decision_id))
+            }
         }
     }
 

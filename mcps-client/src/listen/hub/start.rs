@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::exit;
 use crate::link::{Link, Peer};
 use crate::relay;
 use mcps_core::code::Code;
@@ -15,12 +16,28 @@ use crate::listen::process::Process;
 use crate::listen::session::{Server, Session};
 use crate::listen::upstream::Passage;
 
+/// Why a session does not begin.
+#[derive(Clone, Debug)]
+pub struct Barred {
+    /// What its caller is told.
+    pub code: Code,
+    /// Why, for the operator.
+    pub why: String,
+}
+
+impl Barred {
+    const fn full(why: String) -> Self {
+        let code = Code::RateLimited;
+        Self { code, why }
+    }
+}
+
 impl Hub {
     /// Begins a session on a link on which somebody was admitted.
     ///
     /// # Errors
     /// Why there is to be none.
-    pub(super) fn start(&self, key: Key, link: &Arc<Link>) -> Result<Arc<Session>, Code> {
+    pub(super) fn start(&self, key: Key, link: &Arc<Link>) -> Result<Arc<Session>, Barred> {
         let mut sessions = self.sessions();
         let stateless = matches!(key, Key::Run(_));
         let own = match &self.parts.behind {
@@ -40,20 +57,16 @@ impl Hub {
         let all = || sessions.values().chain(&leaving);
         let same = all().filter(|session| session.caller == caller);
         if caller.is_some() && same.count() >= self.parts.max_sessions_each {
-            tracing::warn!(
-                caller,
-                "refused a session: this caller has {} already; a larger max_sessions_per_caller of the gateway, or --max-sessions-per-caller of the wrapper, allows more",
+            return Err(Barred::full(format!(
+                "this caller has {} sessions already; --max-sessions-per-caller, of a gateway max_sessions_per_caller, allows more",
                 self.parts.max_sessions_each
-            );
-            return Err(Code::RateLimited);
+            )));
         }
         let count = all().count();
         if count >= self.parts.max_sessions {
-            tracing::warn!(
-                sessions = count,
-                "refused a session: there are {count} already; a larger max_sessions of the gateway, or --max-sessions of the wrapper, allows more",
-            );
-            return Err(Code::RateLimited);
+            return Err(Barred::full(format!(
+                "there are {count} sessions already; --max-sessions, of a gateway max_sessions, allows more"
+            )));
         }
         let (server, running) = match own {
             None => (self.common(link, true)?, None),
@@ -86,7 +99,7 @@ impl Hub {
     ///
     /// # Errors
     /// When the server cannot be started.
-    pub(super) fn alone(&self, link: &Arc<Link>) -> Result<Arc<Session>, Code> {
+    pub(super) fn alone(&self, link: &Arc<Link>) -> Result<Arc<Session>, Barred> {
         let server = self.common(link, false)?;
         Ok(Arc::new(Session {
             name: None,
@@ -115,7 +128,7 @@ impl Hub {
     }
 
     /// The server that sessions have in common: the one over HTTP, or a process.
-    fn common(&self, link: &Link, stays: bool) -> Result<Server, Code> {
+    fn common(&self, link: &Link, stays: bool) -> Result<Server, Barred> {
         let words = match &self.parts.behind {
             Behind::Url(upstream) => {
                 return Ok(Server::Remote(Passage::new(upstream, link, stays)));
@@ -152,11 +165,12 @@ impl Hub {
         &self,
         words: &[String],
         owner: Option<Arc<Link>>,
-    ) -> Result<(Arc<Process>, Running), Code> {
+    ) -> Result<(Arc<Process>, Running), Barred> {
         let limits = &self.parts.limits;
-        let (child, server) = relay::command(words).spawn(limits).map_err(|error| {
-            tracing::error!(error = %error, "the server cannot be started: {error}");
-            Code::UpstreamUnavailable
+        let started = relay::command(words).spawn(limits);
+        let (child, server) = started.map_err(|error| Barred {
+            code: Code::UpstreamUnavailable,
+            why: exit::chain(&error),
         })?;
         let pipe = server.into_pipe(limits);
         let (desk, random) = (self.fresh_desk(), &self.parts.random);
@@ -212,18 +226,19 @@ impl Hub {
 /// A session of one request, with the process of the one that its caller began just before.
 ///
 /// # Errors
-/// [`Code::RateLimited`] when it cannot be proven that it is the same caller.
+/// When it cannot be proven that it is the same caller.
 fn beside(
     sooner: &Session,
     process: &Arc<Process>,
     link: &Arc<Link>,
-) -> Result<Arc<Session>, Code> {
+) -> Result<Arc<Session>, Barred> {
     let (one, other) = (sooner.link.peer(), link.peer());
     let same = one.zip(other).is_some_and(|(one, other)| {
         one.recognised && other.recognised && subject(&one) == subject(&other)
     });
     if !same {
-        return Err(Code::RateLimited);
+        let why = "its run begins at the same time, perhaps by somebody else";
+        return Err(Barred::full(why.to_owned()));
     }
     Ok(Arc::new(Session {
         name: sooner.name.clone(),

@@ -181,10 +181,14 @@ impl Signing {
         if let Some(watch) = &mut self.watch {
             watch.fail(code);
         }
-        let decision_id = self.link.decision_id();
+        let decided = self.watch.as_ref().and_then(|watch| watch.decided());
+        let server = decided.and_then(|decided| decided.server);
+        let decision_id =
+            decided.map_or_else(|| self.link.decision_id(), |decided| decided.id.to_owned());
         tracing::warn!(
             code = code.id(),
             decision_id,
+            server,
             "answered with {}; {}",
             code.id(),
             code.advice()

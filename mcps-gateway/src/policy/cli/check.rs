@@ -21,7 +21,7 @@ pub(super) fn run(set: &SetArgs, output: Output, out: &mut dyn Write) -> Result<
             let report = json!({
                 "valid": true, "texts": names, "facts": facts, "sequences": sequences,
                 "policies": rules, "digest": policies.digest().to_string(),
-                "warnings": policies.warnings(),
+                "warnings": policies.warnings(), "notes": policies.notes(),
             });
             writeln!(out, "{report}")?;
             Ok(0)
@@ -36,6 +36,9 @@ pub(super) fn run(set: &SetArgs, output: Output, out: &mut dyn Write) -> Result<
             writeln!(out, "digest: {}", policies.digest())?;
             for warning in policies.warnings() {
                 writeln!(out, "warning: {warning}")?;
+            }
+            for note in policies.notes() {
+                writeln!(out, "note: {note}")?;
             }
             Ok(0)
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Failure, Output, START, records};
+use super::{Failure, Output, START, records, segments};
 use crate::policy::{Because, Policies, Recorded, Replay, Replayed};
 
 /// Replays what was before the call named `id`, and explains it; without `id`, the last one.
@@ -33,13 +33,27 @@ pub(super) fn run(
             }
         }
     }
-    let (recorded, replayed) =
-        found.ok_or_else(|| Failure::NoRecord(id.unwrap_or("in the file").to_owned()))?;
+    let (recorded, replayed) = found.ok_or_else(|| missing(events, id))?;
     match output {
         Output::Json => writeln!(out, "{}", report(policies, recorded, &replayed))?,
         Output::Table => table(policies, recorded, &replayed, out)?,
     }
     Ok(0)
+}
+
+/// Why there is nothing to explain.
+fn missing(events: &Path, id: Option<&str>) -> Failure {
+    let none = || Failure::NoRecord(id.unwrap_or("in the file").to_owned());
+    let Some(id) = id.filter(|_| events.is_dir()) else {
+        return none();
+    };
+    match segments::decided_before(events, id) {
+        Ok(Some(rule)) => Failure::BeforePolicies {
+            id: id.to_owned(),
+            rule,
+        },
+        Ok(None) | Err(_) => none(),
+    }
 }
 
 fn place(policies: &Policies, because: &Because) -> String {

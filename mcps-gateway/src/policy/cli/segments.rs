@@ -15,11 +15,9 @@ use crate::segment::{FOLDER, Record};
 /// The calls in a gateway's home, or in its folder of records, in order. Those that no policy was asked
 /// about are left out. Whether a record could not be read is said too.
 pub(super) fn read(path: &Path) -> io::Result<(Vec<Recorded>, bool)> {
-    let inner = path.join(FOLDER);
-    let folder = if inner.is_dir() { &inner } else { path };
     let (mut calls, mut places): (Vec<Recorded>, HashMap<String, usize>) = Default::default();
     let mut damaged = false;
-    let mut follow = Follow::from(folder, 0)?;
+    let mut follow = follow(path)?;
     let mut take = |found| -> io::Result<()> {
         match found {
             Found::Record(record) => match record.event() {
@@ -42,6 +40,29 @@ pub(super) fn read(path: &Path) -> io::Result<(Vec<Recorded>, bool)> {
     };
     while follow.read(&mut take)? {}
     Ok((calls, damaged))
+}
+
+fn follow(path: &Path) -> io::Result<Follow> {
+    let inner = path.join(FOLDER);
+    let folder = if inner.is_dir() { &inner } else { path };
+    Follow::from(folder, 0)
+}
+
+/// By which rule a decision was made about which no policy was asked.
+pub(super) fn decided_before(path: &Path, id: &str) -> io::Result<Option<String>> {
+    let mut rule = None;
+    let mut follow = follow(path)?;
+    let mut take = |found| -> io::Result<()> {
+        if let Found::Record(record) = found
+            && record.event() == "decision"
+            && record.text("decision_id") == id
+        {
+            rule = Some(record.text("rule").to_owned());
+        }
+        Ok(())
+    };
+    while follow.read(&mut take)? {}
+    Ok(rule)
 }
 
 fn decision(record: &Record) -> Recorded {

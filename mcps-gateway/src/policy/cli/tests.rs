@@ -240,3 +240,48 @@ fn simulate_prints_what_a_new_set_would_change() {
     assert_eq!(refused.code, 2);
     assert!(refused.errors.contains("bad.jsonl:2"), "{}", refused.errors);
 }
+
+#[test]
+fn check_notes_what_no_gateway_does_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let rests = file(
+        folder.path(),
+        "rests.toml",
+        "version = 1\n[[fact]]\nid = \"card.seen\"\non = \"result\"\nwhen = { finding = [\"card\"] }\n",
+    );
+    let masks = file(
+        folder.path(),
+        "masks.cedar",
+        "@id(\"masked\") @mask(\"personal\") permit (principal, action, resource);",
+    );
+    let check = |files: Vec<PathBuf>, output| {
+        let set = SetArgs {
+            files,
+            no_default_pack: true,
+        };
+        let checked = go(PolicyCommand::Check { set }, output);
+        assert_eq!(checked.code, 0, "{}", checked.out);
+        checked.out
+    };
+    let plain = file(
+        folder.path(),
+        "plain.cedar",
+        "permit (principal, action, resource);",
+    );
+    let said = check(vec![plain.clone()], Output::Table);
+    assert!(!said.contains("note: "), "{said}");
+    let said = check(vec![rests.clone(), masks.clone()], Output::Table);
+    for (line, named) in [
+        ("`finding` never holds", "card.seen"),
+        ("mask nothing", "masked"),
+    ] {
+        let mut lines = said.lines().filter(|said| said.starts_with("note: "));
+        assert!(
+            lines.any(|said| said.contains(line) && said.contains(named)),
+            "{said}"
+        );
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&check(vec![rests, masks], Output::Json)).unwrap();
+    assert_eq!(json["notes"].as_array().unwrap().len(), 2, "{json}");
+}

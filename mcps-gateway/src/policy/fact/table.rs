@@ -26,6 +26,13 @@ pub(crate) struct Fact {
     pub(super) cases: Vec<Case>,
 }
 
+impl Fact {
+    /// Whether it holds, in some case, by what the content scan finds.
+    pub(crate) fn asks_for_findings(&self) -> bool {
+        self.cases.iter().any(|case| !case.finding.is_empty())
+    }
+}
+
 /// Conditions that must all hold.
 #[derive(Debug, Default)]
 pub(super) struct Case {
