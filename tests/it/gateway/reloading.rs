@@ -9,6 +9,7 @@ use serde_json::json;
 use super::server::{Says, Server, content, result, tool, usual};
 use super::{Gate, call_with, over_http};
 use crate::listen::caller::Caller;
+use crate::listen::modern;
 use crate::wire::{INITIALIZE, Stage, code_of, eventually};
 
 /// A server that answers calls of `wait` when the test wants it.
@@ -82,22 +83,30 @@ async fn a_call_under_way_is_answered_though_another_server_is_reached_elsewhere
         )
     };
     let gate = Gate::open(&with(&before)).await;
+    let mut newer = Caller::of(&gate.stage.agent, &gate.url);
+    newer.headers = gate.stateless("mail", "mail__push").headers;
+    let push = |id| modern(id, "tools/call", r#""name":"mail__push","arguments":{},"#);
+    let told = newer.ask(&push(1)).await;
+    assert!(told[0].contains("push("), "{told:?}");
     meanwhile(&gate, &files, &with(&after), EXCHANGED, async |own, all| {
         let told = own.ask(&call(2, "look")).await;
         assert!(
             told[0].contains("answered"),
             "its session goes on: {told:?}"
         );
-        // What was there before is not called any more; the next session has what is there now.
-        let (_, code) = all.refused(&call(2, "mail__push")).await;
-        assert_eq!(code, Some(Code::UpstreamUnavailable));
+        // The session of all is over; the next has what is there now.
+        let (response, _) = all.tell(&call(2, "mail__push")).await;
+        assert_eq!(response.status().as_u16(), 404);
         let anew = session(&gate, &gate.url).await;
         let told = anew.ask(&call(2, "mail__push")).await;
         assert!(told[0].contains("push("), "{told:?}");
+        // Whoever has none just goes on.
+        let told = newer.ask(&push(2)).await;
+        assert!(told[0].contains("push("), "{told:?}");
     })
     .await;
-    assert!(before.seen("tools/call").is_empty());
-    assert_eq!(after.seen("tools/call").len(), 1);
+    assert_eq!(before.seen("tools/call").len(), 1);
+    assert_eq!(after.seen("tools/call").len(), 2);
 }
 
 #[tokio::test]
