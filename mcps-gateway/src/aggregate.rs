@@ -31,7 +31,7 @@ use crate::catalogue::Catalogue;
 use crate::config::{Config, SEPARATOR};
 use crate::judge::Levels;
 use crate::quarantine::Rulings;
-use member::Member;
+use member::{Member, Way};
 use streams::Asked;
 
 /// The ways to all servers, by their names.
@@ -72,7 +72,11 @@ impl Opens for Aggregate {
             let admitted = self.levels.admits(&tenant, level, &target).is_ok();
             if let Some(way) = ways.get(&server.name).filter(|_| admitted) {
                 let reach = way.open(link, stays);
-                let member = Member::new(&server.name, reach, Arc::clone(&self.clock));
+                let way = Way {
+                    made: Arc::clone(way),
+                    all: Arc::clone(&self.ways),
+                };
+                let member = Member::new(&server.name, reach, way, Arc::clone(&self.clock));
                 members.insert(server.name.clone(), Arc::new(member));
             }
         }

@@ -182,12 +182,19 @@ impl Routes {
     pub(crate) fn of(&self, config: &Config) -> Result<Table, GatewayError> {
         let before = self.table.load_full();
         let mut table = Table::new();
+        // A session of all servers has a way to each, and keeps none to what is elsewhere now.
+        let is_moved = config.server.iter().any(|server| {
+            let route = before.get(&server.name);
+            route.is_some_and(|route| route.made_of != MadeOf::new(Some(server), config))
+        });
         for server in config.server.iter().map(Some).chain([None]) {
             let name = server
                 .map(|server| server.name.as_str())
                 .unwrap_or_default();
             let made_of = MadeOf::new(server, config);
-            let same = before.get(name).filter(|route| route.made_of == made_of);
+            let is_same =
+                |route: &&Arc<Route>| route.made_of == made_of && !(server.is_none() && is_moved);
+            let same = before.get(name).filter(is_same);
             let route = match same {
                 Some(route) => Arc::clone(route),
                 None => Arc::new(self.maker.make(server, config)?),

@@ -3,6 +3,7 @@
 
 mod adversaries;
 mod asking;
+mod barriers;
 mod bridge;
 pub(crate) mod callers;
 mod commands;
@@ -16,6 +17,7 @@ mod quarantine;
 mod recall;
 mod records;
 mod redis;
+mod reloading;
 mod server;
 mod shared;
 mod slow;

@@ -185,7 +185,7 @@ fn line(
     let number = answer.error().and_then(|error| error.get("code"));
     let outcome = match number.and_then(Value::as_i64).and_then(Code::from_jsonrpc) {
         Some(code) => Outcome::Refused {
-            by: "mcps-gateway; no server heard of it",
+            by: "mcps-gateway",
             code,
         },
         None => Outcome::Delivered(format!(

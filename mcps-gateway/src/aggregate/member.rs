@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use mcps_client::listen::{Awaited, Outward, Reach};
+use mcps_client::listen::{Awaited, Opens, Outward, Reach};
 use mcps_core::clock::{Clock, Timestamp};
 use mcps_core::message::Message;
 use mcps_core::refusal::Refusal;
@@ -15,7 +15,7 @@ use mcps_transport::http::headers::MCP_SESSION_ID;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
-use super::in_session;
+use super::{Ways, in_session};
 
 /// How long a server may take to open a session, or to list what it has: all others wait meanwhile.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,10 +28,17 @@ const READY: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 pub(super) struct Member {
     pub(super) name: String,
     pub(super) reach: Arc<dyn Reach>,
+    way: Way,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// One at a time opens a session.
     opening: AsyncMutex<()>,
+}
+
+/// The way that a member was made of, among those that there are.
+pub(super) struct Way {
+    pub(super) made: Arc<dyn Opens>,
+    pub(super) all: Arc<Ways>,
 }
 
 #[derive(Default)]
@@ -45,10 +52,11 @@ struct State {
 }
 
 impl Member {
-    pub(super) fn new(name: &str, reach: Arc<dyn Reach>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(name: &str, reach: Arc<dyn Reach>, way: Way, clock: Arc<dyn Clock>) -> Self {
         Self {
             name: name.to_owned(),
             reach,
+            way,
             clock,
             state: Mutex::default(),
             opening: AsyncMutex::default(),
@@ -61,6 +69,13 @@ impl Member {
 
     fn id(&self) -> Option<HeaderValue> {
         self.state().id.clone()
+    }
+
+    /// Whether the configuration has another server of that name by now, or none.
+    fn is_exchanged(&self) -> bool {
+        let ways = self.way.all.load();
+        let now = ways.get(&self.name);
+        !now.is_some_and(|now| Arc::ptr_eq(now, &self.way.made))
     }
 
     /// Whether it is worth a try.
@@ -190,6 +205,9 @@ impl Member {
         outward: Outward,
         opening: Option<&Message>,
     ) -> Result<Response, TransportError> {
+        if self.is_exchanged() {
+            return Err(gone());
+        }
         if !self.ready(opening, &outward.headers).await {
             return Err(gone());
         }
@@ -225,7 +243,7 @@ impl Member {
         mut outward: Outward,
         opening: Option<&Message>,
     ) -> Option<Message> {
-        if !self.ready(opening, &outward.headers).await {
+        if self.is_exchanged() || !self.ready(opening, &outward.headers).await {
             return None;
         }
         outward.headers = in_session(outward.headers, self.id().as_ref());
@@ -300,3 +318,6 @@ impl Reach for Alone {
         self.member.reach.delete(headers)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,11 +50,21 @@ fn pack() -> Policies {
     Policies::load(&Sources::default_pack()).unwrap()
 }
 
-/// Plays a script; the index of the first call that does not go on, or whose result is withheld.
-fn stopped_at(policies: &Policies, script: &Script) -> Option<usize> {
+/// Plays a script; the indices of the calls that do not go on, or whose result is withheld.
+fn stopped(policies: &Policies, script: &Script) -> Vec<usize> {
     let mut replay = Replay::new(policies, Timestamp::from_millis(1_800_000_000_000));
-    script.calls.iter().position(|call| {
+    let mut stops = |call: &Recorded| {
         let replayed = replay.step(call).unwrap();
-        !replayed.decision.is_allowed() || replayed.release.is_some_and(|release| !release.allowed)
-    })
+        let is_withheld = replayed.release.is_some_and(|release| !release.allowed);
+        !replayed.decision.is_allowed() || is_withheld
+    };
+    let calls = script.calls.iter().enumerate();
+    calls
+        .filter_map(|(at, call)| stops(call).then_some(at))
+        .collect()
+}
+
+/// The first of them.
+fn stopped_at(policies: &Policies, script: &Script) -> Option<usize> {
+    stopped(policies, script).first().copied()
 }

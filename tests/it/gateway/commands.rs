@@ -1,5 +1,6 @@
 //! Servers that are commands: a process for each session, or one for all.
 
+use futures_util::future::join_all;
 use mcps_core::code::Code;
 use serde_json::{Value, json};
 
@@ -90,6 +91,52 @@ async fn a_line_of_100_mb_is_one_sessions_end_and_no_other_notices() {
     assert_eq!(text(&other.ask(&call(2, "echo")).await), "hi");
     let grown = resident().saturating_sub(before);
     assert!(grown < 60 * 1024, "the gateway holds {grown} KiB more");
+}
+
+#[tokio::test]
+async fn on_the_one_pipe_of_all_callers_nobody_is_given_an_answer_that_is_not_its_own() {
+    let gate = Gate::open(&config("shared = true\nanswer_s = 10\n")).await;
+    let with = |name: &str, said: &str| {
+        json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call",
+            "params": {"name": name, "arguments": {"text": said}}})
+        .to_string()
+    };
+    let (first, given_up) = (session(&gate).await, session(&gate).await);
+    let (_, code) = first.refused(&with("late", "first")).await;
+    assert_eq!(code, Some(Code::UpstreamUnavailable), "its time is over");
+    let hold = r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"hold","arguments":{"text":"held"},"_meta":{"progressToken":"mine"}}}"#;
+    let (mut held, _) = given_up.tell(hold).await;
+    let mut said = String::new();
+    while !said.contains("held") {
+        let word = held.chunk().await.unwrap().unwrap();
+        said += &String::from_utf8_lossy(&word);
+    }
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#;
+    assert_eq!(given_up.tell(cancel).await.0.status().as_u16(), 202);
+
+    // All of one id at one time, in both eras.
+    let older = join_all((0..6).map(|_| session(&gate))).await;
+    let older = older.iter().enumerate().map(async |(at, caller)| {
+        let said = format!("older {at}");
+        (caller.ask(&with("stray", &said)).await, said)
+    });
+    let newer: Vec<Caller> = (0..6).map(|_| stateless(&gate, "stray")).collect();
+    let newer = newer.iter().enumerate().map(async |(at, caller)| {
+        let said = format!("newer {at}");
+        let params = format!(r#""name":"stray","arguments":{{"text":"{said}"}},"#);
+        (caller.ask(&modern(5, "tools/call", &params)).await, said)
+    });
+    let (older, newer) = tokio::join!(join_all(older), join_all(newer));
+    for (told, said) in older.into_iter().chain(newer) {
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(text(&told), said);
+    }
+    // And whoever had no answer, none of what came too late.
+    for caller in [&first, &given_up] {
+        let next = with("echo", "mine").replace(r#""id":5"#, r#""id":6"#);
+        let told = caller.ask(&next).await;
+        assert_eq!((told.len(), text(&told)), (1, "mine".to_owned()));
+    }
 }
 
 #[tokio::test]

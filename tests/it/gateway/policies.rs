@@ -267,3 +267,49 @@ reason = "Not below L2."
     assert!(asks("look").await.contains("look("));
     assert_eq!(server.seen("tools/call").len(), 4);
 }
+
+#[tokio::test]
+async fn a_file_of_toolhive_permits_what_it_names_and_nothing_else() {
+    let server = Server::with(&["weather", "admin_tool"]).await;
+    let stage = crate::wire::Stage::set();
+    let file = r#"{
+  "version": "1.0",
+  "type": "cedarv1",
+  "cedar": {
+    "policies": [
+      "permit(principal, action == Action::\"call_tool\", resource == Tool::\"weather\");",
+      "forbid(principal, action == Action::\"call_tool\", resource) when { context has arg_location && context.arg_location == \"Area 51\" };"
+    ],
+    "entities_json": "[]"
+  }
+}"#;
+    fs::write(stage.world.dir().join("authz.json"), file).unwrap();
+    let config = format!(
+        "[tenant.default]\ndefault_policy = false\npolicy = [\"authz.json\"]\n{}",
+        over_http("files", &server)
+    );
+    let gate = Gate::open_on(stage, &config).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    let listed = caller
+        .ask(r#"{"jsonrpc":"2.0","id":9,"method":"tools/list"}"#)
+        .await;
+    assert!(
+        listed[0].contains("weather") && !listed[0].contains("admin_tool"),
+        "{listed:?}"
+    );
+    let told = caller
+        .ask(&call_with(1, "weather", &json!({"location": "Bonn"})))
+        .await;
+    assert!(told[0].contains("weather("), "{told:?}");
+    let rule_of = async |id, tool: &str, location: &str| {
+        let told = caller
+            .ask(&call_with(id, tool, &json!({"location": location})))
+            .await;
+        assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+        gate.record("decision", &decision_of(&told[0])).await["rule"].clone()
+    };
+    assert_eq!(rule_of(2, "admin_tool", "Bonn").await, "default");
+    assert_eq!(rule_of(3, "weather", "Area 51").await, "authz.json#policy1");
+    assert_eq!(server.seen("tools/call").len(), 1);
+}

@@ -88,6 +88,7 @@ forbid (principal, action == Action::"call_tool", resource) when { resource.name
     let data = &error["error"]["data"];
     assert_eq!(data["code"], "MCPS-022");
     assert_eq!(data["advice"], Code::Denied.advice());
+    assert_eq!(server.seen("tools/call").len(), 1);
     let id = decision_of(&told[0]);
 
     let found = gate.query(&["--decision", &id]);

@@ -1,6 +1,6 @@
 //! A server over HTTP that says what the test lets it say, and counts what reaches it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ pub(super) enum Says {
     Raw(String),
     /// These bytes, one now and one later, for as long as somebody reads.
     Drips(String),
+    /// A body of this kind that begins with a text and then repeats another for 100 MB, as far as somebody
+    /// reads it; the bytes that left are counted.
+    Pours(&'static str, String, String, Arc<AtomicUsize>),
     /// One document, as soon as the test lets it be said.
     Held(Value),
     /// One document, after that time.
@@ -170,6 +173,9 @@ impl Server {
                         }
                         Says::Raw(bytes) => asked.raw(&bytes).await,
                         Says::Drips(bytes) => asked.drip(&bytes, Duration::from_millis(100)).await,
+                        Says::Pours(kind, begin, again, poured) => {
+                            asked.pour(kind, &begin, &again, &poured).await;
+                        }
                         Says::Late(after, body) => {
                             tokio::time::sleep(after).await;
                             asked.json(200, named, &body.to_string()).await;

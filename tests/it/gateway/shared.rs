@@ -20,6 +20,7 @@ use super::redis::Redis;
 use super::server::Server;
 use super::{Gate, call_with, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
+use crate::listen::modern;
 use crate::wire::{INITIALIZE, Process, Stage, code_of, eventually};
 
 const COUNT: &str = r#"
@@ -128,6 +129,31 @@ impl Office {
         callers
     }
 
+    /// The agent at one gateway and at the other in the era without sessions, about to call that tool.
+    fn alone(&self, tool: &str) -> [Caller; 2] {
+        let urls = [&self.gate.url, &self.other.url];
+        urls.map(|url| {
+            let mut caller = Caller::of(&self.gate.stage.agent, url);
+            caller.headers = self.gate.stateless("files", tool).headers;
+            caller
+        })
+    }
+
+    /// A signed call that either gateway may take.
+    fn signed(caller: &Caller, id: u32) -> String {
+        let params = r#""name":"files__read_file","arguments":{"path":"/notes"},"#;
+        let call = Message::parse(modern(id, "tools/call", params)).unwrap();
+        caller.link.seal_post(call, None).unwrap().0
+    }
+
+    /// What reached the servers.
+    fn reached(&self) -> usize {
+        let methods = ["initialize", "tools/call"];
+        let servers = [&self.files, &self.mail].into_iter();
+        let each = servers.flat_map(|server| methods.map(|method| server.seen(method).len()));
+        each.sum()
+    }
+
     fn is_untouched(&self) -> bool {
         self.files.is_untouched() && self.mail.is_untouched()
     }
@@ -147,12 +173,16 @@ async fn plain(url: &str, text: &str) -> String {
 }
 
 /// Posts the first message of a session that nobody had before: the status, and why it is refused if it is.
-/// Who is refused for what Redis does not say cannot be told for certain, so the answer is bound to nothing.
 async fn begin(office: &Office, url: &str) -> (StatusCode, Option<Code>) {
-    let caller = Caller::of(&office.gate.stage.agent, url);
+    post(&Caller::of(&office.gate.stage.agent, url), INITIALIZE).await
+}
+
+/// Posts a message: the status, and why it is refused if it is.
+/// Who is refused for what Redis does not say cannot be told for certain, so the answer is bound to nothing.
+async fn post(caller: &Caller, text: &str) -> (StatusCode, Option<Code>) {
     let (text, _) = caller
         .link
-        .seal_post(Message::parse(INITIALIZE).unwrap(), None)
+        .seal_post(Message::parse(text).unwrap(), None)
         .unwrap();
     let posted = caller.post(text).await;
     let status = posted.status();
@@ -183,18 +213,36 @@ async fn plain_send(url: &str) -> String {
 #[tokio::test]
 async fn a_message_is_good_at_one_of_two_gateways_and_once() {
     let office = Office::open(Redis::forgetful()).await;
-    let [one, other] = urls(&office).map(|url| Caller::of(&office.gate.stage.agent, url));
-    let (text, _) = one
-        .link
-        .seal_post(Message::parse(INITIALIZE).unwrap(), None)
-        .unwrap();
+    let [one, other] = office.alone("files__read_file");
+    let text = Office::signed(&one, 1);
     assert_eq!(one.post(text.clone()).await.status(), StatusCode::OK);
+    let reached = office.reached();
     let replayed = other.post(text.clone()).await;
     assert_eq!(replayed.status(), StatusCode::CONFLICT);
     let said = replayed.text().await.unwrap();
     assert_eq!(code_of(&said), Some(Code::Replayed), "{said}");
     let replayed = one.post(text).await.text().await.unwrap();
     assert_eq!(code_of(&replayed), Some(Code::Replayed), "{replayed}");
+    assert_eq!(office.files.seen("tools/call").len(), 1);
+    assert_eq!(office.reached(), reached);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_message_that_comes_to_both_gateways_at_once_is_good_at_one_of_them() {
+    let office = Office::open(Redis::forgetful()).await;
+    let callers = office.alone("files__read_file");
+    for id in 0..12 {
+        let text = Office::signed(&callers[0], id);
+        let posted = callers.each_ref().map(|caller| caller.post(text.clone()));
+        let mut told = futures_util::future::join_all(posted)
+            .await
+            .into_iter()
+            .map(|told| told.status().as_u16())
+            .collect::<Vec<_>>();
+        told.sort_unstable();
+        assert_eq!(told, [200, 409]);
+    }
+    assert_eq!(office.files.seen("tools/call").len(), 12);
 }
 
 fn urls(office: &Office) -> [&String; 2] {
@@ -211,9 +259,11 @@ async fn a_restart_of_a_gateway_makes_no_message_good_again_and_takes_new_ones_a
         .unwrap();
     assert_eq!(one.post(text.clone()).await.status(), StatusCode::OK);
     office.other.restart(&office.gate).await;
+    let reached = office.reached();
     let other = Caller::of(&office.gate.stage.agent, &office.other.url);
     let said = other.post(text).await.text().await.unwrap();
     assert_eq!(code_of(&said), Some(Code::Replayed), "{said}");
+    assert_eq!(office.reached(), reached);
     let begun = begin(&office, &office.other.url).await;
     assert_eq!(begun, (StatusCode::OK, None), "nothing is to be waited for");
 }
@@ -291,6 +341,40 @@ async fn without_redis_everything_is_refused_and_no_server_hears_of_it_until_it_
         code.is_none().then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn sessions_go_on_when_redis_is_back_and_what_was_read_before_is_known() {
+    let mut office = Office::open(Redis::durable()).await;
+    let callers = office.callers().await;
+    let [one, other] = &callers;
+    assert!(one.ask(&read(1)).await[0].contains("read_file("));
+    assert!(other.ask(&look(2)).await[0].contains("look("));
+    let reached = office.files.seen("tools/call").len();
+    office.redis.stop();
+    for caller in &callers {
+        for text in [look(3), send(4)] {
+            assert_eq!(
+                post(caller, &text).await.1,
+                Some(Code::SharedStateUnavailable)
+            );
+        }
+    }
+    assert_eq!(office.files.seen("tools/call").len(), reached);
+    office.redis.start();
+    for caller in &callers {
+        let mut id = 10;
+        eventually("its session goes on", async || {
+            id += 1;
+            post(caller, &look(id)).await.1.is_none().then_some(())
+        })
+        .await;
+    }
+    for caller in &callers {
+        let told = caller.ask(&send(7)).await;
+        assert_eq!(code_of(&told[0]), Some(Code::Denied), "{told:?}");
+    }
+    assert!(office.mail.seen("tools/call").is_empty());
 }
 
 #[tokio::test]

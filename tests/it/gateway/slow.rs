@@ -2,6 +2,8 @@
 //! nobody else waits for them.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mcps_core::code::Code;
@@ -14,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::server::{Says, Server, content, result, tool, usual};
 use super::{Gate, over_http};
 use crate::listen::caller::Caller;
-use crate::wire::{PATIENCE, code_of};
+use crate::wire::{PATIENCE, code_of, eventually};
 use crate::world::bin;
 
 /// Bytes of a large answer: more than the kernel takes for a caller who does not read, and less than a message may have.
@@ -135,7 +137,7 @@ async fn slow_callers_are_parted_from_and_others_do_not_wait_for_them() {
         most = most.max(memory(&gate));
         sleep(Duration::from_millis(50)).await;
     }
-    assert!(most < 400, "{most} MB");
+    assert!(most < 200, "{most} MB");
     while let Some(ended) = heads.join_next().await {
         let (told, _) = ended.unwrap();
         assert_eq!(told, "", "nobody answers half a request");
@@ -150,6 +152,61 @@ async fn slow_callers_are_parted_from_and_others_do_not_wait_for_them() {
         assert!(read > 0 && read < LARGE, "it was left all of it: {read}");
     }
     assert!(caller.ask(&call(9999, "look")).await[0].contains("seen"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_floods_a_caller_who_does_not_read_has_to_wait() {
+    let poured = Arc::<AtomicUsize>::default();
+    let pours = Arc::clone(&poured);
+    let server = Server::saying(move |asked| match asked["method"].as_str() {
+        Some("tools/list") => result(asked, json!({"tools": [tool("look"), tool("large")]})),
+        Some("tools/call") if asked["params"]["name"] == "large" => {
+            let word = json!({"jsonrpc": "2.0", "method": "notifications/message",
+                "params": {"level": "info", "data": "a".repeat(32 * 1024)}});
+            let event = format!("data: {word}\n\n");
+            Says::Pours(
+                "text/event-stream",
+                event.clone(),
+                event,
+                Arc::clone(&pours),
+            )
+        }
+        Some("tools/call") => content(asked, "seen"),
+        _ => usual(asked),
+    })
+    .await;
+    let config = format!(
+        "[tenant.default]\nanonymous = true\n{}",
+        over_http("files", &server)
+    );
+    let gate = Gate::open(&config).await;
+    let mut caller = gate.caller("files");
+    caller.open_session().await;
+    assert!(caller.ask(&call(1, "look")).await[0].contains("seen"));
+
+    let before = memory(&gate);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut deaf = socket
+        .connect(address(&gate).parse().unwrap())
+        .await
+        .unwrap();
+    let asks = crate::listen::modern(5, "tools/call", r#""name":"large","arguments":{},"#);
+    let asks = head(&gate, asks.len()) + &asks;
+    deaf.write_all(asks.as_bytes()).await.unwrap();
+    let (mut last, mut same) = (0, 0);
+    eventually("it waits", async || {
+        let now = poured.load(Ordering::SeqCst);
+        same = if now == last && now > 0 { same + 1 } else { 0 };
+        last = now;
+        (same == 100).then_some(())
+    })
+    .await;
+    // What the kernel keeps on two connections, and what waits in the gateway.
+    assert!(last < 32_000_000, "{last} bytes left");
+    let grown = memory(&gate).saturating_sub(before);
+    assert!(grown < 48, "{grown} MB more");
+    assert!(caller.ask(&call(2, "look")).await[0].contains("seen"));
 }
 
 #[tokio::test]

@@ -243,11 +243,13 @@ async fn a_start_without_the_authority_judges_by_what_was_kept_and_by_nothing_el
 
     let text = fs::read_to_string(&kept).unwrap();
     fs::write(&kept, text.replace("forbid", "permit")).unwrap();
+    let reached = server.seen("initialize").len();
     gate.restart().await;
     eventually("it is refused for want of a policy", async || {
         (opening(&gate).await == Some(Code::AuthorityUnreachable)).then_some(())
     })
     .await;
+    assert_eq!(server.seen("initialize").len(), reached);
     let words = gate.process.words();
     assert!(words.contains("policy-default.json is not used"), "{words}");
     eventually("the refusal is on record", async || {

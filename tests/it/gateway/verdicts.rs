@@ -342,7 +342,7 @@ async fn a_start_without_the_authority_goes_by_what_was_kept_and_by_nothing_else
 
 /// A server behind a `mcps-wrap` whose tools are registered, and the words of an operator about it.
 struct Registered {
-    _wrap: Process,
+    wrap: Process,
     url: String,
     id: String,
 }
@@ -357,7 +357,8 @@ impl Registered {
     async fn set(stage: &Stage) -> Self {
         let mut wrap = stage.world.program("mcps-wrap");
         wrap.arg("--home").arg(&stage.server);
-        wrap.args(["--listen", "127.0.0.1:0", "--min-level", "2", "--"]);
+        wrap.args(["--listen", "127.0.0.1:0", "--min-level", "2"]);
+        wrap.args(["--log-level", "debug", "--"]);
         wrap.arg(bin("mcps-demo-server"));
         let mut wrap = Process::start(&stage.world, wrap);
         let line = wrap.read().await;
@@ -365,11 +366,7 @@ impl Registered {
         let added = operate(stage, &["server", "add", "-o", "json"]);
         let added: Value = serde_json::from_str(&added).unwrap();
         let id = added["server_id"].as_str().unwrap().to_owned();
-        Self {
-            _wrap: wrap,
-            url,
-            id,
-        }
+        Self { wrap, url, id }
     }
 
     fn publish(&self, stage: &Stage, version: &str, tools: &Value) {
@@ -425,6 +422,8 @@ async fn what_is_registered_of_a_server_of_that_level_is_promoted_by_itself_unti
     let tools = json!({"tools": tools.collect::<Vec<Value>>()});
     server.publish(&gate.stage, "1", &tools);
     refused(2).await.unwrap();
+    let reached = || server.wrap.words().contains("verified tools/call");
+    assert!(!reached(), "nobody has promoted it");
     let scan = ["trust", "record", "--type", "scan", "--statement", "looked"];
     operate(&gate.stage, &scan);
     eventually("it is promoted", async || {
@@ -432,6 +431,7 @@ async fn what_is_registered_of_a_server_of_that_level_is_promoted_by_itself_unti
         code_of(&told[0]).is_none().then_some(())
     })
     .await;
+    assert!(reached(), "what reaches it is in its log");
     let open = names(&caller.ask(LIST).await);
     assert!(open.contains(&"read_note".to_owned()), "{open:?}");
     assert!(!open.contains(&"send_mail".to_owned()), "{open:?}");

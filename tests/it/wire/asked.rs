@@ -1,5 +1,6 @@
 //! A server over HTTP by hand: one request as it came, and an answer of any bytes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mcps_client::token::Presented;
@@ -97,6 +98,28 @@ impl Asked {
             }
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Answers with a chunked body that begins with a text and repeats another for 100 MB, for as long as
+    /// somebody reads it. What left is counted.
+    pub(crate) async fn pour(mut self, kind: &str, begin: &str, again: &str, poured: &AtomicUsize) {
+        let head = format!(
+            "HTTP/1.1 200 X\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        );
+        let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+        let mut left = self
+            .socket
+            .write_all((head + &chunk(begin)).as_bytes())
+            .await;
+        let again = chunk(again);
+        for _ in 0..100_000_000_usize.div_ceil(again.len()) {
+            if left.is_err() {
+                return;
+            }
+            left = self.socket.write_all(again.as_bytes()).await;
+            poured.fetch_add(again.len(), Ordering::SeqCst);
+        }
+        drop(self.socket.write_all(b"0\r\n\r\n").await);
     }
 
     /// Answers with a JSON document and closes.

@@ -24,6 +24,8 @@ const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 struct Server {
     every: Duration,
     journal: Option<File>,
+    /// The ids of calls that were there.
+    calls: Vec<Value>,
 }
 
 fn main() {
@@ -42,6 +44,7 @@ impl Server {
         let mut server = Self {
             every: Duration::from_millis(100),
             journal: None,
+            calls: Vec::new(),
         };
         while let Some(name) = arguments.next() {
             let value = arguments.next().expect("a value");
@@ -98,6 +101,8 @@ impl Server {
             // One write, which other processes' writes do not come into.
             journal.write_all(format!("{text}\n").as_bytes()).unwrap();
         }
+        let before = self.calls.clone();
+        self.calls.push(id.clone());
         match params["name"].as_str() {
             Some("echo") => answer(id, content(text), modern),
             Some("pid") => answer(id, content(&std::process::id().to_string()), modern),
@@ -117,6 +122,24 @@ impl Server {
                 thread::sleep(Duration::from_millis(100));
             },
             Some("flood") => flood(id),
+            // Never, until somebody strays.
+            Some("late") => {}
+            // With answers to whatever was ever asked, to what never was, and twice to what is.
+            Some("stray") => {
+                let never = [
+                    json!(5),
+                    json!("5"),
+                    json!(0),
+                    json!(-1),
+                    json!("mcps-5"),
+                    Value::Null,
+                ];
+                for other in before.iter().chain(&never) {
+                    answer(other, content("another's"), modern);
+                }
+                answer(id, content(text), modern);
+                answer(id, content("a second one"), modern);
+            }
             // Nothing but word that it is held.
             Some("hold") => tell(
                 "notifications/progress",
@@ -155,10 +178,12 @@ fn capabilities() -> Value {
 
 fn tools() -> Vec<Value> {
     let schema = json!({"type": "object", "properties": {"text": {"type": "string"}}});
-    ["drip", "echo", "flood", "hold", "pid", "wait"]
-        .iter()
-        .map(|name| json!({"name": name, "description": name, "inputSchema": schema}))
-        .collect()
+    [
+        "drip", "echo", "flood", "hold", "late", "pid", "stray", "wait",
+    ]
+    .iter()
+    .map(|name| json!({"name": name, "description": name, "inputSchema": schema}))
+    .collect()
 }
 
 /// An answer of 100 MB in one line, as far as somebody reads it.

@@ -37,40 +37,4 @@ impl Memo {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::tests::{arbitrary_call, arbitrary_policy, decide, load};
-    use super::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
-
-        #[test]
-        fn what_was_asked_before_changes_no_answer(
-            policies in prop::collection::vec(arbitrary_policy(), 1..8),
-            calls in prop::collection::vec(arbitrary_call(), 1..12),
-        ) {
-            let text = policies.concat();
-            let kept = load(&text);
-            prop_assume!(kept.is_ok());
-            let kept = kept.unwrap();
-            for call in calls.iter().chain(calls.iter().rev()) {
-                let fresh = load(&text).unwrap();
-                prop_assert_eq!(format!("{:?}", decide(&kept, call)), format!("{:?}", decide(&fresh, call)));
-            }
-        }
-    }
-
-    #[test]
-    fn it_is_bounded_in_number_and_in_bytes() {
-        let (memo, matched) = (Memo::default(), Arc::default());
-        memo.put(vec![0; LONGEST + 1], &matched);
-        assert!(memo.known().is_empty());
-        for number in 0..=MOST {
-            memo.put(number.to_le_bytes().to_vec(), &matched);
-        }
-        assert_eq!(memo.known().len(), 1);
-        assert!(memo.get(&MOST.to_le_bytes()).is_some());
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ pub(super) fn load(cedar: &str) -> Result<Policies, PolicyErrors> {
     load_with("", cedar)
 }
 
-fn load_with(toml: &str, cedar: &str) -> Result<Policies, PolicyErrors> {
+pub(super) fn load_with(toml: &str, cedar: &str) -> Result<Policies, PolicyErrors> {
     Policies::load(
         &Sources::new()
             .with("t.toml", toml)?

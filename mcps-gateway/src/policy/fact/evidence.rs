@@ -243,13 +243,18 @@ impl Walk<'_> {
         {
             self.text(key, &plain, layer + 1);
         }
-        for run in text.split(|c: char| !is_encoded(c)) {
-            if run.len() < SHORTEST {
-                continue;
-            }
-            for plain in [hex(run), base64(run)].into_iter().flatten() {
-                if self.pay(layer, plain.len()) {
-                    self.text(key, &plain, layer + 1);
+        // What pads stands at the end, and before it `=` gives something a name: `to=aHR0cHM6Ly9`.
+        for run in text.split(|c: char| c == '=' || !is_encoded(c)) {
+            // As a whole, and as a segment of a path.
+            let segments = run.contains('/').then(|| run.split('/'));
+            for run in [run].into_iter().chain(segments.into_iter().flatten()) {
+                if run.len() < SHORTEST {
+                    continue;
+                }
+                for plain in [hex(run), base64(run)].into_iter().flatten() {
+                    if self.pay(layer, plain.len()) {
+                        self.text(key, &plain, layer + 1);
+                    }
                 }
             }
         }

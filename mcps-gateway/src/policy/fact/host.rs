@@ -103,6 +103,10 @@ fn of_lines(text: &str, each: &mut impl FnMut(&str)) {
     if let Some(authority) = text.trim_start().strip_prefix("//") {
         of_authority(authority, &mut dotted(false, each));
     }
+    // `?to=//host/path`, to which somebody is sent on.
+    for authority in text.split("=//").skip(1) {
+        of_authority(authority, &mut dotted(false, each));
+    }
 }
 
 /// Only what can be no segment of a path or name of a thing, unless `all`: `demo://resource/1`.

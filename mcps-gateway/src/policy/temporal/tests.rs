@@ -5,6 +5,8 @@ use std::sync::Arc;
 use mcps_core::clock::Timestamp;
 use proptest::prelude::*;
 
+mod joining;
+
 use super::layout::Pattern;
 use super::{BUCKETS, Form, Layout, Memory, Then, parse, width};
 use crate::policy::config::{On, Scope};
@@ -235,63 +237,6 @@ proptest! {
             if evict[at] {
                 memory = Memory::from_bytes(&memory.to_bytes(), &layout, Scope::Session).unwrap();
             }
-        }
-    }
-
-    #[test]
-    fn merging_is_commutative_and_joins_a_copy_without_a_change(
-        forms in prop::collection::vec(form(), 1..12),
-        events in trace(),
-        cut in 0_usize..40,
-        mine in prop::collection::vec(any::<bool>(), 40),
-    ) {
-        let layout = layout(&forms);
-        let fresh = || Memory::fresh(&layout, Scope::Session, Timestamp::from_millis(0));
-        let (mut whole, mut older) = (fresh(), fresh());
-        for (at, event) in events.iter().enumerate() {
-            step(&mut whole, event);
-            if at < cut {
-                step(&mut older, event);
-            }
-        }
-        // A copy of now adds nothing; an older one never takes away.
-        let mut joined = whole.clone();
-        joined.merge(&whole);
-        prop_assert_eq!(joined.to_bytes(), whole.to_bytes());
-        let (mut a, mut b) = (fresh(), fresh());
-        for (at, event) in events.iter().enumerate() {
-            step(if mine[at] { &mut a } else { &mut b }, event);
-        }
-        let (mut ab, mut ba) = (a.clone(), b.clone());
-        ab.merge(&b);
-        ba.merge(&a);
-        prop_assert_eq!(ab.to_bytes(), ba.to_bytes());
-        let mut again = ab.clone();
-        again.merge(&b);
-        prop_assert_eq!(again.to_bytes(), ab.to_bytes());
-    }
-
-    #[test]
-    fn a_replica_that_joins_acts_on_what_either_saw_when_the_order_is_known(
-        within in 1_i64..2_000, events in trace(), mine in prop::collection::vec(any::<bool>(), 40),
-    ) {
-        // Two facts: then the latest times say everything.
-        let forms = [
-            (Form::Chain(vec![0, 1]), Some(within)),
-            (Form::All(vec![0, 4]), Some(within)),
-            (Form::Never { fact: 2, before: 3 }, Some(within)),
-        ];
-        let layout = layout(&forms);
-        let fresh = || Memory::fresh(&layout, Scope::Session, Timestamp::from_millis(0));
-        let (mut a, mut b, mut whole) = (fresh(), fresh(), fresh());
-        for (at, event) in events.iter().enumerate() {
-            step(if mine[at] { &mut a } else { &mut b }, event);
-            step(&mut whole, event);
-        }
-        a.merge(&b);
-        let now = Timestamp::from_millis(events.last().unwrap().at + 10);
-        for facts in 0..64_u128 {
-            prop_assert_eq!(a.probe(FactSet(facts), FactSet(facts), now), whole.probe(FactSet(facts), FactSet(facts), now));
         }
     }
 

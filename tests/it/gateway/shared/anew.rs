@@ -80,6 +80,7 @@ async fn a_new_store_takes_nothing_that_was_signed_before_it() {
         let (_, code) = begin(&office, url).await;
         assert_eq!(code, Some(Code::OutOfWindow));
     }
+    assert!(office.is_untouched());
     let words = office.gate.process.words();
     assert!(words.contains("the shared state is new"), "{words}");
     assert!(!office.other.process.words().contains("is new"));

@@ -43,6 +43,8 @@ fn tricks_in_a_url_do_not_hide_its_host() {
         "https://evil\u{200B}.example",
         "[x](https://evil.example/p.png)",
         "https://good.example\\@evil.example/",
+        "https://good.example/go?to=//evil.example/x",
+        "https://good.example/go?a=b&to=//u@evil.example#x",
     ] {
         assert!(
             urls(text).contains(&"evil.example".to_owned()),
