@@ -137,7 +137,7 @@ pub(super) struct OrderView {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
     /// How many passports that are neither revoked nor expired it reaches, or would. Absent where it is not
-    /// about passports or about all of them, unless that is a dry run, and where the order was given before.
+    /// about passports or about all of them, unless that is a dry run. Counted anew where an order is repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached: Option<u64>,
 }
@@ -320,7 +320,6 @@ pub(super) async fn carry_out(
         }
     };
     let done = authority.order(action, order).await?;
-    let reached = reached.filter(|_| !done.repeated);
     let target = action.target().map(|target| target.to_json());
     let (kind, target) = (action.as_str(), target.unwrap_or_default());
     let (id, changed, position) = (done.id, done.changed, done.position);
