@@ -3,6 +3,7 @@
 
 mod adversaries;
 mod asking;
+mod attacks;
 mod barriers;
 mod bridge;
 pub(crate) mod callers;

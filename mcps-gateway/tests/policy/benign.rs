@@ -3,7 +3,8 @@
 use mcps_gateway::policy::{Class, Recorded, RecordedResult};
 use serde_json::json;
 
-use super::{Script, call, defined, pack, script, stopped_at};
+use super::played::{pack, stopped_at};
+use super::script::{Script, call, defined, script};
 
 pub(super) fn work() -> Vec<Script> {
     let read = |path: &str| call("read_file", &[Class::Read], json!({ "path": path }));

@@ -1,6 +1,6 @@
 //! Callers that do not sign: who they are, what of theirs goes nowhere, and what is not theirs.
 
-mod bearer;
+pub(super) mod bearer;
 pub(crate) mod issuer;
 mod metadata;
 mod scopes;
@@ -21,7 +21,7 @@ use crate::world::run;
 use bearer::{Bearer, call};
 
 /// A key as `mcps-gateway key new` makes it, and its stanza.
-fn key(stage: &Stage, name: &str, more: &[&str]) -> (String, String) {
+pub(super) fn key(stage: &Stage, name: &str, more: &[&str]) -> (String, String) {
     let mut program = stage.world.program("mcps-gateway");
     program.args(["key", "new", name, "-o", "json"]).args(more);
     let made: Value = serde_json::from_str(&run(&mut program).succeeded()).unwrap();

@@ -3,7 +3,7 @@
 use mcps_gateway::policy::{Class, Recorded, RecordedPrincipal, RecordedResult};
 use serde_json::json;
 
-use super::super::{Script, call, script};
+use super::super::script::{Script, call, script};
 use super::{note, post, read};
 
 /// The way between reading and sending is made long, or leads elsewhere.
@@ -102,7 +102,7 @@ pub(super) fn detours() -> Vec<Script> {
 }
 
 /// A secret is read or sent a little at a time.
-pub(super) fn pieces() -> Vec<Script> {
+pub(crate) fn pieces() -> Vec<Script> {
     let range = |at: u32| {
         call(
             "read_file",

@@ -3,7 +3,7 @@
 use mcps_gateway::policy::{Class, Recorded};
 use serde_json::{Map, Value, json};
 
-use super::super::{Script, call, defined, script};
+use super::super::script::{Script, call, defined, script};
 use super::read;
 
 /// A call of a tool that takes arguments of these names.

@@ -9,31 +9,31 @@ use crate::listen::caller::messages;
 use crate::wire::{INITIALIZE, code_of};
 
 /// What it sends.
-pub(super) fn call(id: u32, tool: &str) -> String {
+pub(crate) fn call(id: u32, tool: &str) -> String {
     let params = json!({"name": tool, "arguments": {"n": id}});
     json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).to_string()
 }
 
 /// One.
-pub(super) struct Bearer {
+pub(crate) struct Bearer {
     http: Client,
     url: String,
     /// The value of `Authorization`; none where it is empty.
-    pub(super) credential: String,
-    pub(super) session: Option<String>,
+    pub(crate) credential: String,
+    pub(crate) session: Option<String>,
 }
 
 /// How something was refused.
 #[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) status: StatusCode,
-    pub(super) code: Option<Code>,
-    pub(super) headers: HeaderMap,
-    pub(super) text: String,
+pub(crate) struct Refused {
+    pub(crate) status: StatusCode,
+    pub(crate) code: Option<Code>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Refused {
-    pub(super) fn challenge(&self) -> &str {
+    pub(crate) fn challenge(&self) -> &str {
         let value = self.headers.get("www-authenticate");
         value.map_or("", |value| value.to_str().unwrap())
     }
@@ -41,12 +41,12 @@ impl Refused {
 
 impl Bearer {
     /// One that sends a token or a key.
-    pub(super) fn with(url: &str, token: &str) -> Self {
+    pub(crate) fn with(url: &str, token: &str) -> Self {
         Self::saying(url, &format!("Bearer {token}"))
     }
 
     /// One that says that.
-    pub(super) fn saying(url: &str, credential: &str) -> Self {
+    pub(crate) fn saying(url: &str, credential: &str) -> Self {
         Self {
             http: Client::builder().build().unwrap(),
             url: url.to_owned(),
@@ -55,7 +55,7 @@ impl Bearer {
         }
     }
 
-    pub(super) async fn send(&self, method: Method, more: &[(&str, &str)], body: &str) -> Response {
+    pub(crate) async fn send(&self, method: Method, more: &[(&str, &str)], body: &str) -> Response {
         let mut request = self.http.request(method, &self.url);
         let mut headers = vec![
             ("content-type", "application/json"),
@@ -75,12 +75,12 @@ impl Bearer {
         request.body(body.to_owned()).send().await.unwrap()
     }
 
-    pub(super) async fn post(&self, body: &str) -> Response {
+    pub(crate) async fn post(&self, body: &str) -> Response {
         self.send(Method::POST, &[], body).await
     }
 
     /// Opens a session.
-    pub(super) async fn open(&mut self) {
+    pub(crate) async fn open(&mut self) {
         let response = self.post(INITIALIZE).await;
         let status = response.status();
         let session = response.headers().get("mcp-session-id").cloned();
@@ -92,7 +92,7 @@ impl Bearer {
     }
 
     /// Asks, and returns the answer whatever it is.
-    pub(super) async fn ask(&self, body: &str) -> Value {
+    pub(crate) async fn ask(&self, body: &str) -> Value {
         let response = self.post(body).await;
         let status = response.status();
         let texts = messages(response).await;
@@ -101,14 +101,14 @@ impl Bearer {
     }
 
     /// Calls a tool: the text of its result.
-    pub(super) async fn call(&self, id: u32, tool: &str) -> String {
+    pub(crate) async fn call(&self, id: u32, tool: &str) -> String {
         let told = self.ask(&call(id, tool)).await;
         let text = told["result"]["content"][0]["text"].as_str();
         text.unwrap_or_else(|| panic!("{told}")).to_owned()
     }
 
     /// Sends something that is refused.
-    pub(super) async fn refused(&self, body: &str) -> Refused {
+    pub(crate) async fn refused(&self, body: &str) -> Refused {
         let response = self.post(body).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
