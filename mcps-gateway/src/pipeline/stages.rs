@@ -447,7 +447,6 @@ impl Gateway {
     }
 }
 
-/// Why somebody is of no tenant that may reach what they ask for.
 /// A refusal that answers no request.
 fn nobodys(status: StatusCode, code: Code, decision_id: &str) -> Box<Reply> {
     Box::new(Reply::Json {
@@ -457,6 +456,7 @@ fn nobodys(status: StatusCode, code: Code, decision_id: &str) -> Box<Reply> {
     })
 }
 
+/// Why somebody is of no tenant that may reach what they ask for.
 fn belongs_nowhere(caller: &Caller, tenant: Option<&str>) -> Denial {
     let (code, reason) = match (&caller.principal, tenant) {
         (None, _) => (
