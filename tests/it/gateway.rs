@@ -19,6 +19,7 @@ mod recall;
 mod records;
 mod redis;
 mod reloading;
+mod resuming;
 mod server;
 mod shared;
 mod slow;

@@ -2,16 +2,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use mcps_client::home::Home;
 use mcps_core::clock::{Clock, ManualClock, Timestamp};
 use mcps_core::json::Document;
 
 use super::Catalogue;
 use crate::call::Pinned;
+use crate::config::Config;
 use crate::quarantine::{Order, Reason, Store, Verb};
 
 fn load(home: &Home, clock: Arc<dyn Clock>) -> Catalogue {
-    Catalogue::load(home, clock, Arc::default()).unwrap()
+    let config = Config::parse("[quarantine]\nnew_servers = \"pin\"").unwrap();
+    Catalogue::load(home, clock, Arc::new(ArcSwap::from_pointee(config))).unwrap()
 }
 
 fn learn(catalogue: &Catalogue, text: &str) -> bool {

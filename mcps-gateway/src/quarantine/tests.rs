@@ -31,7 +31,11 @@ impl Stand {
         Self {
             store: Store::new(&Home::new(folder.path())),
             _folder: folder,
-            rules: Rules::default(),
+            // New servers are held by default, which most of this is not about.
+            rules: Rules {
+                new_servers: Admission::Pin,
+                ..Rules::default()
+            },
         }
     }
 

@@ -1,6 +1,8 @@
 //! A server behind a `mcps-wrap`: what goes there is signed by us, on behalf of whoever signed it to
 //! us, and what comes back is verified before anybody here reads it.
 
+mod stream;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -20,13 +22,13 @@ use mcps_core::pin::PinStore;
 use mcps_core::random::hex16;
 use mcps_core::refusal::Refusal;
 use mcps_transport::error::TransportError;
-use mcps_transport::http::client::{Client, EventReader, EventSource, Next, Response};
+use mcps_transport::http::client::{Client, EventReader, Response};
 use mcps_transport::http::headers::{MCP_SESSION_ID, McpHeaders};
-use mcps_transport::sse::Event;
 
 use super::Means;
 use crate::config::{self, ServerPassport};
 use crate::quarantine::{Evidence, Shown};
+use stream::{Broken, Verified};
 
 /// A server that signs, and who it must be.
 pub(super) struct Signed {
@@ -61,7 +63,8 @@ impl Signed {
             evidence: Arc::clone(&means.evidence),
         };
         let terms = Arc::new(terms);
-        let common = Arc::new(Way::new(&terms, &means));
+        // Of requests by themselves no stream can be taken up again.
+        let common = Arc::new(Way::new(&terms, &means, None));
         Self {
             terms,
             means,
@@ -75,7 +78,8 @@ impl Opens for Signed {
         if !stays {
             return Arc::clone(&self.common) as Arc<dyn Reach>;
         }
-        Arc::new(Way::new(&self.terms, &self.means))
+        let broken = Some(Arc::default());
+        Arc::new(Way::new(&self.terms, &self.means, broken))
     }
 }
 
@@ -83,10 +87,12 @@ impl Opens for Signed {
 struct Way {
     terms: Arc<Terms>,
     link: Arc<Link>,
+    /// Streams that broke off.
+    broken: Option<Arc<Broken>>,
 }
 
 impl Way {
-    fn new(terms: &Arc<Terms>, means: &Means) -> Self {
+    fn new(terms: &Arc<Terms>, means: &Means, broken: Option<Arc<Broken>>) -> Self {
         let link = Link::new(LinkParts {
             end: End::Client,
             wire: Wire::Http(vec![terms.http.audience().to_owned()]),
@@ -101,6 +107,7 @@ impl Way {
         Self {
             terms: Arc::clone(terms),
             link: Arc::new(link),
+            broken,
         }
     }
 }
@@ -285,7 +292,8 @@ impl Way {
     async fn read(&self, response: Response, mut hearing: Hearing) -> Option<Response> {
         match response {
             Response::Events { headers, events } => {
-                let events = EventReader::of(Verified { events, hearing });
+                let events = Verified::new(events, hearing, self.broken.clone());
+                let events = EventReader::of(events);
                 Some(Response::Events { headers, events })
             }
             Response::Json { headers, body } => {
@@ -364,8 +372,12 @@ impl Reach for Way {
             let body = self.fetch("GET", last_event_id, &mut headers)?;
             match self.terms.http.get(last_event_id, headers).await? {
                 Response::Events { headers, events } => {
-                    let hearing = self.hearing(body, None);
-                    let events = EventReader::of(Verified { events, hearing });
+                    // A stream that broke off goes on as what it was.
+                    let after = last_event_id.unwrap_or_default();
+                    let before = self.broken.as_ref().and_then(|broken| broken.take(after));
+                    let hearing = before.unwrap_or_else(|| self.hearing(body, None));
+                    let events = Verified::new(events, hearing, self.broken.clone()).after(after);
+                    let events = EventReader::of(events);
                     Ok(Response::Events { headers, events })
                 }
                 other => Ok(other),
@@ -391,48 +403,4 @@ impl Reach for Way {
 
 fn is_silent(response: &Response) -> bool {
     matches!(response, Response::Refused { body, .. } if body.is_empty())
-}
-
-/// An event stream, each message of which is verified before it is read.
-struct Verified {
-    events: EventReader,
-    hearing: Hearing,
-}
-
-impl EventSource for Verified {
-    fn next(&mut self) -> Next<'_> {
-        Box::pin(async {
-            loop {
-                if self.hearing.over {
-                    return Ok(None);
-                }
-                let next = match self.events.next().await {
-                    Ok(next) => next,
-                    // What was signed is not taken up again here: this is the end of it.
-                    Err(error) => {
-                        let text = self.hearing.lost(&error).ok_or(error)?;
-                        return Ok(Some(Event::message(text.as_bytes())));
-                    }
-                };
-                let Some(event) = next else {
-                    let cut = self.hearing.body.finish().err();
-                    let text = cut.and_then(|refusal| self.hearing.broke(&refusal));
-                    return Ok(text.map(|text| Event::message(text.as_bytes())));
-                };
-                let Some(data) = event.data().filter(|data| !data.is_empty()) else {
-                    return Ok(Some(event));
-                };
-                match self.hearing.hear(data.to_vec()).await {
-                    Heard::Message(message) => {
-                        // Without an id: a stream that was signed is not taken up again here.
-                        return Ok(Some(Event::message(message.text().as_bytes())));
-                    }
-                    Heard::Broken(text) => {
-                        return Ok(text.map(|text| Event::message(text.as_bytes())));
-                    }
-                    Heard::WantsPassport | Heard::Nothing => {}
-                }
-            }
-        })
-    }
 }

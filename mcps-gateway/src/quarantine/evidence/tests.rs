@@ -24,7 +24,7 @@ use crate::catalogue::Catalogue;
 use crate::config::{Config, ServerPassport};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_000);
-const CONFIG: &str = "[tenant.acme]\n[quarantine]\nevidence = 3\n[[server]]\nname = \"files\"\nurl = \"http://127.0.0.1:1/mcp\"\nsigned = true\npassport = \"acme/reader\"\n";
+const CONFIG: &str = "[tenant.acme]\n[quarantine]\nnew_servers = \"pin\"\nevidence = 3\n[[server]]\nname = \"files\"\nurl = \"http://127.0.0.1:1/mcp\"\nsigned = true\npassport = \"acme/reader\"\n";
 
 fn definition(name: &str) -> String {
     format!(r#"{{"name":"{name}","inputSchema":{{"type":"object"}}}}"#)
