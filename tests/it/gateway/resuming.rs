@@ -26,7 +26,8 @@ async fn answer(asked: Asked, called: &Mutex<Value>) {
     if asked.method != "POST" {
         return asked.empty(405, "").await;
     }
-    let message: Value = serde_json::from_slice(&asked.body).unwrap();
+    let text = str::from_utf8(&asked.body).unwrap();
+    let message: Value = serde_json::from_str(text).unwrap();
     let result = match message["method"].as_str() {
         Some("initialize") => json!({
             "protocolVersion": "2025-11-25", "capabilities": {"tools": {}, "logging": {}},
