@@ -275,6 +275,7 @@ impl Catalogue {
         });
         let shelf = shelves.entry(server.to_owned()).or_default();
         shelf.listless = false;
+        let mut unseen = 0;
         for Tool { name, hash, text } in new {
             let standing = match &read {
                 Ok((pins, book)) => book.standing(pins, server, &name, &hash),
@@ -289,19 +290,29 @@ impl Catalogue {
                 .tools
                 .get(&name)
                 .map(|before| (before.hash, before.standing));
-            if let Some(reason) = standing.held().filter(|_| before != Some((hash, standing))) {
-                tracing::error!(
+            match standing.held().filter(|_| before != Some((hash, standing))) {
+                // That is how each server begins, unless somebody says otherwise.
+                Some(Reason::NewServer) => unseen += 1,
+                Some(reason) => tracing::error!(
                     server,
                     tool = name,
                     reason = reason.as_str(),
                     "{server}'s tool {name} is in quarantine: {}",
                     reason.sentence()
-                );
+                ),
+                None => {}
             }
             // What is beyond is unlisted, which is refused.
             if shelf.tools.len() < MAX_TOOLS || shelf.tools.contains_key(&name) {
                 shelf.tools.insert(name, known);
             }
+        }
+        if unseen > 0 {
+            tracing::warn!(
+                server,
+                tools = unseen,
+                "{server} is new, and {unseen} of its tools wait until somebody has looked at them: mcps quarantine show {server}"
+            );
         }
         self.turn();
     }

@@ -252,6 +252,7 @@ async fn a_new_server_is_held_whole_unless_somebody_says_otherwise() {
     assert!(names(&caller.ask(LIST).await).is_empty());
     assert!(server.seen("tools/call").is_empty());
     assert_eq!(held(&gate)[0]["reason"], "new_server");
+    gate.process.says("mcps quarantine show files").await;
 }
 
 #[tokio::test]

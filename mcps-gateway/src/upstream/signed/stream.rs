@@ -1,5 +1,5 @@
-//! Event streams of a server that signs: each message is verified before it is read, and one that breaks
-//! off goes on as what it was, since what follows is signed as the next of it.
+//! Event streams of a server that signs: each message is verified before it is read, and one that the server
+//! closes before it has answered goes on as what it was, since what follows is signed as the next of it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -96,17 +96,17 @@ impl EventSource for Verified {
                 if self.hearing.as_ref().is_none_or(|hearing| hearing.over) {
                     return Ok(None);
                 }
-                let next = match self.events.next().await {
-                    Ok(None) if self.last().is_some() => return Ok(None),
-                    Err(error) if self.last().is_some() => return Err(error),
-                    next => next,
-                };
+                let next = self.events.next().await;
+                if matches!(next, Ok(None)) && self.last().is_some() {
+                    return Ok(None);
+                }
                 let Some(hearing) = self.hearing.as_mut() else {
                     return Ok(None);
                 };
                 let next = match next {
                     Ok(next) => next,
-                    // Nothing says after which event it would go on: this is the end of it.
+                    // It was not closed but lost, and with it perhaps all that the server knew of it. Whoever
+                    // waits is told now.
                     Err(error) => {
                         let text = hearing.lost(&error).ok_or(error)?;
                         return Ok(Some(Event::message(text.as_bytes())));
