@@ -165,6 +165,25 @@ fn approving(config: &str) -> String {
     }
 }
 
+/// A rule by which `look` is called five times an hour in a scope, and no more.
+fn at_most_five(scope: &str) -> String {
+    format!(
+        r#"
+version = 1
+[[fact]]
+id = "look"
+on = "call"
+when = {{ tool = ["look"] }}
+[[sequence]]
+id = "no-more-than-five"
+match = "count(look, 1h) > 5"
+scope = "{scope}"
+then = "deny"
+reason = "Five are enough."
+"#
+    )
+}
+
 /// A server over HTTP as a configuration has it.
 fn over_http(name: &str, server: &Server) -> String {
     format!("[[server]]\nname = \"{name}\"\nurl = \"{}\"\n", server.url)

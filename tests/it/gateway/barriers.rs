@@ -11,7 +11,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::server::{Server, content, result, tool, usual};
-use super::{Gate, call_with, over_http, read_key, send_mail};
+use super::{Gate, at_most_five, call_with, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
 use crate::wire::{INITIALIZE, code_of};
 
@@ -83,19 +83,7 @@ async fn two_callers_of_a_tenant_do_not_slip_past_its_count_together() {
         over_http("files", &server)
     );
     let stage = crate::wire::Stage::set();
-    let count = r#"
-version = 1
-[[fact]]
-id = "look"
-on = "call"
-when = { tool = ["look"] }
-[[sequence]]
-id = "no-more-than-five"
-match = "count(look, 1h) > 5"
-scope = "tenant"
-then = "deny"
-reason = "Five are enough for all."
-"#;
+    let count = at_most_five("tenant");
     fs::write(stage.world.dir().join("count.toml"), count).unwrap();
     let second = stage.world.enrol("agent", "second", 2);
     let gate = Gate::open_on(stage, &config).await;

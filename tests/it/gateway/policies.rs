@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::server::Server;
-use super::{Gate, call_with, decision_of, over_http, read_key, send_mail};
+use super::{Gate, at_most_five, call_with, decision_of, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
 use crate::listen::modern;
 use crate::wire::code_of;
@@ -101,18 +101,7 @@ async fn of_calls_that_are_released_at_once_not_one_slips_past_a_count() {
         over_http("files", &server)
     );
     let stage = crate::wire::Stage::set();
-    let count = r#"
-version = 1
-[[fact]]
-id = "look"
-on = "call"
-when = { tool = ["look"] }
-[[sequence]]
-id = "no-more-than-five"
-match = "count(look, 1h) > 5"
-then = "deny"
-reason = "Five are enough."
-"#;
+    let count = at_most_five("session");
     fs::write(stage.world.dir().join("count.toml"), count).unwrap();
     let gate = Gate::open_on(stage, &config).await;
     let mut caller = gate.caller("files");

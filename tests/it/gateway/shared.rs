@@ -18,24 +18,10 @@ use tokio::task::JoinSet;
 
 use super::redis::Redis;
 use super::server::Server;
-use super::{Gate, call_with, over_http, read_key, send_mail};
+use super::{Gate, at_most_five, call_with, over_http, read_key, send_mail};
 use crate::listen::caller::Caller;
 use crate::listen::modern;
 use crate::wire::{INITIALIZE, Process, Stage, code_of, eventually};
-
-const COUNT: &str = r#"
-version = 1
-[[fact]]
-id = "look"
-on = "call"
-when = { tool = ["look"] }
-[[sequence]]
-id = "no-more-than-five"
-match = "count(look, 1h) > 5"
-scope = "principal"
-then = "deny"
-reason = "Five are enough."
-"#;
 
 fn read(id: u32) -> String {
     read_key(id, "files__read_file")
@@ -101,7 +87,7 @@ impl Office {
         let mail = Server::with(&["send_mail"]).await;
         let stage = Stage::set();
         let dir = stage.world.dir();
-        fs::write(dir.join("count.toml"), COUNT).unwrap();
+        fs::write(dir.join("count.toml"), at_most_five("principal")).unwrap();
         let config = format!(
             "{}[tenant.default]\npolicy = [\"count.toml\"]\n[tenant.open]\nanonymous = true\n{}[server.tool.read_file]\nclass = [\"read\"]\n{}[server.tool.send_mail]\nclass = [\"send\"]\n",
             redis.table(dir),
